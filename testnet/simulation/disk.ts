@@ -1,0 +1,193 @@
+import type { StoreOp } from '../../storage/store.ts'
+import { OrderedMap } from './ordered-map.ts'
+import type { SimRandom } from './random.ts'
+import type { Simulation } from './simulation.ts'
+
+export interface DiskOptions {
+  /** Time of a write that is not synced, of a synced one, and of a read. */
+  writeMs: number
+  syncMs: number
+  readMs: number
+  /** A write takes up to this many times as long, at random. */
+  jitter: number
+  bytesPerMs: number
+  capacityBytes: number
+  /** On a crash a random number of the oldest unsynced batches survive, as when the kernel wrote them back by itself. */
+  keepsUnsyncedPrefix: boolean
+  /** The disk lies: it answers a sync without having done it. */
+  losesSyncs: boolean
+  /** A crash may cut the last surviving batch in the middle, so that it isn't atomic any more. */
+  tearsWrites: boolean
+  /** Part of the reads that come back with a flipped bit. */
+  flipRate: number
+  /** Part of the writes that fail with an I/O error. */
+  writeErrorRate: number
+  /** Part of the synced writes that stall, and for how long. */
+  stallRate: number
+  stallMs: number
+}
+
+const DEFAULTS: DiskOptions = {
+  writeMs: 0.05,
+  syncMs: 1,
+  readMs: 0.1,
+  jitter: 2,
+  bytesPerMs: 200_000,
+  capacityBytes: 1 << 30,
+  keepsUnsyncedPrefix: false,
+  losesSyncs: false,
+  tearsWrites: false,
+  flipRate: 0,
+  writeErrorRate: 0,
+  stallRate: 0,
+  stallMs: 500,
+}
+
+export type DiskError = Error & { code: 'disk-full' | 'io-error' }
+
+/**
+ * What outlives a crash. `visible` is what a read sees; `durable` is what was synced. A synced write makes all writes
+ * before it durable too, as LevelDB's log does.
+ */
+export class SimDisk {
+  readonly options: DiskOptions
+  /** Set by the node: called when the disk has reached the write at which the test wants a crash. */
+  onCrashPoint: () => void = () => {}
+  readonly #simulation: Simulation
+  readonly #random: SimRandom
+  readonly #name: string
+  #durable = new OrderedMap()
+  #visible = new OrderedMap()
+  #unsynced: (readonly StoreOp[])[] = []
+  #inFlight: readonly StoreOp[] | undefined
+  #usedBytes = 0
+  #writes = 0
+  #crashAtWrite = 0
+
+  constructor(simulation: Simulation, name: string, options: Partial<DiskOptions> = {}) {
+    this.options = { ...DEFAULTS, ...options }
+    this.#simulation = simulation
+    this.#name = name
+    this.#random = simulation.random.fork(`disk ${name}`)
+  }
+
+  /** Batches handed to this disk so far. */
+  get writes(): number {
+    return this.#writes
+  }
+
+  get visible(): OrderedMap {
+    return this.#visible
+  }
+
+  /** The process crashes while the `fromNow`-th batch from now is under way; whether that batch survives is left to the seed. */
+  crashAtWrite(fromNow: number): void {
+    this.#crashAtWrite = this.#writes + fromNow
+  }
+
+  /** As a new disk. A node that restarts on it has forgotten everything, its votes too. */
+  wipe(): void {
+    this.#durable = new OrderedMap()
+    this.#visible = new OrderedMap()
+    this.#unsynced = []
+    this.#usedBytes = 0
+    this.#simulation.countFault('wiped-disk')
+  }
+
+  /** Virtual milliseconds that this batch takes; it stays in flight until `finish`. */
+  begin(ops: readonly StoreOp[], sync: boolean): number {
+    const options = this.options
+    this.#inFlight = ops
+    this.#writes++
+    let ms = (sync ? options.syncMs : options.writeMs) * this.#random.between(1, Math.max(1, options.jitter))
+    ms += sizeOf(ops) / options.bytesPerMs
+    if (sync && this.#random.chance(options.stallRate)) {
+      this.#simulation.countFault('disk-stall')
+      ms += options.stallMs
+    }
+    return ms
+  }
+
+  /** True when the test's crash point is reached by the batch that has just begun. */
+  atCrashPoint(): boolean {
+    return this.#crashAtWrite > 0 && this.#writes >= this.#crashAtWrite
+  }
+
+  finish(ops: readonly StoreOp[], sync: boolean): DiskError | undefined {
+    this.#inFlight = undefined
+    const error = this.#refusal(ops)
+    if (error !== undefined) return error
+    this.#usedBytes += sizeOf(ops)
+    apply(this.#visible, ops)
+    this.#unsynced.push(ops)
+    if (sync && this.options.losesSyncs) this.#simulation.countFault('lost-sync')
+    else if (sync) this.#settle(this.#unsynced.length)
+    return undefined
+  }
+
+  readMs(): number {
+    return this.options.readMs
+  }
+
+  /** A copy of a value as the disk gives it back, sometimes with a flipped bit. */
+  read(value: Uint8Array): Uint8Array {
+    const copy = value.slice()
+    if (copy.length > 0 && this.#random.chance(this.options.flipRate)) {
+      copy[this.#random.below(copy.length)]! ^= 1 << this.#random.below(8)
+      this.#simulation.countFault('flipped-bit')
+    }
+    return copy
+  }
+
+  crash(): void {
+    this.#crashAtWrite = 0
+    if (this.#inFlight !== undefined) {
+      this.#simulation.countFault('crash-during-write')
+      this.#unsynced.push(this.#inFlight)
+      if (this.#random.chance(0.5)) this.#settle(this.options.losesSyncs ? 0 : this.#unsynced.length)
+      this.#inFlight = undefined
+    }
+    if (this.options.keepsUnsyncedPrefix) this.#settle(this.#random.below(this.#unsynced.length + 1))
+    if (this.options.tearsWrites) this.#tear()
+    if (this.#unsynced.length > 0) this.#simulation.countFault('lost-unsynced-writes')
+    this.#unsynced = []
+    this.#visible = this.#durable.copy()
+  }
+
+  #tear(): void {
+    const next = this.#unsynced[0]
+    if (next === undefined || next.length < 2) return
+    apply(this.#durable, next.slice(0, 1 + this.#random.below(next.length - 1)))
+    this.#simulation.countFault('torn-write')
+  }
+
+  #settle(batches: number): void {
+    for (const ops of this.#unsynced.splice(0, batches)) apply(this.#durable, ops)
+  }
+
+  #refusal(ops: readonly StoreOp[]): DiskError | undefined {
+    if (this.#usedBytes + sizeOf(ops) > this.options.capacityBytes) {
+      this.#simulation.countFault('disk-full')
+      return diskError('disk-full', `the disk of ${this.#name} is full`)
+    }
+    if (this.#random.chance(this.options.writeErrorRate)) {
+      this.#simulation.countFault('io-error')
+      return diskError('io-error', `the disk of ${this.#name} failed to write`)
+    }
+    return undefined
+  }
+}
+
+function apply(map: OrderedMap, ops: readonly StoreOp[]): void {
+  for (const op of ops) map.set(op.key, op.value)
+}
+
+function sizeOf(ops: readonly StoreOp[]): number {
+  let bytes = 0
+  for (const op of ops) bytes += op.key.length + (op.value?.length ?? 0)
+  return bytes
+}
+
+function diskError(code: DiskError['code'], message: string): DiskError {
+  return Object.assign(new Error(message), { code })
+}
