@@ -1,0 +1,168 @@
+/** The merkle log of one authority in the store: what to write for it, and how it is read back. */
+import { putU16 } from '../bytes.ts'
+import {
+  logBatchKey,
+  logBatchRange,
+  logTileKey,
+  logTileRange,
+  parseLogBatchKey,
+  parseLogTileKey,
+} from '../keys.ts'
+import type { Store, StoreOp } from '../store.ts'
+import {
+  decodeBatch,
+  decodeStoredBatch,
+  encodeStoredBatch,
+  type LogRecord,
+  leafData,
+  leafDataBytes,
+  leafHashes,
+  type StoredBatch,
+} from './record.ts'
+import { MerkleLog, type ReadTile, type Tile, tileWidth } from './tree.ts'
+
+/** What is stored of a log can't be read as one. */
+export class DamagedLogError extends Error {
+  readonly code = 'damaged-log'
+  readonly group: number
+  readonly leaf: number
+
+  constructor(group: number, leaf: number, what: string) {
+    super(
+      `The stored log of group ${group} is damaged at leaf ${leaf} (${what}): fetch it again from another replica.`,
+    )
+    this.name = 'DamagedLogError'
+    this.group = group
+    this.leaf = leaf
+  }
+}
+
+export function batchOp(group: number, firstLeaf: number, stored: StoredBatch): StoreOp {
+  return { key: logBatchKey(group, firstLeaf), value: encodeStoredBatch(stored) }
+}
+
+export function tileOps(group: number, tiles: readonly Tile[]): StoreOp[] {
+  return tiles.map(tile => ({ key: logTileKey(group, tile.level, tile.index), value: tile.hashes }))
+}
+
+export function tileReader(store: Store, group: number): ReadTile {
+  return (level, index) => store.get(logTileKey(group, level, index))
+}
+
+/** The records of one Raft entry. */
+export interface RecordBatch {
+  readonly firstLeaf: number
+  /** Place in Raft's log. */
+  readonly index: number
+  readonly term: number
+  readonly records: readonly LogRecord[]
+}
+
+/** Reads what was written with `batchOp`. */
+export class LogReader {
+  readonly #store: Store
+  readonly #group: number
+
+  constructor(store: Store, group: number) {
+    this.#store = store
+    this.#group = group
+  }
+
+  /**
+   * The batches that hold any of the leaves with `from ≤ leaf < to`, whole, in order; fewer when the log is shorter.
+   * @throws DamagedLogError when one is unreadable or missing in between
+   */
+  async *batches(from: number, to = Number.MAX_SAFE_INTEGER): AsyncGenerator<RecordBatch> {
+    let expected: number | undefined
+    for await (const entry of this.#store.range(
+      logBatchRange(this.#group, await this.#batchStart(from), to),
+    )) {
+      const batch = this.#readBatch(entry.key, entry.value)
+      if (expected !== undefined && batch.firstLeaf !== expected)
+        throw this.#damaged(expected, 'a batch is missing')
+      expected = batch.firstLeaf + batch.records.length
+      if (expected > from) yield batch
+    }
+  }
+
+  /** The records of the leaves with `from ≤ leaf < to`; fewer when the log is shorter. */
+  async *records(from: number, to: number): AsyncGenerator<{ leaf: number; record: LogRecord }> {
+    for await (const batch of this.batches(from, to)) {
+      const end = Math.min(batch.records.length, to - batch.firstLeaf)
+      for (let i = Math.max(0, from - batch.firstLeaf); i < end; i++) {
+        yield { leaf: batch.firstLeaf + i, record: batch.records[i]! }
+      }
+    }
+  }
+
+  async record(leaf: number): Promise<LogRecord | undefined> {
+    for await (const found of this.records(leaf, leaf + 1)) return found.record
+    return undefined
+  }
+
+  /**
+   * An entry bundle of C2SP tlog-tiles: the leaf data of the first `width` leaves of bundle `index`, each with its length as
+   * a u16 before it. Undefined when the log isn't so long.
+   */
+  async entryBundle(index: number, width: number): Promise<Uint8Array | undefined> {
+    const first = index * tileWidth
+    const entryBytes = 2 + leafDataBytes
+    const bytes = new Uint8Array(width * entryBytes)
+    let count = 0
+    for await (const { record } of this.records(first, first + width)) {
+      putU16(bytes, count * entryBytes, leafDataBytes)
+      bytes.set(leafData(record), count * entryBytes + 2)
+      count += 1
+    }
+    return count === width ? bytes : undefined
+  }
+
+  /** The first leaf of the last batch that begins at or before `leaf`. */
+  async #batchStart(leaf: number): Promise<number> {
+    const range = { ...logBatchRange(this.#group, 0, leaf + 1), reverse: true, limit: 1 }
+    for await (const { key } of this.#store.range(range)) return parseLogBatchKey(key)!.firstLeaf
+    return leaf
+  }
+
+  #readBatch(key: Uint8Array, value: Uint8Array): RecordBatch {
+    const at = parseLogBatchKey(key)
+    if (!at) throw this.#damaged(0, 'a key is malformed')
+    const stored = decodeStoredBatch(value)
+    if (!stored) throw this.#damaged(at.firstLeaf, 'a batch is truncated')
+    const decoded = decodeBatch(stored.batch)
+    if (!decoded.ok) throw this.#damaged(at.firstLeaf, `a batch is ${decoded.code}`)
+    return { firstLeaf: at.firstLeaf, index: stored.index, term: stored.term, records: decoded.records }
+  }
+
+  #damaged(leaf: number, what: string): DamagedLogError {
+    return new DamagedLogError(this.#group, leaf, what)
+  }
+}
+
+export interface RecoveredLog {
+  readonly log: MerkleLog
+  /** Place in Raft's log of the last batch with records; 0 when there is none. */
+  readonly lastIndex: number
+  readonly lastTerm: number
+}
+
+/**
+ * The log of a group as the store has it: the right edge from the full tiles, then the leaves of the batches past them.
+ * @throws DamagedLogError or MissingTileError
+ */
+export async function recoverLog(store: Store, group: number): Promise<RecoveredLog> {
+  let fullTiles = 0
+  for await (const { key } of store.range({ ...logTileRange(group, 0), reverse: true, limit: 1 })) {
+    fullTiles = parseLogTileKey(key)!.tile + 1
+  }
+  const log = await MerkleLog.fromTiles(tileReader(store, group), fullTiles * tileWidth)
+  let last = { index: 0, term: 0 }
+  for await (const batch of new LogReader(store, group).batches(Math.max(0, log.size - 1))) {
+    const known = log.size - batch.firstLeaf
+    if (known < 0) throw new DamagedLogError(group, log.size, 'a batch is missing')
+    const tiles = log.append(leafHashes(batch.records.slice(known)))
+    if (tiles.length > 0) throw new DamagedLogError(group, batch.firstLeaf, 'a full tile is missing')
+    last = batch
+  }
+  return { log, lastIndex: last.index, lastTerm: last.term }
+}
