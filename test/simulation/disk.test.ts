@@ -104,7 +104,7 @@ describe('simulated store', () => {
     const store = await started(simulation, node)
     assert.equal(await written(simulation, store, 'a', true), undefined)
     const error = await written(simulation, store, 'b', true)
-    assert.equal((error as Error & { code: string }).code, 'disk-full')
+    assert.equal((error as Error & { code: string }).code, 'full')
     assert.equal(await keysOf(simulation, store), 'a')
   })
 

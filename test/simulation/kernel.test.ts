@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { EventQueue } from '../../testnet/simulation/event-queue.ts'
 import type { SimContext } from '../../testnet/simulation/node.ts'
-import { OrderedMap } from '../../testnet/simulation/ordered-map.ts'
 import { SimRandom } from '../../testnet/simulation/random.ts'
 import { simulate } from '../../testnet/simulation/replay.ts'
 import { Simulation } from '../../testnet/simulation/simulation.ts'
@@ -153,34 +152,6 @@ describe('simulation kernel', () => {
           expected,
         )
         assert.equal(queue.pop(), undefined)
-      }),
-    )
-  })
-
-  it('keeps keys in byte order, as a plain sorted list would', () => {
-    const bytes = fc.uint8Array({ maxLength: 3 })
-    const ops = fc.array(fc.tuple(bytes, fc.option(bytes, { nil: undefined })))
-    fc.assert(
-      fc.property(ops, bytes, bytes, fc.boolean(), (changes, from, to, reverse) => {
-        const map = new OrderedMap()
-        const model = new Map<string, Uint8Array>()
-        for (const [key, value] of changes) {
-          map.set(key, value)
-          const hex = Buffer.from(key).toString('hex')
-          if (value === undefined) model.delete(hex)
-          else model.set(hex, value)
-        }
-        const keys = [...model.keys()].map(hex => Buffer.from(hex, 'hex')).sort(Buffer.compare)
-        const within = keys.filter(key => Buffer.compare(key, from) >= 0 && Buffer.compare(key, to) < 0)
-        if (reverse) within.reverse()
-        const found = map.range({ from, to, reverse })
-        assert.deepEqual(
-          found.map(entry => Buffer.from(entry.key)),
-          within,
-        )
-        for (const entry of found) {
-          assert.deepEqual(entry.value, model.get(Buffer.from(entry.key).toString('hex')))
-        }
       }),
     )
   })

@@ -1,5 +1,7 @@
-import type { StoreOp } from '../../storage/store.ts'
-import { OrderedMap } from './ordered-map.ts'
+import { SortedBytes } from '../../storage/sorted-bytes.ts'
+import type { StoreOp, StoreRange } from '../../storage/store.ts'
+import { StoreError } from '../../storage/store-error.ts'
+import { applyOps } from '../../storage/store-memory.ts'
 import type { SimRandom } from './random.ts'
 import type { Simulation } from './simulation.ts'
 
@@ -43,7 +45,8 @@ const DEFAULTS: DiskOptions = {
   stallMs: 500,
 }
 
-export type DiskError = Error & { code: 'disk-full' | 'io-error' }
+/** Every key that the simulator's programs use. */
+const ALL: StoreRange = { from: new Uint8Array(0), to: new Uint8Array(64).fill(255) }
 
 /**
  * What outlives a crash. `visible` is what a read sees; `durable` is what was synced. A synced write makes all writes
@@ -56,8 +59,8 @@ export class SimDisk {
   readonly #simulation: Simulation
   readonly #random: SimRandom
   readonly #name: string
-  #durable = new OrderedMap()
-  #visible = new OrderedMap()
+  #durable = new SortedBytes()
+  #visible = new SortedBytes()
   #unsynced: (readonly StoreOp[])[] = []
   #inFlight: readonly StoreOp[] | undefined
   #usedBytes = 0
@@ -76,7 +79,7 @@ export class SimDisk {
     return this.#writes
   }
 
-  get visible(): OrderedMap {
+  get visible(): SortedBytes {
     return this.#visible
   }
 
@@ -87,8 +90,8 @@ export class SimDisk {
 
   /** As a new disk. A node that restarts on it has forgotten everything, its votes too. */
   wipe(): void {
-    this.#durable = new OrderedMap()
-    this.#visible = new OrderedMap()
+    this.#durable = new SortedBytes()
+    this.#visible = new SortedBytes()
     this.#unsynced = []
     this.#usedBytes = 0
     this.#simulation.countFault('wiped-disk')
@@ -113,12 +116,12 @@ export class SimDisk {
     return this.#crashAtWrite > 0 && this.#writes >= this.#crashAtWrite
   }
 
-  finish(ops: readonly StoreOp[], sync: boolean): DiskError | undefined {
+  finish(ops: readonly StoreOp[], sync: boolean): StoreError | undefined {
     this.#inFlight = undefined
     const error = this.#refusal(ops)
     if (error !== undefined) return error
     this.#usedBytes += sizeOf(ops)
-    apply(this.#visible, ops)
+    applyOps(this.#visible, ops)
     this.#unsynced.push(ops)
     if (sync && this.options.losesSyncs) this.#simulation.countFault('lost-sync')
     else if (sync) this.#settle(this.#unsynced.length)
@@ -151,43 +154,36 @@ export class SimDisk {
     if (this.options.tearsWrites) this.#tear()
     if (this.#unsynced.length > 0) this.#simulation.countFault('lost-unsynced-writes')
     this.#unsynced = []
-    this.#visible = this.#durable.copy()
+    this.#visible = new SortedBytes()
+    for (const { key, value } of this.#durable.slice(ALL)) this.#visible.set(key, value)
   }
 
   #tear(): void {
     const next = this.#unsynced[0]
     if (next === undefined || next.length < 2) return
-    apply(this.#durable, next.slice(0, 1 + this.#random.below(next.length - 1)))
+    applyOps(this.#durable, next.slice(0, 1 + this.#random.below(next.length - 1)))
     this.#simulation.countFault('torn-write')
   }
 
   #settle(batches: number): void {
-    for (const ops of this.#unsynced.splice(0, batches)) apply(this.#durable, ops)
+    for (const ops of this.#unsynced.splice(0, batches)) applyOps(this.#durable, ops)
   }
 
-  #refusal(ops: readonly StoreOp[]): DiskError | undefined {
+  #refusal(ops: readonly StoreOp[]): StoreError | undefined {
     if (this.#usedBytes + sizeOf(ops) > this.options.capacityBytes) {
       this.#simulation.countFault('disk-full')
-      return diskError('disk-full', `the disk of ${this.#name} is full`)
+      return new StoreError('full', this.#name, `The disk of ${this.#name} is full.`)
     }
     if (this.#random.chance(this.options.writeErrorRate)) {
       this.#simulation.countFault('io-error')
-      return diskError('io-error', `the disk of ${this.#name} failed to write`)
+      return new StoreError('io', this.#name, `The disk of ${this.#name} failed to write.`)
     }
     return undefined
   }
-}
-
-function apply(map: OrderedMap, ops: readonly StoreOp[]): void {
-  for (const op of ops) map.set(op.key, op.value)
 }
 
 function sizeOf(ops: readonly StoreOp[]): number {
   let bytes = 0
   for (const op of ops) bytes += op.key.length + (op.value?.length ?? 0)
   return bytes
-}
-
-function diskError(code: DiskError['code'], message: string): DiskError {
-  return Object.assign(new Error(message), { code })
 }

@@ -45,7 +45,7 @@ export class SimStore implements Store {
 
   async *range(range: StoreRange): AsyncIterable<StoreEntry> {
     await this.#readTime()
-    for (const { key, value } of this.#disk.visible.range(range)) yield { key, value: this.#disk.read(value) }
+    for (const { key, value } of this.#disk.visible.slice(range)) yield { key, value: this.#disk.read(value) }
   }
 
   close(): Promise<void> {
