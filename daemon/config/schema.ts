@@ -1,0 +1,146 @@
+import { multiaddr } from '@multiformats/multiaddr'
+import { z } from 'zod'
+
+/**
+ * Everything that can be set on a node. Flags, environment variables and the configuration file are all made from
+ * this one schema (settings.ts): `httpPort` is `--http-port`, `FREEHOLD_HTTP_PORT` and `"httpPort"`.
+ */
+
+const port = () => z.number().int().min(0).max(65_535)
+const host = () => z.string().min(1).max(253)
+const path = () => z.string().min(1).max(4096)
+
+const NETWORK_NAME = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/
+
+/** A network's name stands in log origins and directory names, so it is short and plain. */
+export const networkName = z
+  .string()
+  .regex(
+    NETWORK_NAME,
+    'must be 1 to 63 characters of a-z, 0-9, dots and hyphens, and begin and end with a letter or digit',
+  )
+
+function isMultiaddr(text: string): boolean {
+  try {
+    multiaddr(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+export const multiaddrText = z
+  .string()
+  .max(256)
+  .refine(isMultiaddr, 'must be a multiaddr such as /ip4/0.0.0.0/tcp/7300')
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+
+export const settingsSchema = z.strictObject({
+  network: networkName
+    .default('local')
+    .meta({ description: 'name of the network; names the default data directory' }),
+  dataDir: path()
+    .optional()
+    .meta({ description: 'data directory (default: $XDG_DATA_HOME/freehold/NETWORK)', value: 'DIR' }),
+  genesis: path()
+    .optional()
+    .meta({ description: 'genesis file (default: genesis.json in the data directory)', value: 'FILE' }),
+  listen: z
+    .array(multiaddrText)
+    .min(1)
+    .max(16)
+    .default(['/ip4/0.0.0.0/tcp/7300'])
+    .meta({ description: 'multiaddrs to listen on for other nodes, comma-separated', value: 'ADDRESSES' }),
+  gatewayHost: host().default('127.0.0.1').meta({ description: 'where game clients connect', value: 'HOST' }),
+  gatewayPort: port().default(7301).meta({ description: 'its port; 0 takes a free one', value: 'PORT' }),
+  httpHost: host()
+    .default('127.0.0.1')
+    .meta({ description: 'where API, logs and map are served', value: 'HOST' }),
+  httpPort: port().default(7302).meta({ description: 'its port; 0 takes a free one', value: 'PORT' }),
+  logLevel: z
+    .enum(LOG_LEVELS)
+    .default('info')
+    .meta({ description: LOG_LEVELS.join(', '), value: 'LEVEL' }),
+  electionMs: z
+    .number()
+    .int()
+    .min(100)
+    .max(60_000)
+    .default(1000)
+    .meta({ description: 'silence of a leader after which others stand for election', value: 'MS' }),
+  heartbeatMs: z
+    .number()
+    .int()
+    .min(10)
+    .max(10_000)
+    .default(100)
+    .meta({ description: 'time between signs of life', value: 'MS' }),
+  maxPeers: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(300)
+    .meta({ description: 'connections to other nodes at once', value: 'N' }),
+  maxSessions: z
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(2000)
+    .meta({ description: 'game clients connected at once', value: 'N' }),
+  maxInputsPerSecond: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(50)
+    .meta({ description: 'inputs that one session may send', value: 'N' }),
+  metrics: z.boolean().default(true).meta({ description: 'serve /metrics' }),
+})
+
+export type Settings = z.infer<typeof settingsSchema>
+export type SettingName = keyof Settings
+/** Settings as somebody gave them: a part, not checked. */
+export type RawSettings = Partial<Record<SettingName, unknown>>
+
+export interface SettingField {
+  readonly name: SettingName
+  readonly kind: 'text' | 'number' | 'boolean' | 'list'
+  /** As `--http-port`. */
+  readonly flag: string
+  /** As `FREEHOLD_HTTP_PORT`. */
+  readonly variable: string
+  readonly description: string
+  /** What stands for the value in the help. */
+  readonly valueName: string
+  readonly defaultValue: unknown
+}
+
+function fieldOf(name: SettingName): SettingField {
+  const schema = settingsSchema.shape[name]
+  const words = name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+  const meta = schema.meta() as { description: string; value?: string }
+  return {
+    name,
+    kind: kindOf(schema),
+    flag: `--${words}`,
+    variable: `FREEHOLD_${words.replaceAll('-', '_').toUpperCase()}`,
+    description: meta.description,
+    valueName: meta.value ?? 'NAME',
+    defaultValue: schema.safeParse(undefined).data,
+  }
+}
+
+function kindOf(schema: z.core.$ZodType): SettingField['kind'] {
+  const { def } = schema._zod
+  if ('innerType' in def) return kindOf(def.innerType as z.core.$ZodType)
+  if (def.type === 'number' || def.type === 'boolean') return def.type
+  return def.type === 'array' ? 'list' : 'text'
+}
+
+/** Every setting, in the schema's order. */
+export const settingFields: readonly SettingField[] = (
+  Object.keys(settingsSchema.shape) as SettingName[]
+).map(fieldOf)

@@ -1,0 +1,103 @@
+import { RULES_VERSION } from '../../world/version.ts'
+import type { NodeKeys } from '../identity/node-keys.ts'
+import { encodeGenesis, type Genesis, parseGenesis } from './genesis.ts'
+import { rulesContentHash } from './rules-hash.ts'
+import type { GenesisAuthority, GenesisNode } from './schema.ts'
+
+/** The network protocols that this program speaks. */
+export const PROTOCOL = { min: 1, max: 1 } as const
+
+const BASE_TILE_MM = 10_000_000
+/** Digits of a base tile's quadkey: a world of 16 × 16 base tiles, 160 km wide. */
+const QUADKEY_DIGITS = 4
+/** Where characters appear, as parts of the tile's side: near its middle, so that they meet. */
+const SPAWNS = [
+  [0.48, 0.48],
+  [0.52, 0.48],
+  [0.48, 0.52],
+  [0.52, 0.52],
+] as const
+export const MAX_AREAS = 4 ** QUADKEY_DIGITS
+
+export interface FoundingNode {
+  readonly keys: NodeKeys
+  readonly operator: string
+  readonly addresses: readonly string[]
+}
+
+export interface GenesisPlan {
+  readonly network: string
+  readonly createdAt: Date
+  readonly nodes: readonly FoundingNode[]
+  /** How many areas, from 1 to MAX_AREAS. */
+  readonly areas: number
+  /** Members of each. At most as many as there are nodes. */
+  readonly replicas: number
+  /** Places resources and NPCs; any whole number below 2³². */
+  readonly seed: number
+}
+
+/** Nodes are numbered from 1 in their order; each area's members follow each other round the nodes. */
+export function buildGenesis(plan: GenesisPlan): Genesis {
+  const areas = Array.from({ length: plan.areas }, (_, index) => areaOf(index, plan))
+  const bytes = encodeGenesis({
+    format: 1,
+    network: plan.network,
+    createdAt: plan.createdAt.toISOString(),
+    protocol: PROTOCOL,
+    rules: { version: RULES_VERSION, contentHash: rulesContentHash() },
+    tickMs: 100,
+    nodes: plan.nodes.map(nodeOf),
+    authorities: areas,
+  })
+  return parseGenesis(bytes)
+}
+
+function nodeOf({ keys, operator, addresses }: FoundingNode, index: number): GenesisNode {
+  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
+  return {
+    number: index + 1,
+    peerId: keys.peerId,
+    operator,
+    addresses: [...addresses],
+    keys: {
+      vote: base64(keys.vote.publicKey),
+      cosign: base64(keys.cosign.publicKey),
+      log: base64(keys.log.publicKey),
+    },
+    endorsement: base64(keys.endorsement),
+  }
+}
+
+function areaOf(index: number, { nodes, replicas, seed }: GenesisPlan): GenesisAuthority {
+  const quadkey = index.toString(4).padStart(QUADKEY_DIGITS, '0')
+  const { x, y } = tileOf(quadkey)
+  const members = Array.from({ length: replicas }, (_, member) => ((index + member) % nodes.length) + 1)
+  return {
+    group: index + 1,
+    kind: 'area',
+    name: `area/${quadkey}`,
+    birth: 0,
+    epoch: 1,
+    members: members.sort((a, b) => a - b),
+    quadkey,
+    xMm: x * BASE_TILE_MM,
+    yMm: y * BASE_TILE_MM,
+    sideMm: BASE_TILE_MM,
+    spawns: SPAWNS.map(([right, up]) => ({ xMm: (x + right) * BASE_TILE_MM, yMm: (y + up) * BASE_TILE_MM })),
+    seed,
+    resourceCount: 2000,
+    npcCount: 40,
+    capacity: 5000,
+  }
+}
+
+/** A quadkey's digit gives one bit of x (its lower) and one of y (its upper), the most significant first. */
+function tileOf(quadkey: string): { x: number; y: number } {
+  let [x, y] = [0, 0]
+  for (const digit of quadkey) {
+    x = x * 2 + (Number(digit) & 1)
+    y = y * 2 + (Number(digit) >> 1)
+  }
+  return { x, y }
+}

@@ -1,0 +1,129 @@
+/**
+ * What the HTTP API (and the terminal's status) reads from a node: the composition root implements it. Reading is
+ * cheap and has no effect; everything here is public, but for what `bodies` decides to disclose.
+ */
+export interface NodeView {
+  status(): StatusView
+  /** Nodes of the network that this one knows, itself among them, by number. */
+  nodes(): NodeAdvertView[]
+  /** Connections of this node. */
+  peers(): PeerView[]
+  /** Every authority in the genesis file; counts are as of this node's own replica where it hosts one. */
+  authorities(): AuthorityView[]
+  /** The log of an authority that this node hosts. */
+  log(origin: string): LogView | undefined
+  /** Why the node cannot serve yet or any more, one sentence each; none when it is ready. */
+  notReady(): string[]
+}
+
+export interface StatusView {
+  readonly network: string
+  /** Hex. */
+  readonly genesisHash: string
+  readonly number: number
+  readonly peerId: string
+  readonly operator: string
+  readonly version: string
+  readonly protocol: { readonly min: number; readonly max: number }
+  readonly rulesVersion: number
+  readonly tickMs: number
+  /** Wall-clock milliseconds since 1970. */
+  readonly startedAtMs: number
+  readonly uptimeMs: number
+  readonly sessions: number
+  readonly peers: number
+  readonly hosted: number
+  readonly led: number
+  readonly httpUrl: string
+  readonly gatewayUrl: string
+  readonly listen: readonly string[]
+}
+
+export interface NodeAdvertView {
+  readonly number: number
+  readonly peerId: string
+  readonly operator: string
+  readonly alive: boolean
+  /** Milliseconds since this node last heard of it; null: never. */
+  readonly lastSeenMs: number | null
+  /** As `ws://host:port` and `http://host:port`; null while unknown. */
+  readonly gatewayUrl: string | null
+  readonly httpUrl: string | null
+  /** Names of the authorities that it leads, as far as this node knows. */
+  readonly leads: readonly string[]
+}
+
+export interface PeerView {
+  /** 0: not a node of the genesis file. */
+  readonly number: number
+  readonly peerId: string
+  readonly address: string
+  readonly direction: 'inbound' | 'outbound'
+  readonly connectedMs: number
+  /** null: not measured yet. */
+  readonly roundTripMs: number | null
+}
+
+export type Role = 'leader' | 'follower' | 'candidate' | 'learner' | 'unknown'
+
+export interface QueueView {
+  readonly length: number
+  readonly dropped: number
+}
+
+export interface AuthorityView {
+  /** As `area/0231`. */
+  readonly name: string
+  readonly origin: string
+  readonly group: number
+  readonly kind: string
+  readonly epoch: number
+  readonly view: number
+  readonly term: number
+  /** Node number; 0 while there is none that this node knows. */
+  readonly leader: number
+  readonly members: readonly { readonly number: number; readonly role: Role }[]
+  /** Whether this node has a replica. What follows is zero or empty where it has none. */
+  readonly hosted: boolean
+  /** Leaves committed here, and leaves under the last seal. */
+  readonly size: number
+  readonly sealedSize: number
+  readonly sealHeight: number
+  /** Hex; empty before the first seal. */
+  readonly checkpointRoot: string
+  readonly stateRoot: string
+  readonly entities: number
+  readonly players: number
+  /** Inputs applied since the log began, taken and refused. */
+  readonly actions: number
+  readonly awake: boolean
+  readonly tick: number
+  readonly quadkey: string
+  readonly xMm: number
+  readonly yMm: number
+  readonly sideMm: number
+  readonly queues: {
+    readonly input: QueueView
+    readonly intent: QueueView
+    readonly simulation: QueueView
+    readonly output: QueueView
+  }
+}
+
+/** One log, up to its last published checkpoint. What lies above is undefined, like what is not there. */
+export interface LogView {
+  /** Leaves under the published checkpoint; 0 before the first. */
+  readonly size: number
+  /** A C2SP tlog-checkpoint (signed note). */
+  checkpoint(): string | undefined
+  /** @param width hashes wanted, 1 to 256. Returns width × 32 bytes. */
+  tile(level: number, index: number, width: number): Promise<Uint8Array | undefined>
+  /** An entry bundle of C2SP tlog-tiles: per leaf u16 length ‖ leaf data. */
+  entries(index: number, width: number): Promise<Uint8Array | undefined>
+  /** Our own: per leaf salt (16) ‖ u32 length ‖ body. Undefined also when the authority does not disclose them. */
+  bodies(index: number, width: number): Promise<Uint8Array | undefined>
+  /** A C2SP tlog-proof of a leaf under the checkpoint. */
+  proof(leaf: number): Promise<string | undefined>
+  /** Body of the log's first leaf: canonical JSON of the authority's charter. */
+  charter(): Uint8Array | undefined
+}

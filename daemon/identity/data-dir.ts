@@ -1,0 +1,110 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { badConfiguration, SetupError } from '../config/setup-error.ts'
+import { writeFileDurably } from './durable-file.ts'
+
+/** What stands where in a data directory. */
+export function dataDirFiles(dataDir: string) {
+  return {
+    config: join(dataDir, 'config.json'),
+    genesis: join(dataDir, 'genesis.json'),
+    /** Hash of the genesis that the store was begun with. */
+    genesisHash: join(dataDir, 'genesis.sha256'),
+    nodeKeys: join(dataDir, 'node-keys.json'),
+    lock: join(dataDir, 'lock'),
+    /** Of a running node: its process and where it listens (run-file.ts). */
+    run: join(dataDir, 'run.json'),
+    store: join(dataDir, 'store'),
+  } as const
+}
+
+export interface DataDir {
+  readonly files: ReturnType<typeof dataDirFiles>
+  /** Lets another process have it. */
+  release(): void
+}
+
+/**
+ * Takes a data directory for this process and for one network. Throws a SetupError when another process has it (1),
+ * or when it belongs to another network (78).
+ */
+export function openDataDir(dataDir: string, genesisHashHex: string): DataDir {
+  const files = dataDirFiles(dataDir)
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  takeLock(files.lock, dataDir)
+  const release = (): void => rmSync(files.lock, { force: true })
+  try {
+    bindToGenesis(files.genesisHash, dataDir, genesisHashHex)
+  } catch (error) {
+    release()
+    throw error
+  }
+  return { files, release }
+}
+
+function bindToGenesis(file: string, dataDir: string, genesisHashHex: string): void {
+  const recorded = readText(file)
+  if (recorded === undefined) writeFileDurably(file, `${genesisHashHex}\n`)
+  if ((recorded?.trim() ?? genesisHashHex) === genesisHashHex) return
+  throw badConfiguration(
+    'wrong-genesis',
+    `${dataDir} belongs to the network with genesis ${recorded?.trim().slice(0, 16)}…, the genesis file given has ` +
+      `${genesisHashHex.slice(0, 16)}…: give the right --genesis, or another --data-dir.`,
+  )
+}
+
+// LevelDB's own lock is what keeps two processes out of the store; this one says so sooner and names the other.
+function takeLock(file: string, dataDir: string): void {
+  const self = `${process.pid} ${startOf(process.pid)}\n`
+  for (let attempt = 0; attempt < 3; attempt++) {
+    try {
+      writeFileSync(file, self, { flag: 'wx' })
+      return
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+    const held = readText(file)
+    if (held !== undefined && isRunning(held)) throw lockedError(dataDir, held.split(' ')[0]!)
+    rmSync(file, { force: true }) // its process was killed
+  }
+  throw lockedError(dataDir, 'another')
+}
+
+export function lockedError(dataDir: string, pid: string): SetupError {
+  return new SetupError(
+    'data-dir-locked',
+    `${dataDir} is in use by process ${pid}: stop that node (freehold stop), or start this one with another --data-dir.`,
+  )
+}
+
+function isRunning(held: string): boolean {
+  const [pidText, start] = held.trim().split(' ')
+  const pid = Number(pidText)
+  if (!Number.isSafeInteger(pid) || pid < 1) return false
+  return isProcessRunning(pid) && startOf(pid) === start
+}
+
+export function isProcessRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** When a process started, where Linux tells: a process id alone may have been given to another program since. */
+function startOf(pid: number): string {
+  const stat = readText(`/proc/${pid}/stat`)
+  // proc_pid_stat(5): the name in parentheses may hold spaces; starttime is the 22nd field, the 20th after it.
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '-'
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
