@@ -1,0 +1,209 @@
+import { createHash } from 'node:crypto'
+import {
+  type GossipSub,
+  type GossipSubComponents,
+  gossipsub,
+  type Message,
+  TopicValidatorResult,
+} from '@libp2p/gossipsub'
+import type {
+  Connection,
+  PeerId as Libp2pPeerId,
+  Stream,
+  StreamHandler,
+  StreamHandlerOptions,
+  Topology,
+} from '@libp2p/interface'
+import type { Registrar } from '@libp2p/interface-internal'
+import type { PeerId } from '../ports.ts'
+import { counted } from './counters.ts'
+import { messageOf } from './errors.ts'
+import { topicName } from './names.ts'
+import type { Counters, Logger } from './options.ts'
+
+/** Bytes of one gossip packet of a peer, which may hold several messages. */
+const packetMaxBytes = 4 * 1024 * 1024
+const outboundMaxBytes = 32 * 1024 * 1024
+/** gossipsub charges about 1 KiB a topic, so this is some sixty topics; ours are few and coarse. */
+const topicBytesPerPeer = 64 * 1024
+const penaltyForgivenPerRound = 1
+
+interface Subscription {
+  readonly topic: string
+  readonly maxBytes: number
+  readonly listener: (from: PeerId, data: Uint8Array) => void
+}
+
+/** Lets a stream in once its connection has passed the handshake. */
+export type Admit = (stream: Stream, connection: Connection, protocol: string, admit: () => void) => void
+
+/**
+ * gossipsub behind a gate: it sees a peer and a stream only after the handshake, since it asks no more than identify,
+ * which any libp2p program answers.
+ */
+export class Gossip {
+  readonly #network: string
+  readonly #counters: Counters
+  readonly #logger: Logger
+  readonly #admit: Admit
+  readonly #subscriptions = new Map<string, Subscription[]>()
+  /** Invalid messages that a peer passed on, forgiven over time. */
+  readonly #penalties = new Map<PeerId, number>()
+  readonly #connections = new Map<PeerId, Connection>()
+  #topology: Topology | undefined
+  #pubsub: GossipSub | undefined
+
+  constructor(network: string, logger: Logger, counters: Counters, admit: Admit) {
+    this.#network = network
+    this.#logger = logger
+    this.#counters = counters
+    this.#admit = admit
+  }
+
+  /** A libp2p service factory. */
+  service(): (components: GossipSubComponents) => GossipSub {
+    const create = gossipsub({
+      fallbackToFloodsub: false,
+      allowPublishToZeroTopicPeers: true,
+      ignoreDuplicatePublishError: true,
+      // By content and author, not by sequence number: what is said twice travels once, and nobody can suppress
+      // another's message by saying the same under his own name first.
+      msgIdFn: contentId,
+      maxInboundDataLength: packetMaxBytes,
+      maxOutboundBufferSize: outboundMaxBytes,
+      maxTopicBytesPerPeer: topicBytesPerPeer,
+      scoreParams: {
+        // Testnets on loopback, LANs and players behind one NAT share an address: the default silences them past ten.
+        IPColocationFactorWeight: 0,
+        // No topic has parameters: the defaults punish a mesh in which few messages flow, which is how ours should be.
+        topics: {},
+        appSpecificScore: peer => -(this.#penalties.get(peer) ?? 0),
+      },
+    })
+    return components => {
+      const { privateKey, peerId, peerStore, connectionManager, logger } = components
+      const registrar = this.#gate(components.registrar)
+      const pubsub = create({ privateKey, peerId, peerStore, connectionManager, logger, registrar })
+      pubsub.addEventListener('message', event => this.#deliver(event.detail))
+      this.#pubsub = pubsub
+      return pubsub
+    }
+  }
+
+  subscribe(topic: string, maxBytes: number, listener: (from: PeerId, data: Uint8Array) => void): void {
+    const pubsub = this.#started()
+    const name = topicName(this.#network, topic)
+    const known = this.#subscriptions.get(name) ?? []
+    this.#subscriptions.set(name, [...known, { topic, maxBytes, listener }])
+    pubsub.topicValidators.set(name, (peer, message) => this.#validate(peer, message))
+    pubsub.subscribe(name)
+  }
+
+  publish(topic: string, data: Uint8Array): void {
+    this.#started()
+      .publish(topicName(this.#network, topic), data)
+      .catch((error: unknown) => {
+        this.#counters.count(counted.gossipRefused, { topic, code: 'publish-failed' })
+        this.#logger.warn({ topic, error: messageOf(error) }, 'could not publish to a topic')
+      })
+  }
+
+  /** Called when the peer's handshake has passed, and again with another connection when that one went away. */
+  connect(peer: PeerId, connection: Connection): void {
+    if (this.#connections.get(peer) === connection) return
+    if (this.#connections.has(peer)) this.disconnect(peer)
+    this.#connections.set(peer, connection)
+    void this.#topology?.onConnect?.(connection.remotePeer, connection)
+  }
+
+  disconnect(peer: PeerId): void {
+    const connection = this.#connections.get(peer)
+    if (connection === undefined) return
+    this.#connections.delete(peer)
+    void this.#topology?.onDisconnect?.(connection.remotePeer)
+  }
+
+  isOn(connection: Connection): boolean {
+    return this.#connections.get(connection.remotePeer.toString()) === connection
+  }
+
+  /** Now and then: gossipsub does not open a stream again that broke while its connection lived. */
+  heal(): void {
+    for (const [peer, penalty] of this.#penalties) {
+      if (penalty > penaltyForgivenPerRound) this.#penalties.set(peer, penalty - penaltyForgivenPerRound)
+      else this.#penalties.delete(peer)
+    }
+    for (const connection of this.#connections.values()) {
+      const open = connection.streams.some(
+        stream => stream.direction === 'outbound' && this.#isGossip(stream),
+      )
+      if (!open && connection.status === 'open')
+        void this.#topology?.onConnect?.(connection.remotePeer, connection)
+    }
+  }
+
+  #isGossip(stream: Stream): boolean {
+    // A stream whose protocol is still being negotiated may become one.
+    return stream.protocol === '' || this.#started().protocols.includes(stream.protocol)
+  }
+
+  #started(): GossipSub {
+    if (this.#pubsub === undefined) throw new Error('gossip is used before libp2p was made')
+    return this.#pubsub
+  }
+
+  #validate(peer: Libp2pPeerId, message: Message): TopicValidatorResult {
+    const subscriptions = this.#subscriptions.get(message.topic) ?? []
+    if (subscriptions.every(subscription => message.data.length <= subscription.maxBytes)) {
+      return TopicValidatorResult.Accept
+    }
+    const from = peer.toString()
+    this.#penalties.set(from, (this.#penalties.get(from) ?? 0) + 1)
+    this.#counters.count(counted.gossipRefused, { topic: subscriptions[0]?.topic ?? '', code: 'too-large' })
+    return TopicValidatorResult.Reject
+  }
+
+  #deliver(message: Message): void {
+    if (message.type !== 'signed') return
+    for (const { topic, listener } of this.#subscriptions.get(message.topic) ?? []) {
+      try {
+        listener(message.from.toString(), message.data)
+      } catch (error) {
+        this.#counters.count(counted.gossipRefused, { topic, code: 'listener-failed' })
+        this.#logger.error({ topic, error: messageOf(error) }, 'a gossip listener failed')
+      }
+    }
+  }
+
+  /** The registrar as gossipsub sees it. */
+  #gate(inner: Registrar): Registrar {
+    return {
+      getProtocols: () => inner.getProtocols(),
+      getHandler: protocol => inner.getHandler(protocol),
+      getTopologies: protocol => inner.getTopologies(protocol),
+      handle: (protocol: string, handler: StreamHandler, options?: StreamHandlerOptions) => {
+        const gated: StreamHandler = (stream, connection) => {
+          this.#admit(stream, connection, protocol, () => void handler(stream, connection))
+        }
+        return inner.handle(protocol, gated, options)
+      },
+      unhandle: (protocols, options) => inner.unhandle(protocols, options),
+      register: async (protocol: string, topology: Topology) => {
+        this.#topology = topology
+        return protocol
+      },
+      unregister: () => {
+        this.#topology = undefined
+      },
+      use: (protocol, middleware) => inner.use(protocol, middleware),
+      unuse: protocol => inner.unuse(protocol),
+      getMiddleware: protocol => inner.getMiddleware(protocol),
+    }
+  }
+}
+
+function contentId(message: Message): Uint8Array {
+  const hash = createHash('sha256').update(`${message.topic}\n`)
+  if (message.type === 'signed') hash.update(message.from.toMultihash().bytes)
+  return hash.update(message.data).digest()
+}

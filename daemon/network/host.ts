@@ -1,0 +1,83 @@
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import type { GossipSub, GossipSubComponents } from '@libp2p/gossipsub'
+import { identify } from '@libp2p/identify'
+import type { Libp2p } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { createLibp2p } from 'libp2p'
+import { maxDials } from './dial-plan.ts'
+import { messageOf, NetworkError } from './errors.ts'
+
+export const dialTimeoutMs = 5000
+
+/** A testnet's nodes join from one address and all at once, so limits per address say nothing. */
+const burstPerAddress = 500
+const maxConnections = 1000
+const maxPendingConnections = 256
+/** A busy machine may leave a node without a turn for seconds; a dead peer is found by whoever waits for it. */
+const pingIntervalMs = 10_000
+const pingTimeoutMs = 20_000
+
+export interface HostSettings {
+  readonly identitySeed: Uint8Array
+  readonly listenAddresses: readonly string[]
+  readonly softwareVersion: string
+  gossip(): (components: GossipSubComponents) => GossipSub
+}
+
+/** libp2p, made but not started, so that nothing arrives before its events are listened to. */
+export async function createHost(settings: HostSettings): Promise<Libp2p> {
+  return createLibp2p({
+    start: false,
+    privateKey: await generateKeyPairFromSeed('Ed25519', settings.identitySeed),
+    nodeInfo: {
+      name: 'freehold',
+      version: settings.softwareVersion,
+      userAgent: `freehold/${settings.softwareVersion}`,
+    },
+    addresses: { listen: [...settings.listenAddresses] },
+    transports: [tcp({ backlog: burstPerAddress })],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        maxEarlyStreams: 64,
+        streamOptions: { initialStreamWindowSize: 1024 * 1024, maxStreamWindowSize: 16 * 1024 * 1024 },
+      }),
+    ],
+    connectionManager: {
+      maxConnections,
+      inboundConnectionThreshold: burstPerAddress,
+      maxIncomingPendingConnections: maxPendingConnections,
+      maxParallelDials: maxDials,
+      dialTimeout: dialTimeoutMs,
+      addressDialTimeout: dialTimeoutMs,
+    },
+    connectionMonitor: { pingInterval: pingIntervalMs, pingTimeout: { minTimeout: pingTimeoutMs } },
+    services: {
+      identify: identify({ maxInboundStreams: 8 }),
+      ping: ping({ maxInboundStreams: 8 }),
+      gossip: settings.gossip(),
+    },
+  })
+}
+
+export async function startHost(host: Libp2p, listenAddresses: readonly string[]): Promise<void> {
+  try {
+    await host.start()
+  } catch (error) {
+    throw listenError(messageOf(error), listenAddresses)
+  }
+}
+
+function listenError(message: string, listenAddresses: readonly string[]): NetworkError {
+  const inUse = /EADDRINUSE[^\n]*?:(\d+)\s*$/m.exec(message)
+  if (inUse !== null) {
+    const port = Number(inUse[1])
+    const advice = `Port ${port} is in use by another program (perhaps another Freehold node): stop it, or give this node another listen port.`
+    return new NetworkError('port-in-use', advice, { port })
+  }
+  const addresses = listenAddresses.join(', ')
+  return new NetworkError('cannot-listen', `Cannot listen on ${addresses}: ${message.trim()}`, { addresses })
+}
