@@ -1,0 +1,129 @@
+import { WorldError } from '../errors.ts'
+import { NAME_MAX_CHARS, NAME_PATTERN, ORIGIN_MAX_CHARS, STRUCTURES } from '../limits.ts'
+import type { Refusal } from '../reasons.ts'
+import { asciiBytes, ByteReader, writer } from './bytes.ts'
+
+/** What a player can ask for. Ids are 32 lower-case hex digits. */
+export type Action =
+  | { readonly kind: 'spawn'; readonly name: string }
+  | { readonly kind: 'move'; readonly vxMmPerTick: number; readonly vyMmPerTick: number }
+  | { readonly kind: 'gather'; readonly resource: string }
+  | { readonly kind: 'build'; readonly structure: number; readonly xMm: number; readonly yMm: number }
+  | { readonly kind: 'strike'; readonly target: string }
+  | { readonly kind: 'leave' }
+
+/**
+ * player 32 ‖ session 16 ‖ seq u32 ‖ action: u8 number ‖ its fields (‖ signature 64 where the action is permanent).
+ * spawn 1: u8 length ‖ name. move 2: vx i16 ‖ vy i16. gather 3: id 16. build 4: u8 structure ‖ x i64 ‖ y i64.
+ * strike 5: id 16. leave 6: nothing.
+ */
+export interface Input {
+  readonly player: Uint8Array
+  readonly session: Uint8Array
+  readonly seq: number
+  readonly action: Action
+  /** The player's own, over `inputSignatureMessage`; there exactly when `isPermanent(action)`. */
+  readonly signature?: Uint8Array | undefined
+}
+
+export const PLAYER_BYTES = 32
+export const SESSION_BYTES = 16
+export const SIGNATURE_BYTES = 64
+/** No input is longer. */
+export const INPUT_MAX_BYTES = PLAYER_BYTES + SESSION_BYTES + 4 + 32 + SIGNATURE_BYTES
+
+const SEQ_AT = PLAYER_BYTES + SESSION_BYTES
+const SIGNATURE_CONTEXT = 'freehold/permanent-input/1\n'
+
+export const isPermanent = (action: Action): boolean => action.kind === 'build'
+
+export function encodeInput(input: Input): Uint8Array {
+  writeUnsigned(input)
+  if (isPermanent(input.action)) writer.raw(input.signature ?? new Uint8Array(0), SIGNATURE_BYTES)
+  return writer.finish()
+}
+
+/**
+ * What the player signs: "freehold/permanent-input/1\n" ‖ u16 origin length ‖ origin ‖ player ‖ session ‖ seq ‖ action.
+ * The origin names network, area and birth, so a signature is good in one place, once.
+ */
+export function inputSignatureMessage(origin: string, input: Omit<Input, 'signature'>): Uint8Array {
+  writeUnsigned(input)
+  return signatureMessage(origin, writer.finish())
+}
+
+/** The same from an encoded input without its signature. */
+export function signatureMessage(origin: string, unsigned: Uint8Array): Uint8Array {
+  if (origin.length > ORIGIN_MAX_CHARS) throw new WorldError('bad-value', 'The origin is too long.')
+  return writer
+    .start()
+    .raw(asciiBytes(SIGNATURE_CONTEXT))
+    .u16(origin.length)
+    .raw(asciiBytes(origin))
+    .raw(unsigned)
+    .finish()
+}
+
+/** Never throws: what is not exactly one input is a refusal. */
+export function decodeInput(body: Uint8Array): Input | Refusal {
+  if (body.length <= SEQ_AT + 4 || body.length > INPUT_MAX_BYTES) return { code: 'malformed' }
+  const reader = new ByteReader(body)
+  const player = reader.raw(PLAYER_BYTES)
+  const session = reader.raw(SESSION_BYTES)
+  const seq = reader.u32()
+  const action = readAction(reader)
+  if ('code' in action) return action
+  const signature = isPermanent(action) ? reader.raw(SIGNATURE_BYTES) : undefined
+  if (!reader.done() || seq === 0) return { code: 'malformed' }
+  if (action.kind === 'spawn' && !NAME_PATTERN.test(action.name)) return { code: 'bad-name' }
+  return { player, session, seq, action, signature }
+}
+
+function writeUnsigned({ player, session, seq, action }: Input): void {
+  writer.start().raw(player, PLAYER_BYTES).raw(session, SESSION_BYTES).u32(seq)
+  switch (action.kind) {
+    case 'spawn':
+      if (!NAME_PATTERN.test(action.name))
+        throw new WorldError('bad-name', `"${action.name}" can't be a name.`)
+      writer.u8(1).text(action.name)
+      return
+    case 'move':
+      writer.u8(2).i16(action.vxMmPerTick).i16(action.vyMmPerTick)
+      return
+    case 'gather':
+      writer.u8(3).id(action.resource)
+      return
+    case 'build':
+      writer.u8(4).u8(action.structure).i53(action.xMm).i53(action.yMm)
+      return
+    case 'strike':
+      writer.u8(5).id(action.target)
+      return
+    case 'leave':
+      writer.u8(6)
+  }
+}
+
+function readAction(reader: ByteReader): Action | Refusal {
+  switch (reader.u8()) {
+    case 1:
+      return { kind: 'spawn', name: reader.text(NAME_MAX_CHARS) }
+    case 2:
+      return { kind: 'move', vxMmPerTick: reader.i16(), vyMmPerTick: reader.i16() }
+    case 3:
+      return { kind: 'gather', resource: reader.id() }
+    case 4:
+      return {
+        kind: 'build',
+        structure: reader.index(STRUCTURES.length),
+        xMm: reader.i53(),
+        yMm: reader.i53(),
+      }
+    case 5:
+      return { kind: 'strike', target: reader.id() }
+    case 6:
+      return { kind: 'leave' }
+    default:
+      return { code: 'unknown-action' }
+  }
+}

@@ -1,0 +1,86 @@
+import { CLOSED_SESSIONS_KEPT, OUTCOMES_KEPT } from '../limits.ts'
+import { ByteReader, bytesOfBinaryString, ID_BYTES, writer } from './bytes.ts'
+import { type Outcome, readOutcome, writeOutcome } from './outcome.ts'
+
+/** State keys: 'a' the area's header; 'e' ‖ id 16 an entity; 'p' ‖ player key 32 a player's sessions and outcomes. */
+export const HEADER_KEY = Uint8Array.of(0x61)
+export const entityKey = (id: string): Uint8Array => writer.start().u8(0x65).id(id).finish()
+export const playerKey = (key: string): Uint8Array =>
+  writer.start().u8(0x70).raw(bytesOfBinaryString(key)).finish()
+
+export interface AreaHeader {
+  readonly rulesVersion: number
+  readonly tick: number
+  readonly timeMs: number
+  readonly characters: number
+  readonly npcs: number
+  readonly resources: number
+  readonly structures: number
+}
+
+export interface PlayerRecord {
+  readonly character: string
+  session: Uint8Array
+  lastSeq: number
+  lastInputTick: number
+  /** The newest last. */
+  closedSessions: Uint8Array[]
+  /** The newest last, at most `OUTCOMES_KEPT`, all of this session. */
+  outcomes: Outcome[]
+}
+
+const FORMAT = 1
+
+/** format u8 ‖ rules version u16 ‖ tick u64 ‖ timeMs u64 ‖ characters, npcs, resources, structures u32 */
+export function encodeHeader(header: AreaHeader): Uint8Array {
+  writer.start().u8(FORMAT).u16(header.rulesVersion).u53(header.tick).u53(header.timeMs)
+  writer.u32(header.characters).u32(header.npcs).u32(header.resources).u32(header.structures)
+  return writer.finish()
+}
+
+export function decodeHeader(bytes: Uint8Array): AreaHeader | undefined {
+  const reader = new ByteReader(bytes)
+  if (reader.u8() !== FORMAT) return undefined
+  const header = {
+    rulesVersion: reader.u16(),
+    tick: reader.u53(),
+    timeMs: reader.u53(),
+    characters: reader.u32(),
+    npcs: reader.u32(),
+    resources: reader.u32(),
+    structures: reader.u32(),
+  }
+  return reader.done() ? header : undefined
+}
+
+/** character 16 ‖ session 16 ‖ lastSeq u32 ‖ lastInputTick u64 ‖ u8 count ‖ closed sessions ‖ u8 count ‖ outcomes */
+export function encodePlayer(player: PlayerRecord): Uint8Array {
+  writer
+    .start()
+    .id(player.character)
+    .raw(player.session, ID_BYTES)
+    .u32(player.lastSeq)
+    .u53(player.lastInputTick)
+  writer.u8(player.closedSessions.length)
+  for (const session of player.closedSessions) writer.raw(session, ID_BYTES)
+  writer.u8(player.outcomes.length)
+  for (const outcome of player.outcomes) writeOutcome(writer, outcome)
+  return writer.finish()
+}
+
+export function decodePlayer(bytes: Uint8Array): PlayerRecord | undefined {
+  const reader = new ByteReader(bytes)
+  const player: PlayerRecord = {
+    character: reader.id(),
+    session: reader.raw(ID_BYTES),
+    lastSeq: reader.u32(),
+    lastInputTick: reader.u53(),
+    closedSessions: [],
+    outcomes: [],
+  }
+  for (let left = reader.index(CLOSED_SESSIONS_KEPT + 1); left > 0; left--) {
+    player.closedSessions.push(reader.raw(ID_BYTES))
+  }
+  for (let left = reader.index(OUTCOMES_KEPT + 1); left > 0; left--) player.outcomes.push(readOutcome(reader))
+  return reader.done() ? player : undefined
+}

@@ -1,0 +1,53 @@
+/** Reason codes: the wire number is the index and never changes; new ones go at the end. */
+const TABLE = [
+  ['ok', 'It was done.'],
+  ['malformed', 'The bytes are not an input.'],
+  ['unknown-action', 'There is no such action in these rules.'],
+  ['bad-name', 'A name is 1 to 24 letters, digits, "-" or "_".'],
+  ['gap', 'An earlier input of this session is missing.'],
+  ['duplicate', 'This input was applied before.'],
+  ['no-session', 'This session is not open here: its first input must be spawn with seq 1.'],
+  ['session-closed', 'A newer session of this player closed this one.'],
+  ['area-full', 'No more characters fit into this area.'],
+  ['stale-tick', 'The tick is not after the last one.'],
+  ['asleep', 'Your character sleeps: spawn wakes it.'],
+  ['already-here', 'Your character is already awake here.'],
+  ['dead', 'Your character is dead and will come back by itself.'],
+  ['too-fast', 'That is faster than a character can run.'],
+  ['at-border', "The area's border is in the way."],
+  ['unknown-target', 'There is nothing with that id here.'],
+  ['wrong-kind', "That can't be done to this kind of thing."],
+  ['out-of-reach', 'It is too far away.'],
+  ['empty', 'Nothing is left there; some of it grows again.'],
+  ['cooldown', 'It is too soon to do that again.'],
+  ['inventory-full', 'Your character can carry no more.'],
+  ['not-enough', "Your character doesn't carry what that costs."],
+  ['outside-area', 'The place is not inside this area.'],
+  ['overlap', 'Something stands there already.'],
+  ['protected', 'Nothing is built this close to a spawn point.'],
+  ['bad-signature', "The player's own signature is missing or wrong."],
+  ['too-many-structures', 'No more structures fit into this area.'],
+  ['self', "A character can't strike itself."],
+  ['target-dead', 'It is dead already.'],
+  ['target-asleep', "A sleeping character can't be struck."],
+  ['in-combat', "A character can't leave in the middle of a fight."],
+] as const
+
+export type OutcomeCode = (typeof TABLE)[number][0]
+export type ReasonCode = Exclude<OutcomeCode, 'ok'>
+
+/** Why something was not done, with the facts that belong to the code. */
+export interface Refusal {
+  readonly code: ReasonCode
+  /** The seq that would be right (`gap`) or the last one applied (`duplicate`). */
+  readonly seq?: number
+}
+
+const numbers = new Map<OutcomeCode, number>(TABLE.map(([code], number) => [code, number]))
+
+export const codeNumber = (code: OutcomeCode): number => numbers.get(code)!
+export const codeOfNumber = (number: number): OutcomeCode | undefined => TABLE[number]?.[0]
+/** One sentence for a person. */
+export const reasonText = (code: OutcomeCode): string => TABLE[codeNumber(code)]![1]
+/** All codes, in the order of their wire numbers. */
+export const OUTCOME_CODES: readonly OutcomeCode[] = TABLE.map(([code]) => code)

@@ -1,0 +1,73 @@
+import type { Area, PlayerSlot } from '../area.ts'
+import { binaryString, bytesEqual } from '../codec/bytes.ts'
+import { type Input, PLAYER_BYTES } from '../codec/input.ts'
+import { CLOSED_SESSIONS_KEPT, IDLE_TICKS } from '../limits.ts'
+import { isMoving, positionAt, standing } from '../motion.ts'
+import { spawnPlace } from './place.ts'
+import { newActor } from './populate.ts'
+import { type Verdict, verdict } from './verdict.ts'
+
+/** A player's first character here, with its first session. */
+export function createCharacter(area: Area, input: Input, name: string): PlayerSlot {
+  const birth = area.birth()
+  const place = spawnPlace(area, area.drawFor(birth))
+  const slot = area.add({
+    kind: 'character',
+    ...birth,
+    motion: standing(place.xMm, place.yMm, area.tick),
+    ...newActor(),
+    healthTick: area.tick,
+    player: input.player,
+    name,
+    awake: true,
+  })
+  const record = {
+    character: birth.id,
+    session: input.session,
+    lastSeq: 0,
+    lastInputTick: area.tick,
+    closedSessions: [],
+    outcomes: [],
+  }
+  area.emit({ kind: 'spawned', tick: area.tick, ...place, entity: birth.id })
+  return area.addPlayer(binaryString(input.player, 0, PLAYER_BYTES), record, slot)
+}
+
+/** Closes the session that was open and opens another; the character goes on as it is. */
+export function takeOver({ record }: PlayerSlot, session: Uint8Array): void {
+  record.closedSessions.push(record.session)
+  if (record.closedSessions.length > CLOSED_SESSIONS_KEPT) record.closedSessions.shift()
+  record.session = session
+  record.lastSeq = 0
+  record.outcomes = []
+}
+
+/** `ok` carries the character. In the first input of a session this is never refused: the character may be awake or dead. */
+export function wake(area: Area, player: PlayerSlot): Verdict {
+  const { entity } = player.character
+  const first = player.record.lastSeq === 0
+  if (entity.awake) return verdict(first ? 'ok' : 'already-here', undefined, entity.id)
+  area.setAwake(player, true)
+  area.emit({ kind: 'spawned', tick: area.tick, ...positionAt(entity.motion, area.tick), entity: entity.id })
+  return verdict('ok', undefined, entity.id)
+}
+
+/** A sleeping character stays where it is and can't be struck. */
+export function fallAsleep(area: Area, player: PlayerSlot, idle: boolean): void {
+  const slot = player.character
+  const at = positionAt(slot.entity.motion, area.tick)
+  if (isMoving(slot.entity.motion)) slot.entity.motion = standing(at.xMm, at.yMm, area.tick)
+  area.setAwake(player, false)
+  area.emit({ kind: 'left', tick: area.tick, ...at, entity: slot.entity.id, idle })
+}
+
+/** The idle queue's entry came up: it sleeps, or has acted or fights or is dead, and is looked at again later. */
+export function checkIdle(area: Area, player: PlayerSlot): void {
+  const { entity } = player.character
+  const dueTick = Math.max(player.record.lastInputTick + IDLE_TICKS, entity.combatUntilTick)
+  if (dueTick > area.tick) area.idle.schedule(player, dueTick)
+  else fallAsleep(area, player, true)
+}
+
+export const isClosed = ({ record }: PlayerSlot, session: Uint8Array): boolean =>
+  record.closedSessions.some(closed => bytesEqual(closed, session))

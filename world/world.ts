@@ -1,0 +1,228 @@
+import { Area, type DirtyEntry, type PlayerSlot, type WorldHost } from './area.ts'
+import { type AreaCharter, checkCharter } from './charter.ts'
+import { binaryString, bytesEqual } from './codec/bytes.ts'
+import { decodeInput, type Input, PLAYER_BYTES } from './codec/input.ts'
+import type { Outcome } from './codec/outcome.ts'
+import { encodeHeader, encodePlayer, entityKey, HEADER_KEY, playerKey } from './codec/state.ts'
+import { decodeTick } from './codec/tick.ts'
+import type { EntityView } from './entity.ts'
+import { OUTCOMES_KEPT } from './limits.ts'
+import type { Refusal } from './reasons.ts'
+import { restoreArea, type StateEntry } from './restore.ts'
+import { act } from './rules/act.ts'
+import { populate } from './rules/populate.ts'
+import { createCharacter, isClosed, takeOver } from './rules/presence.ts'
+import { advance } from './rules/tick.ts'
+import { type Verdict, verdict } from './rules/verdict.ts'
+
+export type { DirtyEntry, WorldHost } from './area.ts'
+export type { AreaCharter } from './charter.ts'
+export type { StateEntry } from './restore.ts'
+
+/** Record kinds that change an area; all others pass it by. */
+export const INPUT_RECORD = 3
+export const TICK_RECORD = 5
+
+/** What one record did. */
+export interface Applied {
+  /** For every input that can be read. Codes `gap`, `duplicate`, `no-session`, `session-closed` and `area-full` changed nothing. */
+  readonly outcome: Outcome | undefined
+  /** Why the record as a whole was passed over: not readable, or a tick that is not after the last. */
+  readonly ignored: Refusal | undefined
+  /** Ids of what is new or changed, each once, in the order in which it happened. */
+  readonly changed: readonly string[]
+  readonly removed: readonly string[]
+  /** `decodeEvent` reads them. */
+  readonly events: readonly Uint8Array[]
+}
+
+/** A new area, populated as its charter says. Throws a `WorldError` `bad-charter`. */
+export function createWorld(host: WorldHost, charter: AreaCharter): World {
+  checkCharter(charter, host.origin)
+  const area = new Area(host, charter)
+  area.beginRecord(0)
+  area.touchHeader()
+  populate(area)
+  return new World(area)
+}
+
+/** The world that gave these `entries()`. They come from a verified snapshot or the own disk: broken ones throw `bad-state`. */
+export function restoreWorld(host: WorldHost, charter: AreaCharter, entries: Iterable<StateEntry>): World {
+  checkCharter(charter, host.origin)
+  return new World(restoreArea(host, charter, entries))
+}
+
+/** The rules of one area. The same records give the same bytes everywhere, restored in between or not. */
+export class World {
+  private readonly area: Area
+
+  constructor(area: Area) {
+    this.area = area
+  }
+
+  get tick(): number {
+    return this.area.tick
+  }
+
+  /** The time of the last tick record, milliseconds since 1970; 0 before the first. */
+  get timeMs(): number {
+    return this.area.timeMs
+  }
+
+  /** How many characters are awake here. */
+  get awakeCount(): number {
+    return this.area.awake
+  }
+
+  /** False when nothing moves, no strike is in the air, nobody is dead, nothing expires and no NPC is thinking. */
+  needsTick(): boolean {
+    return this.area.due.size > 0 || (this.area.awake > 0 && this.area.counts.npc > 0)
+  }
+
+  /** Applies one record's body. Never throws on any bytes; it alone decides. */
+  apply(kind: number, body: Uint8Array, leaf: number): Applied {
+    const { area } = this
+    area.beginRecord(leaf)
+    if (kind === INPUT_RECORD) return this.applyInput(body)
+    if (kind === TICK_RECORD) return this.applyTick(body)
+    return this.applied()
+  }
+
+  /**
+   * The cheap filter before proposing. It refuses only what no earlier input still in flight could make right:
+   * unreadable bytes, a closed session, a duplicate (ask `outcomeOf`).
+   */
+  check(body: Uint8Array): Refusal | undefined {
+    const input = decodeInput(body)
+    if ('code' in input) return input
+    const player = this.playerOf(input.player)
+    if (!player) return undefined
+    if (isClosed(player, input.session)) return { code: 'session-closed' }
+    if (!bytesEqual(player.record.session, input.session)) return undefined
+    const { lastSeq } = player.record
+    return input.seq <= lastSeq ? { code: 'duplicate', seq: lastSeq } : undefined
+  }
+
+  /** The last seq applied for this session; 0 for one that is not open here. */
+  lastSeq(player: Uint8Array, session: Uint8Array): number {
+    return this.openSession(player, session)?.record.lastSeq ?? 0
+  }
+
+  /** One of the session's last `OUTCOMES_KEPT` outcomes. */
+  outcomeOf(player: Uint8Array, session: Uint8Array, seq: number): Outcome | undefined {
+    return this.openSession(player, session)?.record.outcomes.find(outcome => outcome.seq === seq)
+  }
+
+  /** The id of the player's character here. */
+  characterOf(player: Uint8Array): string | undefined {
+    return this.playerOf(player)?.record.character
+  }
+
+  entity(id: string): EntityView | undefined {
+    return this.area.slots.get(id)?.entity
+  }
+
+  /** All entities in id order. Not to be changed, and good until the next `apply`. */
+  *entities(): Iterable<EntityView> {
+    for (const id of [...this.area.slots.keys()].sort()) yield this.area.slots.get(id)!.entity
+  }
+
+  /** The canonical bytes, for clients too (`decodeEntity`). Shared: not to be written to. */
+  entityBytes(id: string): Uint8Array | undefined {
+    const slot = this.area.slots.get(id)
+    return slot && this.area.encoded(slot)
+  }
+
+  /** What changed since the last call, in key order. */
+  takeDirty(): DirtyEntry[] {
+    return this.area.takeDirty()
+  }
+
+  /** All state, in key order. */
+  *entries(): Iterable<StateEntry> {
+    const { area } = this
+    yield { key: HEADER_KEY, value: encodeHeader(area.header()) }
+    for (const id of [...area.slots.keys()].sort()) {
+      yield { key: entityKey(id), value: area.encoded(area.slots.get(id)!) }
+    }
+    for (const key of [...area.players.keys()].sort()) {
+      yield { key: playerKey(key), value: encodePlayer(area.players.get(key)!.record) }
+    }
+  }
+
+  private applyTick(body: Uint8Array): Applied {
+    const to = decodeTick(body)
+    if (!to) return this.applied(undefined, { code: 'malformed' })
+    if (to.tick <= this.area.tick) return this.applied(undefined, { code: 'stale-tick' })
+    advance(this.area, to)
+    return this.applied()
+  }
+
+  private applyInput(body: Uint8Array): Applied {
+    const input = decodeInput(body)
+    if ('code' in input) return this.applied(undefined, input)
+    const { area } = this
+    const known = this.playerOf(input.player)
+    const refusal = this.refuseSession(known, input)
+    if (refusal) return this.applied(this.outcome(input, refusal))
+
+    const { action } = input
+    if (!known && action.kind === 'spawn') {
+      const player = createCharacter(area, input, action.name)
+      return this.settle(player, input, verdict('ok', undefined, player.record.character))
+    }
+    const player = known!
+    if (!bytesEqual(player.record.session, input.session)) takeOver(player, input.session)
+    return this.settle(player, input, act(area, player, input, body))
+  }
+
+  /** Says why an input has no place in its session. Such an input consumes nothing and is not remembered. */
+  private refuseSession(
+    player: PlayerSlot | undefined,
+    { session, seq, action }: Input,
+  ): Verdict | undefined {
+    const opens = seq === 1 && action.kind === 'spawn'
+    if (!player) {
+      if (!opens) return verdict('no-session')
+      const { capacity } = this.area.charter
+      return this.area.counts.character >= capacity ? verdict('area-full', capacity) : undefined
+    }
+    const { record } = player
+    if (bytesEqual(record.session, session)) {
+      if (seq <= record.lastSeq) return verdict('duplicate', record.lastSeq)
+      return seq > record.lastSeq + 1 ? verdict('gap', record.lastSeq + 1) : undefined
+    }
+    if (isClosed(player, session)) return verdict('session-closed')
+    return opens ? undefined : verdict('no-session')
+  }
+
+  /** The input's seq is consumed, whatever the verdict. */
+  private settle(player: PlayerSlot, input: Input, decided: Verdict): Applied {
+    const { record } = player
+    const outcome = this.outcome(input, decided)
+    record.lastSeq = input.seq
+    record.lastInputTick = this.area.tick
+    record.outcomes.push(outcome)
+    if (record.outcomes.length > OUTCOMES_KEPT) record.outcomes.shift()
+    this.area.touchPlayer(player)
+    return this.applied(outcome)
+  }
+
+  private outcome({ seq }: Input, { code, entity, value }: Verdict): Outcome {
+    return { seq, leaf: this.area.leaf, tick: this.area.tick, code, entity, value }
+  }
+
+  private applied(outcome?: Outcome, ignored?: Refusal): Applied {
+    const { changed, removed, events } = this.area
+    return { outcome, ignored, changed, removed, events }
+  }
+
+  private playerOf(key: Uint8Array): PlayerSlot | undefined {
+    return this.area.players.get(binaryString(key, 0, PLAYER_BYTES))
+  }
+
+  private openSession(key: Uint8Array, session: Uint8Array): PlayerSlot | undefined {
+    const player = this.playerOf(key)
+    return player && bytesEqual(player.record.session, session) ? player : undefined
+  }
+}
