@@ -6,7 +6,7 @@ import { Slots } from './slots.ts'
 /** What stands in a child's place: an inner node ≥ 0, or a leaf as its complement. */
 type Ref = number
 
-/** A subtree as a snapshot chunk needs it: its entries in key order, and the path from it to the root. */
+/** A subtree as a snapshot chunk needs it: its entries in the order of their bits, and the path from it to the root. */
 export interface Subtree {
   readonly entries: StateEntry[]
   readonly path: PathStep[]
@@ -65,7 +65,7 @@ export class StateTree {
     return { other, path }
   }
 
-  /** Every entry, in key order. */
+  /** Every entry, in the order of its key's bits. */
   *entries(): Generator<StateEntry> {
     if (this.#root === undefined) return
     const waiting: Ref[] = [this.#root]
