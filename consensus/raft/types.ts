@@ -185,15 +185,21 @@ export type RefusalCode =
   | 'commit-past-log'
   /** An ack for entries that this leader does not have. */
   | 'ack-past-log'
-  /** The sender would overwrite a committed entry. */
-  | 'conflict-with-committed'
   /** Entries that are not in a row, or whose terms decrease or exceed the sender's. */
   | 'bad-entries'
   | 'bad-snapshot'
   | 'bad-conf-change'
   | 'bad-context'
-  /** A proposal that was dropped: no leader, a transfer is under way, over the quota, or not a member. */
-  | 'dropped'
+  /** Dropped: nobody leads. */
+  | 'no-leader'
+  /** Dropped: another node leads, and forwarding is off. */
+  | 'not-leader'
+  /** Dropped: this leader is no member any more. */
+  | 'removed'
+  /** Dropped: leadership is being transferred. */
+  | 'transferring'
+  /** Dropped: too many payload bytes wait to be committed and applied. */
+  | 'over-quota'
   | 'empty-proposal'
   /** Too many reads wait for an answer. */
   | 'busy'
