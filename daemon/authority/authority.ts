@@ -1,0 +1,488 @@
+import { putU64 } from '../../storage/bytes.ts'
+import { authorityKey } from '../../storage/keys.ts'
+import { encodeBatch, type LogRecord, recordHeader, recordKind, saltBytes } from '../../storage/log/record.ts'
+import type { StoreOp } from '../../storage/store.ts'
+import { encodeOutcome, encodeTick, type Outcome } from '../../world/codec.ts'
+import type { Random } from '../ports.ts'
+import { bodyHash, type InputBatch, maxInputBytes } from './batch.ts'
+import { encodeAttestation, encodeMark, encodeSeal } from './bodies.ts'
+import { InFlightInputs, type InputAnswer, type InputHead, inputHead, type Waiter } from './intake.ts'
+import { RecentOutcomes } from './outcomes.ts'
+import { BoundedQueue } from './queue.ts'
+import { makeReceipts, type Receiptable, type ReceiptSigner } from './receipts.ts'
+import type { AppliedEntry, AppliedRecord, AppliedSeal, Replica } from './replica.ts'
+
+export interface AuthorityIdentity {
+  readonly genesisHash: Uint8Array
+  readonly origin: string
+  readonly group: number
+  readonly epoch: number
+  readonly view: number
+  readonly members: readonly number[]
+  readonly charterBody: Uint8Array
+  readonly rulesVersion: number
+  readonly tickMs: number
+  /** Tick 0, by the wall clock. */
+  readonly createdAtMs: number
+}
+
+export interface AuthorityLimits {
+  /** Input batches that wait for the leader to propose them. */
+  readonly inputBatches: number
+  readonly intents: number
+  readonly simulationJobs: number
+  readonly outputs: number
+  /** Raft entries that are proposed and not yet applied; while so many are, the next batch fills. */
+  readonly entriesInFlight: number
+  readonly entryBytes: number
+  readonly sealEveryMs: number
+}
+
+export const defaultAuthorityLimits: AuthorityLimits = {
+  inputBatches: 4096,
+  intents: 4096,
+  simulationJobs: 16,
+  outputs: 4096,
+  entriesInFlight: 4,
+  entryBytes: 512 * 1024,
+  sealEveryMs: 1000,
+}
+
+export type ProposeResult =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly code: 'not-leader' | 'busy' | 'stopped' }
+
+export interface AuthorityPorts {
+  readonly propose: (data: Uint8Array) => ProposeResult
+  readonly random: Random
+  readonly signer: ReceiptSigner
+  readonly count: (name: string, labels: Record<string, string>) => void
+}
+
+/** What the area's gateways are told after a delivery of committed entries. */
+export interface FeedDelta {
+  readonly tick: number
+  /** The log's size after it. */
+  readonly leaf: number
+  /** Public forms of the entities that changed (world/codec). */
+  readonly changed: readonly Uint8Array[]
+  readonly removed: readonly string[]
+  readonly events: readonly Uint8Array[]
+}
+
+/** An old outcome whose record has to be read from the log before a receipt can be made. */
+export interface Lookup {
+  readonly leaf: number
+  readonly outcome: Uint8Array
+  readonly waiter: Waiter
+}
+
+export interface Delivery {
+  /** For the same batch as Raft's own writes; they need no sync of their own. */
+  readonly ops: StoreOp[]
+  readonly entries: readonly AppliedEntry[]
+  readonly seals: readonly AppliedSeal[]
+}
+
+interface QueuedBatch {
+  readonly batch: InputBatch
+  readonly waiter: (index: number, answer: InputAnswer) => void
+}
+
+/** An attestation and the inputs that follow it: they stay together. */
+interface Admitted {
+  readonly records: readonly LogRecord[]
+  readonly sizeBytes: number
+}
+
+type SimulationJob = 'charter' | 'tick' | 'mark' | 'seal'
+
+const noLeader = 0
+/** Outcomes of inputs that changed nothing and used no seq. */
+const unconsumed: ReadonlySet<Outcome['code']> = new Set([
+  'gap',
+  'duplicate',
+  'no-session',
+  'session-closed',
+  'area-full',
+])
+const busy: InputAnswer = { kind: 'busy', retryAfterMs: 200 }
+
+/**
+ * One authority on one node: the replica that applies what was committed, and, while this node leads, the leader that
+ * takes inputs in, proposes them at once, and answers with receipts. Pure: bytes and times come in, effects go out
+ * through the ports and return values.
+ */
+export class Authority {
+  readonly identity: AuthorityIdentity
+  readonly replica: Replica
+  readonly limits: AuthorityLimits
+  readonly inputs: BoundedQueue<QueuedBatch>
+  /** What passed the filter and waits to be proposed. */
+  readonly intents: BoundedQueue<Admitted>
+  readonly simulation: BoundedQueue<SimulationJob>
+  readonly outputs: BoundedQueue<FeedDelta>
+  term = 0
+  leader = noLeader
+  readonly #ports: AuthorityPorts
+  readonly #recent = new RecentOutcomes()
+  readonly #inFlight = new InFlightInputs()
+  #leading = false
+  /** The leader has applied an entry of its own term, so its state holds all that was committed before. */
+  #caughtUp = false
+  #entriesInFlight = 0
+  #jobsInFlight = new Set<SimulationJob>()
+  #lastProposedTick = 0
+  #nextTickAtMs = 0
+  #nextSealAtMs = 0
+  #lookups: Lookup[] = []
+
+  constructor(
+    identity: AuthorityIdentity,
+    replica: Replica,
+    ports: AuthorityPorts,
+    limits = defaultAuthorityLimits,
+  ) {
+    this.identity = identity
+    this.replica = replica
+    this.limits = limits
+    this.#ports = ports
+    this.inputs = new BoundedQueue('input', limits.inputBatches)
+    this.intents = new BoundedQueue('intent', limits.intents)
+    this.simulation = new BoundedQueue('simulation', limits.simulationJobs)
+    this.outputs = new BoundedQueue('output', limits.outputs)
+  }
+
+  /** This node leads and knows all that was committed before. */
+  get serving(): boolean {
+    return this.#leading && this.#caughtUp
+  }
+
+  get inputsInFlight(): number {
+    return this.#inFlight.count
+  }
+
+  /** Raft's word on who leads in which term. */
+  roleChanged(leading: boolean, term: number, leader: number): void {
+    const wasLeading = this.#leading
+    this.term = term
+    this.leader = leader
+    this.#leading = leading
+    if (leading && !wasLeading) this.#caughtUp = false
+    if (!leading && wasLeading) this.#resign()
+  }
+
+  #resign(): void {
+    const answer: InputAnswer = { kind: 'not-leader', leader: this.leader }
+    this.#caughtUp = false
+    this.#entriesInFlight = 0
+    this.#jobsInFlight.clear()
+    this.simulation.drain()
+    this.intents.drain() // whoever waits for these is in `#inFlight`
+    for (const { batch, waiter } of this.inputs.drain())
+      batch.bodies.forEach((_, i) => void waiter(i, answer))
+    this.#inFlight.abandon(answer)
+  }
+
+  /** A gateway's batch, its signature already checked. `waiter` is called once for each body, at once or later. */
+  offer(batch: InputBatch, waiter: (index: number, answer: InputAnswer) => void): void {
+    const refusal: InputAnswer | undefined = !this.#leading
+      ? { kind: 'not-leader', leader: this.leader }
+      : this.inputs.push({ batch, waiter })
+        ? undefined
+        : busy
+    if (refusal !== undefined) batch.bodies.forEach((_, i) => void waiter(i, refusal))
+  }
+
+  /** Every 10 ms or so: time for ticks and seals. */
+  tick(nowMs: number, wallMs: number): void {
+    if (!this.serving) return
+    if (this.replica.log.size === 0) this.#plan('charter')
+    if (this.replica.world.needsTick() && nowMs >= this.#nextTickAtMs) {
+      this.#nextTickAtMs = Math.max(nowMs, this.#nextTickAtMs + this.identity.tickMs)
+      this.#plan('tick')
+    }
+    if (this.replica.pendingMark !== undefined) this.#plan('seal')
+    else if (this.replica.unsealedRecords > 0 && nowMs >= this.#nextSealAtMs) {
+      this.#nextSealAtMs = nowMs + this.limits.sealEveryMs
+      this.#plan('mark')
+    }
+    this.flush(wallMs)
+  }
+
+  #plan(job: SimulationJob): void {
+    if (this.#jobsInFlight.has(job)) return
+    if (this.simulation.push(job)) this.#jobsInFlight.add(job)
+  }
+
+  /** Proposes what waits, as far as the pipeline has room. */
+  flush(wallMs: number): void {
+    if (!this.serving) return
+    while (this.#entriesInFlight < this.limits.entriesInFlight) {
+      const records = this.#nextRecords(wallMs)
+      if (records.length === 0) return
+      const result = this.#ports.propose(encodeBatch(records))
+      if (!result.ok) {
+        this.#ports.count('authority_proposal_refused', { code: result.code })
+        this.#inFlight.abandon(busy)
+        this.#jobsInFlight.clear()
+        return
+      }
+      this.#entriesInFlight++
+    }
+  }
+
+  #nextRecords(wallMs: number): LogRecord[] {
+    const records: LogRecord[] = []
+    if (this.simulation.peek() === 'charter') {
+      this.simulation.shift()
+      return [this.#record(recordKind.charter, this.identity.charterBody)]
+    }
+    // A charter is the first leaf: nothing goes before it.
+    if (this.replica.log.size === 0) return records
+    this.#admitInputs()
+    let sizeBytes = 0
+    for (
+      let next = this.intents.peek();
+      next && sizeBytes < this.limits.entryBytes;
+      next = this.intents.peek()
+    ) {
+      this.intents.shift()
+      records.push(...next.records)
+      sizeBytes += next.sizeBytes
+    }
+    // Marks and seals end their entry: a snapshot is taken just after a mark, a checkpoint just after a seal.
+    for (let job = this.simulation.shift(); job !== undefined; job = this.simulation.shift()) {
+      records.push(this.#jobRecord(job, wallMs))
+      if (job === 'mark' || job === 'seal') break
+    }
+    return records
+  }
+
+  #jobRecord(job: SimulationJob, wallMs: number): LogRecord {
+    if (job === 'tick') {
+      const byClock = Math.floor((wallMs - this.identity.createdAtMs) / this.identity.tickMs)
+      const tick = Math.max(byClock, this.replica.world.tick + 1, this.#lastProposedTick + 1)
+      this.#lastProposedTick = tick
+      return this.#record(recordKind.tick, encodeTick({ tick, timeMs: wallMs }))
+    }
+    if (job === 'mark') return this.#record(recordKind.mark, encodeMark({ height: this.replica.nextHeight }))
+    return this.#record(recordKind.seal, this.#sealBody(wallMs))
+  }
+
+  #sealBody(wallMs: number): Uint8Array {
+    const mark = this.replica.pendingMark!
+    return encodeSeal({
+      height: mark.height,
+      epoch: this.identity.epoch,
+      previous: this.replica.previousHash,
+      stateRoot: mark.stateRoot,
+      asOfSize: mark.size,
+      tick: this.replica.world.tick,
+      timeMs: wallMs,
+      nextMembers: this.identity.members,
+    })
+  }
+
+  #record(kind: number, body: Uint8Array): LogRecord {
+    return { kind, rulesVersion: this.identity.rulesVersion, salt: this.#ports.random.bytes(saltBytes), body }
+  }
+
+  /** The filter: what may be proposed goes on to the intent queue, all else is answered. */
+  #admitInputs(): void {
+    while (this.intents.length < this.intents.limit) {
+      const queued = this.inputs.shift()
+      if (queued === undefined) return
+      const admitted = this.#admit(queued)
+      if (admitted !== undefined) this.intents.push(admitted)
+    }
+  }
+
+  #admit({ batch, waiter }: QueuedBatch): Admitted | undefined {
+    const slots: (Uint8Array | undefined)[] = []
+    const accepted: Uint8Array[] = []
+    let sizeBytes = 0
+    batch.bodies.forEach((body, i) => {
+      if (this.#accept(body, answer => waiter(i, answer))) {
+        slots.push(undefined)
+        accepted.push(body)
+        sizeBytes += body.length
+      } else slots.push(bodyHash(body))
+    })
+    if (accepted.length === 0) return undefined
+    const attestation = encodeAttestation({ gateway: batch.gateway, slots, signature: batch.signature })
+    const records = [this.#record(recordKind.attestation, attestation)]
+    for (const body of accepted) records.push(this.#record(recordKind.input, body))
+    return { records, sizeBytes: sizeBytes + attestation.length }
+  }
+
+  /** Whether the input is to be proposed; if not, its waiter is answered, or waits with an earlier copy. */
+  #accept(body: Uint8Array, waiter: Waiter): boolean {
+    const head = body.length <= maxInputBytes ? inputHead(body) : undefined
+    if (head === undefined) return this.#refuse(waiter, 'malformed')
+    if (this.#inFlight.join(head, waiter)) return false
+    const applied = this.replica.world.lastSeq(head.playerKey, head.sessionId)
+    if (head.seq <= applied) {
+      this.#answerAgain(head, waiter)
+      return false
+    }
+    const refusal = this.replica.world.check(body)
+    if (refusal !== undefined) return this.#refuse(waiter, refusal.code)
+    const expectedSeq = (this.#inFlight.lastSeq(head.player, head.session) ?? applied) + 1
+    if (head.seq !== expectedSeq) {
+      waiter({ kind: 'gap', expectedSeq })
+      return false
+    }
+    this.#inFlight.add(head, waiter)
+    return true
+  }
+
+  #refuse(waiter: Waiter, code: string): false {
+    this.#ports.count('authority_input_refused', { code })
+    waiter({ kind: 'refused', code })
+    return false
+  }
+
+  /** A retry of what was applied before: the same outcome, at the same leaf, under a fresh signature. */
+  #answerAgain(head: InputHead, waiter: Waiter): void {
+    const recent = this.#recent.find(head.player, head.session, head.seq)
+    if (recent !== undefined) {
+      waiter({ kind: 'committed', receipt: this.#receipts([recent])[0]! })
+      return
+    }
+    const old = this.replica.world.outcomeOf(head.playerKey, head.sessionId, head.seq)
+    if (old === undefined) this.#refuse(waiter, 'outcome-forgotten')
+    else this.#lookups.push({ leaf: old.leaf, outcome: encodeOutcome(old), waiter })
+  }
+
+  /** Outcomes that have to be read from the log; the host reads each and calls `foundRecord`. */
+  takeLookups(): Lookup[] {
+    const lookups = this.#lookups
+    this.#lookups = []
+    return lookups
+  }
+
+  foundRecord(lookup: Lookup, record: LogRecord, leafHash: Uint8Array): void {
+    const item = {
+      leaf: lookup.leaf,
+      header: recordHeader(record),
+      salt: record.salt,
+      leafHash,
+      outcome: lookup.outcome,
+    }
+    lookup.waiter({ kind: 'committed', receipt: this.#receipts([item])[0]! })
+  }
+
+  #receipts(items: readonly Receiptable[]): Uint8Array[] {
+    const { genesisHash, origin, epoch, view } = this.identity
+    return makeReceipts({ genesisHash, origin, epoch, view, term: this.term }, items, this.#ports.signer)
+  }
+
+  /**
+   * Applies committed entries, in order.
+   * @throws DivergenceError
+   */
+  committed(entries: readonly { index: number; term: number; data: Uint8Array }[]): Delivery {
+    const ops: StoreOp[] = []
+    const applied: AppliedEntry[] = []
+    for (const entry of entries) {
+      const result = this.replica.apply(entry, ops)
+      applied.push(result)
+      this.#noteProgress(entry.term, result)
+    }
+    const last = entries[entries.length - 1]
+    if (last !== undefined) ops.push(appliedOp(this.identity.group, last.index, this.replica.log.size))
+    const records = applied.flatMap(entry => entry.records)
+    this.#answer(records)
+    this.#publish(records)
+    return { ops, entries: applied, seals: applied.flatMap(entry => entry.sealed ?? []) }
+  }
+
+  #noteProgress(term: number, result: AppliedEntry): void {
+    if (!this.#leading || term !== this.term) return
+    this.#caughtUp = true
+    if (result.records.length === 0) return
+    if (this.#entriesInFlight > 0) this.#entriesInFlight--
+    for (const { record } of result.records) {
+      if (record.kind === recordKind.tick) this.#jobsInFlight.delete('tick')
+      else if (record.kind === recordKind.mark) this.#jobsInFlight.delete('mark')
+      else if (record.kind === recordKind.seal) this.#jobsInFlight.delete('seal')
+    }
+  }
+
+  /** Remembers every outcome, and sends receipts to whoever waits here. One signature for all of them. */
+  #answer(records: readonly AppliedRecord[]): void {
+    const items: Receiptable[] = []
+    const waiting: Waiter[][] = []
+    for (const { record, leaf, leafHash, applied } of records) {
+      const outcome = applied?.outcome
+      if (record.kind !== recordKind.input || outcome === undefined) continue
+      const head = inputHead(record.body)
+      if (head === undefined) continue
+      const waiters = this.#inFlight.applied(head)
+      if (unconsumed.has(outcome.code)) {
+        if (waiters !== undefined) this.#answerUnconsumed(head, outcome, waiters)
+        continue
+      }
+      const bytes = encodeOutcome(outcome)
+      const item = { leaf, header: recordHeader(record), salt: record.salt, leafHash, outcome: bytes }
+      this.#recent.remember(head.player, head.session, head.seq, item)
+      if (waiters === undefined) continue
+      items.push(item)
+      waiting.push(waiters)
+    }
+    if (items.length === 0) return
+    this.#receipts(items).forEach((receipt, i) => {
+      for (const waiter of waiting[i]!) waiter({ kind: 'committed', receipt })
+    })
+  }
+
+  /** The record turned out to be a copy of an applied input, or out of order: it changed nothing. */
+  #answerUnconsumed(head: InputHead, outcome: Outcome, waiters: readonly Waiter[]): void {
+    for (const waiter of waiters) {
+      if (outcome.code === 'duplicate') this.#answerAgain(head, waiter)
+      else if (outcome.code === 'gap') waiter({ kind: 'gap', expectedSeq: outcome.value ?? 1 })
+      else this.#refuse(waiter, outcome.code)
+    }
+  }
+
+  /** What changed goes to the output queue, from which the host feeds the gateways. */
+  #publish(records: readonly AppliedRecord[]): void {
+    const world = this.replica.world
+    const changed = new Set<string>()
+    const removed = new Set<string>()
+    const events: Uint8Array[] = []
+    let ticked = false
+    for (const { record, applied } of records) {
+      if (applied === undefined) continue
+      if (record.kind === recordKind.tick) ticked = true
+      for (const id of applied.changed) changed.add(id)
+      for (const id of applied.removed) {
+        removed.add(id)
+        changed.delete(id)
+      }
+      for (const event of applied.events) events.push(event)
+    }
+    if (changed.size + removed.size + events.length === 0 && !ticked) return
+    const entities: Uint8Array[] = []
+    for (const id of changed) {
+      const bytes = world.entityBytes(id)
+      if (bytes !== undefined) entities.push(bytes)
+    }
+    const delta = {
+      tick: world.tick,
+      leaf: this.replica.log.size,
+      changed: entities,
+      removed: [...removed],
+      events,
+    }
+    if (!this.outputs.push(delta)) this.#ports.count('authority_output_dropped', {})
+  }
+}
+
+function appliedOp(group: number, index: number, size: number): StoreOp {
+  const value = new Uint8Array(16)
+  putU64(value, 0, index)
+  putU64(value, 8, size)
+  return { key: authorityKey(group, 'applied'), value }
+}

@@ -1,0 +1,52 @@
+/** A first-in-first-out queue with a limit, which counts what it holds, the most it held, and what it turned away. */
+export class BoundedQueue<T> {
+  readonly name: string
+  readonly limit: number
+  dropped = 0
+  peak = 0
+  #items: T[] = []
+  #head = 0
+
+  constructor(name: string, limit: number) {
+    this.name = name
+    this.limit = limit
+  }
+
+  get length(): number {
+    return this.#items.length - this.#head
+  }
+
+  /** False when the queue is full: the item was not taken. */
+  push(item: T): boolean {
+    if (this.length >= this.limit) {
+      this.dropped++
+      return false
+    }
+    this.#items.push(item)
+    if (this.length > this.peak) this.peak = this.length
+    return true
+  }
+
+  peek(): T | undefined {
+    return this.#items[this.#head]
+  }
+
+  shift(): T | undefined {
+    if (this.length === 0) return undefined
+    const item = this.#items[this.#head]
+    this.#head++
+    // Cut the read part off once it is the larger half: amortised O(1), and nothing read is kept alive for long.
+    if (this.#head > 1024 || this.#head === this.#items.length) {
+      this.#items = this.#items.slice(this.#head)
+      this.#head = 0
+    }
+    return item
+  }
+
+  drain(): T[] {
+    const all = this.#head === 0 ? this.#items : this.#items.slice(this.#head)
+    this.#items = []
+    this.#head = 0
+    return all
+  }
+}

@@ -1,0 +1,53 @@
+import { hash } from 'node:crypto'
+import {
+  batchTree,
+  encodeReceipt,
+  type ReceiptBatch,
+  receiptItem,
+  receiptMessage,
+} from '../../client/protocol/receipt.ts'
+
+/** What a receipt says of one applied input. */
+export interface Receiptable {
+  readonly leaf: number
+  readonly header: Uint8Array
+  readonly salt: Uint8Array
+  readonly leafHash: Uint8Array
+  /** As world/codec encodes it. */
+  readonly outcome: Uint8Array
+}
+
+export interface ReceiptSigner {
+  /** This node's number. */
+  readonly number: number
+  readonly sign: (message: Uint8Array) => Uint8Array
+}
+
+const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
+
+/** One encoded receipt for each item, all under one signature. */
+export function makeReceipts(
+  batch: ReceiptBatch,
+  items: readonly Receiptable[],
+  signer: ReceiptSigner,
+): Uint8Array[] {
+  const tree = batchTree(
+    items.map(item => receiptItem(item.leaf, item.leafHash, item.outcome)),
+    sha256,
+  )
+  const signature = signer.sign(receiptMessage(batch, tree.root))
+  return items.map((item, index) =>
+    encodeReceipt({
+      ...batch,
+      count: items.length,
+      signer: signer.number,
+      signature,
+      leaf: item.leaf,
+      header: item.header,
+      salt: item.salt,
+      outcome: item.outcome,
+      index,
+      path: tree.path(index),
+    }),
+  )
+}

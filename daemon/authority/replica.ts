@@ -1,0 +1,203 @@
+import { hash } from 'node:crypto'
+import { equalBytes } from '../../storage/bytes.ts'
+import { formatCheckpoint } from '../../storage/log/checkpoint.ts'
+import { batchOp, tileOps } from '../../storage/log/log-store.ts'
+import { decodeBatch, hashBytes, type LogRecord, leafHashes, recordKind } from '../../storage/log/record.ts'
+import type { MerkleLog, Tile } from '../../storage/log/tree.ts'
+import type { StateTree } from '../../storage/state/state-tree.ts'
+import type { StoreOp } from '../../storage/store.ts'
+import type { Applied, World } from '../../world/world.ts'
+import { decodeMark, decodeSeal, type Seal } from './bodies.ts'
+import { DivergenceError } from './errors.ts'
+import { treeEntry, treeKey } from './state-entry.ts'
+
+/** The last seal that this replica executed, and the checkpoint after it. */
+export interface AppliedSeal {
+  readonly seal: Seal
+  /** The log's size just after the seal. */
+  readonly size: number
+  /** The log's root at that size. */
+  readonly root: Uint8Array
+  /** SHA-256 of the checkpoint's text: what the next seal names as `previous`. */
+  readonly checkpointHash: Uint8Array
+}
+
+/** A mark that no seal has followed yet. */
+export interface PendingMark {
+  readonly height: number
+  readonly size: number
+  readonly stateRoot: Uint8Array
+}
+
+export interface AppliedRecord {
+  readonly leaf: number
+  readonly record: LogRecord
+  /** 32 bytes. */
+  readonly leafHash: Uint8Array
+  /** What the rules made of it; undefined for records that the rules don't see. */
+  readonly applied: Applied | undefined
+}
+
+export interface AppliedEntry {
+  readonly records: readonly AppliedRecord[]
+  readonly tiles: readonly Tile[]
+  /** A mark was applied as the entry's last record: the state is now as the next seal will name it. */
+  readonly marked: boolean
+  readonly sealed: AppliedSeal | undefined
+}
+
+export interface ReplicaParts {
+  readonly origin: string
+  readonly group: number
+  /** The body that the log's first leaf must have. */
+  readonly charterBody: Uint8Array
+  readonly world: World
+  readonly log: MerkleLog
+  readonly tree: StateTree
+  readonly lastSeal: AppliedSeal | undefined
+  readonly pendingMark: PendingMark | undefined
+}
+
+const noSeal = new Uint8Array(hashBytes)
+
+/**
+ * One replica's deterministic half: committed entries in, state and log out. Every member runs it over the same
+ * entries and gets the same bytes; it knows nothing of leaders, clients or clocks.
+ */
+export class Replica {
+  readonly origin: string
+  readonly group: number
+  readonly world: World
+  readonly log: MerkleLog
+  readonly tree: StateTree
+  /** Entries that held no well-formed batch. Only a faulty leader makes them; every replica skips them alike. */
+  malformedEntries = 0
+  /** Records that have no effect where they stand: a second charter, a seal or mark out of order. */
+  voidRecords = 0
+  lastSeal: AppliedSeal | undefined
+  pendingMark: PendingMark | undefined
+  /** Records since the last seal, seals and marks not counted. */
+  unsealedRecords = 0
+  readonly #charterBody: Uint8Array
+
+  constructor(parts: ReplicaParts) {
+    this.origin = parts.origin
+    this.group = parts.group
+    this.world = parts.world
+    this.log = parts.log
+    this.tree = parts.tree
+    this.lastSeal = parts.lastSeal
+    this.pendingMark = parts.pendingMark
+    this.#charterBody = parts.charterBody
+  }
+
+  get nextHeight(): number {
+    return (this.lastSeal?.seal.height ?? 0) + 1
+  }
+
+  /** The hash that the next seal must name as `previous`. */
+  get previousHash(): Uint8Array {
+    return this.lastSeal?.checkpointHash ?? noSeal
+  }
+
+  /**
+   * Applies one committed entry. The ops for its records and tiles are added to `ops`.
+   * @throws DivergenceError when a seal names another state than this replica's own: it must stop.
+   */
+  apply(entry: { index: number; term: number; data: Uint8Array }, ops: StoreOp[]): AppliedEntry {
+    const batch = decodeBatch(entry.data)
+    if (!batch.ok) {
+      this.malformedEntries++
+      return { records: [], tiles: [], marked: false, sealed: undefined }
+    }
+    if (batch.records.length === 0) return { records: [], tiles: [], marked: false, sealed: undefined }
+    ops.push(batchOp(this.group, this.log.size, { index: entry.index, term: entry.term, batch: entry.data }))
+    return this.applyRecords(batch.records, ops)
+  }
+
+  /** Applies the records of one entry, in order. Tiles that became full are added to `ops`. */
+  applyRecords(batch: readonly LogRecord[], ops: StoreOp[]): AppliedEntry {
+    const firstLeaf = this.log.size
+    const hashes = leafHashes(batch)
+    const records: AppliedRecord[] = []
+    const tiles: Tile[] = []
+    let sealed: AppliedSeal | undefined
+    let appended = 0
+    for (let i = 0; i < batch.length; i++) {
+      const record = batch[i]!
+      const leaf = firstLeaf + i
+      const applied = this.#applyToState(record, leaf)
+      records.push({ leaf, record, leafHash: hashes.subarray(i * hashBytes, (i + 1) * hashBytes), applied })
+      if (record.kind !== recordKind.seal) continue
+      // A checkpoint is the log's root just after its seal, so the log must stand exactly there.
+      tiles.push(...this.log.append(hashes.subarray(appended * hashBytes, (i + 1) * hashBytes)))
+      appended = i + 1
+      sealed = this.#applySeal(record) ?? sealed
+    }
+    tiles.push(...this.log.append(hashes.subarray(appended * hashBytes)))
+    ops.push(...tileOps(this.group, tiles))
+    const marked =
+      batch[batch.length - 1]!.kind === recordKind.mark && this.pendingMark?.size === this.log.size
+    return { records, tiles, marked, sealed }
+  }
+
+  #applyToState(record: LogRecord, leaf: number): Applied | undefined {
+    switch (record.kind) {
+      case recordKind.input:
+      case recordKind.intent:
+      case recordKind.tick:
+        this.unsealedRecords++
+        return this.world.apply(record.kind, record.body, leaf)
+      case recordKind.mark:
+        this.#applyMark(record, leaf)
+        return undefined
+      case recordKind.charter:
+        this.unsealedRecords++
+        if (leaf !== 0 || !equalBytes(record.body, this.#charterBody)) this.voidRecords++
+        return undefined
+      default:
+        return undefined
+    }
+  }
+
+  #applyMark(record: LogRecord, leaf: number): void {
+    const mark = decodeMark(record.body)
+    if (mark === undefined || mark.height !== this.nextHeight) {
+      this.voidRecords++
+      return
+    }
+    for (const { key, value } of this.world.takeDirty()) {
+      if (value === undefined) this.tree.set(treeKey(key), undefined)
+      else {
+        const entry = treeEntry(key, value)
+        this.tree.set(entry.key, entry.value)
+      }
+    }
+    this.pendingMark = { height: mark.height, size: leaf + 1, stateRoot: this.tree.root() }
+  }
+
+  #applySeal(record: LogRecord): AppliedSeal | undefined {
+    const seal = decodeSeal(record.body)
+    const mark = this.pendingMark
+    const fits =
+      seal !== undefined &&
+      mark !== undefined &&
+      seal.height === mark.height &&
+      seal.asOfSize === mark.size &&
+      equalBytes(seal.previous, this.previousHash)
+    if (!fits) {
+      this.voidRecords++
+      return undefined
+    }
+    if (!equalBytes(seal.stateRoot, mark.stateRoot)) {
+      throw new DivergenceError(this.origin, seal.height, seal.stateRoot, mark.stateRoot)
+    }
+    const size = this.log.size
+    const root = this.log.root()
+    const text = formatCheckpoint({ origin: this.origin, size, root, extensions: [] })
+    this.lastSeal = { seal, size, root, checkpointHash: hash('sha256', text, 'buffer') }
+    this.pendingMark = undefined
+    this.unsealedRecords = 0
+    return this.lastSeal
+  }
+}

@@ -1,0 +1,48 @@
+import { PbfReader, PbfWriter } from 'pbf'
+import {
+  type FeedFrame,
+  readFeedFrame,
+  readFeedSubscribe,
+  writeFeedFrame,
+  writeFeedSubscribe,
+} from './feed.pb.js'
+
+export const feedProtocol = 'feed/1'
+export const maxFeedFrameBytes = 2 * 1024 * 1024
+
+/** What a frame is part of. */
+export const framePart = { delta: 0, state: 1, lastState: 2, notHere: 3 } as const
+
+export type { FeedFrame }
+
+export function encodeSubscribe(group: number): Uint8Array {
+  const pbf = new PbfWriter()
+  writeFeedSubscribe({ group }, pbf)
+  return pbf.finish()
+}
+
+export function decodeSubscribe(frame: Uint8Array): number | undefined {
+  try {
+    const { group } = readFeedSubscribe(new PbfReader(frame))
+    return Number.isSafeInteger(group) && group > 0 ? group : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export function encodeFrame(frame: FeedFrame): Uint8Array {
+  const pbf = new PbfWriter()
+  writeFeedFrame(frame, pbf)
+  return pbf.finish()
+}
+
+/** Undefined for what no honest node sends; whether the entities in it are well-formed is the gateway's to check. */
+export function decodeFrame(bytes: Uint8Array): FeedFrame | undefined {
+  try {
+    const frame = readFeedFrame(new PbfReader(bytes))
+    const whole = Number.isSafeInteger(frame.tick) && Number.isSafeInteger(frame.leaf)
+    return whole && frame.state <= framePart.notHere ? frame : undefined
+  } catch {
+    return undefined
+  }
+}

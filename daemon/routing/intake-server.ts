@@ -1,0 +1,95 @@
+import { bodyHash, inputBatchMessage } from '../authority/batch.ts'
+import type { InputAnswer } from '../authority/intake.ts'
+import type { Channel, Network, PeerId } from '../ports.ts'
+import {
+  decodeRequest,
+  encodeAnswers,
+  inputBatchOf,
+  intentProtocol,
+  maxIntentFrameBytes,
+  type Request,
+} from './intent-codec.ts'
+import type { LocalAuthority } from './router.ts'
+
+export interface IntakeOptions {
+  readonly network: Network
+  /** Runs a function at the end of this turn, so that answers made together travel together. */
+  readonly schedule: (run: () => void) => void
+  /** A peer's node number and identity key; undefined for a peer that is no node of the genesis file. */
+  readonly nodeOf: (peer: PeerId) => { readonly number: number; readonly identityKey: Uint8Array } | undefined
+  readonly originOf: (group: number) => string | undefined
+  readonly local: (group: number) => LocalAuthority | undefined
+  readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
+  readonly count: (name: string, labels: Record<string, string>) => void
+}
+
+type Answered = { index: number; answer: InputAnswer }
+
+/** Takes inputs from other nodes' gateways for the authorities that this node holds, and sends their answers back. */
+export function serveIntake(options: IntakeOptions): void {
+  const protocol = { maxFrameBytes: maxIntentFrameBytes, maxChannelsPerPeer: 4 }
+  options.network.handle(intentProtocol, protocol, channel => {
+    const node = options.nodeOf(channel.peer)
+    if (node === undefined) return refuse(options, channel, 'not-a-node')
+    const answers = new AnswerBatches(channel, options.schedule)
+    channel.onFrame(frame => {
+      const request = decodeRequest(frame)
+      if (request === undefined) return refuse(options, channel, 'malformed')
+      const refusal = take(options, request, node, answers)
+      if (refusal !== undefined) refuse(options, channel, refusal)
+    })
+  })
+}
+
+function refuse(options: IntakeOptions, channel: Channel, code: string): void {
+  options.count('intake_refused', { code })
+  channel.close(`intake: ${code}`)
+}
+
+/** The code of an offence that ends the channel, or undefined. */
+function take(
+  options: IntakeOptions,
+  request: Request,
+  node: { number: number; identityKey: Uint8Array },
+  answers: AnswerBatches,
+): string | undefined {
+  const origin = options.originOf(request.group)
+  const local = options.local(request.group)
+  if (origin === undefined || local === undefined) {
+    request.bodies.forEach(
+      (_, index) => void answers.add(request.batch, index, { kind: 'not-leader', leader: 0 }),
+    )
+    return undefined
+  }
+  const message = inputBatchMessage(origin, node.number, request.bodies.map(bodyHash))
+  if (!options.verify(node.identityKey, message, request.signature)) return 'bad-signature'
+  local.offer(inputBatchOf(request, node.number), (index, answer) =>
+    answers.add(request.batch, index, answer),
+  )
+  return undefined
+}
+
+/** Collects the answers of one turn: one frame for each batch that has some. */
+class AnswerBatches {
+  readonly #channel: Channel
+  readonly #schedule: (run: () => void) => void
+  #waiting = new Map<number, Answered[]>()
+
+  constructor(channel: Channel, schedule: (run: () => void) => void) {
+    this.#channel = channel
+    this.#schedule = schedule
+  }
+
+  add(batch: number, index: number, answer: InputAnswer): void {
+    if (this.#waiting.size === 0) this.#schedule(() => this.#flush())
+    const answers = this.#waiting.get(batch)
+    if (answers === undefined) this.#waiting.set(batch, [{ index, answer }])
+    else answers.push({ index, answer })
+  }
+
+  #flush(): void {
+    const waiting = this.#waiting
+    this.#waiting = new Map()
+    for (const [batch, answers] of waiting) this.#channel.send(encodeAnswers({ batch, answers }))
+  }
+}

@@ -1,0 +1,219 @@
+import { bodyHash, inputBatchMessage, maxBatchInputs } from '../authority/batch.ts'
+import type { InputAnswer } from '../authority/intake.ts'
+import type { InputResult } from '../gateway/router.ts'
+import type { Cancel, Clock } from '../ports.ts'
+import type { Request } from './intent-codec.ts'
+
+/** How a request reaches a node; the answers come back one by one. */
+export interface Carrier {
+  send(node: number, request: Request): 'sent' | 'opening' | 'unreachable'
+}
+
+export interface LaneOptions {
+  readonly group: number
+  readonly origin: string
+  /** Node numbers of those who may lead. */
+  readonly members: readonly number[]
+  /** This node's number: the gateway that vouches for its clients' inputs. */
+  readonly gateway: number
+  readonly sign: (message: Uint8Array) => Uint8Array
+  readonly clock: Clock
+  /** Runs a function at the end of this turn, so that inputs that arrive together travel together. */
+  readonly schedule: (run: () => void) => void
+  /** Numbers a batch; unique on this node. */
+  readonly nextBatch: () => number
+  readonly count: (name: string, labels: Record<string, string>) => void
+}
+
+interface Pending {
+  readonly ticket: number
+  readonly body: Uint8Array
+  readonly answer: (result: InputResult) => void
+  readonly deadlineMs: number
+}
+
+interface Batch {
+  readonly target: number
+  readonly sentAtMs: number
+  /** Unanswered inputs by their index in the batch. */
+  readonly waiting: Map<number, Pending>
+}
+
+const maxPending = 20_000
+const maxBatchesInFlight = 8
+const maxBatchBytes = 256 * 1024
+const deadlineAfterMs = 15_000
+/** A leader that is silent for so long is taken for lost. Retries are harmless: an input is applied once. */
+const silenceMs = 1_000
+const retryEveryMs = 25
+const openingMs = 5
+const busyAnswer: InputResult = { kind: 'busy', retryAfterMs: 250 }
+
+/**
+ * The way of this node's inputs to one authority: batches to its leader, several in flight; when the leader is lost or
+ * another one leads, everything unanswered goes to the next in the old order.
+ */
+export class Lane {
+  readonly #options: LaneOptions
+  readonly #carrier: Carrier
+  #queue: Pending[] = []
+  readonly #batches = new Map<number, Batch>()
+  #target: number
+  #tickets = 0
+  #scheduled = false
+  #pausedUntilMs = 0
+  #timer: Cancel | undefined
+
+  constructor(options: LaneOptions, carrier: Carrier) {
+    this.#options = options
+    this.#carrier = carrier
+    this.#target = options.members[0]!
+  }
+
+  get pending(): number {
+    let inFlight = 0
+    for (const batch of this.#batches.values()) inFlight += batch.waiting.size
+    return this.#queue.length + inFlight
+  }
+
+  submit(body: Uint8Array, answer: (result: InputResult) => void): void {
+    if (this.#queue.length >= maxPending) return answer(busyAnswer)
+    const deadlineMs = this.#options.clock.monotonicMs() + deadlineAfterMs
+    this.#queue.push({ ticket: this.#tickets++, body, answer, deadlineMs })
+    this.#wake()
+  }
+
+  /** Somebody who knows says who leads. */
+  leaderIs(node: number): void {
+    if (node === this.#target || !this.#options.members.includes(node)) return
+    this.#target = node
+    this.#pausedUntilMs = 0
+    this.#retryElsewhere(batch => batch.target !== node)
+  }
+
+  /** The node can't be reached any more. */
+  nodeLost(node: number): void {
+    if (node === this.#target) this.#rotate()
+    this.#retryElsewhere(batch => batch.target === node)
+  }
+
+  answered(
+    batchNumber: number,
+    from: number,
+    answers: readonly { index: number; answer: InputAnswer }[],
+  ): void {
+    const batch = this.#batches.get(batchNumber)
+    if (batch === undefined || batch.target !== from) return
+    for (const { index, answer } of answers) {
+      const pending = batch.waiting.get(index)
+      if (pending === undefined) continue
+      if (answer.kind === 'not-leader') {
+        this.#notLeader(from, answer.leader)
+        return
+      }
+      batch.waiting.delete(index)
+      pending.answer(answer)
+    }
+    if (batch.waiting.size === 0) this.#batches.delete(batchNumber)
+    this.#wake()
+  }
+
+  #notLeader(from: number, leader: number): void {
+    this.#options.count('routing_not_leader', {})
+    if (leader !== 0 && leader !== from && this.#options.members.includes(leader)) this.#target = leader
+    else if (this.#target === from) this.#rotate()
+    this.#retryElsewhere(batch => batch.target === from)
+  }
+
+  #rotate(): void {
+    const { members, clock } = this.#options
+    this.#target = members[(members.indexOf(this.#target) + 1) % members.length]!
+    this.#pausedUntilMs = clock.monotonicMs() + retryEveryMs
+  }
+
+  /** What those batches still wait for goes back to the queue, in the order in which it came. */
+  #retryElsewhere(lost: (batch: Batch) => boolean): void {
+    const returned: Pending[] = []
+    for (const [number, batch] of this.#batches) {
+      if (!lost(batch)) continue
+      this.#batches.delete(number)
+      returned.push(...batch.waiting.values())
+    }
+    if (returned.length > 0) {
+      this.#options.count('routing_retried', {})
+      this.#queue = [...returned, ...this.#queue].sort((a, b) => a.ticket - b.ticket)
+    }
+    this.#wake()
+  }
+
+  #wake(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#options.schedule(() => {
+      this.#scheduled = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    const nowMs = this.#options.clock.monotonicMs()
+    this.#expire(nowMs)
+    while (
+      this.#queue.length > 0 &&
+      this.#batches.size < maxBatchesInFlight &&
+      nowMs >= this.#pausedUntilMs
+    ) {
+      const sent = this.#sendBatch(nowMs)
+      if (sent === 'unreachable') this.#rotate()
+      else if (sent === 'opening') this.#pausedUntilMs = nowMs + openingMs
+    }
+    if (this.#queue.length > 0 || this.#batches.size > 0) this.#watch()
+  }
+
+  #expire(nowMs: number): void {
+    while (this.#queue.length > 0 && this.#queue[0]!.deadlineMs <= nowMs) {
+      this.#options.count('routing_expired', {})
+      this.#queue.shift()!.answer({ kind: 'unavailable', retryAfterMs: 1000 })
+    }
+    for (const batch of this.#batches.values()) {
+      if (nowMs - batch.sentAtMs < silenceMs) continue
+      this.#options.count('routing_silent_leader', {})
+      this.nodeLost(batch.target)
+      return
+    }
+  }
+
+  #sendBatch(nowMs: number): 'sent' | 'opening' | 'unreachable' {
+    const { group, origin, gateway, sign, nextBatch } = this.#options
+    const pending = this.#take()
+    const bodies = pending.map(input => input.body)
+    const signature = sign(inputBatchMessage(origin, gateway, bodies.map(bodyHash)))
+    const batch = nextBatch()
+    const waiting = new Map(pending.map((input, index) => [index, input]))
+    this.#batches.set(batch, { target: this.#target, sentAtMs: nowMs, waiting })
+    const sent = this.#carrier.send(this.#target, { group, batch, bodies, signature })
+    if (sent === 'sent') return sent
+    this.#batches.delete(batch)
+    this.#queue = [...pending, ...this.#queue]
+    return sent
+  }
+
+  #take(): Pending[] {
+    let count = 0
+    let sizeBytes = 0
+    while (count < this.#queue.length && count < maxBatchInputs && sizeBytes < maxBatchBytes) {
+      sizeBytes += this.#queue[count]!.body.length
+      count++
+    }
+    return this.#queue.splice(0, count)
+  }
+
+  /** While anything waits, time is looked at: for retries, silence and deadlines. */
+  #watch(): void {
+    if (this.#timer !== undefined) return
+    this.#timer = this.#options.clock.after(retryEveryMs, () => {
+      this.#timer = undefined
+      this.#flush()
+    })
+  }
+}
