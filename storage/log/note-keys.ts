@@ -1,6 +1,5 @@
 /** Signers and verifiers of notes on node:crypto, for the algorithms in `vkey.ts`. */
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
-import { encodeBase64 } from './base64.ts'
 import { parseCheckpoint } from './checkpoint.ts'
 import {
   cosignatureMessage,
@@ -100,11 +99,4 @@ export function cosigner(name: string, privateKey: KeyObject, timestampSeconds: 
       return formatTimestamped({ timestampSeconds, signature })
     },
   }
-}
-
-/** The private key in the text form of Go's sumdb/note: `PRIVATE+KEY+<name>+<id>+<base64 of algorithm ‖ seed>`. */
-export function formatSigningKey(name: string, seed: Uint8Array): string {
-  const { keyId } = ed25519Vkey(name, ed25519FromSeed(seed))
-  const material = Buffer.concat([Uint8Array.of(noteAlgorithm.ed25519), seed])
-  return `PRIVATE+KEY+${name}+${keyId.toString(16).padStart(8, '0')}+${encodeBase64(material)}`
 }

@@ -1,0 +1,124 @@
+/** RFC 6962 hashes, and the proof checks of RFC 9162, section 2.1. */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { concat, equalBytes } from './bytes.ts'
+
+const leafPrefix = Uint8Array.of(0)
+const nodePrefix = Uint8Array.of(1)
+
+export function leafHash(data: Uint8Array): Uint8Array {
+  return sha256(concat(leafPrefix, data))
+}
+
+export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  return sha256(concat(nodePrefix, left, right))
+}
+
+/**
+ * Grows a root leaf by leaf and keeps only one hash for each set bit of the size, so that a whole log is recomputed from a
+ * stream of its leaves.
+ */
+export class RootOfLeaves {
+  /** The roots of the perfect trees that the leaves so far fall into, largest first. */
+  readonly #roots: Uint8Array[] = []
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  add(hash: Uint8Array): void {
+    this.#size += 1
+    let root = hash
+    for (let size = this.#size; size % 2 === 0; size /= 2) root = nodeHash(this.#roots.pop()!, root)
+    this.#roots.push(root)
+  }
+
+  root(): Uint8Array {
+    if (this.#size === 0) return sha256(new Uint8Array(0))
+    return this.#roots.reduceRight((right, left) => nodeHash(left, right))
+  }
+}
+
+/** The root over leaf hashes. */
+export function rootOfLeafHashes(hashes: Iterable<Uint8Array>): Uint8Array {
+  const tree = new RootOfLeaves()
+  for (const hash of hashes) tree.add(hash)
+  return tree.root()
+}
+
+const isSize = (value: number) => Number.isSafeInteger(value) && value >= 0
+const isHash = (bytes: Uint8Array) => bytes.length === 32
+const half = (value: number) => Math.floor(value / 2)
+const isOdd = (value: number) => value % 2 === 1
+
+/** RFC 9162, section 2.1.3.2: whether the leaf stands at `index` in the log of `size` leaves with this root. */
+export function verifyInclusion(
+  index: number,
+  size: number,
+  leaf: Uint8Array,
+  proof: readonly Uint8Array[],
+  root: Uint8Array,
+): boolean {
+  if (!isSize(index) || !isSize(size) || index >= size) return false
+  if (!isHash(leaf) || !proof.every(isHash)) return false
+  let fn = index
+  let sn = size - 1
+  let hash = leaf
+  for (const sibling of proof) {
+    if (sn === 0) return false
+    if (isOdd(fn) || fn === sn) {
+      hash = nodeHash(sibling, hash)
+      while (!isOdd(fn) && fn !== 0) {
+        fn = half(fn)
+        sn = half(sn)
+      }
+    } else {
+      hash = nodeHash(hash, sibling)
+    }
+    fn = half(fn)
+    sn = half(sn)
+  }
+  return sn === 0 && equalBytes(hash, root)
+}
+
+/**
+ * RFC 9162, section 2.1.4.2: whether the log of `oldSize` leaves with the old root is the beginning of the one of `size`.
+ * An empty log proves nothing about a later one and is refused.
+ */
+export function verifyConsistency(
+  oldSize: number,
+  size: number,
+  oldRoot: Uint8Array,
+  root: Uint8Array,
+  proof: readonly Uint8Array[],
+): boolean {
+  if (!isSize(oldSize) || !isSize(size) || oldSize > size) return false
+  if (oldSize === size) return proof.length === 0 && equalBytes(oldRoot, root)
+  if (oldSize === 0 || proof.length === 0 || !proof.every(isHash) || !isHash(oldRoot)) return false
+  let fn = oldSize - 1
+  let sn = size - 1
+  while (isOdd(fn)) {
+    fn = half(fn)
+    sn = half(sn)
+  }
+  // The old log is one perfect tree when nothing of it is left: then its root is the first node and isn't sent.
+  const path = fn === 0 ? [oldRoot, ...proof] : proof
+  let oldHash = path[0]!
+  let newHash = path[0]!
+  for (const sibling of path.slice(1)) {
+    if (sn === 0) return false
+    if (isOdd(fn) || fn === sn) {
+      oldHash = nodeHash(sibling, oldHash)
+      newHash = nodeHash(sibling, newHash)
+      while (!isOdd(fn) && fn !== 0) {
+        fn = half(fn)
+        sn = half(sn)
+      }
+    } else {
+      newHash = nodeHash(newHash, sibling)
+    }
+    fn = half(fn)
+    sn = half(sn)
+  }
+  return sn === 0 && equalBytes(oldHash, oldRoot) && equalBytes(newHash, root)
+}
