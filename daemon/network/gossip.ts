@@ -15,7 +15,7 @@ import type {
   Topology,
 } from '@libp2p/interface'
 import type { Registrar } from '@libp2p/interface-internal'
-import type { PeerId } from '../ports.ts'
+import type { Cancel, Clock, PeerId } from '../ports.ts'
 import { counted } from './counters.ts'
 import { messageOf } from './errors.ts'
 import { topicName } from './names.ts'
@@ -26,6 +26,9 @@ const packetMaxBytes = 4 * 1024 * 1024
 const outboundMaxBytes = 32 * 1024 * 1024
 /** gossipsub charges about 1 KiB a topic, so this is some sixty topics; ours are few and coarse. */
 const topicBytesPerPeer = 64 * 1024
+/** Messages published while nobody listens to their topic. */
+const maxWaiting = 64
+const waitingRetryMs = 100
 const penaltyForgivenPerRound = 1
 
 interface Subscription {
@@ -43,6 +46,7 @@ export type Admit = (stream: Stream, connection: Connection, protocol: string, a
  */
 export class Gossip {
   readonly #network: string
+  readonly #clock: Clock
   readonly #counters: Counters
   readonly #logger: Logger
   readonly #admit: Admit
@@ -50,11 +54,14 @@ export class Gossip {
   /** Invalid messages that a peer passed on, forgiven over time. */
   readonly #penalties = new Map<PeerId, number>()
   readonly #connections = new Map<PeerId, Connection>()
+  #waiting: { readonly topic: string; readonly data: Uint8Array }[] = []
+  #cancelWaiting: Cancel = () => {}
   #topology: Topology | undefined
   #pubsub: GossipSub | undefined
 
-  constructor(network: string, logger: Logger, counters: Counters, admit: Admit) {
+  constructor(network: string, clock: Clock, logger: Logger, counters: Counters, admit: Admit) {
     this.#network = network
+    this.#clock = clock
     this.#logger = logger
     this.#counters = counters
     this.#admit = admit
@@ -99,7 +106,33 @@ export class Gossip {
     pubsub.subscribe(name)
   }
 
+  /** What nobody listens to yet waits for the first who does; gossipsub would drop it and then call it said. */
   publish(topic: string, data: Uint8Array): void {
+    if (this.#hasListener(topic)) {
+      this.#publishNow(topic, data)
+      return
+    }
+    if (this.#waiting.length === 0)
+      this.#cancelWaiting = this.#clock.after(waitingRetryMs, () => this.#publishWaiting())
+    this.#waiting.push({ topic, data })
+    if (this.#waiting.length <= maxWaiting) return
+    const dropped = this.#waiting.shift()
+    this.#counters.count(counted.gossipRefused, { topic: dropped?.topic ?? '', code: 'nobody-listens' })
+  }
+
+  #publishWaiting(): void {
+    for (const { topic, data } of this.#waiting.splice(0)) this.publish(topic, data)
+  }
+
+  /** Whether anybody is subscribed whom gossipsub can also reach: its stream to a new peer comes a little later. */
+  #hasListener(topic: string): boolean {
+    const { protocols } = this.#started()
+    const isOpen = (stream: Stream) => stream.direction === 'outbound' && protocols.includes(stream.protocol)
+    const subscribers = this.#started().getSubscribers(topicName(this.#network, topic))
+    return subscribers.some(peer => this.#connections.get(peer.toString())?.streams.some(isOpen) === true)
+  }
+
+  #publishNow(topic: string, data: Uint8Array): void {
     this.#started()
       .publish(topicName(this.#network, topic), data)
       .catch((error: unknown) => {
@@ -121,6 +154,11 @@ export class Gossip {
     if (connection === undefined) return
     this.#connections.delete(peer)
     void this.#topology?.onDisconnect?.(connection.remotePeer)
+  }
+
+  stop(): void {
+    this.#cancelWaiting()
+    this.#waiting = []
   }
 
   isOn(connection: Connection): boolean {

@@ -68,8 +68,12 @@ class Libp2pNetwork implements RunningNetwork {
     this.#links = new Links(self)
     this.#plan = new DialPlan(self, options.random)
     this.#channels = new Channels(networkName, logger, counters)
-    this.#gossip = new Gossip(networkName, logger, counters, (stream, connection, protocol, admit) =>
-      this.#admit(stream, connection, protocol, admit),
+    this.#gossip = new Gossip(
+      networkName,
+      options.clock,
+      logger,
+      counters,
+      (stream, connection, protocol, admit) => this.#admit(stream, connection, protocol, admit),
     )
   }
 
@@ -163,6 +167,7 @@ class Libp2pNetwork implements RunningNetwork {
     if (this.#cancelSave !== undefined) this.#saveKnown()
     for (const cancel of this.#deadlines.values()) cancel()
     this.#deadlines.clear()
+    this.#gossip.stop()
     this.#channels.closeAll('this node is stopping')
     const stopped = Promise.resolve(host.stop()).catch((error: unknown) => {
       this.#options.logger.warn({ error: messageOf(error) }, 'libp2p did not stop in good order')

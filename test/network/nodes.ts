@@ -1,4 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto'
+import { createServer } from 'node:net'
 import { startNetwork } from '../../daemon/network/network.ts'
 import type {
   BootstrapPeer,
@@ -123,4 +124,15 @@ export async function pair(
   const left = await b.network.open(a.network.self, 'pipe/1')
   await until('the channel is accepted', () => accepted.length > 0)
   return { a, b, left, right: accepted[0] as Channel }
+}
+
+/** Ports on loopback that were free a moment ago. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer())
+  await Promise.all(
+    servers.map(server => new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()))),
+  )
+  const ports = servers.map(server => (server.address() as { port: number }).port)
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  return ports
 }
