@@ -1,0 +1,163 @@
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { z } from 'zod'
+import type { Metrics } from '../metrics/metrics.ts'
+import { badRequest, HttpError, notFound } from './errors.ts'
+import { readLeaves } from './leaves.ts'
+import { type LogResource, parseLogPath } from './log-path.ts'
+import type { StaticFile } from './static-files.ts'
+import type { LogView, NodeView } from './view.ts'
+
+export interface RouteSources {
+  readonly view: NodeView
+  /** The network's genesis file, byte by byte. */
+  readonly genesis: Uint8Array
+  /** What may be shown of the node's settings. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** None when metrics are off. */
+  readonly metrics: Metrics | undefined
+  readonly files: ReadonlyMap<string, StaticFile>
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+const TEXT_TYPE = 'text/plain; charset=utf-8'
+const BYTES_TYPE = 'application/octet-stream'
+const IMMUTABLE = 'public, max-age=31536000, immutable'
+
+const authority = z.string().min(1).max(200)
+const count = z
+  .string()
+  .regex(/^(?:0|[1-9]\d{0,14})$/, 'must be a whole number')
+  .transform(Number)
+const proofQuery = z.strictObject({ authority, leaf: count })
+const leavesQuery = z.strictObject({
+  authority,
+  from: count.default(0),
+  limit: count.pipe(z.number().min(1).max(1000)).default(100),
+})
+const noQuery = z.strictObject({})
+
+export function addRoutes(server: FastifyInstance, sources: RouteSources): void {
+  addHealth(server, sources)
+  addApi(server, sources)
+  addLogs(server, sources.view)
+  addPage(server, sources)
+}
+
+function addHealth(server: FastifyInstance, { view, metrics }: RouteSources): void {
+  server.get('/livez', () => ({ live: true }))
+  server.get('/readyz', (_request, reply) => {
+    const reasons = view.notReady()
+    return reply.code(reasons.length === 0 ? 200 : 503).send({ ready: reasons.length === 0, reasons })
+  })
+  if (metrics === undefined) return
+  server.get('/metrics', async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.text()),
+  )
+}
+
+function addApi(server: FastifyInstance, { view, genesis, config }: RouteSources): void {
+  const read = (path: string, answer: () => unknown): void => {
+    server.get(`/api/v1/${path}`, request => {
+      parseQuery(noQuery, request.query)
+      return answer()
+    })
+  }
+  read('status', () => view.status())
+  read('nodes', () => ({ nodes: view.nodes() }))
+  read('peers', () => ({ peers: view.peers() }))
+  read('authorities', () => ({ authorities: view.authorities() }))
+  read('config', () => config)
+  server.get('/api/v1/genesis', (_request, reply) => reply.type(JSON_TYPE).send(Buffer.from(genesis)))
+
+  server.get('/api/v1/proof', async (request, reply) => {
+    const query = parseQuery(proofQuery, request.query)
+    const log = findLog(view, query.authority)
+    if (query.leaf >= log.size) throw beyond(log, query.leaf)
+    const proof = await log.proof(query.leaf)
+    if (proof === undefined) throw notFound(`There is no proof for leaf ${query.leaf}.`)
+    return reply.type(TEXT_TYPE).send(proof)
+  })
+  server.get('/api/v1/leaves', async request => {
+    const query = parseQuery(leavesQuery, request.query)
+    const log = findLog(view, query.authority)
+    return { size: log.size, leaves: await readLeaves(log, query.from, query.limit) }
+  })
+}
+
+function addLogs(server: FastifyInstance, view: NodeView): void {
+  server.get('/log/*', async (request, reply) => {
+    const path = parseLogPath(request.url.slice('/log/'.length))
+    if (path === undefined) {
+      throw notFound(
+        'No such path in a log: see C2SP tlog-tiles (checkpoint, tile/…, tile/entries/…), bodies/… and charter.',
+      )
+    }
+    const log = view.log(path.origin)
+    if (log === undefined) throw notFound(`This node does not host the log ${path.origin}.`)
+    return sendResource(reply, log, path.resource)
+  })
+}
+
+async function sendResource(reply: FastifyReply, log: LogView, resource: LogResource): Promise<FastifyReply> {
+  switch (resource.kind) {
+    case 'checkpoint':
+      return send(reply, TEXT_TYPE, 'no-store', log.checkpoint())
+    case 'charter':
+      return send(reply, JSON_TYPE, IMMUTABLE, log.charter())
+    case 'tile':
+      return send(
+        reply,
+        BYTES_TYPE,
+        IMMUTABLE,
+        await log.tile(resource.level, resource.index, resource.width),
+      )
+    case 'entries':
+      return send(reply, BYTES_TYPE, IMMUTABLE, await log.entries(resource.index, resource.width))
+    case 'bodies':
+      // A body may be erased later, so no cache may keep it.
+      return send(reply, BYTES_TYPE, 'no-store', await log.bodies(resource.index, resource.width))
+  }
+}
+
+function send(
+  reply: FastifyReply,
+  type: string,
+  cacheControl: string,
+  data: Uint8Array | string | undefined,
+) {
+  if (data === undefined) throw notFound('That part of the log is not there (yet).')
+  const payload = typeof data === 'string' ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  return reply.type(type).header('cache-control', cacheControl).send(payload)
+}
+
+function addPage(server: FastifyInstance, { files }: RouteSources): void {
+  server.get('/*', (request, reply) => {
+    const file = files.get(request.url.replace(/\?.*$/, ''))
+    if (file === undefined) throw notFound('There is nothing here.')
+    reply.header('etag', file.etag).header('cache-control', file.cacheControl)
+    if (request.headers['if-none-match'] === file.etag) return reply.code(304).send()
+    return reply.type(file.type).send(file.bytes)
+  })
+}
+
+function parseQuery<T>(schema: z.ZodType<T>, query: unknown): T {
+  const parsed = schema.safeParse(query)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]!
+  const where = issue.path.length === 0 ? '' : `${issue.path.join('.')}: `
+  throw badRequest(`${where}${issue.message}`)
+}
+
+/** @param name an authority's name, as `area/0231`, or its log's origin */
+function findLog(view: NodeView, name: string): LogView {
+  const found = view.authorities().find(candidate => candidate.name === name || candidate.origin === name)
+  if (found === undefined) throw notFound(`There is no authority ${name}.`)
+  const log = view.log(found.origin)
+  if (log !== undefined) return log
+  const members = found.members.map(member => member.number).join(', ')
+  throw new HttpError(404, 'not-hosted', `This node has no replica of ${name}; ask node ${members}.`)
+}
+
+function beyond(log: LogView, leaf: number): HttpError {
+  return notFound(`Leaf ${leaf} is not under the checkpoint yet, which covers ${log.size} leaves.`)
+}

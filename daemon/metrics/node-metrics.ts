@@ -1,0 +1,42 @@
+import type { AuthorityView, NodeView, QueueView } from '../http/view.ts'
+import type { GaugeValue, Metrics } from './metrics.ts'
+
+/** What Prometheus reads from a node at each scrape. */
+export function exposeNode(metrics: Metrics, view: NodeView): void {
+  metrics.gauge('ready', 'Whether the node is ready: 1 or 0.', () => (view.notReady().length === 0 ? 1 : 0))
+  metrics.gauge('peers', 'Nodes connected.', () => view.status().peers)
+  metrics.gauge('sessions', 'Game clients connected.', () => view.status().sessions)
+  metrics.gauge('uptime_seconds', 'Time since the start.', () => view.status().uptimeMs / 1000)
+
+  const self = view.status().number
+  const perAuthority = (name: string, help: string, read: (authority: AuthorityView) => number): void =>
+    metrics.gauges(`authority_${name}`, help, ['authority'], () =>
+      hosted(view).map(authority => ({ labels: { authority: authority.name }, value: read(authority) })),
+    )
+  perAuthority('leads', 'Whether this node leads it: 1 or 0.', it => (it.leader === self ? 1 : 0))
+  perAuthority('term', "Raft's term.", it => it.term)
+  perAuthority('leaves', 'Leaves committed.', it => it.size)
+  perAuthority('sealed_leaves', 'Leaves under the last seal.', it => it.sealedSize)
+  perAuthority('entities', 'Entities owned.', it => it.entities)
+
+  const queueLabels = ['authority', 'queue']
+  metrics.gauges('authority_queue_length', 'What waits in each queue.', queueLabels, () =>
+    queues(view, 'length'),
+  )
+  metrics.gauges('authority_queue_dropped', 'What each queue dropped.', queueLabels, () =>
+    queues(view, 'dropped'),
+  )
+}
+
+function hosted(view: NodeView): AuthorityView[] {
+  return view.authorities().filter(authority => authority.hosted)
+}
+
+function queues(view: NodeView, field: keyof QueueView): GaugeValue[] {
+  return hosted(view).flatMap(authority =>
+    Object.entries(authority.queues).map(([queue, counts]) => ({
+      labels: { authority: authority.name, queue },
+      value: counts[field],
+    })),
+  )
+}

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { exposeNode } from '../../daemon/metrics/node-metrics.ts'
+import { fakeLeaf, fakeNode, LEAVES, ORIGIN } from './fake-node.ts'
+import { type Served, serve } from './harness.ts'
+
+describe('the HTTP API', () => {
+  let served: Served
+  let pageDir: string
+
+  before(async () => {
+    pageDir = mkdtempSync(join(tmpdir(), 'freehold-page-'))
+    mkdirSync(join(pageDir, 'assets'))
+    writeFileSync(join(pageDir, 'index.html'), '<!doctype html><title>map</title>')
+    writeFileSync(join(pageDir, 'assets', 'main-a1B2c3D4.js'), 'export {}')
+    writeFileSync(join(pageDir, '.secret'), 'no')
+    served = await serve({ pageDir })
+    exposeNode(served.metrics, fakeNode())
+  })
+  after(async () => {
+    await served.server.close()
+    rmSync(pageDir, { recursive: true, force: true })
+  })
+
+  const get = (path: string, headers: Record<string, string> = {}) =>
+    fetch(`${served.server.url}${path}`, { headers })
+  const bytes = async (response: Response) => Buffer.from(await response.arrayBuffer())
+
+  it('says that it lives, and whether it is ready and why not', async () => {
+    assert.equal((await get('/livez')).status, 200)
+    assert.deepEqual(await (await get('/readyz')).json(), { ready: true, reasons: [] })
+    const starting = await serve({ view: fakeNode({ notReady: () => ['No leader for area/0000.'] }) })
+    try {
+      const response = await fetch(`${starting.server.url}/readyz`)
+      assert.equal(response.status, 503)
+      assert.deepEqual(await response.json(), { ready: false, reasons: ['No leader for area/0000.'] })
+      assert.equal((await fetch(`${starting.server.url}/livez`)).status, 200)
+    } finally {
+      await starting.server.close()
+    }
+  })
+
+  it('shows what the node knows', async () => {
+    const node = fakeNode()
+    for (const [path, expected] of [
+      ['status', node.status()],
+      ['nodes', { nodes: node.nodes() }],
+      ['peers', { peers: node.peers() }],
+      ['authorities', { authorities: node.authorities() }],
+      ['config', { tickMs: 100 }],
+    ] as const) {
+      const response = await get(`/api/v1/${path}`)
+      assert.equal(response.headers.get('cache-control'), 'no-store')
+      assert.deepEqual(await response.json(), expected)
+    }
+    assert.equal(await (await get('/api/v1/genesis')).text(), '{"format":1}\n')
+  })
+
+  it('serves a log as C2SP tlog-tiles: types, caching, full and partial tiles', async () => {
+    const checkpoint = await get(`/log/${ORIGIN}/checkpoint`)
+    assert.equal(checkpoint.headers.get('content-type'), 'text/plain; charset=utf-8')
+    assert.equal(checkpoint.headers.get('cache-control'), 'no-store')
+    assert.ok((await checkpoint.text()).startsWith(`${ORIGIN}\n${LEAVES}\n`))
+
+    const full = await get(`/log/${ORIGIN}/tile/0/000`)
+    assert.equal(full.headers.get('content-type'), 'application/octet-stream')
+    assert.match(full.headers.get('cache-control')!, /immutable/)
+    assert.deepEqual(await bytes(full), Buffer.alloc(256 * 32, 0))
+    assert.deepEqual(await bytes(await get(`/log/${ORIGIN}/tile/0/001.p/44`)), Buffer.alloc(44 * 32, 1))
+
+    const entries = await bytes(await get(`/log/${ORIGIN}/tile/entries/001.p/2`))
+    assert.deepEqual(
+      entries,
+      Buffer.concat([Buffer.of(0, 36), fakeLeaf(256), Buffer.of(0, 36), fakeLeaf(257)]),
+    )
+    const bodies = await get(`/log/${ORIGIN}/bodies/001.p/2`)
+    assert.equal(bodies.headers.get('cache-control'), 'no-store')
+    assert.equal((await bytes(bodies)).length, 2 * 23)
+    assert.equal(await (await get(`/log/${ORIGIN}/charter`)).text(), '{"kind":"area"}')
+  })
+
+  it('has nothing where a log has nothing', async () => {
+    for (const path of [
+      `${ORIGIN}/tile/0/001`,
+      `${ORIGIN}/tile/0/001.p/45`,
+      `${ORIGIN}/tile/0/x001/000`,
+      `${ORIGIN}/tile/0/x000/001`,
+      `${ORIGIN}/tile/0/0`,
+      `${ORIGIN}/tile/00/000`,
+      `${ORIGIN}/tile/64/000`,
+      `${ORIGIN}/tile/0/000.p/0`,
+      `${ORIGIN}/tile/0/000.p/256`,
+      `${ORIGIN}/tile/0/-01`,
+      `${ORIGIN}/tile/0/x999/x999/x999/x999/x999/x999/999`,
+      `${ORIGIN}/else`,
+      'sea/area/0009/0/checkpoint',
+      '%2e%2e/checkpoint',
+      '',
+    ]) {
+      const response = await get(`/log/${path}`)
+      assert.equal(response.status, 404, path)
+      assert.equal(((await response.json()) as { error: { code: string } }).error.code, 'not-found', path)
+    }
+  })
+
+  it('proves a leaf that is under the checkpoint, and says so when it is not yet', async () => {
+    const proof = await get('/api/v1/proof?authority=area/0000&leaf=7')
+    assert.equal(proof.headers.get('content-type'), 'text/plain; charset=utf-8')
+    assert.match(await proof.text(), /^c2sp.org\/tlog-proof@v1\nindex 7\n/)
+    const answers: [string, number, RegExp][] = [
+      [`authority=${ORIGIN}&leaf=300`, 404, /not under the checkpoint yet/],
+      ['authority=area/0001&leaf=0', 404, /no replica of area\/0001; ask node 1, 2/],
+      ['authority=area/0009&leaf=0', 404, /no authority area\/0009/],
+      ['authority=area/0000', 400, /leaf/],
+      ['authority=area/0000&leaf=-1', 400, /leaf: must be a whole number/],
+      ['authority=area/0000&leaf=1e3', 400, /whole number/],
+      ['authority=area/0000&leaf=7&x=1', 400, /x/],
+      ['authority=area/0000&authority=area/0001&leaf=7', 400, /authority/],
+    ]
+    for (const [query, status, message] of answers) {
+      const response = await get(`/api/v1/proof?${query}`)
+      assert.equal(response.status, status, query)
+      assert.match(((await response.json()) as { error: { message: string } }).error.message, message)
+    }
+  })
+
+  it('lists leaves across bundles with what is public of them', async () => {
+    type Leaves = { size: number; leaves: { index: number }[] }
+    const answer = (await (
+      await get('/api/v1/leaves?authority=area/0000&from=250&limit=10')
+    ).json()) as Leaves
+    assert.equal(answer.size, LEAVES)
+    assert.deepEqual(
+      answer.leaves.map(leaf => leaf.index),
+      [250, 251, 252, 253, 254, 255, 256, 257, 258, 259],
+    )
+    assert.deepEqual(answer.leaves[6], {
+      ...{ index: 256, kind: 3, kindName: 'input', rulesVersion: 1, bodyHash: '00'.repeat(32), bodyBytes: 3 },
+    })
+    const end = (await (await get('/api/v1/leaves?authority=area/0000&from=295&limit=1000')).json()) as Leaves
+    assert.equal(end.leaves.length, 5)
+    assert.equal((await get('/api/v1/leaves?authority=area/0000&limit=1001')).status, 400)
+  })
+
+  it('serves the page and nothing beside it', async () => {
+    const page = await get('/')
+    assert.equal(page.headers.get('content-type'), 'text/html; charset=utf-8')
+    assert.match(
+      page.headers.get('content-security-policy')!,
+      /script-src 'self';.*connect-src 'self' http: https: ws:/,
+    )
+    assert.equal(page.headers.get('x-content-type-options'), 'nosniff')
+    const again = await get('/index.html', { 'if-none-match': page.headers.get('etag')! })
+    assert.equal(again.status, 304)
+    assert.match((await get('/assets/main-a1B2c3D4.js')).headers.get('cache-control')!, /immutable/)
+    for (const path of ['/.secret', '/assets/', '/assets/../.secret', '/..%2f..%2fetc/passwd', '/%2e%2e/x']) {
+      assert.equal((await get(path)).status, 404, path)
+    }
+  })
+
+  it("lets any page verify a log, and only the network's own pages read the API", async () => {
+    const origins: [string, string, string | null][] = [
+      [`/log/${ORIGIN}/checkpoint`, 'https://auditor.example', '*'],
+      ['/api/v1/status', 'https://auditor.example', null],
+      ['/api/v1/status', 'http://127.0.0.1:9', 'http://127.0.0.1:9'],
+      ['/api/v1/status', 'http://localhost:1', 'http://localhost:1'],
+      ['/api/v1/status', 'http://192.0.2.7:7302', 'http://192.0.2.7:7302'],
+      ['/api/v1/status', 'http://192.0.2.8:7302', null],
+      ['/api/v1/status', 'http://127.0.0.1.example.org', null],
+      ['/api/v1/status', 'null', null],
+      ['/metrics', 'http://127.0.0.1:9', null],
+    ]
+    for (const [path, origin, allowed] of origins) {
+      const response = await get(path, { origin })
+      assert.equal(response.headers.get('access-control-allow-origin'), allowed, `${origin} ${path}`)
+    }
+  })
+
+  it('shows the metrics in the format of Prometheus, by its conventions', async () => {
+    served.metrics.observe('commit', 0.003)
+    served.metrics.count('gateway_inputs_total')
+    served.metrics.count('network_malformed', { where: 'raft' })
+    const response = await get('/metrics')
+    assert.match(response.headers.get('content-type')!, /^text\/plain; version=0\.0\.4/)
+    const text = await response.text()
+    for (const line of [
+      'freehold_ready 1',
+      'freehold_gateway_inputs_total 1',
+      'freehold_network_malformed_total{where="raft"} 1',
+      'freehold_authority_leaves{authority="area/0000"} 305',
+      'freehold_authority_queue_length{authority="area/0000",queue="input"} 2',
+      'freehold_commit_seconds_count 1',
+      '# TYPE freehold_commit_seconds histogram',
+    ]) {
+      assert.ok(text.includes(`${line}\n`), line)
+    }
+    assert.ok(!text.includes('area/0001'), 'an authority that is not hosted here has no numbers here')
+    const silent = await serve({ serveMetrics: false })
+    assert.equal((await fetch(`${silent.server.url}/metrics`)).status, 404)
+    await silent.server.close()
+  })
+})

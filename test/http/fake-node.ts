@@ -1,0 +1,97 @@
+import type { AuthorityView, LogView, NodeView } from '../../daemon/http/view.ts'
+
+/** A node of which everything is known: what HTTP must show of it can be compared byte by byte. */
+
+export const ORIGIN = 'sea/area/0000/0'
+export const LEAVES = 300
+
+const queue = { length: 0, dropped: 0 }
+
+export function fakeAuthority(name: string, hosted: boolean): AuthorityView {
+  return {
+    ...{
+      name,
+      origin: `sea/${name}/0`,
+      group: hosted ? 1 : 2,
+      kind: 'area',
+      epoch: 1,
+      view: 0,
+      term: 3,
+      leader: 1,
+    },
+    members: [
+      { number: 1, role: 'leader' },
+      { number: 2, role: 'follower' },
+    ],
+    ...{ hosted, size: hosted ? LEAVES + 5 : 0, sealedSize: hosted ? LEAVES : 0, sealHeight: hosted ? 9 : 0 },
+    ...{ checkpointRoot: hosted ? 'ab'.repeat(32) : '', stateRoot: hosted ? 'cd'.repeat(32) : '' },
+    ...{ entities: 12, players: 4, actions: 99, awake: true, tick: 1234 },
+    ...{ quadkey: name.slice(5), xMm: 0, yMm: 0, sideMm: 10_000_000 },
+    queues: { input: { length: 2, dropped: 1 }, intent: queue, simulation: queue, output: queue },
+  }
+}
+
+/** Leaf i: version 1, kind 3, rules version 1, a hash of 32 bytes that are all i mod 256. */
+export function fakeLeaf(index: number): Buffer {
+  return Buffer.concat([Buffer.of(1, 3, 0, 1), Buffer.alloc(32, index % 256)])
+}
+
+const fakeLog: LogView = {
+  size: LEAVES,
+  checkpoint: () => `${ORIGIN}\n${LEAVES}\nroot\n\n— signature\n`,
+  tile: async (level, index, width) =>
+    level === 0 && index * 256 + width <= LEAVES ? Buffer.alloc(width * 32, level + index) : undefined,
+  entries: async (index, width) => {
+    if (index * 256 + width > LEAVES) return undefined
+    const leaves = Array.from({ length: width }, (_, at) => fakeLeaf(index * 256 + at))
+    return Buffer.concat(leaves.flatMap(leaf => [Buffer.of(0, leaf.length), leaf]))
+  },
+  bodies: async (index, width) => {
+    const one = Buffer.concat([Buffer.alloc(16), Buffer.of(0, 0, 0, 3), Buffer.from('abc')])
+    return index * 256 + width > LEAVES ? undefined : Buffer.concat(Array(width).fill(one))
+  },
+  proof: async leaf => `c2sp.org/tlog-proof@v1\nindex ${leaf}\n`,
+  charter: () => Buffer.from('{"kind":"area"}'),
+}
+
+export function fakeNode(change: Partial<NodeView> = {}): NodeView {
+  return {
+    status: () => ({
+      ...{ network: 'sea', genesisHash: '00'.repeat(32), number: 1, peerId: '12D3KooWself', operator: 'me' },
+      ...{ version: '0.1.0', protocol: { min: 1, max: 1 }, rulesVersion: 1, tickMs: 100 },
+      ...{ startedAtMs: 1_700_000_000_000, uptimeMs: 90_061_000, sessions: 20, peers: 4, hosted: 1, led: 1 },
+      ...{
+        httpUrl: 'http://127.0.0.1:7302',
+        gatewayUrl: 'ws://127.0.0.1:7301',
+        listen: ['/ip4/127.0.0.1/tcp/7300'],
+      },
+    }),
+    nodes: () => [
+      {
+        ...{
+          number: 1,
+          peerId: '12D3KooWself',
+          operator: 'me',
+          alive: true,
+          lastSeenMs: 0,
+          leads: ['area/0000'],
+        },
+        ...{ gatewayUrl: 'ws://127.0.0.1:7301', httpUrl: 'http://127.0.0.1:7302' },
+      },
+      {
+        ...{ number: 2, peerId: '12D3KooWother', operator: 'you', alive: false, lastSeenMs: null, leads: [] },
+        ...{ gatewayUrl: null, httpUrl: 'http://192.0.2.7:7302' },
+      },
+    ],
+    peers: () => [
+      {
+        ...{ number: 2, peerId: '12D3KooWother', address: '/ip4/192.0.2.7/tcp/7300' },
+        ...{ direction: 'outbound', connectedMs: 61_000, roundTripMs: 12 },
+      },
+    ],
+    authorities: () => [fakeAuthority('area/0000', true), fakeAuthority('area/0001', false)],
+    log: origin => (origin === ORIGIN ? fakeLog : undefined),
+    notReady: () => [],
+    ...change,
+  }
+}
