@@ -1,0 +1,26 @@
+/** The SDK for game clients, in browsers and in Node. */
+export {
+  type Action,
+  type EntityKind,
+  type EntityView,
+  type Outcome,
+  type Position,
+  reasonText,
+  type WorldEvent,
+} from '../world/codec.ts'
+export {
+  decodeReceipt,
+  encodeReceipt,
+  type Receipt,
+  type ReceiptVerdict,
+  verifyReceipt,
+} from './protocol/receipt.ts'
+export type { Client, ClientState, ClientStats, Done, KeptReceipt, Place } from './sdk/client.ts'
+export { type ConnectOptions, connect } from './sdk/connect.ts'
+export { ClientError } from './sdk/errors.ts'
+export { Histogram } from './sdk/histogram.ts'
+export { newVerifier, randomSeed, type Signer, signerOf, type Verify } from './sdk/keys.ts'
+export type { SocketLike, SocketMaker } from './sdk/link.ts'
+export type { ExportedSession } from './sdk/session.ts'
+export { type AreaTrust, type Trust, trustOfGenesis } from './sdk/trust.ts'
+export type { View } from './sdk/view.ts'

@@ -1,0 +1,98 @@
+import type { PbfReader, PbfWriter } from 'pbf'
+
+export interface ClientMessage {
+  kind?: 'open' | 'input' | 'watch' | undefined
+  open?: Open | undefined
+  input?: Input | undefined
+  watch?: Watch | undefined
+}
+export interface Open {
+  version: number
+  playerKey: Uint8Array | undefined
+  sessionKey: Uint8Array | undefined
+  expiresAtMs: number
+  playerSignature: Uint8Array | undefined
+  sessionSignature: Uint8Array | undefined
+  area: string
+}
+export interface Input {
+  body: Uint8Array | undefined
+}
+export interface Watch {
+  place: boolean
+  area: string
+  xMm: number
+  yMm: number
+  radiusMm: number
+  limit: number
+}
+export interface ServerMessage {
+  kind?: 'challenge' | 'welcome' | 'answer' | 'view' | 'problem' | undefined
+  challenge?: Challenge | undefined
+  welcome?: Welcome | undefined
+  answer?: Answer | undefined
+  view?: View | undefined
+  problem?: Problem | undefined
+}
+export interface Challenge {
+  nonce: Uint8Array | undefined
+  gatewayId: string
+  genesisHash: Uint8Array | undefined
+  versionMin: number
+  versionMax: number
+  nowMs: number
+}
+export interface Welcome {
+  version: number
+  network: string
+  tickMs: number
+  areas: Area[]
+  area: string
+  inputsPerSecond: number
+  inputBurst: number
+  inputsInFlight: number
+  maxBodyBytes: number
+  node: number
+}
+export interface Area {
+  name: string
+  origin: string
+  group: number
+  quadkey: string
+  xMm: number
+  yMm: number
+  sideMm: number
+  members: Member[]
+}
+export interface Member {
+  number: number
+  logKey: Uint8Array | undefined
+}
+export interface Answer {
+  seq: number
+  receipt?: Uint8Array | undefined
+  expectedSeq?: number
+  retryAfterMs?: number
+  code?: string
+}
+export interface View {
+  area: number
+  tick: number
+  reset: boolean
+  seen: Seen[]
+  gone: number[]
+  events: Uint8Array[]
+}
+export interface Seen {
+  handle: number
+  entity: Uint8Array | undefined
+}
+export interface Problem {
+  code: string
+  message: string
+}
+
+export function readClientMessage(pbf: PbfReader, end?: number): ClientMessage
+export function writeClientMessage(message: ClientMessage, pbf: PbfWriter): void
+export function readServerMessage(pbf: PbfReader, end?: number): ServerMessage
+export function writeServerMessage(message: ServerMessage, pbf: PbfWriter): void

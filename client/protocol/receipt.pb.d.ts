@@ -1,0 +1,21 @@
+import type { PbfReader, PbfWriter } from 'pbf'
+
+export interface Receipt {
+  genesisHash: Uint8Array | undefined
+  origin: string
+  epoch: number
+  view: number
+  term: number
+  count: number
+  signer: number
+  signature: Uint8Array | undefined
+  leaf: number
+  header: Uint8Array | undefined
+  salt: Uint8Array | undefined
+  outcome: Uint8Array | undefined
+  index: number
+  path: Uint8Array[]
+}
+
+export function readReceipt(pbf: PbfReader, end?: number): Receipt
+export function writeReceipt(receipt: Receipt, pbf: PbfWriter): void

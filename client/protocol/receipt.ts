@@ -1,0 +1,215 @@
+import { PbfReader, PbfWriter } from 'pbf'
+import { type Receipt as ReceiptMessage, readReceipt, writeReceipt } from './receipt.pb.js'
+import { concat, equalBytes, HASH_BYTES, SIGNATURE_BYTES, sizedText, u32, u64 } from './session.ts'
+
+/**
+ * The leader's signed promise that one input stands at one leaf with one outcome (design section 2, *committed*).
+ * Signed once per batch: the signature covers an RFC 6962 root over the batch's items, each receipt has its path.
+ */
+export interface Receipt {
+  readonly genesisHash: Uint8Array
+  readonly origin: string
+  readonly epoch: number
+  readonly view: number
+  readonly term: number
+  /** Items in the signed batch. */
+  readonly count: number
+  /** The signing node's number in the genesis file. */
+  readonly signer: number
+  readonly signature: Uint8Array
+  readonly leaf: number
+  /** The record's header, 4 bytes, and salt, 16 bytes: with its own body the client makes its leaf again. */
+  readonly header: Uint8Array
+  readonly salt: Uint8Array
+  /** As world/codec encodes it. */
+  readonly outcome: Uint8Array
+  readonly index: number
+  readonly path: readonly Uint8Array[]
+}
+
+/** What is the same for a whole batch, and under its signature. */
+export interface ReceiptBatch {
+  readonly genesisHash: Uint8Array
+  readonly origin: string
+  readonly epoch: number
+  readonly view: number
+  readonly term: number
+}
+
+export type Hash = (bytes: Uint8Array) => Uint8Array
+
+export const MAX_RECEIPT_BYTES = 16_384
+const HEADER_BYTES = 4
+const SALT_BYTES = 16
+const MAX_PATH = 32
+const RECEIPT_DOMAIN = new TextEncoder().encode('freehold/receipt/1\n')
+
+/** One item of a batch: leaf index u64 ‖ leaf hash 32 ‖ outcome bytes. */
+export function receiptItem(leaf: number, leafHash: Uint8Array, outcome: Uint8Array): Uint8Array {
+  return concat([u64(leaf), leafHash, outcome])
+}
+
+/** What the leader's log key signs. */
+export function receiptMessage(batch: ReceiptBatch, root: Uint8Array): Uint8Array {
+  return concat([
+    RECEIPT_DOMAIN,
+    batch.genesisHash,
+    sizedText(batch.origin),
+    u32(batch.epoch),
+    u32(batch.view),
+    u64(batch.term),
+    root,
+  ])
+}
+
+/** The leaf hash of a record (RFC 6962: 0x00 ‖ leaf data), where the leaf data is header ‖ H(salt ‖ body). */
+export function recordLeafHash(
+  header: Uint8Array,
+  salt: Uint8Array,
+  body: Uint8Array,
+  sha256: Hash,
+): Uint8Array {
+  return sha256(concat([LEAF_PREFIX, header, sha256(concat([salt, body]))]))
+}
+
+const LEAF_PREFIX = new Uint8Array([0])
+const NODE_PREFIX = new Uint8Array([1])
+
+export interface BatchTree {
+  readonly root: Uint8Array
+  /** The inclusion path of item `index`, from the leaf upwards (RFC 6962 section 2.1.1). */
+  path(index: number): Uint8Array[]
+}
+
+/**
+ * The RFC 6962 tree over a batch's items (at least one). Level by level: a last node without a sibling goes up as it
+ * is, which gives the same tree as the RFC's recursive split.
+ */
+export function batchTree(items: readonly Uint8Array[], sha256: Hash): BatchTree {
+  const levels: Uint8Array[][] = [items.map(item => sha256(concat([LEAF_PREFIX, item])))]
+  for (let level = levels[0]!; level.length > 1; level = levels[levels.length - 1]!) {
+    const above: Uint8Array[] = []
+    for (let i = 0; i < level.length; i += 2) {
+      const right = level[i + 1]
+      above.push(right === undefined ? level[i]! : sha256(concat([NODE_PREFIX, level[i]!, right])))
+    }
+    levels.push(above)
+  }
+  return { root: levels[levels.length - 1]![0]!, path: index => pathThrough(levels, index) }
+}
+
+function pathThrough(levels: readonly Uint8Array[][], index: number): Uint8Array[] {
+  const path: Uint8Array[] = []
+  for (let depth = 0, at = index; depth < levels.length - 1; depth++, at >>= 1) {
+    const sibling = levels[depth]![at ^ 1]
+    if (sibling !== undefined) path.push(sibling)
+  }
+  return path
+}
+
+export function encodeReceipt(receipt: Receipt): Uint8Array {
+  const pbf = new PbfWriter()
+  writeReceipt({ ...receipt, path: receipt.path as Uint8Array[] }, pbf)
+  return pbf.finish()
+}
+
+/** Undefined when the bytes are no receipt: from a gateway they may be anything. */
+export function decodeReceipt(bytes: Uint8Array): Receipt | undefined {
+  if (bytes.length > MAX_RECEIPT_BYTES) return undefined
+  try {
+    return checkedReceipt(readReceipt(new PbfReader(bytes)))
+  } catch {
+    return undefined
+  }
+}
+
+function checkedReceipt(message: ReceiptMessage): Receipt | undefined {
+  const { genesisHash, signature, header, salt, outcome = new Uint8Array(0) } = message
+  if (genesisHash?.length !== HASH_BYTES || signature?.length !== SIGNATURE_BYTES) return undefined
+  if (header?.length !== HEADER_BYTES || salt?.length !== SALT_BYTES) return undefined
+  if (message.path.length > MAX_PATH || message.path.some(hash => hash.length !== HASH_BYTES))
+    return undefined
+  const whole = [
+    message.epoch,
+    message.view,
+    message.term,
+    message.count,
+    message.signer,
+    message.leaf,
+    message.index,
+  ]
+  if (!whole.every(value => Number.isSafeInteger(value) && value >= 0)) return undefined
+  if (message.index >= message.count) return undefined
+  return { ...message, genesisHash, signature, header, salt, outcome }
+}
+
+/** What somebody who checks a receipt holds already, from the genesis file or from its own input. */
+export interface ReceiptExpectation {
+  readonly genesisHash: Uint8Array
+  /** The log that the input went to. */
+  readonly origin: string
+  /** The exact bytes that were sent. */
+  readonly body: Uint8Array
+  /** Ed25519 log keys of the authority's members, by node number. */
+  readonly logKeys: ReadonlyMap<number, Uint8Array>
+  readonly sha256: Hash
+  readonly verify: (
+    publicKey: Uint8Array,
+    message: Uint8Array,
+    signature: Uint8Array,
+  ) => boolean | Promise<boolean>
+}
+
+export type ReceiptFault =
+  | 'malformed'
+  | 'other-network'
+  | 'other-log'
+  | 'not-an-input'
+  | 'unknown-signer'
+  | 'wrong-path'
+  | 'wrong-signature'
+
+export type ReceiptVerdict = { readonly ok: true } | { readonly ok: false; readonly code: ReceiptFault }
+
+/** Version and kind of an input record. */
+const RECORD_VERSION = 1
+const INPUT_KIND = 3
+
+/**
+ * Whether `receipt` is a member's promise for exactly this body: its leaf is made again from the body, led up to the
+ * batch's root, and the root's signature is checked against the member's log key.
+ */
+export async function verifyReceipt(receipt: Receipt, expected: ReceiptExpectation): Promise<ReceiptVerdict> {
+  if (!equalBytes(receipt.genesisHash, expected.genesisHash)) return { ok: false, code: 'other-network' }
+  if (receipt.origin !== expected.origin) return { ok: false, code: 'other-log' }
+  if (receipt.header[0] !== RECORD_VERSION || receipt.header[1] !== INPUT_KIND)
+    return { ok: false, code: 'not-an-input' }
+  const key = expected.logKeys.get(receipt.signer)
+  if (key === undefined) return { ok: false, code: 'unknown-signer' }
+  const leafHash = recordLeafHash(receipt.header, receipt.salt, expected.body, expected.sha256)
+  const root = rootOfPath(receipt, receiptItem(receipt.leaf, leafHash, receipt.outcome), expected.sha256)
+  if (root === undefined) return { ok: false, code: 'wrong-path' }
+  const signed = await expected.verify(key, receiptMessage(receipt, root), receipt.signature)
+  return signed ? { ok: true } : { ok: false, code: 'wrong-signature' }
+}
+
+/** The root that the item's path leads to (RFC 9162 section 2.1.3.2), or undefined when the path's length is wrong. */
+function rootOfPath(receipt: Receipt, item: Uint8Array, sha256: Hash): Uint8Array | undefined {
+  let hash = sha256(concat([LEAF_PREFIX, item]))
+  let at = receipt.index
+  let last = receipt.count - 1
+  let used = 0
+  while (last > 0) {
+    const hasSibling = at % 2 === 1 || at < last
+    if (hasSibling) {
+      const sibling = receipt.path[used++]
+      if (sibling === undefined) return undefined
+      hash = sha256(
+        at % 2 === 1 ? concat([NODE_PREFIX, sibling, hash]) : concat([NODE_PREFIX, hash, sibling]),
+      )
+    }
+    at = Math.floor(at / 2)
+    last = Math.floor(last / 2)
+  }
+  return used === receipt.path.length ? hash : undefined
+}

@@ -1,0 +1,178 @@
+import type { Action } from '../../world/codec.ts'
+
+/** An action that has its seq and waits for its answer. */
+export interface Item {
+  readonly seq: number
+  readonly action: Action
+  readonly submittedMs: number
+  /** Undefined while it is being signed. */
+  body: Uint8Array | undefined
+  /** When it was last sent over the present link; undefined when it has to be sent (again). */
+  sentMs: number | undefined
+  sends: number
+  notBeforeMs: number
+  gaps: number
+}
+
+/** What a gateway takes of one session. */
+export interface Pace {
+  readonly perSecond: number
+  readonly burst: number
+  readonly inFlight: number
+}
+
+export type GapVerdict =
+  /** It will be sent again. */
+  | 'retry'
+  /** The owner has applied it, and doesn't know the outcome any more. */
+  | 'applied'
+  /** The owner waits for a seq that this session doesn't have: it can't go on. */
+  | 'broken'
+
+/** Without any answer, an input is sent again after so long. */
+const RESEND_MS = 10_000
+const GAP_RETRY_MS = 50
+const MAX_GAPS = 100
+
+/**
+ * What a session has asked for and not been answered, in the order of seq. Decides what is sent when; knows no socket
+ * and no clock. Inputs go out strictly in order, so that one that has to wait holds back those after it, which would
+ * only be answered `gap`.
+ */
+export class Outbox {
+  private readonly items = new Map<number, Item>()
+  private next: number
+  private pace: Pace = { perSecond: 1, burst: 1, inFlight: 1 }
+  private tokens = 0
+  private filledMs = 0
+  private inFlight = 0
+
+  constructor(nextSeq: number) {
+    this.next = nextSeq
+  }
+
+  get nextSeq(): number {
+    return this.next
+  }
+
+  get size(): number {
+    return this.items.size
+  }
+
+  add(action: Action, nowMs: number): Item {
+    return this.put(this.next++, action, nowMs)
+  }
+
+  /** Puts another action into the place of one that was refused without being logged: its seq must be used. */
+  refill(seq: number, action: Action, nowMs: number): Item {
+    this.remove(seq)
+    const later = [...this.items.values()].filter(item => item.seq > seq)
+    for (const item of later) this.items.delete(item.seq)
+    const filler = this.put(seq, action, nowMs)
+    for (const item of later) this.items.set(item.seq, item)
+    return filler
+  }
+
+  /** Takes back an item of an earlier run of the session. */
+  restore(seq: number, action: Action, body: Uint8Array, nowMs: number): Item {
+    const item = this.put(seq, action, nowMs)
+    item.body = body
+    return item
+  }
+
+  pending(): IterableIterator<Item> {
+    return this.items.values()
+  }
+
+  get(seq: number): Item | undefined {
+    return this.items.get(seq)
+  }
+
+  /** A new link: nothing has been sent over it, and the gateway's bucket for it is full. */
+  linked(pace: Pace, nowMs: number): void {
+    // A little slower than allowed: two clocks are not one.
+    this.pace = { ...pace, perSecond: pace.perSecond * 0.95, burst: Math.max(1, pace.burst - 2) }
+    this.tokens = this.pace.burst
+    this.filledMs = nowMs
+    this.inFlight = 0
+    for (const item of this.items.values()) item.sentMs = undefined
+  }
+
+  /** What to send now, in order; it counts as sent. */
+  due(nowMs: number): Item[] {
+    this.refillTokens(nowMs)
+    const due: Item[] = []
+    for (const item of this.items.values()) {
+      if (item.sentMs !== undefined && nowMs - item.sentMs < RESEND_MS) continue
+      if (item.body === undefined || item.notBeforeMs > nowMs || this.tokens < 1) break
+      if (item.sentMs === undefined) {
+        if (this.inFlight >= this.pace.inFlight) break
+        this.inFlight++
+      }
+      this.tokens--
+      item.sentMs = nowMs
+      item.sends++
+      due.push(item)
+    }
+    return due
+  }
+
+  /** Milliseconds until `due` may have something, or undefined when only an answer can bring that. */
+  waitMs(nowMs: number): number | undefined {
+    for (const item of this.items.values()) {
+      if (item.sentMs !== undefined) continue
+      if (item.body === undefined || this.inFlight >= this.pace.inFlight) return undefined
+      const tokenMs = this.tokens < 1 ? ((1 - this.tokens) * 1000) / this.pace.perSecond : 0
+      return Math.max(1, item.notBeforeMs - nowMs, tokenMs)
+    }
+    return undefined
+  }
+
+  /** It is answered for good. */
+  remove(seq: number): Item | undefined {
+    const item = this.items.get(seq)
+    if (item === undefined) return undefined
+    if (item.sentMs !== undefined) this.inFlight--
+    this.items.delete(seq)
+    return item
+  }
+
+  postpone(seq: number, delayMs: number, nowMs: number): void {
+    const item = this.items.get(seq)
+    if (item === undefined) return
+    if (item.sentMs !== undefined) this.inFlight--
+    item.sentMs = undefined
+    item.notBeforeMs = nowMs + delayMs
+  }
+
+  gap(seq: number, expectedSeq: number, nowMs: number): GapVerdict {
+    const item = this.items.get(seq)
+    if (item === undefined) return 'retry'
+    if (expectedSeq > seq) return 'applied'
+    this.postpone(seq, GAP_RETRY_MS, nowMs)
+    // An earlier one that is on its way closes the gap; one that was answered already should never be asked for.
+    if (expectedSeq === seq || this.items.has(expectedSeq)) return 'retry'
+    return ++item.gaps > MAX_GAPS ? 'broken' : 'retry'
+  }
+
+  private put(seq: number, action: Action, nowMs: number): Item {
+    const item: Item = {
+      seq,
+      action,
+      submittedMs: nowMs,
+      body: undefined,
+      sentMs: undefined,
+      sends: 0,
+      notBeforeMs: 0,
+      gaps: 0,
+    }
+    this.items.set(seq, item)
+    return item
+  }
+
+  private refillTokens(nowMs: number): void {
+    const { perSecond, burst } = this.pace
+    this.tokens = Math.min(burst, this.tokens + (Math.max(0, nowMs - this.filledMs) * perSecond) / 1000)
+    this.filledMs = nowMs
+  }
+}

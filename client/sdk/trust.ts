@@ -1,0 +1,64 @@
+import type { Welcome } from '../protocol/gateway.pb.js'
+import { equalBytes } from '../protocol/session.ts'
+import { ClientError } from './errors.ts'
+import { sha256 } from './keys.ts'
+
+/** What receipts of one area are checked against. */
+export interface AreaTrust {
+  readonly origin: string
+  /** Log keys of the members by node number. */
+  readonly logKeys: ReadonlyMap<number, Uint8Array>
+}
+
+/** Whom a client believes: from the genesis file, or (when it has none) from what its first gateway says. */
+export interface Trust {
+  readonly genesisHash: Uint8Array
+  readonly areas: ReadonlyMap<string, AreaTrust>
+}
+
+interface GenesisFile {
+  readonly network: string
+  readonly nodes: readonly { readonly number: number; readonly keys: { readonly log: string } }[]
+  readonly authorities: readonly {
+    readonly name: string
+    readonly birth: number
+    readonly members: readonly number[]
+  }[]
+}
+
+/** Reads the genesis file: its hash names the network, its keys sign the receipts. */
+export function trustOfGenesis(file: Uint8Array): Trust {
+  let genesis: GenesisFile
+  try {
+    genesis = JSON.parse(new TextDecoder().decode(file)) as GenesisFile
+  } catch {
+    throw new ClientError('bad-genesis', 'The genesis file is not JSON.')
+  }
+  const keys = new Map(genesis.nodes.map(node => [node.number, bytesOfBase64(node.keys.log)]))
+  const areas = genesis.authorities.map(({ name, birth, members }): [string, AreaTrust] => {
+    const logKeys = new Map(members.map(number => [number, keys.get(number)!]))
+    return [name, { origin: `${genesis.network}/${name}/${birth}`, logKeys }]
+  })
+  return { genesisHash: sha256(file), areas: new Map(areas) }
+}
+
+/** What a gateway says itself, for clients without the genesis file. */
+export function trustOfWelcome(genesisHash: Uint8Array, welcome: Welcome): Trust {
+  const areas = welcome.areas.map(({ name, origin, members }): [string, AreaTrust] => {
+    const logKeys = members.flatMap(({ number, logKey }): [number, Uint8Array][] =>
+      logKey ? [[number, logKey]] : [],
+    )
+    return [name, { origin, logKeys: new Map(logKeys) }]
+  })
+  return { genesisHash, areas: new Map(areas) }
+}
+
+/** Throws `other-network` when the gateway is of another world. */
+export function checkNetwork(trust: Trust | undefined, genesisHash: Uint8Array): void {
+  if (trust === undefined || equalBytes(trust.genesisHash, genesisHash)) return
+  throw new ClientError('other-network', 'The gateway belongs to another network: its genesis hash differs.')
+}
+
+function bytesOfBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), char => char.charCodeAt(0))
+}

@@ -1,0 +1,26 @@
+/** A token bucket: `perSecond` on the average, `burst` at once. */
+export interface Bucket {
+  readonly perSecond: number
+  readonly burst: number
+  tokens: number
+  filledMs: number
+}
+
+export function newBucket(perSecond: number, burst: number, nowMs: number): Bucket {
+  return { perSecond, burst, tokens: burst, filledMs: nowMs }
+}
+
+/** Takes one token; false when there is none. */
+export function take(bucket: Bucket, nowMs: number): boolean {
+  const elapsedMs = Math.max(0, nowMs - bucket.filledMs)
+  bucket.tokens = Math.min(bucket.burst, bucket.tokens + (elapsedMs * bucket.perSecond) / 1000)
+  bucket.filledMs = nowMs
+  if (bucket.tokens < 1) return false
+  bucket.tokens -= 1
+  return true
+}
+
+/** Milliseconds until the next token. */
+export function waitMs(bucket: Bucket): number {
+  return Math.ceil((Math.max(0, 1 - bucket.tokens) * 1000) / bucket.perSecond)
+}

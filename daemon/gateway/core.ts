@@ -1,0 +1,360 @@
+import type { Watch, Welcome } from '../../client/protocol/gateway.pb.js'
+import {
+  challengeMessage,
+  equalBytes,
+  grantMessage,
+  KEY_BYTES,
+  MAX_GRANT_MS,
+  NONCE_BYTES,
+  PROTOCOL_VERSION_MAX,
+  PROTOCOL_VERSION_MIN,
+  SESSION_ID_BYTES,
+  seqOfBody,
+  sessionIdOf,
+} from '../../client/protocol/session.ts'
+import { newBucket, take, waitMs } from './bucket.ts'
+import { GhostFeeds } from './feeds.ts'
+import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
+import { encodeServer, type Open, parseRequest } from './messages.ts'
+import { keyText } from './public-form.ts'
+import { CLOSINGS, type ClosingCode, REFUSALS, type RefusalCode } from './refusals.ts'
+import type { AuthorityRouter, InputResult } from './router.ts'
+import { type Connection, newConnection, type Session } from './session.ts'
+import { Viewing } from './viewing.ts'
+
+/** What the gateway is given instead of the world. */
+export interface GatewayPorts {
+  readonly router: AuthorityRouter
+  /** Takes one whole message for the connection. */
+  send(connection: number, bytes: Uint8Array): void
+  close(connection: number, code: number, reason: string): void
+  /** Adds one to a counter; `labels` come from small fixed sets. */
+  count(name: GatewayCounter, labels?: Readonly<Record<string, string>>): void
+  monotonicMs(): number
+  wallMs(): number
+  randomBytes(length: number): Uint8Array
+  sha256(bytes: Uint8Array): Uint8Array
+  /** Ed25519. */
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
+}
+
+export type GatewayCounter =
+  | 'gateway_connections_total'
+  | 'gateway_sessions_total'
+  | 'gateway_closed_total'
+  | 'gateway_refused_total'
+  | 'gateway_inputs_total'
+  | 'gateway_answers_total'
+  | 'gateway_views_total'
+  | 'gateway_views_withheld_total'
+
+export interface GatewayConfig {
+  readonly network: string
+  readonly genesisHash: Uint8Array
+  /** This node's libp2p peer id: grants name it. */
+  readonly gatewayId: string
+  readonly nodeNumber: number
+  readonly tickMs: number
+  /** The log key of a node by its number, for clients that weren't given the genesis file. */
+  readonly logKeyOf: (node: number) => Uint8Array | undefined
+  readonly limits?: Partial<GatewayLimits>
+}
+
+/** How long a client should wait when the gateway itself is full. */
+const FULL_RETRY_MS = 100
+
+/**
+ * The deciding part of the gateway: connections and messages in, messages and closings out through its ports. It
+ * checks shape, rate and size, routes inputs, and shows each client what is near. It has no authority, and everything
+ * that it keeps may be lost.
+ */
+export class GatewayCore {
+  readonly limits: GatewayLimits
+  private readonly config: GatewayConfig
+  private readonly ports: GatewayPorts
+  private readonly connections = new Map<number, Connection>()
+  private readonly sessions = new Map<string, Connection>()
+  private readonly feeds: GhostFeeds
+  private readonly viewing: Viewing
+  private inFlight = 0
+  private sweptMs = 0
+
+  constructor(config: GatewayConfig, ports: GatewayPorts) {
+    this.config = config
+    this.ports = ports
+    this.limits = { ...DEFAULT_LIMITS, ...config.limits }
+    this.feeds = new GhostFeeds(ports.router, this.limits, config.tickMs)
+    this.viewing = new Viewing(this.feeds, ports)
+  }
+
+  get stats(): { connections: number; sessions: number; inFlight: number; areas: number; ghosts: number } {
+    const { areas, ghosts } = this.feeds.size
+    return {
+      connections: this.connections.size,
+      sessions: this.sessions.size,
+      inFlight: this.inFlight,
+      areas,
+      ghosts,
+    }
+  }
+
+  connected(id: number, remoteAddress: string): void {
+    const nonce = this.ports.randomBytes(NONCE_BYTES)
+    this.connections.set(id, newConnection(id, remoteAddress, nonce, this.limits, this.ports.monotonicMs()))
+    this.ports.count('gateway_connections_total')
+    const { gatewayId, genesisHash } = this.config
+    this.send(id, {
+      challenge: {
+        nonce,
+        gatewayId,
+        genesisHash,
+        versionMin: PROTOCOL_VERSION_MIN,
+        versionMax: PROTOCOL_VERSION_MAX,
+        nowMs: this.ports.wallMs(),
+      },
+    })
+  }
+
+  closed(id: number): void {
+    const connection = this.connections.get(id)
+    if (connection === undefined) return
+    this.connections.delete(id)
+    const session = connection.session
+    if (session !== undefined && this.sessions.get(session.player) === connection)
+      this.sessions.delete(session.player)
+  }
+
+  message(id: number, bytes: Uint8Array): void {
+    const connection = this.connections.get(id)
+    if (connection === undefined) return
+    const request = parseRequest(bytes, this.limits)
+    if (request.kind === 'refused') return this.refuse(connection, request.code)
+    const nowMs = this.ports.monotonicMs()
+    if (request.kind === 'input') return this.input(connection, request.body, nowMs)
+    if (!take(connection.requests, nowMs)) return this.refuse(connection, 'over-rate')
+    if (request.kind === 'open') return this.open(connection, request.open, nowMs)
+    this.watch(connection, request.watch)
+  }
+
+  /** The adapter says how many bytes wait to leave: for every connection, before `tick`. */
+  backlog(id: number, unsentBytes: number): void {
+    const connection = this.connections.get(id)
+    if (connection === undefined) return
+    const nowMs = this.ports.monotonicMs()
+    if (unsentBytes < this.limits.slowBytes) {
+      connection.slowSinceMs = undefined
+      return
+    }
+    connection.slowSinceMs ??= nowMs
+    const stuck =
+      unsentBytes >= this.limits.stuckBytes || nowMs - connection.slowSinceMs >= this.limits.slowMs
+    if (stuck) this.close(connection, 'slow')
+  }
+
+  /** To be called every 20 ms or so: a part of the clients gets its view each time, each client every 100 ms. */
+  tick(): void {
+    const nowMs = this.ports.monotonicMs()
+    this.viewing.tick(this.connections, nowMs)
+    if (nowMs - this.sweptMs < 1_000) return
+    this.sweptMs = nowMs
+    this.sweep(nowMs)
+    this.feeds.sweep(nowMs)
+  }
+
+  /** Says goodbye to everybody, so that clients go to another gateway at once. */
+  stop(): void {
+    for (const connection of [...this.connections.values()]) this.close(connection, 'stopping')
+    this.feeds.stop()
+  }
+
+  private sweep(nowMs: number): void {
+    const wallMs = this.ports.wallMs()
+    for (const connection of [...this.connections.values()]) {
+      const { session } = connection
+      if (session === undefined && nowMs - connection.openedMs >= this.limits.handshakeMs) {
+        this.close(connection, 'handshake-timeout')
+      } else if (session !== undefined && session.expiresAtMs <= wallMs) {
+        this.close(connection, 'grant-expired')
+      }
+    }
+  }
+
+  private open(connection: Connection, open: Open, nowMs: number): void {
+    if (connection.session !== undefined) return this.refuse(connection, 'already-open')
+    const fault = this.openFault(connection, open)
+    connection.nonce = undefined
+    if (fault !== undefined) {
+      this.refuse(connection, fault)
+      // A second try needs a fresh challenge, and so a new connection.
+      this.close(connection, 'refused')
+      return
+    }
+    const session = this.newSession(open, nowMs)
+    const older = this.sessions.get(session.player)
+    if (older !== undefined) this.close(older, 'session-replaced')
+    connection.session = session
+    this.sessions.set(session.player, connection)
+    this.ports.count('gateway_sessions_total')
+    this.send(connection.id, { welcome: this.welcome(session) })
+  }
+
+  private openFault(connection: Connection, open: Open): RefusalCode | undefined {
+    const { genesisHash, gatewayId } = this.config
+    const { nonce } = connection
+    if (nonce === undefined) return 'replayed'
+    if (open.version < PROTOCOL_VERSION_MIN || open.version > PROTOCOL_VERSION_MAX) return 'version'
+    const wallMs = this.ports.wallMs()
+    if (open.expiresAtMs <= wallMs || open.expiresAtMs > wallMs + MAX_GRANT_MS) return 'expired'
+    if (this.ports.router.areas().length === 0) return 'no-area'
+    const challenge = challengeMessage({ genesisHash, gatewayId, nonce, playerKey: open.playerKey })
+    if (!this.ports.verify(open.sessionKey, challenge, open.sessionSignature)) return 'bad-session'
+    const grant = grantMessage({
+      genesisHash,
+      sessionKey: open.sessionKey,
+      gatewayId,
+      nonce,
+      expiresAtMs: open.expiresAtMs,
+    })
+    return this.ports.verify(open.playerKey, grant, open.playerSignature) ? undefined : 'bad-grant'
+  }
+
+  private newSession(open: Open, nowMs: number): Session {
+    const areas = this.ports.router.areas()
+    const player = keyText(open.playerKey)
+    const wished = areas.find(area => area.name === open.area) ?? areas[0]!
+    return {
+      player,
+      // Copies: a parsed message is a window on a larger buffer.
+      playerKey: open.playerKey.slice(),
+      sessionId: sessionIdOf(open.sessionKey, this.ports.sha256),
+      expiresAtMs: open.expiresAtMs,
+      inputs: newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs),
+      area: this.feeds.areaOf(player) ?? wished.name,
+      inFlight: 0,
+      ownSight: { radiusMm: this.limits.viewRadiusMm, limit: this.limits.viewEntities },
+      place: undefined,
+      interest: undefined,
+      viewedMs: nowMs,
+    }
+  }
+
+  private welcome(session: Session): Welcome {
+    const { limits, config } = this
+    return {
+      version: PROTOCOL_VERSION_MAX,
+      network: config.network,
+      tickMs: config.tickMs,
+      area: session.area,
+      inputsPerSecond: limits.inputsPerSecond,
+      inputBurst: limits.inputBurst,
+      inputsInFlight: limits.inputsInFlight,
+      maxBodyBytes: limits.maxBodyBytes,
+      node: config.nodeNumber,
+      areas: this.ports.router.areas().map(area => ({
+        ...area,
+        members: area.members.map(number => ({ number, logKey: config.logKeyOf(number) })),
+      })),
+    }
+  }
+
+  private watch(connection: Connection, watch: Watch): void {
+    const { session } = connection
+    if (session === undefined) return this.refuse(connection, 'unauthenticated')
+    if (!watch.place) {
+      const { viewRadiusMm, viewEntities } = this.limits
+      session.ownSight = {
+        radiusMm: Math.min(watch.radiusMm || viewRadiusMm, viewRadiusMm),
+        limit: Math.min(watch.limit || viewEntities, viewEntities),
+      }
+      session.place = undefined
+    } else {
+      const area = this.ports.router.areas().find(({ name }) => name === watch.area)
+      if (area === undefined) return this.refuse(connection, 'unknown-area')
+      const sight = {
+        xMm: watch.xMm,
+        yMm: watch.yMm,
+        radiusMm: Math.min(watch.radiusMm, 2 * area.sideMm),
+        limit: Math.min(watch.limit || this.limits.placeEntities, this.limits.placeEntities),
+      }
+      session.place = { area: area.name, sight }
+    }
+    session.interest = undefined
+  }
+
+  private input(connection: Connection, body: Uint8Array, nowMs: number): void {
+    const { session } = connection
+    if (session === undefined) return this.refuse(connection, 'unauthenticated')
+    if (!belongsTo(session, body)) return this.refuse(connection, 'other-session')
+    const seq = seqOfBody(body)
+    if (!take(session.inputs, nowMs)) {
+      this.send(connection.id, { answer: { seq, code: 'over-rate', retryAfterMs: waitMs(session.inputs) } })
+      return this.offend(connection, 'over-rate')
+    }
+    if (session.inFlight >= this.limits.inputsInFlight || this.inFlight >= this.limits.totalInFlight) {
+      this.ports.count('gateway_answers_total', { kind: 'full' })
+      this.send(connection.id, { answer: { seq, code: 'busy', retryAfterMs: FULL_RETRY_MS } })
+      return
+    }
+    this.ports.count('gateway_inputs_total')
+    session.inFlight++
+    this.inFlight++
+    let answered = false
+    this.ports.router.submit(session.area, body, result => {
+      if (answered) return
+      answered = true
+      session.inFlight--
+      this.inFlight--
+      this.answer(connection, seq, result)
+    })
+  }
+
+  private answer(connection: Connection, seq: number, result: InputResult): void {
+    this.ports.count('gateway_answers_total', { kind: result.kind })
+    if (!this.connections.has(connection.id)) return
+    switch (result.kind) {
+      case 'committed':
+        return this.send(connection.id, { answer: { seq, receipt: result.receipt } })
+      case 'gap':
+        return this.send(connection.id, { answer: { seq, expectedSeq: result.expectedSeq } })
+      case 'refused':
+        return this.send(connection.id, { answer: { seq, code: result.code } })
+      default:
+        // 0 would read as absent.
+        return this.send(connection.id, {
+          answer: { seq, code: result.kind, retryAfterMs: Math.max(1, result.retryAfterMs) },
+        })
+    }
+  }
+
+  private refuse(connection: Connection, code: RefusalCode): void {
+    this.send(connection.id, { problem: { code, message: REFUSALS[code] } })
+    this.offend(connection, code)
+  }
+
+  private offend(connection: Connection, code: RefusalCode): void {
+    this.ports.count('gateway_refused_total', { code })
+    const nowMs = this.ports.monotonicMs()
+    const forgiven = Math.floor((nowMs - connection.offendedMs) / this.limits.forgiveMs)
+    connection.offences = Math.max(0, connection.offences - forgiven) + 1
+    connection.offendedMs += forgiven * this.limits.forgiveMs
+    if (connection.offences >= this.limits.maxOffences) this.close(connection, 'too-many-offences')
+  }
+
+  private close(connection: Connection, code: ClosingCode): void {
+    if (!this.connections.has(connection.id)) return
+    this.closed(connection.id)
+    this.ports.count('gateway_closed_total', { code })
+    this.ports.close(connection.id, CLOSINGS[code].wsCode, code)
+  }
+
+  private send(id: number, message: Parameters<typeof encodeServer>[0]): void {
+    this.ports.send(id, encodeServer(message))
+  }
+}
+
+function belongsTo(session: Session, body: Uint8Array): boolean {
+  return (
+    equalBytes(body.subarray(0, KEY_BYTES), session.playerKey) &&
+    equalBytes(body.subarray(KEY_BYTES, KEY_BYTES + SESSION_ID_BYTES), session.sessionId)
+  )
+}

@@ -1,0 +1,73 @@
+import { AreaGhosts } from './ghosts.ts'
+import type { GatewayLimits } from './limits.ts'
+import type { AuthorityRouter } from './router.ts'
+
+interface Feed {
+  readonly ghosts: AreaGhosts
+  readonly unsubscribe: () => void
+  usedMs: number
+}
+
+/** The areas that somebody here looks at: one subscription each, however many clients. */
+export class GhostFeeds {
+  private readonly router: AuthorityRouter
+  private readonly limits: GatewayLimits
+  private readonly tickMs: number
+  private readonly feeds = new Map<string, Feed>()
+  private lastHandle = 0
+
+  constructor(router: AuthorityRouter, limits: GatewayLimits, tickMs: number) {
+    this.router = router
+    this.limits = limits
+    this.tickMs = tickMs
+  }
+
+  get size(): { areas: number; ghosts: number } {
+    let ghosts = 0
+    for (const feed of this.feeds.values()) ghosts += feed.ghosts.size
+    return { areas: this.feeds.size, ghosts }
+  }
+
+  /** The ghosts of an area, subscribing to it when nobody looked at it before. Undefined when there is no such area. */
+  use(area: string, nowMs: number): AreaGhosts | undefined {
+    const known = this.feeds.get(area)
+    if (known !== undefined) {
+      known.usedMs = nowMs
+      return known.ghosts
+    }
+    const info = this.router.areas().find(({ name }) => name === area)
+    if (info === undefined) return undefined
+    const ghosts = new AreaGhosts(info, {
+      maxEntities: this.limits.ghostsPerArea,
+      maxEvents: this.limits.eventsPerArea,
+      tickMs: this.tickMs,
+      newHandle: () => ++this.lastHandle,
+    })
+    ghosts.settle(nowMs)
+    this.feeds.set(area, { ghosts, unsubscribe: this.router.subscribe(area, ghosts), usedMs: nowMs })
+    return ghosts
+  }
+
+  /** The area that the player's entity is in, as far as the ghosts here show. */
+  areaOf(player: string): string | undefined {
+    for (const [area, { ghosts }] of this.feeds) if (ghosts.playerSlot(player) !== undefined) return area
+    return undefined
+  }
+
+  settle(nowMs: number): void {
+    for (const { ghosts } of this.feeds.values()) ghosts.settle(nowMs)
+  }
+
+  sweep(nowMs: number): void {
+    for (const [area, feed] of [...this.feeds]) {
+      if (nowMs - feed.usedMs < this.limits.lingerMs) continue
+      feed.unsubscribe()
+      this.feeds.delete(area)
+    }
+  }
+
+  stop(): void {
+    for (const feed of this.feeds.values()) feed.unsubscribe()
+    this.feeds.clear()
+  }
+}

@@ -1,0 +1,81 @@
+import { PbfReader, PbfWriter } from 'pbf'
+import {
+  type Open as OpenMessage,
+  readClientMessage,
+  type ServerMessage,
+  type Watch,
+  writeServerMessage,
+} from '../../client/protocol/gateway.pb.js'
+import { INPUT_HEAD_BYTES, KEY_BYTES, SIGNATURE_BYTES } from '../../client/protocol/session.ts'
+import type { GatewayLimits } from './limits.ts'
+
+export interface Open {
+  readonly version: number
+  readonly playerKey: Uint8Array
+  readonly sessionKey: Uint8Array
+  readonly expiresAtMs: number
+  readonly playerSignature: Uint8Array
+  readonly sessionSignature: Uint8Array
+  readonly area: string
+}
+
+/** A client's message whose shape is right; nothing else about it is known yet. */
+export type Request =
+  | { readonly kind: 'open'; readonly open: Open }
+  | { readonly kind: 'input'; readonly body: Uint8Array }
+  | { readonly kind: 'watch'; readonly watch: Watch }
+  | { readonly kind: 'refused'; readonly code: 'malformed' | 'oversized' }
+
+const MALFORMED: Request = { kind: 'refused', code: 'malformed' }
+const OVERSIZED: Request = { kind: 'refused', code: 'oversized' }
+const MAX_NAME = 128
+
+/** Never throws: whatever the bytes are, the answer is a request or a refusal. */
+export function parseRequest(bytes: Uint8Array, limits: GatewayLimits): Request {
+  if (bytes.length > limits.maxMessageBytes) return OVERSIZED
+  try {
+    const message = readClientMessage(new PbfReader(bytes))
+    if (message.kind === 'input') return checkedInput(message.input?.body, limits)
+    if (message.kind === 'open') return checkedOpen(message.open!)
+    if (message.kind === 'watch') return checkedWatch(message.watch!)
+    return MALFORMED
+  } catch {
+    return MALFORMED
+  }
+}
+
+function checkedInput(body: Uint8Array | undefined, limits: GatewayLimits): Request {
+  if (body === undefined || body.length <= INPUT_HEAD_BYTES) return MALFORMED
+  if (body.length > limits.maxBodyBytes) return OVERSIZED
+  return { kind: 'input', body }
+}
+
+function checkedOpen(message: OpenMessage): Request {
+  const { playerKey, sessionKey, playerSignature, sessionSignature } = message
+  if (playerKey?.length !== KEY_BYTES || sessionKey?.length !== KEY_BYTES) return MALFORMED
+  if (playerSignature?.length !== SIGNATURE_BYTES || sessionSignature?.length !== SIGNATURE_BYTES)
+    return MALFORMED
+  if (!isCount(message.version) || !isCount(message.expiresAtMs) || message.area.length > MAX_NAME)
+    return MALFORMED
+  return { kind: 'open', open: { ...message, playerKey, sessionKey, playerSignature, sessionSignature } }
+}
+
+function checkedWatch(watch: Watch): Request {
+  const right =
+    watch.area.length <= MAX_NAME &&
+    Number.isSafeInteger(watch.xMm) &&
+    Number.isSafeInteger(watch.yMm) &&
+    isCount(watch.radiusMm) &&
+    isCount(watch.limit)
+  return right ? { kind: 'watch', watch } : MALFORMED
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0
+}
+
+export function encodeServer(message: ServerMessage): Uint8Array {
+  const pbf = new PbfWriter()
+  writeServerMessage(message, pbf)
+  return pbf.finish()
+}

@@ -1,0 +1,40 @@
+/** What the gateway needs from its node to reach the authorities; it knows nothing of leaders and members' addresses. */
+
+export interface AreaInfo {
+  readonly name: string
+  /** The area's log origin: `<network>/<name>/<birth>`. */
+  readonly origin: string
+  readonly group: number
+  readonly quadkey: string
+  /** The corner with the smallest coordinates, and the side of the square. */
+  readonly xMm: number
+  readonly yMm: number
+  readonly sideMm: number
+  /** Node numbers. */
+  readonly members: readonly number[]
+}
+
+export interface AuthorityRouter {
+  areas(): readonly AreaInfo[]
+  /** Routes one input body to the leader of `area`, retrying across leader changes until answered or a deadline. */
+  submit(area: string, body: Uint8Array, answer: (result: InputResult) => void): void
+  /** The area's ghosts: the whole state once, then changes. Returns what ends the subscription. */
+  subscribe(area: string, listener: FeedListener): () => void
+}
+
+export type InputResult =
+  /** Logged and applied; whether it succeeded stands in the receipt's outcome. */
+  | { readonly kind: 'committed'; readonly receipt: Uint8Array }
+  | { readonly kind: 'gap'; readonly expectedSeq: number }
+  | { readonly kind: 'busy'; readonly retryAfterMs: number }
+  /** Not logged, used no seq. */
+  | { readonly kind: 'refused'; readonly code: string }
+  | { readonly kind: 'unavailable'; readonly retryAfterMs: number }
+
+export interface FeedListener {
+  /** The whole state, at the beginning and again after `lost`. Entities are in world/codec's public form. */
+  state(tick: number, leaf: number, entities: Uint8Array[]): void
+  delta(tick: number, leaf: number, changed: Uint8Array[], removed: string[], events: Uint8Array[]): void
+  /** Contact is lost; what was told may be old until the next `state`. */
+  lost(): void
+}

@@ -1,0 +1,175 @@
+import type { IncomingMessage, Server } from 'node:http'
+import { createServer } from 'node:http'
+import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import { type GatewayConfig, GatewayCore, type GatewayPorts } from './core.ts'
+import { CLOSINGS } from './refusals.ts'
+
+const TICK_MS = 20
+const PING_MS = 15_000
+/** How long a closed connection may take to say goodbye itself. */
+const CLOSE_MS = 2_000
+
+export interface GatewayServerOptions {
+  readonly host: string
+  /** 0 takes any free port. */
+  readonly port: number
+  readonly config: GatewayConfig
+  readonly ports: Omit<GatewayPorts, 'send' | 'close'>
+  /** Connections in total, from one address, and from this machine itself. */
+  readonly maxConnections?: number
+  readonly maxPerAddress?: number
+  readonly maxLoopback?: number
+}
+
+export interface GatewayServer {
+  readonly core: GatewayCore
+  readonly port: number
+  /** Says goodbye, closes everything and frees the port. */
+  stop(): Promise<void>
+}
+
+interface Line {
+  readonly socket: WebSocket
+  readonly address: string
+  answered: boolean
+}
+
+/** Serves the gateway over WebSockets. Rejects when the port can't be had (the error has node's `code`). */
+export async function startGatewayServer(options: GatewayServerOptions): Promise<GatewayServer> {
+  const { maxConnections = 4_000, maxPerAddress = 16, maxLoopback = 4_000, ports } = options
+  const lines = new Map<number, Line>()
+  const perAddress = new Map<string, number>()
+  let lastId = 0
+
+  const core = new GatewayCore(options.config, {
+    ...ports,
+    send: (id, bytes) => lines.get(id)?.socket.send(bytes),
+    close: (id, code, reason) => {
+      const socket = lines.get(id)?.socket
+      if (socket !== undefined) closeSoon(socket, code, reason)
+    },
+  })
+
+  const http = createServer({ connectionsCheckingInterval: 5_000 }, (_request, response) => {
+    response.writeHead(426, { 'content-type': 'text/plain' }).end('This port speaks WebSocket.\n')
+  })
+  // Compression would cost more than the bytes; clients send little, so a larger message is no client's.
+  const server = new WebSocketServer({
+    server: http,
+    maxPayload: core.limits.maxMessageBytes,
+    perMessageDeflate: false,
+    clientTracking: false,
+  })
+  http.headersTimeout = core.limits.handshakeMs
+  http.maxConnections = maxConnections + 100
+  // A connection that couldn't be accepted (no descriptors left) is no reason to stop serving the others.
+  server.on('error', () => ports.count('gateway_closed_total', { code: 'not-accepted' }))
+
+  function admit(address: string): boolean {
+    const here = perAddress.get(address) ?? 0
+    return lines.size < maxConnections && here < (isLoopback(address) ? maxLoopback : maxPerAddress)
+  }
+
+  server.on('connection', (socket: WebSocket, request: IncomingMessage) => {
+    const address = request.socket.remoteAddress ?? ''
+    socket.on('error', error => {
+      if (isTooLong(error)) ports.count('gateway_refused_total', { code: 'oversized' })
+    })
+    if (!admit(address)) {
+      ports.count('gateway_closed_total', { code: 'full' })
+      closeSoon(socket, CLOSINGS.full.wsCode, 'full')
+      return
+    }
+    const id = ++lastId
+    const line: Line = { socket, address, answered: true }
+    lines.set(id, line)
+    perAddress.set(address, (perAddress.get(address) ?? 0) + 1)
+    request.socket.setNoDelay(true)
+    socket.on('pong', () => {
+      line.answered = true
+    })
+    socket.on('message', (data, isBinary) => core.message(id, isBinary ? bytesOf(data) : NOT_BINARY))
+    socket.on('close', () => {
+      lines.delete(id)
+      const left = (perAddress.get(address) ?? 1) - 1
+      if (left > 0) perAddress.set(address, left)
+      else perAddress.delete(address)
+      core.closed(id)
+    })
+    core.connected(id, address)
+  })
+
+  const ticking = setInterval(() => {
+    for (const [id, { socket }] of lines) core.backlog(id, socket.bufferedAmount)
+    core.tick()
+  }, TICK_MS)
+  const pinging = setInterval(() => {
+    for (const line of lines.values()) {
+      if (!line.answered) line.socket.terminate()
+      line.answered = false
+      line.socket.ping()
+    }
+  }, PING_MS)
+
+  try {
+    await listen(http, options.host, options.port)
+  } catch (error) {
+    clearInterval(ticking)
+    clearInterval(pinging)
+    throw error
+  }
+
+  return {
+    core,
+    port: portOf(http),
+    async stop() {
+      clearInterval(ticking)
+      clearInterval(pinging)
+      core.stop()
+      await new Promise<void>(resolve => {
+        http.close(() => resolve())
+        setTimeout(() => {
+          for (const { socket } of lines.values()) socket.terminate()
+          http.closeAllConnections()
+        }, 500).unref()
+      })
+    },
+  }
+}
+
+/** Shorter than any message: refused as malformed by the core. */
+const NOT_BINARY = new Uint8Array(0)
+
+function bytesOf(data: RawData): Uint8Array {
+  if (data instanceof Uint8Array) return data
+  return data instanceof ArrayBuffer ? new Uint8Array(data) : Buffer.concat(data as Buffer[])
+}
+
+/** A peer that doesn't answer the goodbye is cut off. */
+function closeSoon(socket: WebSocket, code: number, reason: string): void {
+  socket.close(code, reason)
+  setTimeout(() => socket.terminate(), CLOSE_MS).unref()
+}
+
+function isTooLong(error: Error): boolean {
+  return (error as { code?: string }).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function portOf(server: Server): number {
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : 0
+}

@@ -1,0 +1,60 @@
+import { type Bucket, newBucket } from './bucket.ts'
+import type { Interest, Sight } from './interest.ts'
+import type { GatewayLimits } from './limits.ts'
+
+/** Where a session's view is fixed, when it isn't around its own entity. */
+export interface Place {
+  readonly area: string
+  readonly sight: Sight
+}
+
+/** An opened session: who plays through this connection, and what that client sees. */
+export interface Session {
+  readonly player: string
+  readonly playerKey: Uint8Array
+  readonly sessionId: Uint8Array
+  /** By the gateway's wall clock. */
+  readonly expiresAtMs: number
+  readonly inputs: Bucket
+  /** The area that inputs go to. */
+  area: string
+  inFlight: number
+  ownSight: { radiusMm: number; limit: number }
+  place: Place | undefined
+  interest: Interest | undefined
+  viewedMs: number
+}
+
+export interface Connection {
+  readonly id: number
+  readonly remoteAddress: string
+  readonly openedMs: number
+  /** Spent by the first attempt to open: a nonce is good once. */
+  nonce: Uint8Array | undefined
+  session: Session | undefined
+  readonly requests: Bucket
+  offences: number
+  offendedMs: number
+  /** When its unsent bytes passed the limit, or undefined. */
+  slowSinceMs: number | undefined
+}
+
+export function newConnection(
+  id: number,
+  remoteAddress: string,
+  nonce: Uint8Array,
+  limits: GatewayLimits,
+  nowMs: number,
+): Connection {
+  return {
+    id,
+    remoteAddress,
+    openedMs: nowMs,
+    nonce,
+    session: undefined,
+    requests: newBucket(limits.requestsPerSecond, limits.requestBurst, nowMs),
+    offences: 0,
+    offendedMs: nowMs,
+    slowSinceMs: undefined,
+  }
+}

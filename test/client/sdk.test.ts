@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict'
+import {
+  type Client,
+  type ClientError,
+  type ConnectOptions,
+  connect,
+  randomSeed,
+  type WorldEvent,
+} from '../../client/index.ts'
+import { TestAuthority } from '../gateway/support/authority.ts'
+import { startTestGateway, type TestGateway } from '../gateway/support/server.ts'
+
+describe('the SDK with a real gateway', () => {
+  const gateways: TestGateway[] = []
+  const clients: Client[] = []
+  let authority: TestAuthority
+  let ticking: ReturnType<typeof setInterval>
+
+  beforeEach(() => {
+    authority = new TestAuthority()
+    ticking = setInterval(() => authority.tick(), 50)
+  })
+
+  afterEach(async () => {
+    clearInterval(ticking)
+    for (const client of clients.splice(0)) client.close()
+    for (const gateway of gateways.splice(0)) await gateway.stop()
+  })
+
+  async function gateway(options: Parameters<typeof startTestGateway>[1] = {}): Promise<TestGateway> {
+    const started = await startTestGateway(authority, options)
+    gateways.push(started)
+    return started
+  }
+
+  async function player(urls: string | string[], options: Partial<ConnectOptions> = {}): Promise<Client> {
+    const client = await connect({ gateways: urls, player: randomSeed(), keepReceipts: true, ...options })
+    clients.push(client)
+    return client
+  }
+
+  it('opens a session, spawns, acts, and verifies each receipt by itself', async () => {
+    const { url } = await gateway()
+    const client = await player(url)
+    const spawned = await client.spawn('Ada')
+    assert.equal(spawned.outcome.code, 'ok')
+    const moved = await client.act({ kind: 'move', vxMmPerTick: 100, vyMmPerTick: 0 })
+    assert.equal(moved.seq, 2)
+    assert.equal(moved.outcome.code, 'ok')
+    assert.equal(client.stats.committed, 2)
+    assert.equal(client.stats.forged, 0)
+    assert.deepEqual(
+      client.receipts.map(({ seq }) => seq),
+      [1, 2],
+    )
+  })
+
+  it('tells a refusal by the rules as an outcome, with its receipt', async () => {
+    const { url } = await gateway()
+    const client = await player(url)
+    await client.spawn('Ada')
+    const { outcome } = await client.act({ kind: 'move', vxMmPerTick: 20_000, vyMmPerTick: 0 })
+    assert.equal(outcome.code, 'too-fast')
+    assert.equal(client.stats.rejected, 1)
+  })
+
+  it("signs what is permanent with the player's own key", async () => {
+    const { url } = await gateway()
+    const client = await player(url)
+    await client.spawn('Ada')
+    await until(() => client.view.own !== undefined)
+    const { xMm, yMm } = client.view.own!.motion
+    const { outcome } = await client.act({ kind: 'build', structure: 0, xMm: xMm + 2_000, yMm })
+    assert.equal(outcome.code, 'protected', 'the signature was right, the place is not')
+  })
+
+  it('has many actions in flight and keeps their order', async () => {
+    const { url } = await gateway()
+    const client = await player(url)
+    const spawned = client.spawn('Ada')
+    const moves = Array.from({ length: 30 }, (_, i) =>
+      client.act({ kind: 'move', vxMmPerTick: i, vyMmPerTick: 0 }),
+    )
+    await Promise.all([spawned, ...moves])
+    assert.deepEqual(
+      authority.applied.map(({ outcome }) => outcome.seq),
+      Array.from({ length: 31 }, (_, i) => i + 1),
+    )
+  })
+
+  it('sees itself, others and what happens near by, and positions between ticks', async () => {
+    const { url } = await gateway()
+    const [ada, bob] = await Promise.all([player(url), player(url)])
+    const events: WorldEvent[] = []
+    await ada.spawn('Ada')
+    await until(() => ada.view.own !== undefined)
+    ada.view.onEvent(event => events.push(event))
+    await bob.spawn('Bob')
+    await bob.act({ kind: 'move', vxMmPerTick: 100, vyMmPerTick: 0 })
+    await until(() => events.some(({ kind }) => kind === 'spawned'))
+    const names = () => [...ada.view.ofKind('character')].map(it => it.kind === 'character' && it.name)
+    await until(() => names().includes('Bob'))
+    const bobSeen = [...ada.view.ofKind('character')].find(
+      it => it.kind === 'character' && it.name === 'Bob',
+    )!
+    const before = ada.view.positionOf(bobSeen)
+    await sleep(30)
+    const between = ada.view.positionOf(bobSeen)
+    assert.ok(between.xMm > before.xMm && between.xMm < before.xMm + 200)
+    assert.equal(ada.view.own?.kind === 'character' && ada.view.own.name, 'Ada')
+    assert.equal(ada.view.entities.size, ada.view.size)
+  })
+
+  it('watches a fixed place without being in the world', async () => {
+    const { url } = await gateway()
+    const client = await player(url)
+    client.watchPlace({ area: 'area/0', xMm: 5_000_000, yMm: 5_000_000, radiusMm: 10_000_000 })
+    await until(() => client.view.size >= 110)
+    assert.equal(client.view.own, undefined)
+  })
+
+  it('asks again after busy, unavailable and gap, and applies once', async () => {
+    const { url } = await gateway()
+    const troubles = [
+      { result: { kind: 'busy', retryAfterMs: 20 } },
+      { result: { kind: 'unavailable', retryAfterMs: 20 } },
+      { result: { kind: 'gap', expectedSeq: 2 } },
+    ] as const
+    let asked = 0
+    authority.mishap = seq => (seq === 2 ? troubles[asked++] : undefined)
+    const client = await player(url)
+    const done = await Promise.all([
+      client.spawn('Ada'),
+      client.act({ kind: 'move', vxMmPerTick: 1, vyMmPerTick: 0 }),
+      client.act({ kind: 'move', vxMmPerTick: 2, vyMmPerTick: 0 }),
+    ])
+    assert.deepEqual(
+      done.map(({ seq }) => seq),
+      [1, 2, 3],
+    )
+    assert.equal(authority.applied.length, 3)
+    assert.ok(client.stats.retried >= 3)
+  })
+
+  it('refuses a forged receipt, leaves that gateway, and gets the true one elsewhere', async () => {
+    const [liar, honest] = [await gateway({ id: 'liar' }), await gateway({ id: 'honest' })]
+    let forgeries = 1
+    authority.mishap = seq =>
+      seq === 2 && forgeries-- > 0
+        ? { forge: bytes => bytes.with(bytes.length - 1, bytes.at(-1)! ^ 1) }
+        : undefined
+    const client = await player([liar.url, honest.url])
+    await client.spawn('Ada')
+    const { outcome } = await client.act({ kind: 'move', vxMmPerTick: 1, vyMmPerTick: 0 })
+    assert.equal(outcome.code, 'ok')
+    assert.equal(client.stats.forged, 1)
+    assert.equal(client.gateway, honest.url)
+    assert.equal(authority.applied.length, 2)
+  })
+
+  it('goes on at another gateway when its own dies, with everything unanswered applied once', async () => {
+    const [first, second] = [await gateway({ id: 'first' }), await gateway({ id: 'second' })]
+    const client = await player([first.url, second.url])
+    await client.spawn('Ada')
+    authority.mishap = () => ({ loseAnswer: true })
+    const moves = Array.from({ length: 5 }, (_, i) =>
+      client.act({ kind: 'move', vxMmPerTick: i, vyMmPerTick: 0 }),
+    )
+    await until(() => authority.applied.length === 6)
+    authority.mishap = () => undefined
+    await first.stop()
+    const done = await Promise.all(moves)
+    assert.deepEqual(
+      done.map(({ seq }) => seq),
+      [2, 3, 4, 5, 6],
+    )
+    assert.equal(authority.applied.length, 6)
+    assert.equal(client.gateway, second.url)
+    assert.equal(client.stats.links, 2)
+  })
+
+  it('goes on with an exported session, and what was unanswered is applied once', async () => {
+    const { url } = await gateway()
+    const seed = randomSeed()
+    const before = await player(url, { player: seed })
+    await before.spawn('Ada')
+    authority.mishap = () => ({ loseAnswer: true })
+    const unanswered = before.act({ kind: 'move', vxMmPerTick: 1, vyMmPerTick: 0 })
+    await until(() => authority.applied.length === 2)
+    const session = before.exportSession()
+    before.close()
+    await assert.rejects(unanswered, (error: ClientError) => error.code === 'closed')
+    authority.mishap = () => undefined
+    const after = await player(url, { player: seed, session })
+    const { seq } = await after.act({ kind: 'move', vxMmPerTick: 2, vyMmPerTick: 0 })
+    assert.equal(seq, 3)
+    assert.deepEqual(
+      authority.applied.map(({ outcome }) => outcome.seq),
+      [1, 2, 3],
+    )
+    await until(() => after.stats.committed === 2)
+  })
+
+  it('ends when the player opens a new session elsewhere', async () => {
+    const { url } = await gateway()
+    const seed = randomSeed()
+    const before = await player(url, { player: seed })
+    await before.spawn('Ada')
+    const after = await player(url, { player: seed })
+    await until(() => before.state === 'closed')
+    await assert.rejects(before.act({ kind: 'leave' }), (error: ClientError) => error.code === 'closed')
+    assert.equal((await after.spawn('Ada')).seq, 1)
+  })
+
+  it('gives up an action after its time, and says that it may still be applied', async () => {
+    const { url } = await gateway()
+    authority.mishap = seq => (seq === 2 ? { result: { kind: 'unavailable', retryAfterMs: 50 } } : undefined)
+    const client = await player(url, { actionTimeoutMs: 400 })
+    await client.spawn('Ada')
+    await assert.rejects(client.act({ kind: 'leave' }), (error: ClientError) => {
+      assert.equal(error.code, 'timeout')
+      assert.equal(error.facts['fault'], 'unavailable')
+      return true
+    })
+    authority.mishap = () => undefined
+    assert.equal((await client.act({ kind: 'move', vxMmPerTick: 1, vyMmPerTick: 0 })).seq, 3)
+  })
+
+  it('fills the place of an input that was refused without being logged', async () => {
+    const { url } = await gateway()
+    let refusals = 1
+    authority.mishap = seq =>
+      seq === 2 && refusals-- > 0 ? { result: { kind: 'refused', code: 'odd' } } : undefined
+    const client = await player(url)
+    await client.spawn('Ada')
+    const odd = client.act({ kind: 'leave' })
+    const next = client.act({ kind: 'move', vxMmPerTick: 1, vyMmPerTick: 0 })
+    await assert.rejects(
+      odd,
+      (error: ClientError) => error.code === 'refused' && error.facts['reason'] === 'odd',
+    )
+    assert.equal((await next).seq, 3)
+    assert.equal(authority.applied[1]!.outcome.code, 'unknown-target')
+  })
+
+  it('believes the genesis file and not the gateway', async () => {
+    const { url } = await gateway()
+    const genesis = new TextEncoder().encode(
+      JSON.stringify({
+        network: 'testworld',
+        nodes: [],
+        authorities: [{ name: 'area/0', birth: 0, members: [] }],
+      }),
+    )
+    await assert.rejects(player(url, { genesis }), (error: ClientError) => error.code === 'other-network')
+  })
+
+  it('says that nothing answers, in time', async () => {
+    const { url, stop } = await startTestGateway(authority)
+    await stop()
+    await assert.rejects(
+      player(url, { connectTimeoutMs: 300 }),
+      (error: ClientError) => error.code === 'disconnected',
+    )
+  })
+})
+
+function sleep(delayMs: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, delayMs))
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; !condition(); tries++) {
+    assert.ok(tries < 150, 'it did not happen within 3 s')
+    await sleep(20)
+  }
+}
