@@ -1,0 +1,206 @@
+import { type AuthorityView, isArea, type NodeView } from '../model/api.ts'
+import type { Placed } from '../model/entities.ts'
+import type { Point } from '../model/motion.ts'
+import { between, boxOf, type Camera, fitBox, type Size, toWorld, townBox } from './camera.ts'
+import { attachControls, type ControlTarget, zoomStep } from './controls.ts'
+import { drawScene } from './draw.ts'
+import { pick } from './pick.ts'
+
+export interface StageInput {
+  readonly areas: readonly AuthorityView[]
+  readonly nodes: readonly NodeView[]
+  readonly placed: readonly Placed[]
+  readonly selected: string | undefined
+  readonly self: string | undefined
+  readonly goal: Point | undefined
+  readonly stale: boolean
+}
+
+export interface StagePorts {
+  /** What there is to draw at this moment (`performance.now()`). */
+  look(nowMs: number): StageInput
+  /** A click: on an entity, or else on a place and the area under it. */
+  onPress(hit: Placed | undefined, area: AuthorityView | undefined, at: Point): void
+  onChoose(entity: string | undefined): void
+  onCamera(camera: Camera, size: Size): void
+}
+
+const GLIDE_MS = 350
+/** With reduced motion the picture steps instead of flowing. */
+const CALM_FRAME_MS = 500
+
+/** Owns the canvas: its camera, its frames, and what pointers and keys do to it. */
+export class Stage implements ControlTarget {
+  readonly #canvas: HTMLCanvasElement
+  readonly #brush: CanvasRenderingContext2D
+  readonly #ports: StagePorts
+  readonly #calm = matchMedia('(prefers-reduced-motion: reduce)')
+  readonly #detach: () => void
+  readonly #observer: ResizeObserver
+  #size: Size = { width: 1, height: 1 }
+  #camera: Camera = { xMm: 0, yMm: 0, mmPerPx: 10_000 }
+  #glide: { from: Camera; to: Camera; startMs: number } | undefined
+  #input: StageInput | undefined
+  #fitted: 'no' | 'areas' | 'town' = 'no'
+  #following = false
+  #frame = 0
+  #drawnMs = Number.NEGATIVE_INFINITY
+
+  constructor(frame: HTMLElement, canvas: HTMLCanvasElement, ports: StagePorts) {
+    this.#canvas = canvas
+    this.#brush = canvas.getContext('2d', { alpha: false })!
+    this.#ports = ports
+    this.#detach = attachControls(frame, canvas, this)
+    this.#observer = new ResizeObserver(() => this.#resize())
+    this.#observer.observe(canvas)
+    this.#resize()
+    this.#frame = requestAnimationFrame(nowMs => this.#draw(nowMs))
+  }
+
+  stop(): void {
+    cancelAnimationFrame(this.#frame)
+    this.#observer.disconnect()
+    this.#detach()
+  }
+
+  camera = (): Camera => this.#camera
+  size = (): Size => this.#size
+
+  move(camera: Camera): void {
+    this.#glide = undefined
+    this.#following = false
+    this.#fitted = 'town'
+    this.#setCamera(camera)
+  }
+
+  zoom(direction: 1 | -1): void {
+    const follows = this.#following
+    zoomStep(this, direction)
+    this.#following = follows
+  }
+
+  fit(): void {
+    this.fitTown()
+  }
+
+  fitTown(): boolean {
+    const people = (this.#input?.placed ?? []).filter(it => it.entity.kind === 'character')
+    const box = townBox(people.length > 0 ? people : (this.#input?.placed ?? []))
+    if (box === undefined) return false
+    this.#following = false
+    this.#glideTo(fitBox(box, this.#size))
+    return true
+  }
+
+  fitAreas(): boolean {
+    const areas = (this.#input?.areas ?? []).filter(isArea)
+    if (areas.length === 0) return false
+    const corners = areas.flatMap(area => [
+      area,
+      { xMm: area.xMm + area.sideMm, yMm: area.yMm + area.sideMm },
+    ])
+    this.#following = false
+    this.#glideTo(fitBox(boxOf(corners)!, this.#size))
+    return true
+  }
+
+  fitArea(area: AuthorityView): void {
+    this.#following = false
+    const { xMm, yMm, sideMm } = area
+    this.#glideTo(fitBox({ left: xMm, bottom: yMm, right: xMm + sideMm, top: yMm + sideMm }, this.#size))
+  }
+
+  /** Keeps one's own character in the middle until the person moves the view. */
+  follow(): void {
+    this.#following = true
+    this.#fitted = 'town'
+  }
+
+  press(x: number, y: number): void {
+    const at = toWorld(this.#camera, this.#size, x, y)
+    const hit = pick(this.#input?.placed ?? [], this.#camera, this.#size, x, y)
+    this.#ports.onPress(hit, this.#areaAt(at), at)
+  }
+
+  hover(x: number, y: number): void {
+    const hit = pick(this.#input?.placed ?? [], this.#camera, this.#size, x, y)
+    this.#canvas.style.cursor = hit === undefined ? '' : 'pointer'
+  }
+
+  /** Goes through what is in view by its distance from the middle. */
+  next(step: 1 | -1): void {
+    const { xMm, yMm } = this.#camera
+    const far = (it: Placed) => Math.hypot(it.xMm - xMm, it.yMm - yMm)
+    const order = [...(this.#input?.placed ?? [])].sort((a, b) => far(a) - far(b))
+    const at = order.findIndex(it => it.entity.id === this.#input?.selected)
+    const chosen = order[(at + step + order.length) % order.length]
+    if (chosen !== undefined) this.#ports.onChoose(chosen.entity.id)
+  }
+
+  dismiss(): void {
+    this.#ports.onChoose(undefined)
+  }
+
+  #areaAt(at: Point): AuthorityView | undefined {
+    return this.#input?.areas.find(
+      ({ xMm, yMm, sideMm }) =>
+        at.xMm >= xMm && at.yMm >= yMm && at.xMm < xMm + sideMm && at.yMm < yMm + sideMm,
+    )
+  }
+
+  #resize(): void {
+    const { clientWidth, clientHeight } = this.#canvas
+    const ratio = Math.min(3, devicePixelRatio || 1)
+    this.#size = { width: Math.max(1, clientWidth), height: Math.max(1, clientHeight) }
+    this.#canvas.width = Math.round(this.#size.width * ratio)
+    this.#canvas.height = Math.round(this.#size.height * ratio)
+    this.#brush.setTransform(ratio, 0, 0, ratio, 0, 0)
+    this.#drawnMs = Number.NEGATIVE_INFINITY
+    this.#ports.onCamera(this.#camera, this.#size)
+  }
+
+  #setCamera(camera: Camera): void {
+    this.#camera = camera
+    this.#drawnMs = Number.NEGATIVE_INFINITY
+    this.#ports.onCamera(camera, this.#size)
+  }
+
+  #glideTo(to: Camera): void {
+    if (this.#calm.matches) this.#setCamera(to)
+    else this.#glide = { from: this.#camera, to, startMs: performance.now() }
+  }
+
+  /** First the areas, then the town as soon as somebody is seen there; after that the view is the person's. */
+  #fitFirst(): void {
+    if (this.#fitted === 'town' || this.#input === undefined) return
+    if (this.#input.placed.some(it => it.entity.kind === 'character') && this.fitTown()) {
+      this.#fitted = 'town'
+    } else if (this.#fitted === 'no' && this.fitAreas()) {
+      this.#camera = this.#glide?.to ?? this.#camera
+      this.#glide = undefined
+      this.#fitted = 'areas'
+      this.#ports.onCamera(this.#camera, this.#size)
+    }
+  }
+
+  #advanceCamera(nowMs: number): void {
+    if (this.#glide !== undefined) {
+      const part = Math.min(1, Math.max(0, (nowMs - this.#glide.startMs) / GLIDE_MS))
+      this.#setCamera(between(this.#glide.from, this.#glide.to, part))
+      if (part === 1) this.#glide = undefined
+    }
+    const own = this.#input?.placed.find(it => it.entity.id === this.#input?.self)
+    if (!this.#following || own === undefined) return
+    this.#setCamera({ ...this.#camera, xMm: own.xMm, yMm: own.yMm })
+  }
+
+  #draw(nowMs: number): void {
+    this.#frame = requestAnimationFrame(nextMs => this.#draw(nextMs))
+    if (this.#calm.matches && nowMs - this.#drawnMs < CALM_FRAME_MS) return
+    this.#drawnMs = nowMs
+    this.#input = this.#ports.look(nowMs)
+    this.#fitFirst()
+    this.#advanceCamera(nowMs)
+    drawScene(this.#brush, { ...this.#input, camera: this.#camera, size: this.#size })
+  }
+}

@@ -1,0 +1,33 @@
+import { getPublicKey, hashes } from '@noble/ed25519'
+import { sha512 } from '@noble/hashes/sha2.js'
+import { render } from 'preact'
+import { browserPorts } from './model/poller.ts'
+import { Page } from './page.ts'
+import { enter, spectate } from './sdk-link.ts'
+import { App } from './ui/app.tsx'
+
+hashes.sha512 = sha512
+
+/** Storage may be forbidden: even asking for it throws then. */
+function storageOf(): Storage | undefined {
+  try {
+    return window.localStorage
+  } catch {
+    return undefined
+  }
+}
+
+const page = new Page({
+  ...browserPorts,
+  home: location.origin,
+  storage: storageOf(),
+  spectate,
+  enter,
+  publicKeyOf: getPublicKey,
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs)
+    return () => clearTimeout(timer)
+  },
+})
+
+render(<App page={page} />, document.getElementById('app')!)

@@ -1,0 +1,264 @@
+import { bytesToHex } from '@noble/hashes/utils.js'
+import type { Camera, Size } from './canvas/camera.ts'
+import { viewRadiusMm } from './canvas/camera.ts'
+import type { StageInput, StagePorts } from './canvas/stage.ts'
+import { isArea } from './model/api.ts'
+import { distanceMm, labelOf, nearestFoe, nearestResource, type Placed, reachMm } from './model/entities.ts'
+import { changesBetween, type NetworkEvent } from './model/events.ts'
+import { Feed, gatewaysOf } from './model/feed.ts'
+import { distance } from './model/format.ts'
+import type { Spectate } from './model/link.ts'
+import type { Point } from './model/motion.ts'
+import { type Observable, observable } from './model/observable.ts'
+import { type Action, type EnterWorld, Play } from './model/play.ts'
+import { exportPlayerKey, importPlayerKey, loadPlayerKey, savePlayerKey } from './model/player-key.ts'
+import { type PollerPorts, startPoller } from './model/poller.ts'
+import { append, EMPTY_SERIES, RateMeter, type Series } from './model/rates.ts'
+import { SeenWorld } from './model/world.ts'
+
+export interface Charts {
+  readonly records: Series
+  readonly actions: Series
+  readonly latency: Series
+}
+
+export type Selection = { readonly entity: string } | { readonly area: string } | undefined
+
+export interface PagePorts extends PollerPorts {
+  readonly home: string
+  readonly storage: Storage | undefined
+  readonly spectate: Spectate
+  readonly enter: EnterWorld
+  readonly publicKeyOf: (secretKey: Uint8Array) => Uint8Array
+  readonly after: (delayMs: number, run: () => void) => () => void
+}
+
+const TICK_MS = 100
+const KEPT_EVENTS = 50
+const OWN_LINK = '(own)'
+/** Gateways take few requests a second: a view that moves is asked for so often at most. */
+const LOOK_EVERY_MS = 350
+
+/** Everything that the page knows and does; what it looks like is in `ui/`. */
+export class Page {
+  readonly network: ReturnType<typeof startPoller>['state']
+  readonly world = new SeenWorld(TICK_MS)
+  readonly feed: Feed
+  readonly play: Play
+  readonly selection: Observable<Selection> = observable<Selection>(undefined)
+  readonly events: Observable<readonly NetworkEvent[]> = observable<readonly NetworkEvent[]>([])
+  readonly charts: Observable<Charts> = observable<Charts>({
+    records: EMPTY_SERIES,
+    actions: EMPTY_SERIES,
+    latency: EMPTY_SERIES,
+  })
+  readonly stage: StagePorts
+  readonly #ports: PagePorts
+  readonly #records = new RateMeter()
+  readonly #actions = new RateMeter()
+  #playerKey: Uint8Array
+  #cancelLook: (() => void) | undefined
+  #view: { camera: Camera; size: Size } | undefined
+  #placed: readonly Placed[] = []
+  #eventKey = 0
+
+  constructor(ports: PagePorts) {
+    this.#ports = ports
+    this.#playerKey = loadPlayerKey(ports.storage)
+    this.feed = new Feed(this.world, ports)
+    this.play = new Play(ports)
+    this.network = startPoller(ports.home, ports).state
+    let before = this.network.get()
+    this.network.subscribe(() => {
+      const after = this.network.get()
+      this.#networkChanged(before, after)
+      before = after
+    })
+    this.play.state.subscribe(() => {
+      const state = this.play.state.get()
+      if (state.phase === 'in') this.world.show(OWN_LINK, state.link.sight)
+      else this.world.hide(OWN_LINK)
+    })
+    this.stage = {
+      look: nowMs => this.#look(nowMs),
+      onPress: (hit, area, at) => {
+        if (hit !== undefined) this.selection.set({ entity: hit.entity.id })
+        else if (this.own() !== undefined) this.walk(at)
+        else this.selection.set(area === undefined ? undefined : { area: area.origin })
+      },
+      onChoose: entity => this.selection.set(entity === undefined ? undefined : { entity }),
+      onCamera: (camera, size) => this.#cameraChanged(camera, size),
+    }
+  }
+
+  /** What was drawn last. */
+  placed(): readonly Placed[] {
+    return this.#placed
+  }
+
+  own(): Placed | undefined {
+    const state = this.play.state.get()
+    if (state.phase !== 'in') return undefined
+    const id = state.link.entityId()
+    return this.#placed.find(it => it.entity.id === id)
+  }
+
+  fingerprint(): string {
+    return bytesToHex(this.#ports.publicKeyOf(this.#playerKey)).slice(0, 12)
+  }
+
+  exportKey(): string {
+    return exportPlayerKey(this.#playerKey)
+  }
+
+  /** False when the text is no key file. */
+  useKey(text: string): boolean {
+    const key = importPlayerKey(text)
+    if (key === undefined) return false
+    this.#playerKey = key
+    savePlayerKey(this.#ports.storage, key)
+    return true
+  }
+
+  /** Enters the area that is nearest to the middle of the view; where the player already is wins. */
+  enter(name: string): void {
+    const { nodes, source, authorities } = this.network.get()
+    const centre = this.#view?.camera ?? { xMm: 0, yMm: 0 }
+    const middle = ({ xMm, yMm, sideMm }: { xMm: number; yMm: number; sideMm: number }) => ({
+      xMm: xMm + sideMm / 2,
+      yMm: yMm + sideMm / 2,
+    })
+    const areas = authorities
+      .filter(isArea)
+      .sort((a, b) => distanceMm(middle(a), centre) - distanceMm(middle(b), centre))
+    const wish = {
+      gateways: gatewaysOf(nodes, source),
+      playerKey: this.#playerKey,
+      name,
+      area: areas[0]?.name ?? '',
+    }
+    void this.play.enter(wish)
+  }
+
+  walk(to: Point): void {
+    const own = this.own()
+    if (own === undefined) return
+    this.selection.set(undefined)
+    this.play.go(own, to, `walk ${distance(distanceMm(own, to))}`)
+  }
+
+  gather(): void {
+    const own = this.own()
+    if (own === undefined) return
+    const target = nearestResource(own, this.#placed)
+    if (target === undefined) this.play.note('gather', 'nothing to gather is in sight')
+    else this.#reach(own, target, { kind: 'gather', resource: target.entity.id })
+  }
+
+  strike(): void {
+    const own = this.own()
+    if (own === undefined) return
+    const selected = this.selection.get()
+    const chosen =
+      selected !== undefined && 'entity' in selected
+        ? this.#placed.find(it => it.entity.id === selected.entity && it.entity.id !== own.entity.id)
+        : undefined
+    const target = chosen ?? nearestFoe(own, this.#placed)
+    if (target === undefined) this.play.note('strike', 'nobody to strike is in sight')
+    else this.#reach(own, target, { kind: 'strike', target: target.entity.id })
+  }
+
+  /** Builds three metres north of where one stands. */
+  build(structure: number, name: string): void {
+    const own = this.own()
+    if (own === undefined) return
+    const at = { xMm: Math.round(own.xMm), yMm: Math.round(own.yMm) + 3000 }
+    void this.play.act({ kind: 'build', structure, ...at }, `build ${name}`)
+  }
+
+  /** Acts at once, or walks there first. */
+  #reach(own: Placed, target: Placed, action: Action & { kind: 'gather' | 'strike' }): void {
+    const act = () => void this.play.act(action, `${action.kind} ${labelOf(target.entity)}`)
+    const farMm = distanceMm(own, target)
+    const walkMm = farMm - reachMm(action.kind)
+    if (walkMm <= 0) {
+      act()
+      return
+    }
+    const part = walkMm / farMm
+    const to = {
+      xMm: own.xMm + (target.xMm - own.xMm) * part,
+      yMm: own.yMm + (target.yMm - own.yMm) * part,
+    }
+    this.play.go(own, to, `walk ${distance(walkMm)} to ${action.kind}`, act)
+  }
+
+  #look(nowMs: number): StageInput {
+    const { authorities, nodes, silentSinceMs } = this.network.get()
+    const state = this.play.state.get()
+    const selected = this.selection.get()
+    this.#placed = this.world.place(nowMs)
+    return {
+      areas: authorities.filter(isArea),
+      nodes,
+      placed: this.#placed,
+      selected: selected === undefined ? undefined : 'entity' in selected ? selected.entity : selected.area,
+      self: state.phase === 'in' ? state.link.entityId() : undefined,
+      goal: this.play.goal,
+      stale: silentSinceMs !== undefined,
+    }
+  }
+
+  #cameraChanged(camera: Camera, size: Size): void {
+    this.#view = { camera, size }
+    this.#cancelLook ??= this.#ports.after(LOOK_EVERY_MS, () => {
+      this.#cancelLook = undefined
+      this.#watchView()
+    })
+  }
+
+  #watchView(): void {
+    if (this.#view === undefined) return
+    const { camera, size } = this.#view
+    this.feed.look(this.network.get().authorities.filter(isArea), camera, viewRadiusMm(camera, size))
+  }
+
+  #networkChanged(
+    before: ReturnType<Page['network']['get']>,
+    after: ReturnType<Page['network']['get']>,
+  ): void {
+    const at = new Date()
+    const fresh = changesBetween(before, after).map(change => ({ ...change, at, key: this.#eventKey++ }))
+    if (fresh.length > 0) this.events.set([...fresh.reverse(), ...this.events.get()].slice(0, KEPT_EVENTS))
+    this.feed.setGateways(gatewaysOf(after.nodes, after.source))
+    if (this.feed.state.get().phase === 'idle') this.#watchView()
+    if (after.silentSinceMs === undefined) this.#measure(after.authorities)
+  }
+
+  #measure(authorities: readonly { size: number; actions: number }[]): void {
+    const nowMs = this.#ports.nowMs()
+    const timeS = nowMs / 1000
+    const sum = (of: (it: { size: number; actions: number }) => number) =>
+      authorities.reduce((total, it) => total + of(it), 0)
+    const { records, actions, latency } = this.charts.get()
+    this.charts.set({
+      records: append(
+        records,
+        timeS,
+        this.#records.rate(
+          sum(it => it.size),
+          nowMs,
+        ),
+      ),
+      actions: append(
+        actions,
+        timeS,
+        this.#actions.rate(
+          sum(it => it.actions),
+          nowMs,
+        ),
+      ),
+      latency: append(latency, timeS, this.play.lastLatencyMs),
+    })
+  }
+}

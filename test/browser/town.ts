@@ -1,0 +1,165 @@
+import { generateKeyPairSync, hash, type KeyObject, randomBytes, sign } from 'node:crypto'
+import {
+  batchTree,
+  encodeReceipt,
+  receiptItem,
+  receiptMessage,
+  recordLeafHash,
+} from '../../client/protocol/receipt.ts'
+import type { AreaInfo, FeedListener, InputResult } from '../../daemon/gateway/router.ts'
+import { type Action, encodeInput, encodeOutcome, encodeTick } from '../../world/codec.ts'
+import { type Applied, createWorld, INPUT_RECORD, TICK_RECORD, type World } from '../../world/world.ts'
+import { verifyEd25519 } from './keys.ts'
+
+const TICK_MS = 100
+const EPOCH = 1
+const VIEW = 1
+const INPUT_HEADER = Uint8Array.of(1, INPUT_RECORD, 0, 1)
+
+export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
+
+/** A log key pair of a node. */
+export interface LogKey {
+  readonly number: number
+  readonly publicKey: Uint8Array
+  readonly privateKey: KeyObject
+}
+
+export function newLogKey(number: number): LogKey {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  return { number, publicKey: Buffer.from(publicKey.export({ format: 'jwk' }).x!, 'base64url'), privateKey }
+}
+
+interface Bot {
+  readonly player: Uint8Array
+  readonly session: Uint8Array
+  seq: number
+}
+
+/**
+ * One area with the real rules, without consensus: what an authority's leader does, as far as a page can tell.
+ * Some bots wander about in it.
+ */
+export class Town {
+  readonly info: AreaInfo
+  readonly genesisHash: Uint8Array
+  readonly world: World
+  readonly bots: Bot[] = []
+  size = 1
+  sealedSize = 1
+  actions = 0
+  term = 1
+  /** Who leads: signs the receipts. */
+  leader: LogKey
+  readonly #listeners = new Set<FeedListener>()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(
+    info: AreaInfo,
+    genesisHash: Uint8Array,
+    leader: LogKey,
+    people: { bots: number; npcs: number },
+  ) {
+    this.info = info
+    this.genesisHash = genesisHash
+    this.leader = leader
+    const middle = { xMm: info.xMm + info.sideMm / 2, yMm: info.yMm + info.sideMm / 2 }
+    const { name, quadkey, xMm, yMm, sideMm, origin } = info
+    this.world = createWorld(
+      { origin, sha256, verifySignature: verifyEd25519 },
+      {
+        name,
+        quadkey,
+        xMm,
+        yMm,
+        sideMm,
+        spawns: [middle],
+        seed: 7,
+        resourceCount: 60,
+        npcCount: people.npcs,
+        capacity: 500,
+      },
+    )
+    for (let i = 0; i < people.bots; i++) this.#addBot(`bot-${i}`)
+    this.#timer = setInterval(() => this.#tick(), TICK_MS)
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  submit(body: Uint8Array, answer: (result: InputResult) => void): void {
+    const leaf = this.size
+    const { outcome } = this.#apply(INPUT_RECORD, body)
+    if (outcome === undefined) return answer({ kind: 'refused', code: 'malformed' })
+    this.actions += 1
+    const salt = randomBytes(16)
+    const outcomeBytes = encodeOutcome(outcome)
+    const item = receiptItem(leaf, recordLeafHash(INPUT_HEADER, salt, body, sha256), outcomeBytes)
+    const tree = batchTree([item], sha256)
+    const batch = {
+      genesisHash: this.genesisHash,
+      origin: this.info.origin,
+      epoch: EPOCH,
+      view: VIEW,
+      term: this.term,
+    }
+    const signature = sign(undefined, receiptMessage(batch, tree.root), this.leader.privateKey)
+    const receipt = encodeReceipt({
+      ...batch,
+      count: 1,
+      signer: this.leader.number,
+      signature,
+      leaf,
+      header: INPUT_HEADER,
+      salt,
+      outcome: outcomeBytes,
+      index: 0,
+      path: tree.path(0),
+    })
+    setTimeout(() => answer({ kind: 'committed', receipt }), 4)
+  }
+
+  subscribe(listener: FeedListener): () => void {
+    this.#listeners.add(listener)
+    const entities = [...this.world.entities()].map(({ id }) => this.world.entityBytes(id)!.slice())
+    queueMicrotask(() => listener.state(this.world.tick, this.size, entities))
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** One bot sets a new course. */
+  wander(): void {
+    const bot = this.bots[Math.floor(Math.random() * this.bots.length)]
+    if (bot === undefined) return
+    const course = () => Math.round((Math.random() - 0.5) * 700)
+    this.#act(bot, { kind: 'move', vxMmPerTick: course(), vyMmPerTick: course() })
+  }
+
+  #addBot(name: string): void {
+    const bot = { player: randomBytes(32), session: randomBytes(16), seq: 0 }
+    this.bots.push(bot)
+    this.#act(bot, { kind: 'spawn', name })
+  }
+
+  #act(bot: Bot, action: Action): void {
+    bot.seq += 1
+    this.actions += 1
+    this.#apply(INPUT_RECORD, encodeInput({ player: bot.player, session: bot.session, seq: bot.seq, action }))
+  }
+
+  #tick(): void {
+    for (let i = 0; i < 3; i++) this.wander()
+    this.#apply(TICK_RECORD, encodeTick({ tick: this.world.tick + 1, timeMs: Date.now() }))
+    if (this.world.tick % 10 === 0) this.sealedSize = this.size
+  }
+
+  #apply(kind: number, body: Uint8Array): Applied {
+    const applied = this.world.apply(kind, body, this.size)
+    this.size += 1
+    const changed = applied.changed.flatMap(id => this.world.entityBytes(id)?.slice() ?? [])
+    const [removed, events] = [[...applied.removed], [...applied.events]]
+    for (const listener of this.#listeners)
+      listener.delta(this.world.tick, this.size, changed, removed, events)
+    return applied
+  }
+}
