@@ -16,8 +16,13 @@ export const dialTimeoutMs = 5000
 const burstPerAddress = 500
 const maxConnections = 1000
 const maxPendingConnections = 256
-/** A busy machine may leave a node without a turn for seconds; a dead peer is found by whoever waits for it. */
-const pingIntervalMs = 10_000
+/** A silent socket holds one of the pending places for so long. */
+const upgradeTimeoutMs = 5000
+/**
+ * Finds connections that died without a word. Seldom, since a ping costs a stream and a node has hundreds of peers; late,
+ * since a busy machine may leave a node without a turn for seconds. Who waits for a peer finds out by itself.
+ */
+const pingIntervalMs = 30_000
 const pingTimeoutMs = 20_000
 
 export interface HostSettings {
@@ -51,6 +56,7 @@ export async function createHost(settings: HostSettings): Promise<Libp2p> {
       inboundConnectionThreshold: burstPerAddress,
       maxIncomingPendingConnections: maxPendingConnections,
       maxParallelDials: maxDials,
+      inboundUpgradeTimeout: upgradeTimeoutMs,
       dialTimeout: dialTimeoutMs,
       addressDialTimeout: dialTimeoutMs,
     },

@@ -66,8 +66,8 @@ export class Links {
     return this.#byPeer.has(peer)
   }
 
-  greetedPeers(): PeerId[] {
-    return [...this.#byPeer.keys()].filter(peer => this.isGreeted(peer))
+  countOf(peer: PeerId): number {
+    return this.#byPeer.get(peer)?.length ?? 0
   }
 
   isGreeted(peer: PeerId): boolean {

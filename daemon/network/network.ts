@@ -3,13 +3,12 @@ import { multiaddr } from '@multiformats/multiaddr'
 import type { Cancel, Channel, PeerId, ProtocolOptions } from '../ports.ts'
 import { Channels } from './channels.ts'
 import { counted } from './counters.ts'
-import { DialPlan } from './dial-plan.ts'
+import { Dialler } from './dialler.ts'
 import { messageOf, NetworkError } from './errors.ts'
 import { Gossip } from './gossip.ts'
 import { greetOver, type HandshakeEnd, handshakeDeadline } from './greeter.ts'
 import type { HandshakeRules, Refusal } from './handshake.ts'
 import { createHost, dialTimeoutMs, startHost } from './host.ts'
-import { KnownPeers } from './known-peers.ts'
 import { admitOrHold, type Link, Links } from './links.ts'
 import { helloProtocol, protocolName } from './names.ts'
 import type { NetworkOptions, NetworkStats, RunningNetwork } from './options.ts'
@@ -17,14 +16,16 @@ import { peerIdOfSeed } from './peer-id.ts'
 
 /** Long enough for a refusal's reason to arrive before the connection is cut. */
 const refusalLingerMs = 300
-const saveDelayMs = 1000
 const upkeepMs = 2000
+/** Two that dial at once have two; the rest is room for ones that the other side has lost already. */
+const maxConnectionsPerPeer = 4
 /** A peer's refusal is a warning in the log once in this time, then only a debug line. */
 const refusalQuietMs = 60_000
 const rememberedRefusals = 1000
 
 /**
- * Starts the libp2p host and goes on dialling the bootstrap peers and those of the last run.
+ * Starts the libp2p host and goes on dialling the bootstrap peers and those of the last run. What the caller registers
+ * in the turn in which the promise resolves (`handle`, `subscribe`, `onPeer`) is there before the first peer gets in.
  * Throws NetworkError: `port-in-use`, `cannot-listen`, `bad-address`.
  */
 export async function startNetwork(options: NetworkOptions): Promise<RunningNetwork> {
@@ -40,17 +41,16 @@ class Libp2pNetwork implements RunningNetwork {
   readonly #options: NetworkOptions
   readonly #rules: HandshakeRules
   readonly #links: Links
-  readonly #plan: DialPlan
-  readonly #known = new KnownPeers()
+  readonly #dialler: Dialler
   readonly #gossip: Gossip
   readonly #channels: Channels
   readonly #peerListeners: ((peer: PeerId, connected: boolean) => void)[] = []
   readonly #visible = new Set<PeerId>()
   readonly #deadlines = new Map<Link, Cancel>()
   readonly #warnedMs = new Map<PeerId, number>()
+  /** No handshake ends before the caller had a turn to register its protocols. */
+  readonly #ready = Promise.withResolvers<void>()
   #host: Libp2p | undefined
-  #cancelDial: Cancel = () => {}
-  #cancelSave: Cancel | undefined
   #cancelUpkeep: Cancel = () => {}
   #stopping: Promise<void> | undefined
 
@@ -66,7 +66,12 @@ class Libp2pNetwork implements RunningNetwork {
       allow: peer => options.allow?.(peer) ?? true,
     }
     this.#links = new Links(self)
-    this.#plan = new DialPlan(self, options.random)
+    this.#dialler = new Dialler(self, {
+      ...options,
+      isConnected: peer => this.#links.isConnected(peer),
+      isGreeted: peer => this.#links.isGreeted(peer),
+      dial: (peer, addresses) => this.#dial(peer, addresses),
+    })
     this.#channels = new Channels(networkName, logger, counters)
     this.#gossip = new Gossip(
       networkName,
@@ -90,16 +95,12 @@ class Libp2pNetwork implements RunningNetwork {
     host.addEventListener('connection:close', event => this.#onConnectionClosed(event.detail))
     host.addEventListener('peer:identify', event => this.#onIdentified(event.detail))
     await host.handle(this.#name(helloProtocol), (stream, connection) => this.#onHello(stream, connection))
+    await this.#dialler.load(bootstrap)
     await startHost(host, listenAddresses)
-    const nowMs = this.#nowMs()
-    for (const peer of bootstrap) this.#plan.learn(peer.peerId, peer.addresses, true, nowMs)
-    for (const peer of await this.#loadKnown()) {
-      this.#known.seen(peer)
-      this.#plan.learn(peer.peerId, peer.addresses, false, nowMs)
-    }
     logger.info({ peer: this.self, addresses: this.listenAddresses() }, 'the network is up')
-    this.#dialDue()
+    this.#dialler.start()
     this.#upkeep()
+    this.#options.clock.after(0, this.#ready.resolve)
   }
 
   peers(): PeerId[] {
@@ -148,11 +149,11 @@ class Libp2pNetwork implements RunningNetwork {
       const links = this.#links.greetedLinks(peer)
       const greeted = links[0]?.greeted
       if (greeted === undefined) return []
-      const addresses = this.#known.addressesOf(peer)
+      const addresses = this.#dialler.addressesOf(peer)
       return [{ ...greeted, connections: links.length, channels: this.#channels.countOf(peer), addresses }]
     })
     const greeting = this.#links.all().filter(link => link.state === 'greeting').length
-    return { peers, greeting, dialling: this.#plan.dialling, knownPeers: this.#known.size }
+    return { peers, greeting, dialling: this.#dialler.dialling, knownPeers: this.#dialler.knownPeers }
   }
 
   stop(deadlineMs: number): Promise<void> {
@@ -162,9 +163,8 @@ class Libp2pNetwork implements RunningNetwork {
 
   async #stop(deadlineMs: number): Promise<void> {
     const host = this.#running()
-    this.#cancelDial()
     this.#cancelUpkeep()
-    if (this.#cancelSave !== undefined) this.#saveKnown()
+    this.#dialler.stop()
     for (const cancel of this.#deadlines.values()) cancel()
     this.#deadlines.clear()
     this.#gossip.stop()
@@ -187,6 +187,11 @@ class Libp2pNetwork implements RunningNetwork {
 
   #onConnection(connection: Connection): void {
     if (this.#stopping !== undefined) return
+    if (this.#links.countOf(connection.remotePeer.toString()) >= maxConnectionsPerPeer) {
+      this.#options.counters.count(counted.handshakeRefused, { code: 'too-many-connections', by: 'us' })
+      connection.abort(new Error('too many connections'))
+      return
+    }
     const link = this.#links.add(connection)
     this.#deadlines.set(
       link,
@@ -198,6 +203,7 @@ class Libp2pNetwork implements RunningNetwork {
   async #greet(link: Link): Promise<void> {
     link.greetingUnderWay = true
     try {
+      await this.#ready.promise
       const stream = await link.connection.newStream([this.#name(helloProtocol)])
       greetOver(stream, link, this.#rules, end => this.#onHandshake(link, end))
     } catch (error) {
@@ -221,7 +227,9 @@ class Libp2pNetwork implements RunningNetwork {
       return
     }
     link.greetingUnderWay = true
-    greetOver(stream, link, this.#rules, end => this.#onHandshake(link, end))
+    void this.#ready.promise.then(() => {
+      greetOver(stream, link, this.#rules, end => this.#onHandshake(link, end))
+    })
   }
 
   #onHandshake(link: Link, end: HandshakeEnd): void {
@@ -234,7 +242,6 @@ class Libp2pNetwork implements RunningNetwork {
     }
     link.state = 'greeted'
     link.greeted = end.greeted
-    this.#plan.greeted(link.peer)
     this.#remember(link)
     for (const { admit } of link.held.splice(0)) admit()
     this.#update(link.peer)
@@ -247,8 +254,7 @@ class Libp2pNetwork implements RunningNetwork {
     if (refusal.code === 'malformed') counters.count(counted.malformed, { where: 'hello' })
     for (const { stream } of link.held.splice(0)) stream.abort(new Error(refusal.code))
     // A handshake that broke off or came late may do better next time; a verdict will not change so soon.
-    if (refusal.code !== 'broken-off' && refusal.code !== 'timeout')
-      this.#plan.refused(link.peer, this.#nowMs())
+    if (refusal.code !== 'broken-off' && refusal.code !== 'timeout') this.#dialler.refused(link.peer)
     this.#logRefusal(link, refusal)
     clock.after(refusalLingerMs, () => link.connection.abort(new Error(`handshake refused: ${refusal.code}`)))
   }
@@ -282,9 +288,8 @@ class Libp2pNetwork implements RunningNetwork {
     this.#links.remove(link)
     for (const { stream } of link.held.splice(0)) stream.abort(new Error('the connection was closed'))
     this.#channels.closeOn(connection.id)
-    if (wasGreeted && !this.#links.isConnected(link.peer)) this.#plan.lost(link.peer, this.#nowMs())
     this.#update(link.peer)
-    this.#scheduleDial()
+    this.#dialler.disconnected(link.peer, wasGreeted)
   }
 
   /** Tells the world above and gossip whether the peer is there, and over which connection. */
@@ -330,65 +335,13 @@ class Libp2pNetwork implements RunningNetwork {
   }
 
   #remember(link: Link): void {
-    const { clock } = this.#options
     const dialled = link.dialler ? [withoutPeer(link.connection.remoteAddr.toString())] : []
-    const addresses = [...new Set([...dialled, ...link.addresses, ...this.#known.addressesOf(link.peer)])]
-    if (addresses.length === 0) return
-    const forgotten = this.#known.seen({ peerId: link.peer, addresses, lastSeenMs: clock.wallMs() })
-    if (forgotten !== undefined) this.#plan.forget(forgotten)
-    this.#plan.learn(link.peer, this.#known.addressesOf(link.peer), false, this.#nowMs())
-    this.#cancelSave ??= clock.after(saveDelayMs, () => this.#saveKnown())
-  }
-
-  #saveKnown(): void {
-    this.#cancelSave?.()
-    this.#cancelSave = undefined
-    this.#options.peerStore.save(this.#known.list())
-  }
-
-  async #loadKnown(): Promise<
-    readonly { peerId: PeerId; addresses: readonly string[]; lastSeenMs: number }[]
-  > {
-    try {
-      return await this.#options.peerStore.load()
-    } catch (error) {
-      this.#options.logger.warn(
-        { error: messageOf(error) },
-        'the known peers could not be read; starting without them',
-      )
-      return []
-    }
-  }
-
-  #dialDue(): void {
-    for (const dial of this.#plan.due(this.#nowMs(), peer => this.#links.isConnected(peer))) {
-      void this.#dial(dial.peer, dial.addresses)
-    }
-    this.#scheduleDial()
-  }
-
-  #scheduleDial(): void {
-    this.#cancelDial()
-    if (this.#stopping !== undefined) return
-    const nextMs = this.#plan.nextDueMs(peer => this.#links.isConnected(peer))
-    if (nextMs === undefined) return
-    this.#cancelDial = this.#options.clock.after(Math.max(1, nextMs - this.#nowMs()), () => this.#dialDue())
+    this.#dialler.greeted(link.peer, [...dialled, ...link.addresses])
   }
 
   async #dial(peer: PeerId, addresses: readonly string[]): Promise<void> {
-    const { counters, logger } = this.#options
-    try {
-      const targets = addresses.map(address => multiaddr(`${address}/p2p/${peer}`))
-      await this.#running().dial(targets, { signal: AbortSignal.timeout(dialTimeoutMs) })
-      counters.count(counted.dialled, { outcome: 'connected' })
-      this.#plan.succeeded(peer, this.#nowMs())
-      if (this.#links.isGreeted(peer)) this.#plan.greeted(peer)
-    } catch (error) {
-      counters.count(counted.dialled, { outcome: 'failed' })
-      logger.debug({ peer, addresses, error: messageOf(error) }, 'dialling failed')
-      this.#plan.failed(peer, this.#nowMs())
-    }
-    this.#scheduleDial()
+    const targets = addresses.map(address => multiaddr(`${address}/p2p/${peer}`))
+    await this.#running().dial(targets, { signal: AbortSignal.timeout(dialTimeoutMs) })
   }
 
   #upkeep(): void {
@@ -400,14 +353,14 @@ class Libp2pNetwork implements RunningNetwork {
   /** Of two connections the one that nothing uses goes; the side with the smaller id does it, so that they don't cross. */
   #closeDuplicates(peer: PeerId): void {
     const links = this.#links.greetedLinks(peer)
-    if (links.length < 2 || this.self > peer) return
     const preferred = this.#links.preferred(peer)
-    for (const link of links) {
-      const { connection } = link
-      if (link === preferred || this.#gossip.isOn(connection) || this.#channels.usesConnection(connection.id))
-        continue
-      if (connection.streams.some(stream => stream.protocol.includes('meshsub'))) continue
-      connection.close().catch(() => connection.abort(new Error('a duplicate connection')))
+    if (links.length < 2 || preferred === undefined) return
+    this.#gossip.connect(peer, preferred.connection)
+    if (this.self > peer) return
+    for (const { connection } of links) {
+      if (connection === preferred.connection || this.#channels.usesConnection(connection.id)) continue
+      if (connection.streams.some(stream => stream.protocol.startsWith('/meshsub/'))) continue
+      Promise.resolve(connection.close()).catch(() => connection.abort(new Error('a duplicate connection')))
     }
   }
 

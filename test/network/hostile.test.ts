@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
 import type { Libp2p } from '@libp2p/interface'
-import { connected, pair, sleep, startNode, stopAll, type TestNode, until } from './nodes.ts'
-import { dialNode, greetProperly, sendFrame, startStranger } from './stranger.ts'
+import { connected, pair, sleep, startNode, stopAll, systemClock, type TestNode, until } from './nodes.ts'
+import { dialNode, greetProperly, sendFrame, startGossipingStranger, startStranger } from './stranger.ts'
 
 const options = { maxFrameBytes: 1000, maxChannelsPerPeer: 2 }
 
@@ -121,6 +121,40 @@ describe('against hostile peers', () => {
     await until('it is thrown out', () => connection.status !== 'open')
     assert.deepEqual([accepted, heard, node.network.peers().length], [0, 0, 0])
     await stillServes(node)
+  })
+
+  it('real gossip of a peer that did not greet is not heard, until it has greeted', async () => {
+    const node = await startNode()
+    const heard: string[] = []
+    node.network.subscribe('bounds', 1000, (_from, data) => heard.push(Buffer.from(data).toString()))
+    const gossiper = await startGossipingStranger()
+    stranger = gossiper
+    const topic = '/freehold/test/bounds/1'
+    gossiper.services.gossip.subscribe(topic)
+    const connection = await dialNode(gossiper, node)
+    const said = setInterval(() => void gossiper.services.gossip.publish(topic, randomBytes(10)), 50)
+    await sleep(600)
+    assert.deepEqual(heard, [])
+    await greetProperly(connection)
+    await until('it is heard', () => heard.length > 0)
+    clearInterval(said)
+  })
+
+  it('a connection that never greets is cut, and so is a fifth one of one peer', async () => {
+    const hasty = {
+      ...systemClock,
+      after: (delayMs: number, run: () => void) => systemClock.after(delayMs / 10, run),
+    }
+    const node = await startNode({ clock: hasty })
+    stranger = await startStranger()
+    const connections = [await dialNode(stranger, node)]
+    for (let i = 0; i < 4; i++) connections.push(await dialNode(stranger, node, true))
+    await until(
+      'one is over the limit',
+      () => node.counts.get('network_handshake_refused too-many-connections us') === 1,
+    )
+    await until('all are cut', () => connections.every(connection => connection.status !== 'open'), 2000)
+    assert.equal(node.counts.get('network_handshake_refused timeout us'), 4)
   })
 
   it('a peer that greeted and then speaks garbage in every protocol does not stop a node', async () => {

@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { gossipsub } from '@libp2p/gossipsub'
 import { identify } from '@libp2p/identify'
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
@@ -10,19 +11,25 @@ import { FrameReader, FrameWriter } from '../../daemon/network/frames.ts'
 import { Handshake } from '../../daemon/network/handshake.ts'
 import { type TestNode, worldA } from './nodes.ts'
 
+const basics = () => ({
+  addresses: { listen: [] },
+  transports: [tcp()],
+  connectionEncrypters: [noise()],
+  streamMuxers: [yamux()],
+})
+
 /** A libp2p program that is not ours. */
 export function startStranger(): Promise<Libp2p> {
-  return createLibp2p({
-    addresses: { listen: [] },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-    services: { identify: identify() },
-  })
+  return createLibp2p({ ...basics(), services: { identify: identify() } })
 }
 
-export function dialNode(stranger: Libp2p, node: TestNode): Promise<Connection> {
-  return stranger.dial(multiaddr(`${node.network.listenAddresses()[0]}/p2p/${node.network.self}`))
+export function startGossipingStranger() {
+  const gossip = gossipsub({ allowPublishToZeroTopicPeers: true })
+  return createLibp2p({ ...basics(), services: { identify: identify(), gossip } })
+}
+
+export function dialNode(stranger: Libp2p, node: TestNode, force = false): Promise<Connection> {
+  return stranger.dial(multiaddr(`${node.network.listenAddresses()[0]}/p2p/${node.network.self}`), { force })
 }
 
 /** Passes the handshake as a node of `worldA` would. */
