@@ -9,6 +9,7 @@ export interface Receipt {
   count: number
   signer: number
   signature: Uint8Array | undefined
+  root: Uint8Array | undefined
   leaf: number
   header: Uint8Array | undefined
   salt: Uint8Array | undefined

@@ -1,4 +1,6 @@
 import { PbfReader, PbfWriter } from 'pbf'
+import { leafHash, verifyInclusion } from '../../audit/verify/merkle.ts'
+import { recordLeafHash } from '../../audit/verify/record.ts'
 import { type Receipt as ReceiptMessage, readReceipt, writeReceipt } from './receipt.pb.js'
 import { concat, equalBytes, HASH_BYTES, SIGNATURE_BYTES, sizedText, u32, u64 } from './session.ts'
 
@@ -17,6 +19,8 @@ export interface Receipt {
   /** The signing node's number in the genesis file. */
   readonly signer: number
   readonly signature: Uint8Array
+  /** RFC 6962 root over the batch's items, 32 bytes: what is signed. */
+  readonly root: Uint8Array
   readonly leaf: number
   /** The record's header, 4 bytes, and salt, 16 bytes: with its own body the client makes its leaf again. */
   readonly header: Uint8Array
@@ -45,8 +49,8 @@ const MAX_PATH = 32
 const RECEIPT_DOMAIN = new TextEncoder().encode('freehold/receipt/1\n')
 
 /** One item of a batch: leaf index u64 ‖ leaf hash 32 ‖ outcome bytes. */
-export function receiptItem(leaf: number, leafHash: Uint8Array, outcome: Uint8Array): Uint8Array {
-  return concat([u64(leaf), leafHash, outcome])
+export function receiptItem(leaf: number, recordHash: Uint8Array, outcome: Uint8Array): Uint8Array {
+  return concat([u64(leaf), recordHash, outcome])
 }
 
 /** What the leader's log key signs. */
@@ -60,16 +64,6 @@ export function receiptMessage(batch: ReceiptBatch, root: Uint8Array): Uint8Arra
     u64(batch.term),
     root,
   ])
-}
-
-/** The leaf hash of a record (RFC 6962: 0x00 ‖ leaf data), where the leaf data is header ‖ H(salt ‖ body). */
-export function recordLeafHash(
-  header: Uint8Array,
-  salt: Uint8Array,
-  body: Uint8Array,
-  sha256: Hash,
-): Uint8Array {
-  return sha256(concat([LEAF_PREFIX, header, sha256(concat([salt, body]))]))
 }
 
 const LEAF_PREFIX = new Uint8Array([0])
@@ -124,9 +118,10 @@ export function decodeReceipt(bytes: Uint8Array): Receipt | undefined {
 }
 
 function checkedReceipt(message: ReceiptMessage): Receipt | undefined {
-  const { genesisHash, signature, header, salt, outcome = new Uint8Array(0) } = message
+  const { genesisHash, signature, root, header, salt, outcome = new Uint8Array(0) } = message
   if (genesisHash?.length !== HASH_BYTES || signature?.length !== SIGNATURE_BYTES) return undefined
-  if (header?.length !== HEADER_BYTES || salt?.length !== SALT_BYTES) return undefined
+  if (root?.length !== HASH_BYTES || header?.length !== HEADER_BYTES || salt?.length !== SALT_BYTES)
+    return undefined
   if (message.path.length > MAX_PATH || message.path.some(hash => hash.length !== HASH_BYTES))
     return undefined
   const whole = [
@@ -140,7 +135,7 @@ function checkedReceipt(message: ReceiptMessage): Receipt | undefined {
   ]
   if (!whole.every(value => Number.isSafeInteger(value) && value >= 0)) return undefined
   if (message.index >= message.count) return undefined
-  return { ...message, genesisHash, signature, header, salt, outcome }
+  return { ...message, genesisHash, signature, root, header, salt, outcome }
 }
 
 /** What somebody who checks a receipt holds already, from the genesis file or from its own input. */
@@ -152,7 +147,6 @@ export interface ReceiptExpectation {
   readonly body: Uint8Array
   /** Ed25519 log keys of the authority's members, by node number. */
   readonly logKeys: ReadonlyMap<number, Uint8Array>
-  readonly sha256: Hash
   readonly verify: (
     publicKey: Uint8Array,
     message: Uint8Array,
@@ -186,30 +180,10 @@ export async function verifyReceipt(receipt: Receipt, expected: ReceiptExpectati
     return { ok: false, code: 'not-an-input' }
   const key = expected.logKeys.get(receipt.signer)
   if (key === undefined) return { ok: false, code: 'unknown-signer' }
-  const leafHash = recordLeafHash(receipt.header, receipt.salt, expected.body, expected.sha256)
-  const root = rootOfPath(receipt, receiptItem(receipt.leaf, leafHash, receipt.outcome), expected.sha256)
-  if (root === undefined) return { ok: false, code: 'wrong-path' }
+  const recordHash = recordLeafHash(receipt.header, receipt.salt, expected.body)
+  const item = leafHash(receiptItem(receipt.leaf, recordHash, receipt.outcome))
+  const { index, count, path, root } = receipt
+  if (!verifyInclusion(index, count, item, path, root)) return { ok: false, code: 'wrong-path' }
   const signed = await expected.verify(key, receiptMessage(receipt, root), receipt.signature)
   return signed ? { ok: true } : { ok: false, code: 'wrong-signature' }
-}
-
-/** The root that the item's path leads to (RFC 9162 section 2.1.3.2), or undefined when the path's length is wrong. */
-function rootOfPath(receipt: Receipt, item: Uint8Array, sha256: Hash): Uint8Array | undefined {
-  let hash = sha256(concat([LEAF_PREFIX, item]))
-  let at = receipt.index
-  let last = receipt.count - 1
-  let used = 0
-  while (last > 0) {
-    const hasSibling = at % 2 === 1 || at < last
-    if (hasSibling) {
-      const sibling = receipt.path[used++]
-      if (sibling === undefined) return undefined
-      hash = sha256(
-        at % 2 === 1 ? concat([NODE_PREFIX, sibling, hash]) : concat([NODE_PREFIX, hash, sibling]),
-      )
-    }
-    at = Math.floor(at / 2)
-    last = Math.floor(last / 2)
-  }
-  return used === receipt.path.length ? hash : undefined
 }

@@ -3,7 +3,7 @@ import type { Answer, ServerMessage } from '../protocol/gateway.pb.js'
 import { decodeReceipt, type Receipt, verifyReceipt } from '../protocol/receipt.ts'
 import { ClientError } from './errors.ts'
 import { Histogram } from './histogram.ts'
-import { type Signer, sha256, type Verify } from './keys.ts'
+import type { Signer, Verify } from './keys.ts'
 import { type Link, openLink, type SocketMaker } from './link.ts'
 import type { Item } from './outbox.ts'
 import { bodyOf, checkAction, type ExportedSession, exportSession, type PlayerSession } from './session.ts'
@@ -427,7 +427,6 @@ export class Client {
       origin: trust.origin,
       body: item.body!,
       logKeys: trust.logKeys,
-      sha256,
       verify: this.settings.verify,
     })
     if (!verdict.ok) return this.forged(item.seq, verdict.code)

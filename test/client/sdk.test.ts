@@ -7,7 +7,8 @@ import {
   randomSeed,
   type WorldEvent,
 } from '../../client/index.ts'
-import { TestAuthority } from '../gateway/support/authority.ts'
+import { decodeInput, type Input, inputSignatureMessage } from '../../world/codec.ts'
+import { ORIGIN, TestAuthority, verifyEd25519 } from '../gateway/support/authority.ts'
 import { startTestGateway, type TestGateway } from '../gateway/support/server.ts'
 
 describe('the SDK with a real gateway', () => {
@@ -71,7 +72,9 @@ describe('the SDK with a real gateway', () => {
     await until(() => client.view.own !== undefined)
     const { xMm, yMm } = client.view.own!.motion
     const { outcome } = await client.act({ kind: 'build', structure: 0, xMm: xMm + 2_000, yMm })
-    assert.equal(outcome.code, 'protected', 'the signature was right, the place is not')
+    assert.equal(outcome.code, 'protected')
+    const input = decodeInput(authority.applied.at(-1)!.body) as Input
+    assert.ok(verifyEd25519(client.playerKey, inputSignatureMessage(ORIGIN, input), input.signature!))
   })
 
   it('has many actions in flight and keeps their order', async () => {

@@ -1,11 +1,6 @@
 import { createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from 'node:crypto'
-import {
-  batchTree,
-  encodeReceipt,
-  receiptItem,
-  receiptMessage,
-  recordLeafHash,
-} from '../../../client/protocol/receipt.ts'
+import { recordLeafHash } from '../../../audit/verify/record.ts'
+import { batchTree, encodeReceipt, receiptItem, receiptMessage } from '../../../client/protocol/receipt.ts'
 import type { AreaInfo, AuthorityRouter, FeedListener, InputResult } from '../../../daemon/gateway/router.ts'
 import { decodeInput, encodeOutcome, encodeTick, type Outcome } from '../../../world/codec.ts'
 import { type AreaCharter, createWorld, INPUT_RECORD, TICK_RECORD, type World } from '../../../world/world.ts'
@@ -171,14 +166,23 @@ export class TestAuthority implements AuthorityRouter {
     const salt = new Uint8Array(16).fill(9)
     const outcomes = batch.map(({ outcome }) => encodeOutcome(outcome))
     const items = batch.map(({ leaf, body }, i) =>
-      receiptItem(leaf, recordLeafHash(header, salt, body, sha256), outcomes[i]!),
+      receiptItem(leaf, recordLeafHash(header, salt, body), outcomes[i]!),
     )
     const tree = batchTree(items, sha256)
     const common = { genesisHash: GENESIS_HASH, origin: ORIGIN, epoch: 1, view: 0, term: 3 }
     const signature = new Uint8Array(sign(null, receiptMessage(common, tree.root), this.key))
     batch.forEach(({ leaf, answer }, index) => {
       const item = { leaf, header, salt, outcome: outcomes[index]!, index, path: tree.path(index) }
-      answer(encodeReceipt({ ...common, count: batch.length, signer: MEMBER, signature, ...item }))
+      answer(
+        encodeReceipt({
+          ...common,
+          count: batch.length,
+          signer: MEMBER,
+          signature,
+          root: tree.root,
+          ...item,
+        }),
+      )
     })
   }
 
