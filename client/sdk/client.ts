@@ -13,6 +13,8 @@ import { View } from './view.ts'
 /** What became of one action. `outcome.code` is `ok`, or why the rules said no; both are logged and proven by the receipt. */
 export interface Done {
   readonly seq: number
+  /** The bytes that are logged. */
+  readonly body: Uint8Array
   readonly outcome: Outcome
   readonly receipt: Receipt
   readonly latencyMs: number
@@ -447,7 +449,7 @@ export class Client {
     if (outcome.code !== 'ok') this.counts.rejected++
     this.latency.add(latencyMs)
     if (this.settings.keepReceipts) this.receipts.push({ seq, body: item.body!, receipt })
-    this.waiting.get(seq)?.resolve({ seq, outcome, receipt, latencyMs })
+    this.waiting.get(seq)?.resolve({ seq, body: item.body!, outcome, receipt, latencyMs })
     this.waiting.delete(seq)
     if (outcome.code === 'area-full') this.end('area-full', 'No more characters fit into this area.')
   }

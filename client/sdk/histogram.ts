@@ -23,6 +23,20 @@ export class Histogram {
     this.total += other.total
   }
 
+  /** [bucket, count] of the buckets that hold something: small enough for a line of JSON. */
+  sparse(): [number, number][] {
+    return [...this.counts].flatMap((count, bucket): [number, number][] =>
+      count > 0 ? [[bucket, count]] : [],
+    )
+  }
+
+  addSparse(buckets: readonly (readonly [number, number])[]): void {
+    for (const [bucket, count] of buckets) {
+      this.counts[bucket]! += count
+      this.total += count
+    }
+  }
+
   clear(): void {
     this.counts.fill(0)
     this.total = 0
