@@ -19,8 +19,9 @@ export function parseTlogProof(text: string): TlogProof | undefined {
   if (end < 0 || checkpoint === '') return undefined
   const [header, ...lines] = text.slice(0, end).split('\n')
   if (header !== 'c2sp.org/tlog-proof@v1') return undefined
-  const extra = lines[0]?.startsWith('extra ') ? fromBase64(lines[0].slice(6)) : undefined
-  if (lines[0]?.startsWith('extra ') && lines.shift() && !extra) return undefined
+  const hasExtra = lines[0]?.startsWith('extra ') ?? false
+  const extra = hasExtra ? fromBase64(lines.shift()!.slice(6)) : undefined
+  if (hasExtra && !extra) return undefined
   const [indexLine, ...hashes] = lines
   const index = indexLine?.startsWith('index ') ? fromDecimal(indexLine.slice(6)) : undefined
   const proof = hashes.map(fromBase64)
