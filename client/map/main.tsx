@@ -1,5 +1,5 @@
 import { getPublicKey, hashes } from '@noble/ed25519'
-import { sha512 } from '@noble/hashes/sha2.js'
+import { sha256, sha512 } from '@noble/hashes/sha2.js'
 import { render } from 'preact'
 import { browserPorts } from './model/poller.ts'
 import { Page } from './page.ts'
@@ -23,6 +23,12 @@ const page = new Page({
   storage: storageOf(),
   spectate,
   enter,
+  async fetchBytes(url) {
+    const response = await fetch(url)
+    if (!response.ok) throw new Error(`${url} answered ${response.status}.`)
+    return new Uint8Array(await response.arrayBuffer())
+  },
+  sha256,
   publicKeyOf: getPublicKey,
   after(delayMs, run) {
     const timer = setTimeout(run, delayMs)

@@ -2,7 +2,7 @@ import { bytesToHex } from '@noble/hashes/utils.js'
 import type { Camera, Size } from './canvas/camera.ts'
 import { viewRadiusMm } from './canvas/camera.ts'
 import type { StageInput, StagePorts } from './canvas/stage.ts'
-import { isArea } from './model/api.ts'
+import { type AuthorityView, isArea } from './model/api.ts'
 import { distanceMm, labelOf, nearestFoe, nearestResource, type Placed, reachMm } from './model/entities.ts'
 import { changesBetween, type NetworkEvent } from './model/events.ts'
 import { Feed, gatewaysOf } from './model/feed.ts'
@@ -29,6 +29,8 @@ export interface PagePorts extends PollerPorts {
   readonly storage: Storage | undefined
   readonly spectate: Spectate
   readonly enter: EnterWorld
+  readonly fetchBytes: (url: string) => Promise<Uint8Array>
+  readonly sha256: (bytes: Uint8Array) => Uint8Array
   readonly publicKeyOf: (secretKey: Uint8Array) => Uint8Array
   readonly after: (delayMs: number, run: () => void) => () => void
 }
@@ -60,6 +62,7 @@ export class Page {
   #cancelLook: (() => void) | undefined
   #view: { camera: Camera; size: Size } | undefined
   #placed: readonly Placed[] = []
+  #genesis: Uint8Array | undefined
   #eventKey = 0
 
   constructor(ports: PagePorts) {
@@ -121,23 +124,32 @@ export class Page {
   }
 
   /** Enters the area that is nearest to the middle of the view; where the player already is wins. */
-  enter(name: string): void {
+  async enter(name: string): Promise<void> {
     const { nodes, source, authorities } = this.network.get()
     const centre = this.#view?.camera ?? { xMm: 0, yMm: 0 }
-    const middle = ({ xMm, yMm, sideMm }: { xMm: number; yMm: number; sideMm: number }) => ({
-      xMm: xMm + sideMm / 2,
-      yMm: yMm + sideMm / 2,
-    })
-    const areas = authorities
+    const middle = ({ xMm, yMm, sideMm }: AuthorityView) => ({ xMm: xMm + sideMm / 2, yMm: yMm + sideMm / 2 })
+    const [area] = authorities
       .filter(isArea)
       .sort((a, b) => distanceMm(middle(a), centre) - distanceMm(middle(b), centre))
-    const wish = {
+    await this.play.enter({
       gateways: gatewaysOf(nodes, source),
       playerKey: this.#playerKey,
+      genesis: () => this.#loadGenesis(),
       name,
-      area: areas[0]?.name ?? '',
+      area: area?.name ?? '',
+    })
+  }
+
+  /** The file that names all nodes' keys, so that no gateway has to be believed about receipts. */
+  async #loadGenesis(): Promise<Uint8Array> {
+    const { source, status } = this.network.get()
+    this.#genesis ??= await this.#ports.fetchBytes(`${source}/api/v1/genesis`)
+    const isRight = bytesToHex(this.#ports.sha256(this.#genesis)) === status?.genesisHash
+    if (!isRight) {
+      this.#genesis = undefined
+      throw new Error(`The genesis file from ${source} does not have the hash that the node tells.`)
     }
-    void this.play.enter(wish)
+    return this.#genesis
   }
 
   walk(to: Point): void {

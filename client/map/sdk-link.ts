@@ -56,10 +56,11 @@ export const spectate: Spectate = (gatewayUrl, region, listener) => {
   }
 }
 
-export const enter: EnterWorld = async ({ gateways, playerKey, name, area }, listener) => {
+export const enter: EnterWorld = async ({ gateways, playerKey, genesis, name, area }, listener) => {
   const client = await connect({
     gateways,
     player: playerKey,
+    genesis: await genesis(),
     area,
     connectTimeoutMs: PLAYER_CONNECT_MS,
     actionTimeoutMs: ACTION_MS,

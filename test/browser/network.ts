@@ -1,31 +1,20 @@
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { createServer, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { extname, join, normalize } from 'node:path'
 import type { AreaInfo, AuthorityRouter } from '../../daemon/gateway/router.ts'
 import { type GatewayServer, startGatewayServer } from '../../daemon/gateway/server.ts'
-import type { AuthorityView, NodeAdvertView, StatusView } from '../../daemon/http/view.ts'
+import { type HttpServer, startHttp } from '../../daemon/http/server.ts'
+import type { AuthorityView, NodeAdvertView, NodeView, StatusView } from '../../daemon/http/view.ts'
+import { createLogger } from '../../daemon/log.ts'
+import { createMetrics } from '../../daemon/metrics/metrics.ts'
 import { verifyEd25519 } from './keys.ts'
 import { type LogKey, newLogKey, sha256, Town } from './town.ts'
 
 const NETWORK = 'testland'
 const AREA_SIDE_MM = 10_000_000
-const TYPES: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-  '.svg': 'image/svg+xml',
-}
-/** As a node sends it: nothing but its own files, and connections to other nodes' APIs and gateways. */
-const POLICY =
-  "default-src 'self'; connect-src 'self' http: ws: wss: https:; base-uri 'none'; form-action 'none'"
 
 interface PageNode {
   readonly number: number
   readonly logKey: LogKey
-  readonly http: Server
-  readonly httpUrl: string
+  readonly http: HttpServer
   gateway: GatewayServer | undefined
   gatewayUrl: string
   alive: boolean
@@ -33,11 +22,12 @@ interface PageNode {
 }
 
 /**
- * Nodes as a page meets them: each with a real HTTP server (the API's shapes, the page itself) and the real gateway
- * over real areas. What isn't there is what a page can't see: consensus and storage.
+ * Nodes as a page meets them: each with the real HTTP server and the real gateway, over areas with the real rules.
+ * What isn't there is what a page can't see: consensus, storage and the network between the nodes.
  */
 export class TestNetwork {
-  readonly genesisHash = randomBytes(32)
+  readonly genesis: Uint8Array
+  readonly genesisHash: Uint8Array
   readonly towns: readonly Town[]
   readonly nodes: PageNode[] = []
   readonly #mapDir: string
@@ -54,19 +44,11 @@ export class TestNetwork {
 
   private constructor(mapDir: string, keys: readonly LogKey[], size: { areas: number; bots: number }) {
     this.#mapDir = mapDir
-    this.towns = Array.from({ length: size.areas }, (_, at) => {
+    const infos = Array.from({ length: size.areas }, (_, at) => areaInfo(at, keys))
+    this.genesis = genesisFile(keys, infos)
+    this.genesisHash = sha256(this.genesis)
+    this.towns = infos.map((info, at) => {
       const leader = keys[at % keys.length]!
-      const members = [0, 1, 2].map(step => keys[(at + step) % keys.length]!.number)
-      const info: AreaInfo = {
-        name: `area/023${at}`,
-        origin: `${NETWORK}/area/023${at}/0`,
-        group: at + 1,
-        quadkey: `023${at}`,
-        xMm: (at % 2) * AREA_SIDE_MM,
-        yMm: Math.floor(at / 2) * AREA_SIDE_MM,
-        sideMm: AREA_SIDE_MM,
-        members: [...new Set(members)],
-      }
       return new Town(
         info,
         this.genesisHash,
@@ -87,9 +69,7 @@ export class TestNetwork {
     node.alive = false
     node.diedMs = Date.now()
     for (const town of this.towns) this.#failOver(town, number)
-    node.http.closeAllConnections()
-    const closed = new Promise(resolve => node.http.close(resolve))
-    await Promise.all([closed, node.gateway?.stop()])
+    await Promise.all([node.http.close(), node.gateway?.stop()])
   }
 
   /** The node goes on, but nobody can enter or watch through it. */
@@ -111,14 +91,23 @@ export class TestNetwork {
 
   async #startNode(logKey: LogKey): Promise<PageNode> {
     const { number } = logKey
-    const http = createServer((request, response) => void this.#answer(number, request.url ?? '/', response))
-    await new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve))
     const gateway = await this.#startGateway(number)
+    const http = await startHttp({
+      host: '127.0.0.1',
+      port: 0,
+      view: this.#view(number),
+      genesis: this.genesis,
+      config: {},
+      metrics: createMetrics(),
+      serveMetrics: false,
+      pageDir: this.#mapDir,
+      log: createLogger('silent'),
+      nowMs: () => performance.now(),
+    })
     return {
       number,
       logKey,
       http,
-      httpUrl: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
       gateway,
       gatewayUrl: `ws://127.0.0.1:${gateway.port}`,
       alive: true,
@@ -156,48 +145,49 @@ export class TestNetwork {
     })
   }
 
-  async #answer(number: number, url: string, response: ServerResponse): Promise<void> {
-    const path = url.split('?')[0]!
-    const api: Record<string, () => unknown> = {
-      '/api/v1/status': () => this.#status(number),
-      '/api/v1/nodes': () => this.#nodes(),
-      '/api/v1/authorities': () => this.#authorities(number),
+  #view(number: number): NodeView {
+    return {
+      status: () => this.#status(number),
+      nodes: () => this.#nodes(),
+      authorities: () => this.#authorities(number),
+      peers: () => [],
+      log: () => undefined,
+      notReady: () => [],
     }
-    const read = api[path]
-    if (read !== undefined) {
-      response.writeHead(200, { 'content-type': 'application/json', 'access-control-allow-origin': '*' })
-      response.end(JSON.stringify(read()))
-      return
-    }
-    const file = path === '/' ? 'index.html' : normalize(path).replace(/^[/.]+/, '')
-    const content = await readFile(join(this.#mapDir, file)).catch(() => undefined)
-    const type = TYPES[extname(file)] ?? 'application/octet-stream'
-    response.writeHead(content === undefined ? 404 : 200, {
-      'content-type': type,
-      'content-security-policy': POLICY,
-    })
-    response.end(content)
   }
 
-  #status(number: number): Partial<StatusView> {
+  #status(number: number): StatusView {
     return {
       network: NETWORK,
+      genesisHash: Buffer.from(this.genesisHash).toString('hex'),
       number,
-      genesisHash: this.genesisHash.toString('hex'),
+      peerId: `peer-${number}`,
+      operator: `operator-${number}`,
       version: '0.1.0',
+      protocol: { min: 1, max: 1 },
+      rulesVersion: 1,
       tickMs: 100,
+      startedAtMs: 0,
+      uptimeMs: 0,
+      sessions: 0,
+      peers: 0,
+      hosted: 0,
+      led: 0,
+      httpUrl: '',
+      gatewayUrl: '',
+      listen: [],
     }
   }
 
   #nodes(): NodeAdvertView[] {
-    return this.nodes.map(({ number, httpUrl, gatewayUrl, alive, diedMs }) => ({
+    return this.nodes.map(({ number, http, gatewayUrl, alive, diedMs }) => ({
       number,
       peerId: `peer-${number}`,
       operator: `operator-${number}`,
       alive,
       lastSeenMs: alive ? 120 : Date.now() - diedMs,
       gatewayUrl: gatewayUrl || null,
-      httpUrl,
+      httpUrl: http.url,
       leads: this.towns.filter(town => town.leader.number === number).map(town => town.info.name),
     }))
   }
@@ -232,4 +222,28 @@ export class TestNetwork {
       }
     })
   }
+}
+
+function areaInfo(at: number, keys: readonly LogKey[]): AreaInfo {
+  const members = [0, 1, 2].map(step => keys[(at + step) % keys.length]!.number)
+  return {
+    name: `area/023${at}`,
+    origin: `${NETWORK}/area/023${at}/0`,
+    group: at + 1,
+    quadkey: `023${at}`,
+    xMm: (at % 2) * AREA_SIDE_MM,
+    yMm: Math.floor(at / 2) * AREA_SIDE_MM,
+    sideMm: AREA_SIDE_MM,
+    members: [...new Set(members)],
+  }
+}
+
+/** As much of a genesis file as a client reads. */
+function genesisFile(keys: readonly LogKey[], areas: readonly AreaInfo[]): Uint8Array {
+  const nodes = keys.map(({ number, publicKey }) => ({
+    number,
+    keys: { log: Buffer.from(publicKey).toString('base64') },
+  }))
+  const authorities = areas.map(({ name, members }) => ({ name, birth: 0, members }))
+  return new TextEncoder().encode(JSON.stringify({ network: NETWORK, nodes, authorities }))
 }

@@ -1,11 +1,6 @@
 import { generateKeyPairSync, hash, type KeyObject, randomBytes, sign } from 'node:crypto'
-import {
-  batchTree,
-  encodeReceipt,
-  receiptItem,
-  receiptMessage,
-  recordLeafHash,
-} from '../../client/protocol/receipt.ts'
+import { recordLeafHash } from '../../audit/verify/record.ts'
+import { batchTree, encodeReceipt, receiptItem, receiptMessage } from '../../client/protocol/receipt.ts'
 import type { AreaInfo, FeedListener, InputResult } from '../../daemon/gateway/router.ts'
 import { type Action, encodeInput, encodeOutcome, encodeTick } from '../../world/codec.ts'
 import { type Applied, createWorld, INPUT_RECORD, TICK_RECORD, type World } from '../../world/world.ts'
@@ -95,7 +90,7 @@ export class Town {
     this.actions += 1
     const salt = randomBytes(16)
     const outcomeBytes = encodeOutcome(outcome)
-    const item = receiptItem(leaf, recordLeafHash(INPUT_HEADER, salt, body, sha256), outcomeBytes)
+    const item = receiptItem(leaf, recordLeafHash(INPUT_HEADER, salt, body), outcomeBytes)
     const tree = batchTree([item], sha256)
     const batch = {
       genesisHash: this.genesisHash,
@@ -110,6 +105,7 @@ export class Town {
       count: 1,
       signer: this.leader.number,
       signature,
+      root: tree.root,
       leaf,
       header: INPUT_HEADER,
       salt,

@@ -50,7 +50,7 @@ export function zoomAt(camera: Camera, size: Size, x: number, y: number, factor:
 }
 
 const MARGIN = 1.25
-const SMALLEST_VIEW_MM = 60_000
+const SMALLEST_VIEW_MM = 120_000
 
 export function fitBox(box: Box, size: Size): Camera {
   const widthMm = Math.max(box.right - box.left, SMALLEST_VIEW_MM) * MARGIN

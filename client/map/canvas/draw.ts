@@ -30,8 +30,10 @@ function niceStep(mm: number): number {
   return (digit < 2 ? 2 : digit < 5 ? 5 : 10) * power
 }
 
+const gridStepMm = (camera: Camera): number => niceStep(camera.mmPerPx * 50)
+
 function drawGrid(brush: Brush, { camera, size }: Scene): void {
-  const stepMm = niceStep(camera.mmPerPx * 60)
+  const stepMm = gridStepMm(camera)
   const from = toWorld(camera, size, 0, 0)
   const to = toWorld(camera, size, size.width, size.height)
   brush.beginPath()
@@ -77,50 +79,64 @@ function drawMembers(
   })
 }
 
-function drawAreaLabel(brush: Brush, area: AuthorityView, scene: Scene, box: readonly number[]): void {
-  const [left, top, right, bottom] = box as [number, number, number, number]
-  const shownLeft = Math.max(left, 0)
-  const shownTop = Math.max(top, 0)
-  const room = Math.min(right, scene.size.width) - shownLeft
-  const height = Math.min(bottom, scene.size.height) - shownTop
-  if (room < 60 || height < 44) return
+function haloText(brush: Brush, words: string, x: number, y: number, colour: string): void {
+  brush.lineWidth = 3
+  brush.lineJoin = 'round'
+  brush.strokeStyle = INK.ground
+  brush.strokeText(words, x, y)
+  brush.fillStyle = colour
+  brush.fillText(words, x, y)
+}
+
+/** In the corner of what is in view of the area, so that one always sees where one is. */
+function drawAreaLabel(brush: Brush, { area, left, top, side }: AreaBox, scene: Scene): void {
+  const x = Math.max(left, 0)
+  const y = Math.max(top, 0)
+  const width = Math.min(left + side, scene.size.width) - x
+  const height = Math.min(top + side, scene.size.height) - y
+  if (width < 60 || height < 44) return
   brush.save()
   brush.beginPath()
-  brush.rect(shownLeft, shownTop, room - 6, height)
+  brush.rect(x, y, width - 6, height)
   brush.clip()
   brush.font = FONT
-  brush.fillStyle = INK.text
-  brush.fillText(area.name, shownLeft + 12, shownTop + 22)
-  drawMembers(brush, area, scene.nodes, shownLeft + 15, shownTop + 36)
-  if (room > 170) {
+  haloText(brush, area.name, x + 12, y + 22, INK.text)
+  drawMembers(brush, area, scene.nodes, x + 19, y + 37)
+  if (width > 170) {
     brush.font = SMALL_FONT
-    brush.fillStyle = INK.dim
     const words = area.leader === 0 ? 'no leader' : `led by node ${area.leader}`
-    brush.fillText(words, shownLeft + 24 + area.members.length * 16, shownTop + 40)
+    haloText(brush, words, x + 24 + area.members.length * 16, y + 41, INK.dim)
   }
   brush.restore()
 }
 
-function drawAreas(brush: Brush, scene: Scene): void {
-  const { camera, size } = scene
-  for (const area of scene.areas.filter(isArea)) {
-    const from = toScreen(camera, size, { xMm: area.xMm, yMm: area.yMm + area.sideMm })
+interface AreaBox {
+  readonly area: AuthorityView
+  readonly left: number
+  readonly top: number
+  readonly side: number
+}
+
+/** The areas that are in view, in pixels. */
+function areaBoxes({ camera, size, areas }: Scene): AreaBox[] {
+  return areas.filter(isArea).flatMap(area => {
+    const { x, y } = toScreen(camera, size, { xMm: area.xMm, yMm: area.yMm + area.sideMm })
     const side = area.sideMm / camera.mmPerPx
-    const isOff = from.x > size.width || from.y > size.height || from.x + side < 0 || from.y + side < 0
-    if (isOff) continue
-    const colour = nodeColour(area.leader)
-    brush.globalAlpha = scene.selected === area.origin ? 0.13 : 0.055
-    brush.fillStyle = colour
-    brush.fillRect(from.x, from.y, side, side)
-    brush.globalAlpha = scene.selected === area.origin ? 0.95 : 0.5
-    brush.strokeStyle = colour
-    brush.lineWidth = 1.5
-    brush.setLineDash(area.leader === 0 ? [6, 5] : [])
-    brush.strokeRect(from.x + 1, from.y + 1, side - 2, side - 2)
-    brush.setLineDash([])
-    brush.globalAlpha = 1
-    drawAreaLabel(brush, area, scene, [from.x, from.y, from.x + side, from.y + side])
-  }
+    const isOff = x > size.width || y > size.height || x + side < 0 || y + side < 0
+    return isOff ? [] : [{ area, left: x, top: y, side }]
+  })
+}
+
+function drawArea(brush: Brush, { area, left, top, side }: AreaBox, isSelected: boolean): void {
+  brush.fillStyle = brush.strokeStyle = nodeColour(area.leader)
+  brush.globalAlpha = isSelected ? 0.15 : 0.075
+  brush.fillRect(left, top, side, side)
+  brush.globalAlpha = isSelected ? 0.95 : 0.5
+  brush.lineWidth = 1.5
+  brush.setLineDash(area.leader === 0 ? [6, 5] : [])
+  brush.strokeRect(left + 1, top + 1, side - 2, side - 2)
+  brush.setLineDash([])
+  brush.globalAlpha = 1
 }
 
 const SIZES: Record<EntityKind, number> = { character: 4, npc: 5, resource: 4.5, structure: 5 }
@@ -149,7 +165,7 @@ function shape(brush: Brush, kind: EntityKind, x: number, y: number, radius: num
 }
 
 /** Smaller from afar, so that a crowd stays a crowd and not a blot. */
-const zoomScale = (camera: Camera): number => Math.max(0.55, Math.min(1.5, (4000 / camera.mmPerPx) ** 0.25))
+const zoomScale = (camera: Camera): number => Math.max(0.5, Math.min(1.3, (1500 / camera.mmPerPx) ** 0.22))
 
 function drawKind(brush: Brush, scene: Scene, kind: EntityKind): void {
   const scale = zoomScale(scene.camera)
@@ -202,11 +218,7 @@ function ring(brush: Brush, x: number, y: number, radius: number, colour: string
 function label(brush: Brush, words: string, x: number, y: number, colour: string): void {
   brush.font = FONT
   brush.textAlign = 'center'
-  brush.lineWidth = 3
-  brush.strokeStyle = INK.ground
-  brush.strokeText(words, x, y)
-  brush.fillStyle = colour
-  brush.fillText(words, x, y)
+  haloText(brush, words, x, y, colour)
   brush.textAlign = 'start'
 }
 
@@ -241,7 +253,7 @@ function drawMarks(brush: Brush, { camera, size, placed, selected, self, goal }:
 }
 
 function drawScale(brush: Brush, { camera, size }: Scene): void {
-  const lengthMm = niceStep(camera.mmPerPx * 45)
+  const lengthMm = gridStepMm(camera)
   const width = lengthMm / camera.mmPerPx
   const y = size.height - 16
   brush.beginPath()
@@ -262,12 +274,14 @@ export function drawScene(brush: Brush, scene: Scene): void {
   brush.fillStyle = INK.ground
   brush.fillRect(0, 0, scene.size.width, scene.size.height)
   drawGrid(brush, scene)
-  drawAreas(brush, scene)
+  const boxes = areaBoxes(scene)
+  for (const box of boxes) drawArea(brush, box, box.area.origin === scene.selected)
   drawKind(brush, scene, 'structure')
   drawKind(brush, scene, 'resource')
   drawHeadings(brush, scene)
   drawKind(brush, scene, 'npc')
   drawKind(brush, scene, 'character')
+  for (const box of boxes) drawAreaLabel(brush, box, scene)
   drawMarks(brush, scene)
   drawScale(brush, scene)
   if (!scene.stale) return

@@ -33,11 +33,17 @@ export interface PlayListener {
   onClose(reason: string): void
 }
 
+export interface Wish {
+  readonly gateways: readonly string[]
+  readonly playerKey: Uint8Array
+  /** The genesis file's bytes. */
+  readonly genesis: () => Promise<Uint8Array>
+  readonly name: string
+  readonly area: string
+}
+
 /** Opens a session and spawns. Rejects with an error whose message is for a person. */
-export type EnterWorld = (
-  wish: { gateways: readonly string[]; playerKey: Uint8Array; name: string; area: string },
-  listener: PlayListener,
-) => Promise<PlayLink>
+export type EnterWorld = (wish: Wish, listener: PlayListener) => Promise<PlayLink>
 
 export type PlayState =
   | { readonly phase: 'out'; readonly problem: string }
@@ -85,7 +91,7 @@ export class Play {
     this.#ports = ports
   }
 
-  async enter(wish: Parameters<EnterWorld>[0]): Promise<void> {
+  async enter(wish: Wish): Promise<void> {
     if (this.state.get().phase !== 'out') return
     this.state.set({ phase: 'entering', name: wish.name })
     let gateway = wish.gateways[0] ?? ''

@@ -28,17 +28,23 @@ function useBeat(): number {
   return nowMs
 }
 
-function summaryOf(placed: readonly Placed[]): string {
-  const counts = { character: 0, npc: 0, resource: 0, structure: 0 }
+interface Census {
+  readonly kinds: Readonly<Record<EntityKind, number>>
+  readonly moving: number
+  /** Characters and NPCs that are dead, and characters that sleep. */
+  readonly faint: number
+}
+
+function censusOf(placed: readonly Placed[]): Census {
+  const kinds = { character: 0, npc: 0, resource: 0, structure: 0 }
   let moving = 0
-  let asleep = 0
-  for (const it of placed) {
-    counts[it.entity.kind] += 1
-    if (it.moving) moving += 1
-    if (it.entity.kind === 'character' && isFaint(it.entity, it.tick)) asleep += 1
+  let faint = 0
+  for (const { entity, tick, moving: moves } of placed) {
+    kinds[entity.kind] += 1
+    if (moves) moving += 1
+    if (entity.kind !== 'resource' && isFaint(entity, tick)) faint += 1
   }
-  const kinds = (Object.keys(counts) as EntityKind[]).map(kind => plural(counts[kind], ...KIND_NAMES[kind]))
-  return `In sight: ${kinds.join(', ')}; ${moving} moving${asleep > 0 ? `, ${asleep} asleep or dead` : ''}`
+  return { kinds, moving, faint }
 }
 
 function Details({ page }: { page: Page }) {
@@ -54,34 +60,29 @@ function Details({ page }: { page: Page }) {
   return area === undefined ? null : <AreaDetails area={area} onClose={close} />
 }
 
-function Legend() {
+const SHAPES: Record<EntityKind, string> = {
+  character: 'M5 1a4 4 0 1 0 .01 0z',
+  npc: 'M5 0 10 5 5 10 0 5z',
+  resource: 'M5 .5 9.5 9.5H.5z',
+  structure: 'M1 1h8v8H1z',
+}
+
+/** What the signs mean, and how many of each are in sight. */
+function Legend({ census }: { census: Census }) {
   return (
-    <div class="legend">
-      <span>
-        <svg viewBox="0 0 10 10" aria-hidden="true">
-          <circle cx="5" cy="5" r="4" fill={INK.character} />
-        </svg>
-        player
-      </span>
-      <span>
-        <svg viewBox="0 0 10 10" aria-hidden="true">
-          <path d="M5 0 10 5 5 10 0 5z" fill={INK.npc} />
-        </svg>
-        NPC
-      </span>
-      <span>
-        <svg viewBox="0 0 10 10" aria-hidden="true">
-          <path d="M5 .5 9.5 9.5H.5z" fill={INK.resource} />
-        </svg>
-        resource
-      </span>
-      <span>
-        <svg viewBox="0 0 10 10" aria-hidden="true">
-          <path d="M1 1h8v8H1z" fill={INK.structure} />
-        </svg>
-        structure
-      </span>
-    </div>
+    <ul id="map-summary" class="legend" aria-label="In sight" data-testid="map-summary">
+      {(Object.keys(SHAPES) as EntityKind[]).map(kind => (
+        <li key={kind} data-kind={kind}>
+          <svg viewBox="0 0 10 10" aria-hidden="true">
+            <path d={SHAPES[kind]} fill={INK[kind]} />
+          </svg>
+          {plural(census.kinds[kind], ...KIND_NAMES[kind])}
+        </li>
+      ))}
+      <li class="legend-note">
+        {census.moving} moving{census.faint > 0 ? `, ${census.faint} asleep or dead` : ''}
+      </li>
+    </ul>
   )
 }
 
@@ -115,13 +116,13 @@ function saveFile(name: string, text: string): void {
 function ChartsPanel({ page, isPlaying }: { page: Page; isPlaying: boolean }) {
   const charts = useObservable(page.charts)
   return (
-    <Panel title="Activity" aside="last two minutes">
-      <div class="charts">
-        <Sparkline title="records per second" series={charts.records} colour={nodeColour(1)} format={rate} />
-        <Sparkline title="actions per second" series={charts.actions} colour={nodeColour(3)} format={rate} />
+    <Panel title="Activity" isData aside="last two minutes">
+      <div class={isPlaying ? 'charts three' : 'charts'}>
+        <Sparkline title="records/s" series={charts.records} colour={nodeColour(1)} format={rate} />
+        <Sparkline title="actions/s" series={charts.actions} colour={nodeColour(3)} format={rate} />
         {isPlaying ? (
           <Sparkline
-            title="your receipts, ms"
+            title="receipts, ms"
             series={charts.latency}
             colour={INK.self}
             format={value => rate(value)}
@@ -143,6 +144,7 @@ export function App({ page }: { page: Page }) {
   const stage = useRef<Stage>(undefined)
   const isPlaying = state.phase === 'in'
   const placed = page.placed()
+  const census = censusOf(placed)
 
   const actions = useMemo<ActionCommands>(
     () => ({
@@ -155,7 +157,7 @@ export function App({ page }: { page: Page }) {
   useActionKeys(isPlaying, actions)
   const commands: PlayCommands = {
     enter: name => {
-      page.enter(name)
+      void page.enter(name)
       stage.current?.follow()
     },
     leave: () => void page.play.leave(),
@@ -164,22 +166,16 @@ export function App({ page }: { page: Page }) {
     useKey: async file => page.useKey(await file.text()),
   }
   return (
-    <div
-      class="page"
-      data-entities={placed.length}
-      data-moving={placed.filter(it => it.moving).length}
-      data-source={network.source}
-    >
+    <div class="page" data-entities={placed.length} data-moving={census.moving} data-source={network.source}>
       <Header network={network} feed={feed} nowMs={nowMs} />
       <Banner network={network} feed={feed} nowMs={nowMs} />
       <MapView
         ports={page.stage}
-        summary={summaryOf(placed)}
         onStage={made => {
           stage.current = made
         }}
       >
-        <Legend />
+        <Legend census={census} />
         <Details page={page} />
         {isPlaying ? <ActionBar commands={actions} /> : null}
       </MapView>
@@ -193,6 +189,7 @@ export function App({ page }: { page: Page }) {
         />
         <ChartsPanel page={page} isPlaying={isPlaying} />
         <NodesPanel nodes={network.nodes} authorities={network.authorities} source={network.source} />
+        <EventsPanel events={events} />
         <AuthoritiesPanel
           authorities={network.authorities}
           nodes={network.nodes}
@@ -202,7 +199,6 @@ export function App({ page }: { page: Page }) {
             if (authority.sideMm > 0) stage.current?.fitArea(authority)
           }}
         />
-        <EventsPanel events={events} />
       </main>
     </div>
   )

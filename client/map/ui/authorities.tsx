@@ -9,15 +9,6 @@ interface Props {
   readonly onSelect: (authority: AuthorityView) => void
 }
 
-function SealBar({ authority }: { authority: AuthorityView }) {
-  const part = authority.size === 0 ? 0 : Math.min(1, authority.sealedSize / authority.size)
-  return (
-    <span class="seal-bar" aria-hidden="true">
-      <span style={{ width: `${(part * 100).toFixed(2)}%` }} />
-    </span>
-  )
-}
-
 function Fact({ name, children }: { name: string; children: string }) {
   return (
     <span class="fact">
@@ -59,7 +50,6 @@ function AuthorityRow({
           />
         ))}
       </span>
-      <SealBar authority={authority} />
       <dl class="facts">
         <Fact name="committed">{count(authority.size)}</Fact>
         <Fact name="sealed">{count(authority.sealedSize)}</Fact>
@@ -75,7 +65,7 @@ function AuthorityRow({
 export function AuthoritiesPanel(props: Props) {
   const { authorities } = props
   return (
-    <Panel title="Authorities" aside={plural(authorities.length, 'log')}>
+    <Panel title="Authorities" isData aside={plural(authorities.length, 'log')}>
       <ul class="rows" data-testid="authorities">
         {authorities.map(authority => (
           <AuthorityRow key={authority.origin} {...props} authority={authority} />

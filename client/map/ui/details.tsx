@@ -45,7 +45,7 @@ export function EntityDetails({ placed, onClose }: { placed: Placed; onClose: ()
   const speed = Math.hypot(entity.motion.vxMmPerTick, entity.motion.vyMmPerTick) * TICKS_PER_SECOND
   const facts: Facts = [
     ...factsOf(entity, tick),
-    ['place', `${distance(Math.round(xMm))}, ${distance(Math.round(yMm))}`],
+    ['place', `${count(Math.round(xMm / 1000))} m east, ${count(Math.round(yMm / 1000))} m north`],
     ['speed', moving ? `${distance(speed)}/s` : 'stands'],
     ['owned by', area],
     ['id', `${entity.id.slice(0, 12)}…`],

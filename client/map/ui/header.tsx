@@ -19,6 +19,11 @@ function Source({ network, nowMs }: Omit<Props, 'feed'>) {
   return <span class="pill good">live · {node ? `node ${node}` : host(network.source)}</span>
 }
 
+function Gateway({ phase }: Pick<FeedState, 'phase'>) {
+  if (phase === 'no-gateway') return <span class="pill bad">no gateway</span>
+  return phase === 'connecting' ? <span class="pill">connecting …</span> : null
+}
+
 export function Header({ network, feed, nowMs }: Props) {
   const { status } = network
   return (
@@ -28,8 +33,7 @@ export function Header({ network, feed, nowMs }: Props) {
         {status === undefined ? '' : `${status.network || 'network'} · genesis ${short(status.genesisHash)}`}
       </p>
       <span class="pills">
-        {feed.phase === 'no-gateway' ? <span class="pill bad">no gateway</span> : null}
-        {feed.phase === 'connecting' ? <span class="pill">connecting …</span> : null}
+        {network.silentSinceMs === undefined ? <Gateway phase={feed.phase} /> : null}
         <Source network={network} nowMs={nowMs} />
       </span>
     </header>

@@ -5,13 +5,12 @@ import { Stage } from '../canvas/stage.ts'
 
 interface Props {
   readonly ports: StagePorts
-  readonly summary: string
   readonly onStage: (stage: Stage) => void
   readonly children: ComponentChildren
 }
 
 /** The canvas and its buttons. What is drawn comes from the stage, frame by frame, and not through Preact. */
-export function MapView({ ports, summary, onStage, children }: Props) {
+export function MapView({ ports, onStage, children }: Props) {
   const frame = useRef<HTMLDivElement>(null)
   const canvas = useRef<HTMLCanvasElement>(null)
   const stage = useRef<Stage>(undefined)
@@ -37,9 +36,6 @@ export function MapView({ ports, summary, onStage, children }: Props) {
       >
         <canvas ref={canvas} />
       </div>
-      <p id="map-summary" class="map-summary" data-testid="map-summary">
-        {summary}
-      </p>
       <p id="map-keys" class="visually-hidden">
         Arrow keys move the view, plus and minus zoom, zero shows the town, N and P choose the next or
         previous thing, Escape lets it go.

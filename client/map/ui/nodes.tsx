@@ -17,10 +17,10 @@ function NodeRow({ node, authorities, source }: Omit<Props, 'nodes'> & { node: N
   return (
     <li class={node.alive ? 'row' : 'row down'} data-node={node.number} data-alive={node.alive}>
       <NodeChip number={node.number} alive={node.alive} leads={false} />
-      <span class="row-main">
+      <span class="row-main inline">
         <span class="row-title">{node.operator || `node ${node.number}`}</span>
         <span class="row-sub">
-          leads {leads.length}, holds {plural(holds.length, 'copy', 'copies')}
+          leads {leads.length} of {plural(holds.length, 'log')}
         </span>
       </span>
       <span class={node.alive ? 'state good' : 'state bad'}>
@@ -33,7 +33,7 @@ function NodeRow({ node, authorities, source }: Omit<Props, 'nodes'> & { node: N
 export function NodesPanel({ nodes, authorities, source }: Props) {
   const alive = nodes.filter(node => node.alive).length
   return (
-    <Panel title="Nodes" aside={`${alive} of ${nodes.length} alive`}>
+    <Panel title="Nodes" isData aside={`${alive} of ${nodes.length} alive`}>
       <ul class="rows" data-testid="nodes">
         {nodes.map(node => (
           <NodeRow key={node.number} node={node} authorities={authorities} source={source} />

@@ -4,15 +4,18 @@ import { nodeColour } from '../canvas/colours.ts'
 export function Panel({
   title,
   aside,
+  isData = false,
   children,
 }: {
   title: string
   aside?: ComponentChildren
+  /** Told by a node, so it fades when no node answers. */
+  isData?: boolean
   children: ComponentChildren
 }) {
   const id = `panel-${title.toLowerCase().replaceAll(' ', '-')}`
   return (
-    <section class="panel" aria-labelledby={id}>
+    <section class={isData ? 'panel data' : 'panel'} aria-labelledby={id}>
       <div class="panel-head">
         <h2 id={id}>{title}</h2>
         {aside === undefined ? null : <span class="aside">{aside}</span>}
