@@ -1,0 +1,24 @@
+import type { Command } from 'commander'
+import type { AuthorityView } from '../daemon/http/view.ts'
+import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
+import { print, short, table } from './output.ts'
+
+export function authoritiesCommand(): Command {
+  return readCommand('authorities', 'who leads and holds each authority, and how far its log is').action(
+    authorities,
+  )
+}
+
+async function authorities(options: ReadCommandOptions): Promise<void> {
+  const answer = await nodeApi(options).json<{ authorities: AuthorityView[] }>('authorities')
+  const header = ['NAME', 'LEADER', 'MEMBERS', 'TERM', 'LEAVES', 'SEALED', 'ENTITIES', 'STATE ROOT']
+  print(answer, options, () => table(header, answer.authorities.map(authorityRow)))
+}
+
+function authorityRow(authority: AuthorityView): (string | number)[] {
+  const members = authority.members.map(member => member.number).join(',')
+  const here = authority.hosted
+    ? [authority.size, authority.sealedSize, authority.entities, short(authority.stateRoot)]
+    : ['-', '-', '-', '-']
+  return [authority.name, authority.leader || 'none', members, authority.term, ...here]
+}

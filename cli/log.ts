@@ -1,0 +1,81 @@
+import { writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { Argument, Command } from 'commander'
+import type { LeafSummary } from '../daemon/http/leaves.ts'
+import type { AuthorityView } from '../daemon/http/view.ts'
+import { exportLog } from './log-export.ts'
+import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
+import { wholeNumber } from './numbers.ts'
+import { print, say, short, table } from './output.ts'
+
+const SHOWN = 20
+
+type ShowOptions = ReadCommandOptions & { readonly from?: number; readonly limit: number }
+type ProveOptions = ReadCommandOptions & { readonly out?: string }
+
+export function logCommand(): Command {
+  const command = new Command('log').description("show, prove and export an authority's log")
+  command.addCommand(
+    readCommand('show', 'leaves of a log: what is public of each record')
+      .argument('<AUTHORITY>', 'as area/0000')
+      .option('--from <LEAF>', `first leaf (default: the last ${SHOWN})`, wholeNumber(0))
+      .option('--limit <N>', 'how many', wholeNumber(1, 1000), SHOWN)
+      .action(show),
+  )
+  command.addCommand(
+    readCommand('prove', 'a proof that a leaf is in a log (C2SP tlog-proof), for anybody')
+      .argument('<AUTHORITY>', 'as area/0000')
+      .addArgument(new Argument('<LEAF>', 'its index').argParser(wholeNumber(0)))
+      .option('--out <FILE>', 'write it to a file')
+      .action(prove),
+  )
+  command.addCommand(
+    readCommand('export', 'copy a log to a folder that can be audited without the node')
+      .argument('<AUTHORITY>', 'as area/0000')
+      .argument('<DIR>', 'folder to write to')
+      .action(exportTo),
+  )
+  return command
+}
+
+async function show(authority: string, options: ShowOptions): Promise<void> {
+  const api = nodeApi(options)
+  const page = (from: number) =>
+    api.json<{ size: number; leaves: LeafSummary[] }>(
+      `leaves?${new URLSearchParams({ authority, from: String(from), limit: String(options.limit) })}`,
+    )
+  const first = await page(options.from ?? 0)
+  const last = Math.max(0, first.size - options.limit)
+  const answer = options.from === undefined && last > 0 ? await page(last) : first
+  print(answer, options, () => table(['LEAF', 'KIND', 'RULES', 'BODY', 'HASH'], answer.leaves.map(leafRow)))
+}
+
+function leafRow(leaf: LeafSummary): (string | number)[] {
+  const size = leaf.bodyBytes === null ? 'withheld' : `${leaf.bodyBytes} B`
+  return [leaf.index, leaf.kindName, leaf.rulesVersion, size, short(leaf.bodyHash)]
+}
+
+async function prove(authority: string, leaf: number, options: ProveOptions): Promise<void> {
+  const query = new URLSearchParams({ authority, leaf: String(leaf) })
+  const proof = await nodeApi(options).text(`api/v1/proof?${query}`)
+  if (options.out === undefined) {
+    print({ authority, leaf, proof }, options, () => proof.trimEnd())
+    return
+  }
+  writeFileSync(options.out, proof)
+  print(
+    { authority, leaf, file: resolve(options.out) },
+    options,
+    () => `Verify it: freehold verify ${options.out}`,
+  )
+}
+
+async function exportTo(authority: string, dir: string, options: ReadCommandOptions): Promise<void> {
+  const api = nodeApi(options)
+  const { authorities } = await api.json<{ authorities: AuthorityView[] }>('authorities')
+  const origin = authorities.find(it => it.name === authority || it.origin === authority)?.origin ?? authority
+  const exported = await exportLog(api, origin, resolve(dir))
+  if (!exported.bodies)
+    say('The authority does not disclose its bodies: signatures and hashes can be audited, the rules not.')
+  print(exported, options, () => `${exported.size} leaves of ${exported.origin} are in ${exported.dir}`)
+}

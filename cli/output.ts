@@ -1,0 +1,59 @@
+/** What commands print: JSON for programs, text of at most 80 columns for people. */
+
+const WIDTH = 80
+
+export interface ReadOptions {
+  readonly json?: boolean
+}
+
+/** One JSON value on one line, or the text that `describe` makes. */
+export function print(value: unknown, options: ReadOptions, describe: () => string): void {
+  process.stdout.write(`${options.json ? JSON.stringify(value) : describe()}\n`)
+}
+
+/** A progress line for a person, beside the data. */
+export function say(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+/** Columns as wide as their longest cell; a line that would be longer than the width is cut with an ellipsis. */
+export function table(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const lines = [header, ...rows].map(row => row.map(String))
+  const widths = header.map((_, column) => Math.max(...lines.map(line => line[column]?.length ?? 0)))
+  return lines
+    .map(line => line.map((cell, column) => cell.padEnd(widths[column]!)).join('  '))
+    .map(line => clip(line.trimEnd()))
+    .join('\n')
+}
+
+/** `name   value` lines. */
+export function facts(pairs: readonly (readonly [string, string | number])[]): string {
+  const width = Math.max(...pairs.map(([name]) => name.length))
+  return pairs.map(([name, value]) => clip(`${name.padEnd(width)}  ${value}`)).join('\n')
+}
+
+export function clip(line: string): string {
+  return line.length <= WIDTH ? line : `${line.slice(0, WIDTH - 1)}…`
+}
+
+/** As `1d 2h`, `3m 4s` or `12 ms`. */
+export function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  const seconds = Math.floor(ms / 1000)
+  const parts = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'm'],
+    [seconds % 60, 's'],
+  ] as const
+  const first = parts.findIndex(([count]) => count > 0)
+  return parts
+    .slice(first, first + 2)
+    .map(([count, unit]) => `${count}${unit}`)
+    .join(' ')
+}
+
+/** The first digits of a hash or a peer id's last ones are enough to tell one from another. */
+export function short(hex: string): string {
+  return hex === '' ? '-' : hex.slice(0, 12)
+}

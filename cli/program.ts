@@ -1,0 +1,63 @@
+import { Command, CommanderError } from 'commander'
+import { EXIT } from '../daemon/config/setup-error.ts'
+import { auditCommand } from './audit.ts'
+import { authoritiesCommand } from './authorities.ts'
+import { initCommand } from './init.ts'
+import { logCommand } from './log.ts'
+import { peersCommand } from './peers.ts'
+import { reportError } from './report-error.ts'
+import { startCommand } from './start.ts'
+import { statusCommand } from './status.ts'
+import { stopCommand } from './stop.ts'
+import { testnetCommand } from './testnet.ts'
+import { verifyCommand } from './verify.ts'
+import { version } from './version.ts'
+
+const EPILOGUE = `
+Data goes to stdout, everything else to stderr.
+Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 verification failed,
+            69 node unreachable, 78 bad configuration.`
+
+export function buildProgram(): Command {
+  const program = new Command('freehold')
+    .description('A world held by its players: run a node, look into it, audit anybody.')
+    .version(version)
+    .configureHelp({ helpWidth: 80, showGlobalOptions: false })
+    .addHelpText('after', EPILOGUE)
+    .showSuggestionAfterError()
+    .showHelpAfterError('(freehold --help tells more)')
+    .exitOverride()
+  const commands = [
+    ...[initCommand(), startCommand(), stopCommand(), statusCommand(), peersCommand(), authoritiesCommand()],
+    ...[logCommand(), verifyCommand(), auditCommand(), testnetCommand()],
+  ]
+  for (const command of commands) program.addCommand(inherit(command, program))
+  return program
+}
+
+/** Commands that are built in their own files do not take over how the program speaks and ends. */
+function inherit(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent)
+  command.showHelpAfterError(
+    `(freehold ${parent.parent === null ? '' : `${parent.name()} `}${command.name()} --help tells more)`,
+  )
+  for (const inner of command.commands) inherit(inner, command)
+  return command
+}
+
+export async function main(args: readonly string[]): Promise<void> {
+  endQuietlyWithReader()
+  try {
+    await buildProgram().parseAsync(args, { from: 'user' })
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    else process.exitCode = reportError(error)
+  }
+}
+
+/** `freehold log show … | head`: nobody reads on, which is not an error. */
+function endQuietlyWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed)
+  })
+}

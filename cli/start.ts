@@ -1,0 +1,61 @@
+import { Command } from 'commander'
+import { EXIT } from '../daemon/config/setup-error.ts'
+import { dataDirFiles } from '../daemon/identity/data-dir.ts'
+import { removeRunFile, writeRunFile } from '../daemon/identity/run-file.ts'
+import { createLogger } from '../daemon/log.ts'
+import { say } from './output.ts'
+import { builtPage } from './page.ts'
+import { reportError } from './report-error.ts'
+import { addSettings, configOf } from './settings-options.ts'
+import { aborted, stopSignals } from './signals.ts'
+
+const STOP_DEADLINE_MS = 4000
+
+export function startCommand(): Command {
+  const command = new Command('start')
+    .description('run a node until a signal ends it')
+    .addHelpText(
+      'after',
+      '\nEach setting also has a variable (--http-port: FREEHOLD_HTTP_PORT) and a\nname in the configuration file ("httpPort"); a flag comes before the\nvariable, that before the file.',
+    )
+  return addSettings(command).action(start)
+}
+
+async function start(options: Record<string, unknown>): Promise<void> {
+  const config = configOf(options)
+  const signals = stopSignals()
+  signals.atOnce.addEventListener('abort', () => process.exit(EXIT.failed))
+  const { startNode } = await import('../daemon/node.ts')
+  const node = await startNode(config, {
+    log: createLogger(config.logLevel),
+    pageDir: builtPage(),
+    // Nothing that it acknowledged is lost; it must not go on.
+    onFatal: error => process.exit(reportError(error)),
+  })
+  const runFile = dataDirFiles(config.dataDir).run
+  const { number, peerId, network, httpUrl, gatewayUrl, listen } = node.view.status()
+  const startedAt = new Date().toISOString()
+  writeRunFile(runFile, {
+    pid: process.pid,
+    number,
+    peerId,
+    network,
+    httpUrl,
+    gatewayUrl,
+    listen: [...listen],
+    startedAt,
+  })
+  say(`Node ${number} of ${network} runs: map and API at ${httpUrl}, game clients at ${gatewayUrl}`)
+
+  await aborted(signals.graceful)
+  say('Stopping (a second signal stops at once) …')
+  // What still hangs after its own deadline must not keep the process.
+  setTimeout(() => process.exit(EXIT.failed), STOP_DEADLINE_MS + 500).unref()
+  removeRunFile(runFile)
+  try {
+    await node.stop(STOP_DEADLINE_MS)
+    process.exit(EXIT.ok)
+  } catch (error) {
+    process.exit(reportError(error))
+  }
+}

@@ -1,0 +1,40 @@
+import type { Command } from 'commander'
+import type { AuthorityView, NodeAdvertView, StatusView } from '../daemon/http/view.ts'
+import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
+import { duration, facts, print, table } from './output.ts'
+
+export function statusCommand(): Command {
+  return readCommand('status', 'what a node is, and which nodes of the network it sees').action(status)
+}
+
+async function status(options: ReadCommandOptions): Promise<void> {
+  const api = nodeApi(options)
+  const [own, { nodes }, { authorities }] = await Promise.all([
+    api.json<StatusView>('status'),
+    api.json<{ nodes: NodeAdvertView[] }>('nodes'),
+    api.json<{ authorities: AuthorityView[] }>('authorities'),
+  ])
+  const leaderless = authorities.filter(authority => authority.leader === 0).length
+  print({ ...own, nodes, leaderless }, options, () =>
+    [
+      facts([
+        ['network', own.network],
+        ['genesis', own.genesisHash],
+        ['node', `${own.number} (${own.operator}), version ${own.version}, up ${duration(own.uptimeMs)}`],
+        ['peer id', own.peerId],
+        ['authorities', `${own.led} led, ${own.hosted} hosted, ${authorities.length} in the network`],
+        ['leaderless', leaderless],
+        ['sessions', own.sessions],
+        ['API and map', own.httpUrl],
+        ['gateway', own.gatewayUrl],
+      ]),
+      '',
+      table(['NODE', 'OPERATOR', 'STATE', 'SEEN', 'LEADS'], nodes.map(nodeRow)),
+    ].join('\n'),
+  )
+}
+
+function nodeRow(node: NodeAdvertView): (string | number)[] {
+  const seen = node.lastSeenMs === null ? 'never' : `${duration(node.lastSeenMs)} ago`
+  return [node.number, node.operator, node.alive ? 'alive' : 'away', seen, node.leads.join(' ') || '-']
+}

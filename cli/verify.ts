@@ -1,0 +1,20 @@
+import { Command } from 'commander'
+import { EXIT } from '../daemon/config/setup-error.ts'
+import { print, type ReadOptions } from './output.ts'
+import { addSettings, configOf } from './settings-options.ts'
+
+export function verifyCommand(): Command {
+  const command = new Command('verify')
+    .description('check a proof, a receipt or a checkpoint with nothing but the genesis file')
+    .argument('<FILE>', 'what somebody gave you')
+    .option('--json', 'print one line of JSON')
+  return addSettings(command, ['network', 'dataDir', 'genesis']).action(verify)
+}
+
+async function verify(file: string, options: ReadOptions & Record<string, unknown>): Promise<void> {
+  const { genesis } = configOf(options)
+  const { verifyFile } = await import('../audit/verify-file.ts')
+  const verdict = await verifyFile({ file, genesis })
+  print(verdict, options, () => verdict.message)
+  process.exitCode = verdict.ok ? EXIT.ok : EXIT.verificationFailed
+}
