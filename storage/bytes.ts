@@ -33,6 +33,11 @@ export function readU64(bytes: Uint8Array, at: number): number {
   return readU32(bytes, at) * 2 ** 32 + readU32(bytes, at + 4)
 }
 
+/** A copy of a part. (`slice` copies too, except of a Buffer: there it shares the bytes.) */
+export function copyBytes(bytes: Uint8Array, from = 0, to = bytes.length): Uint8Array {
+  return new Uint8Array(bytes.subarray(from, to))
+}
+
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0
 }

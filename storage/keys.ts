@@ -3,7 +3,7 @@
  * R raft, L merkle log, S state snapshots, A authority meta, N node meta. Integers are big-endian, so that
  * the byte order of keys is the order of their numbers.
  */
-import { putU32, putU64, readU32, readU64 } from './bytes.ts'
+import { copyBytes, putU32, putU64, readU32, readU64 } from './bytes.ts'
 import type { StoreRange } from './store.ts'
 
 /** One Raft instance of one authority's group: a new epoch or view starts a fresh log. */
@@ -36,7 +36,7 @@ function groupKey(letter: number, group: number, length: number): Uint8Array {
 
 /** The first key past every key that begins with `start`. */
 function past(start: Uint8Array): Uint8Array {
-  const end = start.slice()
+  const end = copyBytes(start)
   for (let i = end.length - 1; i >= 0; i--) {
     if (end[i] !== 0xff) {
       end[i]! += 1

@@ -1,3 +1,4 @@
+import { copyBytes } from './bytes.ts'
 import { SortedBytes } from './sorted-bytes.ts'
 import type { Store, StoreEntry, StoreOp, StoreRange } from './store.ts'
 import { StoreError } from './store-error.ts'
@@ -44,7 +45,7 @@ export class MemoryStore implements Store {
 export function applyOps(entries: SortedBytes, ops: readonly StoreOp[]): void {
   for (const op of ops) {
     if (op.value === undefined) entries.delete(op.key)
-    else entries.set(op.key.slice(), op.value.slice())
+    else entries.set(copyBytes(op.key), copyBytes(op.value))
   }
 }
 

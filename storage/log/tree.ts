@@ -1,3 +1,4 @@
+import { copyBytes } from '../bytes.ts'
 import { emptyRoot, hashChildren } from './hashing.ts'
 
 export const tileWidth = 256
@@ -57,7 +58,7 @@ export class MerkleLog {
     const tiles: Tile[] = []
     for (let at = 0; at < leafHashes.length; at += 32) {
       this.#size += 1
-      this.#push(0, leafHashes.slice(at, at + 32), tiles)
+      this.#push(0, copyBytes(leafHashes, at, at + 32), tiles)
     }
     for (const tile of tiles) this.#unwritten.set(tileName(tile.level, tile.index), tile.hashes)
     return tiles
@@ -289,7 +290,7 @@ function foldPeaks(hashes: readonly Uint8Array[]): Uint8Array {
 
 /** The root over `width` (a power of two) hashes of a tile. */
 export function perfectRoot(hashes: Uint8Array, first: number, width: number): Uint8Array {
-  if (width === 1) return hashes.slice(first * 32, first * 32 + 32)
+  if (width === 1) return copyBytes(hashes, first * 32, first * 32 + 32)
   const half = width / 2
   return hashChildren(perfectRoot(hashes, first, half), perfectRoot(hashes, first + half, half))
 }

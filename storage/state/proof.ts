@@ -2,7 +2,7 @@
  * Proofs of the state tree in torchwood's form: `[other key ‖ other value] (bit ‖ sibling hash)*`, lengths and bits as
  * varints, from the leaf up. The other leaf, where the key would stand, is there when the key isn't.
  */
-import { equalBytes } from '../bytes.ts'
+import { copyBytes, equalBytes } from '../bytes.ts'
 import { emptyStateRoot, hashStateInner, hashStateLeaf, keyBit, putVarint, varintBytes } from './node-hash.ts'
 
 export interface PathStep {
@@ -89,7 +89,7 @@ export function decodeStateProof(bytes: Uint8Array, absent: boolean): StateProof
   while (reader.at < bytes.length) {
     const bit = readVarint(reader)
     if (bit === undefined || bit >= above || bytes.length - reader.at < 32) return undefined
-    path.push({ bit, sibling: bytes.slice(reader.at, reader.at + 32) })
+    path.push({ bit, sibling: copyBytes(bytes, reader.at, reader.at + 32) })
     reader.at += 32
     above = bit
   }
@@ -105,7 +105,7 @@ function readWithLength(reader: Reader): Uint8Array | undefined {
   const length = readVarint(reader)
   if (length === undefined || length > reader.bytes.length - reader.at) return undefined
   reader.at += length
-  return reader.bytes.slice(reader.at - length, reader.at)
+  return copyBytes(reader.bytes, reader.at - length, reader.at)
 }
 
 /** Up to 2^32 - 1, in the shortest form only. */

@@ -148,7 +148,7 @@ describe('a store', () => {
 
   it('does not keep the buffers that it was handed', async () => {
     for (const store of [new MemoryStore(), await openLevelStore(path)]) {
-      const value = Uint8Array.of(1, 2, 3)
+      const value = Buffer.of(1, 2, 3)
       const written = write(store, [{ key: Uint8Array.of(9), value }])
       value.fill(0)
       await written
