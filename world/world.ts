@@ -74,6 +74,11 @@ export class World {
     return this.area.awake
   }
 
+  /** How many entities the area owns. */
+  get entityCount(): number {
+    return this.area.slots.size
+  }
+
   /** False when nothing moves, no strike is in the air, nobody is dead, nothing expires and no NPC is thinking. */
   needsTick(): boolean {
     return this.area.due.size > 0 || (this.area.awake > 0 && this.area.counts.npc > 0)

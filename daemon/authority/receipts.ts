@@ -39,6 +39,7 @@ export function makeReceipts(
   return items.map((item, index) =>
     encodeReceipt({
       ...batch,
+      root: tree.root,
       count: items.length,
       signer: signer.number,
       signature,

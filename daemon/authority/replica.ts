@@ -56,6 +56,8 @@ export interface ReplicaParts {
   readonly tree: StateTree
   readonly lastSeal: AppliedSeal | undefined
   readonly pendingMark: PendingMark | undefined
+  /** Inputs applied so far. */
+  readonly actions: number
 }
 
 const noSeal = new Uint8Array(hashBytes)
@@ -76,6 +78,8 @@ export class Replica {
   voidRecords = 0
   lastSeal: AppliedSeal | undefined
   pendingMark: PendingMark | undefined
+  /** Inputs applied since the log began, taken and refused. */
+  actions: number
   /** Records since the last seal, seals and marks not counted. */
   unsealedRecords = 0
   readonly #charterBody: Uint8Array
@@ -88,6 +92,7 @@ export class Replica {
     this.tree = parts.tree
     this.lastSeal = parts.lastSeal
     this.pendingMark = parts.pendingMark
+    this.actions = parts.actions
     this.#charterBody = parts.charterBody
   }
 
@@ -147,6 +152,7 @@ export class Replica {
       case recordKind.intent:
       case recordKind.tick:
         this.unsealedRecords++
+        if (record.kind === recordKind.input) this.actions++
         return this.world.apply(record.kind, record.body, leaf)
       case recordKind.mark:
         this.#applyMark(record, leaf)

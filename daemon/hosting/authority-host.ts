@@ -1,0 +1,146 @@
+import type { CommittedEntry, RoleChange } from '../../consensus/groups/types.ts'
+import type { LogReader } from '../../storage/log/log-store.ts'
+import { leafHash } from '../../storage/log/record.ts'
+import type { Tile } from '../../storage/log/tree.ts'
+import type { StoreOp } from '../../storage/store.ts'
+import type { Authority, Lookup } from '../authority/authority.ts'
+import type { InputBatch } from '../authority/batch.ts'
+import type { InputAnswer } from '../authority/intake.ts'
+import { FeedPublisher } from '../feed/publisher.ts'
+import type { Clock } from '../ports.ts'
+import type { PublishedLog } from './log-view.ts'
+import type { SnapshotKeeper } from './snapshots.ts'
+
+export interface AuthorityHostParts {
+  readonly name: string
+  readonly authority: Authority
+  readonly published: PublishedLog
+  readonly reader: LogReader
+  /** The last Raft index that the replica had applied when it was recovered. */
+  readonly appliedIndex: number
+  readonly snapshots: SnapshotKeeper
+  readonly clock: Clock
+  readonly schedule: (run: () => void) => void
+  /** Puts ops into the node's next batch; `written` is called once they can be read back. */
+  readonly write: (ops: readonly StoreOp[], written: () => void) => void
+  /** The replica must not go on: it diverged, or its disk is damaged. */
+  readonly halted: (name: string, error: Error) => void
+}
+
+const keepAliveMs = 1_000
+
+/** One authority on this node with everything around it: batches in and out, its feed, its published log, its snapshots. */
+export class AuthorityHost {
+  readonly name: string
+  readonly authority: Authority
+  readonly published: PublishedLog
+  readonly feed: FeedPublisher
+  readonly #parts: AuthorityHostParts
+  #flushing = false
+  #halted = false
+  #keepAliveAtMs = 0
+  #appliedIndex: number
+
+  constructor(parts: AuthorityHostParts) {
+    this.name = parts.name
+    this.authority = parts.authority
+    this.published = parts.published
+    this.#parts = parts
+    this.#appliedIndex = parts.appliedIndex
+    const { replica } = parts.authority
+    this.feed = new FeedPublisher(() => ({
+      tick: replica.world.tick,
+      leaf: replica.log.size,
+      entities: [...replica.world.entities()].map(entity => replica.world.entityBytes(entity.id)!),
+    }))
+    if (replica.lastSeal !== undefined) this.published.publish(replica.lastSeal)
+  }
+
+  get halted(): boolean {
+    return this.#halted
+  }
+
+  offer(batch: InputBatch, waiter: (index: number, answer: InputAnswer) => void): void {
+    this.authority.offer(batch, waiter)
+    this.#flushSoon()
+  }
+
+  roleChanged(change: RoleChange): void {
+    this.authority.roleChanged(change.role === 'leader', change.term, change.leader)
+  }
+
+  tick(nowMs: number, wallMs: number): void {
+    if (this.#halted) return
+    this.authority.tick(nowMs, wallMs)
+    if (nowMs < this.#keepAliveAtMs) return
+    this.#keepAliveAtMs = nowMs + keepAliveMs
+    this.feed.keepAlive()
+  }
+
+  /** Committed entries, in order. Those that came before, in a catch-up that a crash cut short, are passed over. */
+  committed(entries: readonly CommittedEntry[]): void {
+    const news = entries.filter(entry => entry.index > this.#appliedIndex)
+    if (this.#halted || news.length === 0) return
+    this.#appliedIndex = news.at(-1)!.index
+    try {
+      this.#apply(news)
+    } catch (error) {
+      this.#halt(error as Error)
+    }
+  }
+
+  #apply(entries: readonly CommittedEntry[]): void {
+    // Entries are applied up to each mark, so that a snapshot can be taken exactly there.
+    let from = 0
+    for (let i = 0; i < entries.length; i++) {
+      const last = i === entries.length - 1
+      if (!last && !this.#parts.snapshots.due(this.authority.replica)) continue
+      this.#deliver(entries.slice(from, i + 1))
+      from = i + 1
+    }
+    this.#lookUp()
+    this.#flushSoon()
+  }
+
+  #deliver(entries: readonly CommittedEntry[]): void {
+    const delivery = this.authority.committed(entries)
+    const tiles: Tile[] = delivery.entries.flatMap(entry => entry.tiles)
+    const { log } = this.authority.replica
+    this.#parts.write(delivery.ops, () => log.tilesWritten(tiles))
+    for (const seal of delivery.seals) this.published.publish(seal)
+    for (const delta of this.authority.outputs.drain()) this.feed.publish(delta)
+    if (delivery.entries.at(-1)?.marked) this.#parts.snapshots.take(this.authority.replica, entries.at(-1)!)
+  }
+
+  /** Proposes at the end of the turn, so that inputs which arrive together travel together. */
+  #flushSoon(): void {
+    if (this.#flushing) return
+    this.#flushing = true
+    this.#parts.schedule(() => {
+      this.#flushing = false
+      if (!this.#halted) this.authority.flush(this.#parts.clock.wallMs())
+      this.#lookUp()
+    })
+  }
+
+  #lookUp(): void {
+    for (const lookup of this.authority.takeLookups()) void this.#find(lookup)
+  }
+
+  async #find(lookup: Lookup): Promise<void> {
+    try {
+      const record = await this.#parts.reader.record(lookup.leaf)
+      if (record === undefined) lookup.waiter({ kind: 'refused', code: 'outcome-forgotten' })
+      else this.authority.foundRecord(lookup, record, leafHash(record))
+    } catch (error) {
+      this.#halt(error as Error)
+    }
+  }
+
+  #halt(error: Error): void {
+    if (this.#halted) return
+    this.#halted = true
+    this.feed.end('the authority halted on this node')
+    this.#parts.halted(this.name, error)
+  }
+}

@@ -1,0 +1,87 @@
+import { putU32 } from '../../storage/bytes.ts'
+import { formatCheckpoint } from '../../storage/log/checkpoint.ts'
+import type { LogReader } from '../../storage/log/log-store.ts'
+import { type NoteSigner, signNote } from '../../storage/log/note.ts'
+import { saltBytes } from '../../storage/log/record.ts'
+import { formatTlogProof } from '../../storage/log/tlog-proof.ts'
+import { type MerkleLog, tileWidth } from '../../storage/log/tree.ts'
+import { makeVkey, noteAlgorithm } from '../../storage/log/vkey.ts'
+import type { AppliedSeal } from '../authority/replica.ts'
+import type { LogView } from '../http/view.ts'
+import type { SigningKey } from '../identity/signing-key.ts'
+
+/** Signs a log's checkpoints with a node's log key, under the log's own name (C2SP tlog-checkpoint). */
+export function checkpointSigner(origin: string, key: SigningKey): NoteSigner {
+  const { keyId } = makeVkey(origin, noteAlgorithm.ed25519, key.publicKey)
+  const encoder = new TextEncoder()
+  return { name: origin, keyId, sign: text => key.sign(encoder.encode(text)) }
+}
+
+/** What strangers may read of a log: all that its last checkpoint covers, and nothing above. */
+export class PublishedLog implements LogView {
+  readonly #origin: string
+  readonly #log: MerkleLog
+  readonly #reader: LogReader
+  readonly #signer: NoteSigner
+  readonly #charter: Uint8Array
+  #size = 0
+  #checkpoint: string | undefined
+
+  constructor(origin: string, log: MerkleLog, reader: LogReader, signer: NoteSigner, charter: Uint8Array) {
+    this.#origin = origin
+    this.#log = log
+    this.#reader = reader
+    this.#signer = signer
+    this.#charter = charter
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** A committed seal: its checkpoint is signed and served from now on. */
+  publish(seal: AppliedSeal): void {
+    const text = formatCheckpoint({ origin: this.#origin, size: seal.size, root: seal.root, extensions: [] })
+    this.#checkpoint = signNote(text, [this.#signer])
+    this.#size = seal.size
+  }
+
+  checkpoint(): string | undefined {
+    return this.#checkpoint
+  }
+
+  async tile(level: number, index: number, width: number): Promise<Uint8Array | undefined> {
+    const hashes = Math.floor(this.#size / tileWidth ** level)
+    if (index * tileWidth + width > hashes) return undefined
+    return await this.#log.tile(level, index, width)
+  }
+
+  async entries(index: number, width: number): Promise<Uint8Array | undefined> {
+    if (index * tileWidth + width > this.#size) return undefined
+    return await this.#reader.entryBundle(index, width)
+  }
+
+  async bodies(index: number, width: number): Promise<Uint8Array | undefined> {
+    const first = index * tileWidth
+    if (first + width > this.#size) return undefined
+    const parts: Uint8Array[] = []
+    for await (const { record } of this.#reader.records(first, first + width)) {
+      const head = new Uint8Array(saltBytes + 4)
+      head.set(record.salt)
+      putU32(head, saltBytes, record.body.length)
+      parts.push(head, record.body)
+    }
+    return parts.length === 2 * width ? Buffer.concat(parts) : undefined
+  }
+
+  async proof(leaf: number): Promise<string | undefined> {
+    const checkpoint = this.#checkpoint
+    if (checkpoint === undefined || leaf >= this.#size) return undefined
+    const proof = await this.#log.inclusionProof(leaf, this.#size)
+    return formatTlogProof({ extra: undefined, index: leaf, proof, checkpoint })
+  }
+
+  charter(): Uint8Array | undefined {
+    return this.#charter
+  }
+}

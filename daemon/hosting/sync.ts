@@ -1,0 +1,142 @@
+import { PbfReader, PbfWriter } from 'pbf'
+import { logBatchRange, parseLogBatchKey } from '../../storage/keys.ts'
+import { decodeStoredBatch } from '../../storage/log/record.ts'
+import type { Store } from '../../storage/store.ts'
+import type { Channel, Network, PeerId } from '../ports.ts'
+import {
+  readSyncBatch,
+  readSyncRequest,
+  type SyncBatch,
+  type SyncRequest,
+  writeSyncBatch,
+  writeSyncRequest,
+} from './sync.pb.js'
+
+const syncProtocol = 'sync/1'
+const maxSyncFrameBytes = 20 * 1024 * 1024
+const protocolOptions = { maxFrameBytes: maxSyncFrameBytes, maxChannelsPerPeer: 4 }
+
+export interface SyncServerOptions {
+  readonly network: Network
+  readonly store: Store
+  /** Whether this node holds the group and its members may read it. */
+  readonly serves: (group: number, peer: PeerId) => boolean
+  readonly count: (name: string, labels: Record<string, string>) => void
+}
+
+/** Answers replicas that missed more than Raft's log still holds. */
+export function serveSync(options: SyncServerOptions): void {
+  options.network.handle(syncProtocol, protocolOptions, channel => {
+    let asked = false
+    channel.onFrame(frame => {
+      const request = decodeRequest(frame)
+      const code =
+        request === undefined || asked
+          ? 'malformed'
+          : options.serves(request.group, channel.peer)
+            ? ''
+            : 'not-served'
+      asked = true
+      if (request !== undefined && code === '') void sendBatches(options.store, channel, request)
+      else {
+        options.count('sync_refused', { code })
+        channel.close(`sync: ${code}`)
+      }
+    })
+  })
+}
+
+async function sendBatches(store: Store, channel: Channel, request: SyncRequest): Promise<void> {
+  let closed = false
+  let drained: (() => void) | undefined
+  channel.onClose(() => {
+    closed = true
+    drained?.()
+  })
+  channel.onDrain(() => drained?.())
+  try {
+    for await (const { key, value } of store.range(logBatchRange(request.group, request.from, request.to))) {
+      const stored = decodeStoredBatch(value)
+      const at = parseLogBatchKey(key)
+      if (closed || stored === undefined || at === undefined) break
+      const frame = encodeBatch({ firstLeaf: at.firstLeaf, ...stored, end: false })
+      if (!channel.send(frame)) await new Promise<void>(resolve => (drained = resolve))
+    }
+    if (!closed) channel.send(encodeBatch({ firstLeaf: 0, index: 0, term: 0, batch: undefined, end: true }))
+  } catch (error) {
+    channel.close(`sync: ${(error as Error).message}`)
+  }
+}
+
+export interface FetchedBatch {
+  readonly firstLeaf: number
+  readonly index: number
+  readonly term: number
+  readonly batch: Uint8Array
+}
+
+/**
+ * Reads the batches of the leaves with `from ≤ leaf < to` from a peer, in order; each is handed to `take`. Rejects when the
+ * peer ends early or sends what isn't asked for.
+ */
+export async function fetchBatches(
+  network: Network,
+  peer: PeerId,
+  request: SyncRequest,
+  take: (batch: FetchedBatch) => void,
+): Promise<void> {
+  const channel = await network.open(peer, syncProtocol)
+  await new Promise<void>((resolve, reject) => {
+    let expected = request.from
+    channel.onClose(reason =>
+      reject(new Error(`The peer ended the transfer at leaf ${expected}: ${reason}.`)),
+    )
+    channel.onFrame(frame => {
+      const batch = decodeBatchFrame(frame)
+      if (batch === undefined || (!batch.end && batch.firstLeaf !== expected))
+        return channel.close('malformed')
+      if (batch.end) {
+        if (expected >= request.to) resolve()
+        return channel.close(expected >= request.to ? 'done' : 'incomplete')
+      }
+      const { firstLeaf, index, term } = batch
+      expected += countOf(batch.batch!)
+      take({ firstLeaf, index, term, batch: batch.batch! })
+    })
+    const pbf = new PbfWriter()
+    writeSyncRequest(request, pbf)
+    channel.send(pbf.finish())
+  })
+}
+
+/** How many records the batch says that it has (storage/log/record.ts). */
+function countOf(batch: Uint8Array): number {
+  return new DataView(batch.buffer, batch.byteOffset, batch.length).getUint32(1)
+}
+
+function encodeBatch(batch: SyncBatch): Uint8Array {
+  const pbf = new PbfWriter()
+  writeSyncBatch(batch, pbf)
+  return pbf.finish()
+}
+
+function decodeRequest(frame: Uint8Array): SyncRequest | undefined {
+  try {
+    const request = readSyncRequest(new PbfReader(frame))
+    const whole = [request.group, request.from, request.to].every(Number.isSafeInteger)
+    return whole && request.from <= request.to ? request : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function decodeBatchFrame(frame: Uint8Array): SyncBatch | undefined {
+  try {
+    const batch = readSyncBatch(new PbfReader(frame))
+    if (batch.end) return batch
+    const whole = [batch.firstLeaf, batch.index, batch.term].every(Number.isSafeInteger)
+    return whole && batch.batch !== undefined && batch.batch.length >= 5 ? batch : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,199 @@
+import type { LedAuthority } from './adverts/advert.ts'
+import type { AdvertBoard } from './adverts/board.ts'
+import type { BoundedQueue } from './authority/queue.ts'
+import type { Genesis } from './genesis/genesis.ts'
+import { originOf } from './genesis/genesis.ts'
+import type { GenesisAuthority } from './genesis/schema.ts'
+import type { AuthorityHost } from './hosting/authority-host.ts'
+import type { Engine } from './hosting/engine.ts'
+import type {
+  AuthorityView,
+  LogView,
+  NodeAdvertView,
+  NodeView,
+  PeerView,
+  QueueView,
+  Role,
+  StatusView,
+} from './http/view.ts'
+import type { RunningNetwork } from './network/options.ts'
+import type { Clock } from './ports.ts'
+import { version } from './version.ts'
+
+export interface NodeViewParts {
+  readonly self: number
+  readonly genesis: Genesis
+  readonly network: RunningNetwork
+  readonly engine: Engine
+  readonly board: AdvertBoard
+  readonly clock: Clock
+  readonly startedAtMs: number
+  readonly sessions: () => number
+  /** Filled in once the servers listen. */
+  readonly urls: { http: string; gateway: string }
+  readonly problems: () => readonly string[]
+}
+
+const emptyQueue: QueueView = { length: 0, dropped: 0 }
+const noQueues = { input: emptyQueue, intent: emptyQueue, simulation: emptyQueue, output: emptyQueue }
+
+/** What people and programs may read of this node, put together from its parts. */
+export function nodeView(parts: NodeViewParts): NodeView {
+  const { genesis, engine } = parts
+  const byOrigin = new Map(
+    genesis.file.authorities.map(authority => [originOf(genesis.file.network, authority), authority.group]),
+  )
+  return {
+    status: () => status(parts),
+    nodes: () => nodes(parts),
+    peers: () => peers(parts),
+    authorities: () => genesis.file.authorities.map(authority => authorityView(parts, authority)),
+    log: origin => logOf(engine, byOrigin.get(origin)),
+    notReady: () => notReady(parts),
+  }
+}
+
+function logOf(engine: Engine, group: number | undefined): LogView | undefined {
+  return group === undefined ? undefined : engine.authority(group)?.published
+}
+
+function status({
+  genesis,
+  network,
+  engine,
+  clock,
+  startedAtMs,
+  sessions,
+  urls,
+  self,
+}: NodeViewParts): StatusView {
+  const node = genesis.file.nodes.find(candidate => candidate.number === self)!
+  const hosted = engine.authorities()
+  return {
+    network: genesis.file.network,
+    genesisHash: genesis.hashHex,
+    number: self,
+    peerId: node.peerId,
+    operator: node.operator,
+    version,
+    protocol: genesis.file.protocol,
+    rulesVersion: genesis.file.rules.version,
+    tickMs: genesis.file.tickMs,
+    startedAtMs,
+    uptimeMs: clock.wallMs() - startedAtMs,
+    sessions: sessions(),
+    peers: network.peers().length,
+    hosted: hosted.length,
+    led: hosted.filter(host => host.authority.serving).length,
+    httpUrl: urls.http,
+    gatewayUrl: urls.gateway,
+    listen: network.listenAddresses(),
+  }
+}
+
+function nodes({ genesis, board, self }: NodeViewParts): NodeAdvertView[] {
+  const names = new Map(genesis.file.authorities.map(authority => [authority.group, authority.name]))
+  return genesis.file.nodes.map(node => {
+    const advert = board.advertOf(node.number)
+    const alive = node.number === self || board.isAlive(node.number)
+    const ageMs = board.ageMs(node.number)
+    return {
+      number: node.number,
+      peerId: node.peerId,
+      operator: node.operator,
+      alive,
+      lastSeenMs: ageMs === undefined ? null : Math.round(ageMs),
+      gatewayUrl: advert?.gatewayUrl || null,
+      httpUrl: advert?.httpUrl || null,
+      leads: alive ? (advert?.led ?? []).flatMap(led => names.get(led.group) ?? []) : [],
+    }
+  })
+}
+
+function peers({ genesis, network }: NodeViewParts): PeerView[] {
+  const numbers = new Map(genesis.file.nodes.map(node => [node.peerId, node.number]))
+  return network.stats().peers.map(peer => ({
+    number: numbers.get(peer.peer) ?? 0,
+    peerId: peer.peer,
+    address: peer.address,
+    direction: peer.direction,
+    connectedMs: Math.max(0, Math.round(peer.connectedMs)),
+    roundTripMs: peer.roundTripMs ?? null,
+  }))
+}
+
+function authorityView(parts: NodeViewParts, charter: GenesisAuthority): AuthorityView {
+  const host = parts.engine.authority(charter.group)
+  const raft = parts.engine.status(charter.group)
+  const remote = parts.board.leaderOf(charter.group)
+  const leader = raft?.leader || remote?.node || 0
+  const counts = host === undefined ? remote?.led : ledView(host)
+  return {
+    name: charter.name,
+    origin: originOf(parts.genesis.file.network, charter),
+    group: charter.group,
+    kind: charter.kind,
+    epoch: charter.epoch,
+    view: raft?.view ?? 0,
+    term: raft?.term ?? remote?.led.term ?? 0,
+    leader,
+    members: charter.members.map(number => ({ number, role: roleOf(parts, number, leader) })),
+    hosted: host !== undefined,
+    size: counts?.size ?? 0,
+    sealedSize: counts?.sealedSize ?? 0,
+    sealHeight: counts?.sealHeight ?? 0,
+    checkpointRoot: counts?.checkpointRoot ?? '',
+    stateRoot: counts?.stateRoot ?? '',
+    entities: counts?.entities ?? 0,
+    players: counts?.players ?? 0,
+    actions: counts?.actions ?? 0,
+    awake: counts?.awake ?? false,
+    tick: counts?.tick ?? 0,
+    quadkey: charter.quadkey,
+    xMm: charter.xMm,
+    yMm: charter.yMm,
+    sideMm: charter.sideMm,
+    queues: host === undefined ? noQueues : queuesOf(host),
+  }
+}
+
+function roleOf({ board, self }: NodeViewParts, number: number, leader: number): Role {
+  if (number === leader) return 'leader'
+  return number === self || board.isAlive(number) ? 'follower' : 'unknown'
+}
+
+function queuesOf({ authority }: AuthorityHost): AuthorityView['queues'] {
+  const view = (queue: BoundedQueue<unknown>): QueueView => ({ length: queue.length, dropped: queue.dropped })
+  const { inputs, intents, simulation, outputs } = authority
+  return { input: view(inputs), intent: view(intents), simulation: view(simulation), output: view(outputs) }
+}
+
+/** How an authority stands on this node: what the API shows, and what a leader advertises. */
+export function ledView({ authority }: AuthorityHost): LedAuthority {
+  const { replica } = authority
+  const hex = (bytes: Uint8Array | undefined): string =>
+    bytes === undefined ? '' : Buffer.from(bytes).toString('hex')
+  return {
+    group: replica.group,
+    term: authority.term,
+    size: replica.log.size,
+    sealedSize: replica.lastSeal?.size ?? 0,
+    sealHeight: replica.lastSeal?.seal.height ?? 0,
+    checkpointRoot: hex(replica.lastSeal?.root),
+    stateRoot: hex(replica.lastSeal?.seal.stateRoot),
+    entities: replica.world.entityCount,
+    players: replica.world.awakeCount,
+    actions: replica.actions,
+    tick: replica.world.tick,
+    awake: replica.world.needsTick(),
+  }
+}
+
+function notReady({ engine, problems, genesis, board }: NodeViewParts): string[] {
+  const leaderless = genesis.file.authorities.filter(
+    ({ group }) => !engine.status(group)?.leader && board.leaderOf(group) === undefined,
+  )
+  const waiting =
+    leaderless.length === 0 ? [] : [`No leader is known yet for ${leaderless.map(it => it.name).join(', ')}.`]
+  return [...problems(), ...waiting]
+}

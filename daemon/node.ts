@@ -1,0 +1,449 @@
+import { hash } from 'node:crypto'
+import { nodeKey } from '../storage/keys.ts'
+import type { Store } from '../storage/store.ts'
+import { openLevelStore } from '../storage/store-level.ts'
+import { AdvertBoard } from './adverts/board.ts'
+import type { NodeConfig } from './config/settings.ts'
+import { badConfiguration, SetupError } from './config/setup-error.ts'
+import { serveFeeds } from './feed/server.ts'
+import type { AreaInfo } from './gateway/router.ts'
+import { type GatewayServer, startGatewayServer } from './gateway/server.ts'
+import { canonicalJson } from './genesis/canonical-json.ts'
+import { type Genesis, originOf, readGenesis } from './genesis/genesis.ts'
+import { rulesContentHash } from './genesis/rules-hash.ts'
+import type { GenesisAuthority, GenesisNode } from './genesis/schema.ts'
+import { Engine, type HostedAuthority } from './hosting/engine.ts'
+import { type HttpServer, startHttp } from './http/server.ts'
+import type { NodeView } from './http/view.ts'
+import { type DataDir, dataDirFiles, openDataDir } from './identity/data-dir.ts'
+import { type NodeKeys, readNodeKeys } from './identity/node-keys.ts'
+import { verifySignature } from './identity/signing-key.ts'
+import type { Logger } from './log.ts'
+import { createMetrics, type Metrics } from './metrics/metrics.ts'
+import { exposeNode } from './metrics/node-metrics.ts'
+import { NetworkError } from './network/errors.ts'
+import { startNetwork } from './network/network.ts'
+import type { KnownPeer, KnownPeerStore, RunningNetwork } from './network/options.ts'
+import { publicKeyOfPeerId } from './network/peer-id.ts'
+import { ledView, nodeView } from './node-view.ts'
+import { realClock, realRandom } from './real-ports.ts'
+import { serveIntake } from './routing/intake-server.ts'
+import { InputRouter } from './routing/router.ts'
+import { version } from './version.ts'
+
+export interface NodeDependencies {
+  readonly log: Logger
+  /** The built map page, where there is one. */
+  readonly pageDir?: string | undefined
+  /** The node can't go on; it has stopped acknowledging anything. */
+  readonly onFatal: (error: SetupError) => void
+}
+
+export interface RunningNode {
+  readonly view: NodeView
+  readonly httpUrl: string
+  readonly gatewayUrl: string
+  /** Ends everything within about `deadlineMs`. Never rejects. */
+  stop(deadlineMs: number): Promise<void>
+}
+
+const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
+/** Clocks of honest nodes differ by seconds; by minutes, and by more than this, something is wrong. */
+const clockToleranceMs = 5 * 60_000
+const clockCheckMs = 1_000
+
+/**
+ * Starts one node: the composition root, where every part gets its clock, disk, network and keys.
+ * @throws SetupError, with one sentence for a person
+ */
+export async function startNode(config: NodeConfig, dependencies: NodeDependencies): Promise<RunningNode> {
+  const genesis = readGenesis(config.genesis)
+  const keys = readNodeKeys(dataDirFiles(config.dataDir).nodeKeys)
+  const self = genesis.file.nodes.find(node => node.peerId === keys.peerId)
+  if (self === undefined) {
+    throw badConfiguration(
+      'not-a-node',
+      `The keys in ${config.dataDir} belong to ${keys.peerId}, which is no node of ${config.genesis}: use the keys or the genesis file that belong together.`,
+    )
+  }
+  if (genesis.file.rules.contentHash !== rulesContentHash()) {
+    throw badConfiguration(
+      'wrong-rules',
+      `This program's rules differ from those that ${config.genesis} names: run the version that the network runs.`,
+    )
+  }
+  const dataDir = openDataDir(config.dataDir, genesis.hashHex)
+  const starting = new Starting(config, dependencies, genesis, keys, self, dataDir)
+  try {
+    return await starting.run()
+  } catch (error) {
+    await starting.stop(2_000)
+    throw setupErrorOf(error, config)
+  }
+}
+
+/** One node on its way up, and down again: what has been started so far. */
+class Starting {
+  readonly #config: NodeConfig
+  readonly #dependencies: NodeDependencies
+  readonly #genesis: Genesis
+  readonly #keys: NodeKeys
+  readonly #self: GenesisNode
+  readonly #dataDir: DataDir
+  readonly #metrics: Metrics
+  readonly #urls = { http: '', gateway: '' }
+  readonly #problems: string[] = []
+  #store: Store | undefined
+  #network: RunningNetwork | undefined
+  #engine: Engine | undefined
+  #board: AdvertBoard | undefined
+  #gateway: GatewayServer | undefined
+  #http: HttpServer | undefined
+  #stopping: Promise<void> | undefined
+  #clockCheck: () => void = () => {}
+
+  constructor(
+    config: NodeConfig,
+    dependencies: NodeDependencies,
+    genesis: Genesis,
+    keys: NodeKeys,
+    self: GenesisNode,
+    dataDir: DataDir,
+  ) {
+    this.#config = config
+    this.#dependencies = dependencies
+    this.#genesis = genesis
+    this.#keys = keys
+    this.#self = self
+    this.#dataDir = dataDir
+    this.#metrics = createMetrics()
+  }
+
+  async run(): Promise<RunningNode> {
+    const startedAtMs = realClock.wallMs()
+    const store = await openLevelStore(this.#dataDir.files.store)
+    this.#store = store
+    const network = await this.#startNetwork(store)
+    this.#network = network
+    const engine = await this.#startEngine(store, network)
+    this.#engine = engine
+    this.#checkClockAgainstSeals(engine)
+    const router = this.#startRouting(network, engine)
+    const board = this.#startAdverts(network, engine, router)
+    this.#board = board
+    const view = nodeView({
+      self: this.#self.number,
+      genesis: this.#genesis,
+      network,
+      engine,
+      board,
+      clock: realClock,
+      startedAtMs,
+      sessions: () => this.#gateway?.core.stats.sessions ?? 0,
+      urls: this.#urls,
+      problems: () => this.#problems,
+    })
+    this.#exposeMetrics(view, engine, router)
+    await this.#startServers(router, view)
+    this.#watchClock(board)
+    const { http, gateway } = this.#urls
+    return { view, httpUrl: http, gatewayUrl: gateway, stop: deadlineMs => this.stop(deadlineMs) }
+  }
+
+  stop(deadlineMs: number): Promise<void> {
+    this.#stopping ??= this.#stop(deadlineMs)
+    return this.#stopping
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    const inOrder: (() => Promise<void> | void | undefined)[] = [
+      () => this.#clockCheck(),
+      () => this.#gateway?.stop(),
+      () => this.#http?.close(),
+      () => this.#board?.stop(),
+      () => this.#engine?.stop(),
+      () => this.#network?.stop(deadlineMs / 2),
+      () => this.#store?.close(),
+      () => this.#dataDir.release(),
+    ]
+    for (const step of inOrder) {
+      try {
+        await step()
+      } catch (error) {
+        this.#dependencies.log.warn({ error: (error as Error).message }, 'a part did not stop cleanly')
+      }
+    }
+  }
+
+  async #startNetwork(store: Store): Promise<RunningNetwork> {
+    const { file, hash } = this.#genesis
+    const metrics = this.#metrics
+    return await startNetwork({
+      networkName: file.network,
+      genesisHash: hash,
+      protocol: file.protocol,
+      role: 'node',
+      softwareVersion: version,
+      identitySeed: this.#keys.identity.seed,
+      listenAddresses: this.#config.listen,
+      bootstrap: file.nodes.filter(node => node !== this.#self),
+      clock: realClock,
+      random: realRandom,
+      logger: this.#dependencies.log,
+      counters: metrics,
+      peerStore: knownPeersIn(store),
+    })
+  }
+
+  async #startEngine(store: Store, network: RunningNetwork): Promise<Engine> {
+    const { log } = this.#dependencies
+    const others = this.#genesis.file.nodes.filter(node => node !== this.#self)
+    return await Engine.start({
+      self: this.#self.number,
+      peers: new Map(others.map(node => [node.number, node.peerId])),
+      authorities: this.#hosted(),
+      logKey: this.#keys.log,
+      store,
+      network,
+      clock: realClock,
+      random: realRandom,
+      schedule: setImmediate,
+      sha256,
+      verify: verifySignature,
+      heartbeatMs: this.#config.heartbeatMs,
+      electionMs: this.#config.electionMs,
+      count: (name, labels) => this.#metrics.count(name, labels),
+      log: (event, facts) => log.info(facts, event),
+      onHalted: (name, error) => {
+        this.#problems.push(error.message)
+        log.error({ authority: name, error: error.message }, 'authority halted')
+      },
+      onStoreFailure: error => this.#fatal(setupErrorOf(error, this.#config)),
+    })
+  }
+
+  #hosted(): HostedAuthority[] {
+    const { file, hash } = this.#genesis
+    return file.authorities
+      .filter(authority => authority.members.includes(this.#self.number))
+      .map(authority => ({
+        name: authority.name,
+        charter: authority,
+        identity: {
+          genesisHash: hash,
+          origin: originOf(file.network, authority),
+          group: authority.group,
+          epoch: authority.epoch,
+          view: 0,
+          members: [...authority.members].sort((a, b) => a - b),
+          charterBody: charterBody(this.#genesis, authority),
+          rulesVersion: file.rules.version,
+          tickMs: file.tickMs,
+          createdAtMs: Date.parse(file.createdAt),
+        },
+      }))
+  }
+
+  #startRouting(network: RunningNetwork, engine: Engine): InputRouter {
+    const { file } = this.#genesis
+    const peerIds = new Map(file.nodes.map(node => [node.number, node.peerId]))
+    const nodes = new Map(
+      file.nodes.map(node => [
+        node.peerId,
+        { number: node.number, identityKey: publicKeyOfPeerId(node.peerId)! },
+      ]),
+    )
+    const areas: AreaInfo[] = file.authorities.map(area => ({
+      ...area,
+      origin: originOf(file.network, area),
+    }))
+    const origins = new Map(areas.map(area => [area.group, area.origin]))
+    const count = (name: string, labels: Record<string, string>): void => this.#metrics.count(name, labels)
+    const local = (group: number) => engine.authority(group)
+    serveIntake({
+      network,
+      schedule: setImmediate,
+      nodeOf: peer => nodes.get(peer),
+      originOf: group => origins.get(group),
+      local,
+      verify: verifySignature,
+      count,
+    })
+    serveFeeds(network, local, count)
+    return new InputRouter({
+      areas,
+      self: this.#self.number,
+      peerOf: node => peerIds.get(node)!,
+      local,
+      network,
+      clock: realClock,
+      schedule: setImmediate,
+      sign: message => this.#keys.identity.sign(message),
+      count,
+    })
+  }
+
+  #startAdverts(network: RunningNetwork, engine: Engine, router: InputRouter): AdvertBoard {
+    const { nodes, authorities } = this.#genesis.file
+    const numbers = new Map(nodes.map(node => [node.peerId, node.number]))
+    const names = new Map(authorities.map(authority => [authority.group, authority.name]))
+    return new AdvertBoard({
+      self: this.#self.number,
+      numberOf: peer => numbers.get(peer),
+      network,
+      clock: realClock,
+      own: () => ({
+        number: this.#self.number,
+        wallMs: Math.round(realClock.wallMs()),
+        gatewayUrl: this.#urls.gateway,
+        httpUrl: this.#urls.http,
+        led: engine
+          .authorities()
+          .filter(host => host.authority.serving)
+          .map(ledView),
+      }),
+      onLeader: (group, node) => {
+        const name = names.get(group)
+        if (name !== undefined) router.leaderIs(name, node)
+      },
+      count: (name, labels) => this.#metrics.count(name, labels),
+    })
+  }
+
+  #exposeMetrics(view: NodeView, engine: Engine, router: InputRouter): void {
+    exposeNode(this.#metrics, view)
+    this.#metrics.gauge(
+      'routing_pending',
+      "This gateway's inputs that wait for an answer.",
+      () => router.pending,
+    )
+    this.#metrics.gauges(
+      'raft_events',
+      'What the Raft host refused, ignored or dropped, by code.',
+      ['code'],
+      () => [...engine.counters()].map(([code, value]) => ({ labels: { code }, value })),
+    )
+  }
+
+  async #startServers(router: InputRouter, view: NodeView): Promise<void> {
+    const settings = this.#config
+    const { file, hash, bytes } = this.#genesis
+    const logKeys = new Map(
+      file.nodes.map(node => [node.number, new Uint8Array(Buffer.from(node.keys.log, 'base64'))]),
+    )
+    this.#gateway = await startGatewayServer({
+      host: settings.gatewayHost,
+      port: settings.gatewayPort,
+      maxConnections: settings.maxSessions,
+      config: {
+        network: file.network,
+        genesisHash: hash,
+        gatewayId: this.#self.peerId,
+        nodeNumber: this.#self.number,
+        tickMs: file.tickMs,
+        logKeyOf: node => logKeys.get(node),
+        limits: { inputsPerSecond: settings.maxInputsPerSecond, inputBurst: 2 * settings.maxInputsPerSecond },
+      },
+      ports: {
+        router,
+        count: (name, labels) => this.#metrics.count(name, labels),
+        monotonicMs: realClock.monotonicMs,
+        wallMs: realClock.wallMs,
+        randomBytes: realRandom.bytes,
+        sha256,
+        verify: verifySignature,
+      },
+    })
+    this.#urls.gateway = `ws://${settings.gatewayHost}:${this.#gateway.port}`
+    const { log, pageDir } = this.#dependencies
+    this.#http = await startHttp({
+      host: settings.httpHost,
+      port: settings.httpPort,
+      view,
+      genesis: bytes,
+      config: { ...settings },
+      metrics: this.#metrics,
+      serveMetrics: settings.metrics,
+      pageDir,
+      log,
+      nowMs: realClock.monotonicMs,
+    })
+    this.#urls.http = this.#http.url
+  }
+
+  #checkClockAgainstSeals(engine: Engine): void {
+    const seals = engine.authorities().flatMap(host => host.authority.replica.lastSeal?.seal.timeMs ?? [])
+    const behindMs = Math.max(0, ...seals) - realClock.wallMs()
+    if (behindMs > clockToleranceMs) throw wrongClock(behindMs, 'the last seal in its log')
+  }
+
+  #watchClock(board: AdvertBoard): void {
+    const check = (): void => {
+      this.#clockCheck = realClock.after(clockCheckMs, check)
+      const behindMs = board.clockBehindMs()
+      if (Math.abs(behindMs) > clockToleranceMs) this.#fatal(wrongClock(behindMs, 'the other nodes'))
+    }
+    check()
+  }
+
+  #fatal(error: SetupError): void {
+    this.#problems.push(error.message)
+    this.#dependencies.onFatal(error)
+  }
+}
+
+/** The body of an authority's first leaf: what the genesis file says of it, and under which rules it was born. */
+function charterBody(genesis: Genesis, authority: GenesisAuthority): Uint8Array {
+  const { network, rules } = genesis.file
+  return new TextEncoder().encode(canonicalJson({ genesisHash: genesis.hashHex, network, rules, authority }))
+}
+
+const knownPeersKey = nodeKey('peers')
+
+function knownPeersIn(store: Store): KnownPeerStore {
+  return {
+    async load() {
+      const bytes = await store.get(knownPeersKey)
+      if (bytes === undefined) return []
+      try {
+        return JSON.parse(new TextDecoder().decode(bytes)) as KnownPeer[]
+      } catch {
+        return []
+      }
+    },
+    save(peers) {
+      const value = new TextEncoder().encode(JSON.stringify(peers))
+      store.write([{ key: knownPeersKey, value }], { sync: false }, () => {})
+    },
+  }
+}
+
+function wrongClock(behindMs: number, comparedWith: string): SetupError {
+  const hours = Math.abs(behindMs) / 3_600_000
+  const amount = hours >= 1 ? `${hours.toFixed(1)} hours` : `${Math.round(hours * 60)} minutes`
+  const direction = behindMs > 0 ? 'behind' : 'ahead of'
+  return new SetupError(
+    'wrong-clock',
+    `This machine's clock is ${amount} ${direction} ${comparedWith}: set it (for example with NTP) and start the node again.`,
+  )
+}
+
+/** What stopped the start or the node, as one sentence that says what to do. */
+function setupErrorOf(error: unknown, config: NodeConfig): SetupError {
+  if (error instanceof SetupError) return error
+  const { code, message } = error as Error & { code?: string }
+  if (error instanceof NetworkError) return new SetupError(error.code, message)
+  if (code === 'EADDRINUSE') {
+    const port = (error as { port?: number }).port
+    return new SetupError(
+      'port-in-use',
+      `Port ${port} is in use: stop what uses it, or set another --gateway-port or --http-port.`,
+    )
+  }
+  if (code === 'full')
+    return new SetupError(
+      'disk-full',
+      `The disk under ${config.dataDir} is full: free some space and start the node again; nothing that it acknowledged is lost.`,
+    )
+  return new SetupError(code ?? 'failed', message)
+}

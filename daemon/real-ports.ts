@@ -1,0 +1,31 @@
+import { randomBytes, randomInt } from 'node:crypto'
+import type { Clock, Random } from './ports.ts'
+
+/** The machine's own clock. */
+export const realClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs)
+    return () => clearTimeout(timer)
+  },
+}
+
+/** Random bytes come from a pool: one call of the system for many salts. */
+const poolBytes = 16 * 1024
+let pool = new Uint8Array(0)
+let poolAt = 0
+
+/** The system's randomness. */
+export const realRandom: Random = {
+  bytes(length) {
+    if (length > poolBytes) return new Uint8Array(randomBytes(length))
+    if (poolAt + length > pool.length) {
+      pool = new Uint8Array(randomBytes(poolBytes))
+      poolAt = 0
+    }
+    poolAt += length
+    return pool.subarray(poolAt - length, poolAt)
+  },
+  below: randomInt,
+}
