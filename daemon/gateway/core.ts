@@ -182,7 +182,6 @@ export class GatewayCore {
   private open(connection: Connection, open: Open, nowMs: number): void {
     if (connection.session !== undefined) return this.refuse(connection, 'already-open')
     const fault = this.openFault(connection, open)
-    connection.nonce = undefined
     if (fault !== undefined) {
       this.refuse(connection, fault)
       // A second try needs a fresh challenge, and so a new connection.
@@ -201,7 +200,6 @@ export class GatewayCore {
   private openFault(connection: Connection, open: Open): RefusalCode | undefined {
     const { genesisHash, gatewayId } = this.config
     const { nonce } = connection
-    if (nonce === undefined) return 'replayed'
     if (open.version < PROTOCOL_VERSION_MIN || open.version > PROTOCOL_VERSION_MAX) return 'version'
     const wallMs = this.ports.wallMs()
     if (open.expiresAtMs <= wallMs || open.expiresAtMs > wallMs + MAX_GRANT_MS) return 'expired'

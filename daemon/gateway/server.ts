@@ -51,7 +51,9 @@ export async function startGatewayServer(options: GatewayServerOptions): Promise
   })
 
   const http = createServer({ connectionsCheckingInterval: 5_000 }, (_request, response) => {
-    response.writeHead(426, { 'content-type': 'text/plain' }).end('This port speaks WebSocket.\n')
+    response
+      .writeHead(426, { 'content-type': 'text/plain', connection: 'close' })
+      .end('This port speaks WebSocket.\n')
   })
   // Compression would cost more than the bytes; clients send little, so a larger message is no client's.
   const server = new WebSocketServer({

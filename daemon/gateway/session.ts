@@ -29,8 +29,8 @@ export interface Connection {
   readonly id: number
   readonly remoteAddress: string
   readonly openedMs: number
-  /** Spent by the first attempt to open: a nonce is good once. */
-  nonce: Uint8Array | undefined
+  /** Good for one attempt: a second one needs a new connection. */
+  readonly nonce: Uint8Array
   session: Session | undefined
   readonly requests: Bucket
   offences: number
