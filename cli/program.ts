@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { EXIT } from '../daemon/config/setup-error.ts'
+import { version } from '../daemon/version.ts'
 import { auditCommand } from './audit.ts'
 import { authoritiesCommand } from './authorities.ts'
 import { initCommand } from './init.ts'
@@ -11,7 +12,6 @@ import { statusCommand } from './status.ts'
 import { stopCommand } from './stop.ts'
 import { testnetCommand } from './testnet.ts'
 import { verifyCommand } from './verify.ts'
-import { version } from './version.ts'
 
 const EPILOGUE = `
 Data goes to stdout, everything else to stderr.
