@@ -35,7 +35,13 @@ export function writeSnapshot(
 export type SnapshotRefusal = ChunkRefusal | 'malformed-manifest' | 'wrong-state-root' | 'missing-chunks'
 
 export type SnapshotResult =
-  | { readonly ok: true; readonly entries: readonly StateEntry[]; readonly sealInfo: Uint8Array }
+  | {
+      readonly ok: true
+      readonly entries: readonly StateEntry[]
+      /** The state tree over the entries, ready to go on. */
+      readonly tree: StateTree
+      readonly sealInfo: Uint8Array
+    }
   /** `chunk` is the one that was refused. */
   | { readonly ok: false; readonly code: SnapshotRefusal; readonly chunk?: number }
 
@@ -61,7 +67,7 @@ export function readSnapshot(snapshot: Snapshot, stateRoot: Uint8Array): Snapsho
   // Chunks could each be true and one of them be listed twice, or another be left out.
   if (tree.size !== entries.length || !equalBytes(tree.root(), stateRoot))
     return { ok: false, code: 'missing-chunks' }
-  return { ok: true, entries, sealInfo: manifest.sealInfo }
+  return { ok: true, entries, tree, sealInfo: manifest.sealInfo }
 }
 
 function treeOf(entries: Iterable<StateEntry>): StateTree {

@@ -27,6 +27,7 @@ describe('a snapshot', () => {
         const read = readSnapshot(writeSnapshot(state, sealInfo, rawBytes), state.root())
         assert.ok(read.ok)
         assert.deepEqual(hexOf(read.entries), hexOf(state.entries()))
+        assert.deepEqual(read.tree.root(), state.root())
         assert.deepEqual(Buffer.from(read.sealInfo), sealInfo)
       }),
     )
