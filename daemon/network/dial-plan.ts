@@ -10,6 +10,9 @@ const knownRetryMaxMs = 120_000
 const refusedRetryMs = 60_000
 /** The side with the greater id lets the other go first, so that most pairs end up with one connection. */
 const politenessMs = 80
+/** In a burst of joins each connection costs every node some milliseconds, so waiting is longer among many. */
+const politenessPerTargetMs = 10
+const politenessMaxMs = 1500
 const addressesPerPeer = 8
 
 interface Target {
@@ -128,7 +131,9 @@ export class DialPlan {
   }
 
   #politeDelayMs(peer: PeerId): number {
-    return this.#self < peer ? 0 : politenessMs + this.#random.below(politenessMs)
+    if (this.#self < peer) return 0
+    const baseMs = Math.min(politenessMaxMs, politenessMs + politenessPerTargetMs * this.#targets.size)
+    return baseMs + this.#random.below(baseMs)
   }
 
   #jittered(delayMs: number): number {

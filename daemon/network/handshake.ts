@@ -6,15 +6,20 @@ import { PbfReader, PbfWriter } from 'pbf'
 import { type Greeting, type Hello, readGreeting, type Verdict, writeGreeting } from './hello.pb.js'
 import type { Greeted, ProtocolRange } from './options.ts'
 
-export const greetingMaxBytes = 1024
+export const greetingMaxBytes = 4096
 const textMaxLength = 64
 const reasonMaxLength = 300
+const addressesMax = 8
+/** What this node can dial: a name or an IP address, and a TCP port. */
+const dialable = /^\/(ip4|ip6|dns|dns4|dns6)\/[\w.:-]{1,128}\/tcp\/\d{1,5}$/
 
 export interface HandshakeRules {
   readonly genesisHash: Uint8Array
   readonly protocol: ProtocolRange
   readonly role: string
   readonly softwareVersion: string
+  /** Asked at each handshake, since a node learns its addresses while it runs. */
+  addresses(): readonly string[]
   allow(peer: Greeted): boolean
 }
 
@@ -100,13 +105,22 @@ export class Handshake {
       role: printable(hello.role, textMaxLength),
       softwareVersion: printable(hello.softwareVersion, textMaxLength),
       protocol: common,
+      addresses: hello.addresses.filter(isDialable).slice(0, addressesMax),
     }
     return this.#rules.allow(greeted) ? greeted : refusalByUs('not-allowed', 'This node does not admit it.')
   }
 
   #ownHello(): Hello {
     const { genesisHash, protocol, role, softwareVersion } = this.#rules
-    return { genesisHash, minProtocol: protocol.min, maxProtocol: protocol.max, role, softwareVersion }
+    const addresses = this.#rules.addresses().filter(isDialable).slice(0, addressesMax)
+    return {
+      genesisHash,
+      minProtocol: protocol.min,
+      maxProtocol: protocol.max,
+      role,
+      softwareVersion,
+      addresses,
+    }
   }
 
   #malformed(): HandshakeStep {
@@ -142,8 +156,13 @@ function isSane(hello: Hello): boolean {
     hello.minProtocol >= 0 &&
     hello.minProtocol <= hello.maxProtocol &&
     typeof hello.role === 'string' &&
-    typeof hello.softwareVersion === 'string'
+    typeof hello.softwareVersion === 'string' &&
+    Array.isArray(hello.addresses)
   )
+}
+
+function isDialable(address: string): boolean {
+  return dialable.test(address)
 }
 
 function verdictOf(judged: Greeted | Refusal): Verdict {

@@ -6,6 +6,7 @@ export interface Hello {
   maxProtocol: number
   role: string
   softwareVersion: string
+  addresses: string[]
 }
 
 export interface Verdict {

@@ -15,7 +15,7 @@ export function writeGreeting(obj, pbf) {
 }
 
 export function readHello(pbf, end) {
-    const obj = {genesisHash: undefined, minProtocol: 0, maxProtocol: 0, role: "", softwareVersion: ""};
+    const obj = {genesisHash: undefined, minProtocol: 0, maxProtocol: 0, role: "", softwareVersion: "", addresses: []};
     let field;
     while ((field = pbf.nextField(end))) {
         if (field === 1) obj.genesisHash = pbf.readBytes();
@@ -23,6 +23,7 @@ export function readHello(pbf, end) {
         else if (field === 3) obj.maxProtocol = pbf.readVarint();
         else if (field === 4) obj.role = pbf.readString();
         else if (field === 5) obj.softwareVersion = pbf.readString();
+        else if (field === 6) obj.addresses.push(pbf.readString());
     }
     return obj;
 }
@@ -32,6 +33,7 @@ export function writeHello(obj, pbf) {
     if (obj.maxProtocol) pbf.writeVarintField(3, obj.maxProtocol);
     if (obj.role) pbf.writeStringField(4, obj.role);
     if (obj.softwareVersion) pbf.writeStringField(5, obj.softwareVersion);
+    if (obj.addresses) for (const item of obj.addresses) pbf.writeStringField(6, item);
 }
 
 export function readVerdict(pbf, end) {

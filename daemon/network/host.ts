@@ -62,7 +62,7 @@ export async function createHost(settings: HostSettings): Promise<Libp2p> {
     },
     connectionMonitor: { pingInterval: pingIntervalMs, pingTimeout: { minTimeout: pingTimeoutMs } },
     services: {
-      identify: identify({ maxInboundStreams: 8 }),
+      identify: identify({ maxInboundStreams: 8, runOnConnectionOpen: false }),
       ping: ping({ maxInboundStreams: 8 }),
       gossip: settings.gossip(),
     },

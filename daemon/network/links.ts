@@ -14,8 +14,6 @@ export interface Link {
   state: 'greeting' | 'greeted' | 'refused' | 'closed'
   greetingUnderWay: boolean
   greeted: Greeted | undefined
-  /** What identify told: multiaddrs that the peer listens on. */
-  addresses: readonly string[]
   readonly held: { readonly stream: Stream; readonly admit: () => void }[]
 }
 
@@ -37,7 +35,6 @@ export class Links {
       state: 'greeting',
       greetingUnderWay: false,
       greeted: undefined,
-      addresses: [],
       held: [],
     }
     this.#byConnection.set(connection.id, link)

@@ -1,4 +1,4 @@
-import type { Connection, IdentifyResult, Libp2p, Stream } from '@libp2p/interface'
+import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Cancel, Channel, PeerId, ProtocolOptions } from '../ports.ts'
 import { Channels } from './channels.ts'
@@ -63,6 +63,7 @@ class Libp2pNetwork implements RunningNetwork {
       protocol,
       role,
       softwareVersion,
+      addresses: () => this.listenAddresses(),
       allow: peer => options.allow?.(peer) ?? true,
     }
     this.#links = new Links(self)
@@ -93,7 +94,6 @@ class Libp2pNetwork implements RunningNetwork {
     this.#host = host
     host.addEventListener('connection:open', event => this.#onConnection(event.detail))
     host.addEventListener('connection:close', event => this.#onConnectionClosed(event.detail))
-    host.addEventListener('peer:identify', event => this.#onIdentified(event.detail))
     await host.handle(this.#name(helloProtocol), (stream, connection) => this.#onHello(stream, connection))
     await this.#dialler.load(bootstrap)
     await startHost(host, listenAddresses)
@@ -147,10 +147,19 @@ class Libp2pNetwork implements RunningNetwork {
   stats(): NetworkStats {
     const peers = this.peers().flatMap(peer => {
       const links = this.#links.greetedLinks(peer)
-      const greeted = links[0]?.greeted
-      if (greeted === undefined) return []
-      const addresses = this.#dialler.addressesOf(peer)
-      return [{ ...greeted, connections: links.length, channels: this.#channels.countOf(peer), addresses }]
+      const [link] = links
+      if (link?.greeted === undefined) return []
+      return [
+        {
+          ...link.greeted,
+          connections: links.length,
+          channels: this.#channels.countOf(peer),
+          direction: link.dialler ? ('outbound' as const) : ('inbound' as const),
+          connectedMs: this.#options.clock.wallMs() - link.connection.timeline.open,
+          roundTripMs: link.connection.rtt,
+          address: link.connection.remoteAddr.toString(),
+        },
+      ]
     })
     const greeting = this.#links.all().filter(link => link.state === 'greeting').length
     return { peers, greeting, dialling: this.#dialler.dialling, knownPeers: this.#dialler.knownPeers }
@@ -324,19 +333,12 @@ class Libp2pNetwork implements RunningNetwork {
 
   // --- known peers and dialling
 
-  #onIdentified(result: IdentifyResult): void {
-    const link = this.#links.of(result.connection)
-    if (link === undefined) return
-    const local = isLoopback(result.connection.remoteAddr.toString())
-    link.addresses = result.listenAddrs
-      .map(address => withoutPeer(address.toString()))
-      .filter(address => address.includes('/tcp/') && (local || !isLoopback(address)))
-    if (link.state === 'greeted') this.#remember(link)
-  }
-
   #remember(link: Link): void {
-    const dialled = link.dialler ? [withoutPeer(link.connection.remoteAddr.toString())] : []
-    this.#dialler.greeted(link.peer, [...dialled, ...link.addresses])
+    const remote = withoutPeer(link.connection.remoteAddr.toString())
+    const told = link.greeted?.addresses ?? []
+    // Its loopback is not ours, unless that is how it came.
+    const usable = told.filter(address => isLoopback(remote) || !isLoopback(address))
+    this.#dialler.greeted(link.peer, [...(link.dialler ? [remote] : []), ...usable])
   }
 
   async #dial(peer: PeerId, addresses: readonly string[]): Promise<void> {

@@ -45,6 +45,8 @@ export interface Greeted {
   readonly role: string
   readonly softwareVersion: string
   readonly protocol: number
+  /** Multiaddrs on which it says it listens; the dialable ones. */
+  readonly addresses: readonly string[]
 }
 
 export interface NetworkOptions {
@@ -72,7 +74,13 @@ export interface NetworkOptions {
 export interface PeerStats extends Greeted {
   readonly connections: number
   readonly channels: number
-  readonly addresses: readonly string[]
+  /** Who dialled the first of its connections. */
+  readonly direction: 'inbound' | 'outbound'
+  readonly connectedMs: number
+  /** As libp2p's ping measured it; undefined before the first. */
+  readonly roundTripMs: number | undefined
+  /** The remote address of the first connection. */
+  readonly address: string
 }
 
 export interface NetworkStats {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { pair, stopAll, until } from './nodes.ts'
 
-describe('channels between two libp2p hosts', () => {
+describe('channels between two libp2p hosts', function () {
+  this.timeout(10_000)
+
   afterEach(stopAll)
 
   it('carry frames of all sizes both ways, whole and in order', async () => {

@@ -15,7 +15,9 @@ async function refusedBoth(
   return [refusals(a)[0] as Record<string, unknown>, refusals(b)[0] as Record<string, unknown>]
 }
 
-describe('the handshake', () => {
+describe('the handshake', function () {
+  this.timeout(10_000)
+
   afterEach(stopAll)
 
   it('refuses a node of another world, with a clear reason on both sides, and does not hurry to try again', async () => {
@@ -78,6 +80,7 @@ describe('the handshake', () => {
       protocol: { min: 1, max: 1 },
       role: 'node',
       softwareVersion: '1',
+      addresses: () => [],
       allow: () => true,
     }
     fc.assert(

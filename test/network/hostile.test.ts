@@ -12,7 +12,9 @@ async function stillServes(node: TestNode): Promise<void> {
   await connected(node, friend)
 }
 
-describe('against hostile peers', () => {
+describe('against hostile peers', function () {
+  this.timeout(10_000)
+
   let stranger: Libp2p | undefined
   afterEach(async () => {
     await stranger?.stop()

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
 import { peerIdOfPublicKey, peerIdOfSeed, publicKeyOfPeerId } from '../../daemon/network/peer-id.ts'
-import { connected, startNode, stopAll, stopNode, until } from './nodes.ts'
+import { connected, sleep, startNode, stopAll, stopNode, until } from './nodes.ts'
 import { startProxy, type TcpProxy } from './stranger.ts'
 
-describe('starting and stopping', () => {
+describe('starting and stopping', function () {
+  this.timeout(10_000)
+
   let proxy: TcpProxy | undefined
   afterEach(async () => {
     proxy?.close()
@@ -36,24 +38,28 @@ describe('starting and stopping', () => {
     const a = await startNode()
     proxy = await startProxy(a.network.listenAddresses()[0] as string)
     const b = await startNode({ bootstrap: [{ peerId: a.network.self, addresses: [proxy.address] }] })
-    const options = { maxFrameBytes: 1 << 20, maxChannelsPerPeer: 4 }
+    const options = { maxFrameBytes: 1 << 20, maxChannelsPerPeer: 24 }
     a.network.handle('pipe/1', options, channel => channel.onFrame(() => {}))
     b.network.handle('pipe/1', options, () => {})
     await connected(a, b)
-    const channel = await b.network.open(a.network.self, 'pipe/1')
+    const opening = Array.from({ length: 24 }, () => b.network.open(a.network.self, 'pipe/1'))
+    const channels = await Promise.all(opening)
     const silent = connect(Number(b.network.listenAddresses()[0]?.split('/').at(-1)), '127.0.0.1')
     silent.on('error', () => {})
     proxy.freeze()
-    for (let i = 0; i < 20; i++) channel.send(randomBytes(1 << 20))
+    // More than the system's buffers take, so that libp2p waits for the peer to read before it closes.
+    for (const channel of channels) for (let i = 0; i < 3; i++) channel.send(randomBytes(1 << 20))
+    await sleep(100)
     let reason = ''
-    channel.onClose(why => {
+    channels[0]?.onClose(why => {
       reason = why
     })
     const startedMs = performance.now()
-    await stopNode(b, 300)
+    await stopNode(b, 100)
     const tookMs = performance.now() - startedMs
     silent.destroy()
     assert.ok(tookMs < 400, `stopping took ${tookMs} ms`)
+    assert.ok(b.log.some(line => line.message.includes('did not stop in time')))
     assert.equal(reason, 'this node is stopping')
     await assert.rejects(b.network.open(a.network.self, 'pipe/1'), { code: 'stopped' })
   })

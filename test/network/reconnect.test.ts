@@ -4,7 +4,9 @@ import { peerIdOfSeed } from '../../daemon/network/peer-id.ts'
 import { connected, freePorts, sleep, startNode, stopAll, stopNode, until } from './nodes.ts'
 import { startProxy, type TcpProxy } from './stranger.ts'
 
-describe('reconnecting', () => {
+describe('reconnecting', function () {
+  this.timeout(10_000)
+
   const proxies: TcpProxy[] = []
   afterEach(async () => {
     for (const proxy of proxies.splice(0)) proxy.close()

@@ -39,11 +39,12 @@ export async function greetProperly(connection: Connection): Promise<void> {
     protocol: { min: 1, max: 1 },
     role: 'node',
     softwareVersion: '1',
+    addresses: () => [],
     allow: () => true,
   }
   const handshake = new Handshake(rules, connection.remotePeer.toString(), true)
   const stream = await connection.newStream(['/freehold/test/hello/1'])
-  const reader = new FrameReader(1024)
+  const reader = new FrameReader(4096)
   await new Promise<void>((resolve, reject) => {
     const act = (step: ReturnType<Handshake['start']>) => {
       if (step.send !== undefined) sendFrame(stream, step.send)
