@@ -1,0 +1,58 @@
+import { EMPTY_BYTES, type Entry, EntryType } from '../raft/types.ts'
+import type {
+  CommittedEntry,
+  Effects,
+  OutFrame,
+  RoleChange,
+  SnapshotInstalled,
+  SnapshotOffer,
+  WriteEffect,
+} from './types.ts'
+
+/** Collects what the groups want done until the driver takes it. */
+export class EffectsBuilder {
+  #committed = new Map<number, CommittedEntry[]>()
+  #roles: RoleChange[] = []
+  #offered: SnapshotOffer[] = []
+  #installed: SnapshotInstalled[] = []
+
+  committed(group: number, entries: readonly Entry[]): void {
+    const waiting = this.#committed.get(group)
+    const list = waiting ?? []
+    for (const entry of entries) list.push(entry.type === EntryType.Normal ? entry : withoutData(entry))
+    if (waiting === undefined) this.#committed.set(group, list)
+  }
+
+  role(change: RoleChange): void {
+    this.#roles.push(change)
+  }
+
+  offered(offer: SnapshotOffer): void {
+    this.#offered.push(offer)
+  }
+
+  installed(group: number, index: number, term: number, meta: Uint8Array): void {
+    this.#installed.push({ group, index, term, meta })
+  }
+
+  take(send: readonly OutFrame[], write: WriteEffect | undefined): Effects {
+    const effects: Effects = {
+      send,
+      write,
+      committed: Array.from(this.#committed, ([group, entries]) => ({ group, entries })),
+      roles: this.#roles,
+      offered: this.#offered,
+      installed: this.#installed,
+    }
+    if (this.#committed.size > 0) this.#committed = new Map()
+    this.#roles = []
+    this.#offered = []
+    this.#installed = []
+    return effects
+  }
+}
+
+/** A configuration change is Raft's own matter: it holds no records. */
+function withoutData({ index, term }: Entry): CommittedEntry {
+  return { index, term, data: EMPTY_BYTES }
+}

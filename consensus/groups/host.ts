@@ -1,0 +1,382 @@
+import type { StoreOp } from '../../storage/store.ts'
+import { EntryType, type Message, MessageType, NONE, newMessage, type Ready } from '../raft/types.ts'
+import { EffectsBuilder } from './effects.ts'
+import { decodeFrame, type GroupMessages } from './frame.ts'
+import { type CoreSettings, type HostedGroup, openGroup, type PersistStep } from './hosted-group.ts'
+import { Outbox } from './outbox.ts'
+import { type RecoveredGroup, removeEntryOp, snapshotOp } from './raft-disk.ts'
+import { statusOf } from './status.ts'
+import {
+  type CompactResult,
+  DEFAULT_LIMITS,
+  type Effects,
+  GroupError,
+  type GroupHostOptions,
+  type GroupOptions,
+  type GroupStatus,
+  type Proposed,
+  TICK_MS,
+} from './types.ts'
+import { WriteQueue } from './write-queue.ts'
+
+const DEFAULT_HEARTBEAT_MS = 50
+const DEFAULT_ELECTION_MS = 250
+/** Commit indexes that nothing else has carried to the disk are written this often. */
+const LAZY_WRITE_TICKS = 20
+
+/** What a peer may send. Proposals and transfers are asked for by other ways; the rest is a node's own. */
+const FROM_PEERS: ReadonlySet<MessageType> = new Set<MessageType>([
+  MessageType.App,
+  MessageType.AppResp,
+  MessageType.Vote,
+  MessageType.VoteResp,
+  MessageType.PreVote,
+  MessageType.PreVoteResp,
+  MessageType.Snap,
+  MessageType.Heartbeat,
+  MessageType.HeartbeatResp,
+  MessageType.TimeoutNow,
+])
+
+/**
+ * All Raft groups of one node. Pure: calls put things in, `takeEffects` takes out what is to be done, `persisted` says
+ * that a write is durable. Only numbers, strings and bytes cross its boundary.
+ *
+ * What a message promises is on disk before the message leaves: votes and acks wait for the batch that holds them. A
+ * leader's appends promise nothing, and leave while its own copy is still being written (Raft thesis, 10.2.1).
+ */
+export class GroupHost {
+  readonly #settings: CoreSettings
+  readonly #groups = new Map<number, HostedGroup>()
+  readonly #dirty = new Set<HostedGroup>()
+  readonly #peersUp = new Set<number>()
+  readonly #outbox = new Outbox()
+  readonly #writes = new WriteQueue()
+  readonly #counters = new Map<string, number>()
+  #effects = new EffectsBuilder()
+  #stopped = false
+  #ticks = 0
+
+  constructor(options: GroupHostOptions) {
+    this.#settings = {
+      self: options.self,
+      random: options.random,
+      electionTicks: Math.ceil((options.electionMs ?? DEFAULT_ELECTION_MS) / TICK_MS),
+      heartbeatTicks: Math.ceil((options.heartbeatMs ?? DEFAULT_HEARTBEAT_MS) / TICK_MS),
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
+    }
+  }
+
+  /** Throws a GroupError when this instance or a newer one is open already, or its parts contradict each other. */
+  open(options: GroupOptions, recovered?: RecoveredGroup): void {
+    const open = this.#groups.get(options.group)
+    if (open !== undefined) {
+      const order = options.epoch - open.instance.epoch || options.view - open.instance.view
+      const code = order === 0 ? 'already-open' : 'older-instance'
+      if (order <= 0) throw new GroupError(code, options.group, `Group ${options.group} is open already.`)
+      this.close(options.group)
+    }
+    const { maxGroups } = this.#settings.limits
+    if (this.#groups.size >= maxGroups) {
+      throw new GroupError(
+        'too-many-groups',
+        options.group,
+        `This node holds ${maxGroups} groups, its limit.`,
+      )
+    }
+    const group = openGroup(this.#settings, options, recovered)
+    this.#groups.set(options.group, group)
+    this.#dirty.add(group)
+  }
+
+  /** Its records stay on disk. */
+  close(group: number): void {
+    const hosted = this.#groups.get(group)
+    if (hosted === undefined) return
+    this.#groups.delete(group)
+    this.#dirty.delete(hosted)
+    this.#writes.forget(hosted)
+  }
+
+  /** `data` is kept, not copied: it must not change any more. */
+  propose(group: number, data: Uint8Array): Proposed {
+    const hosted = this.#groups.get(group)
+    if (this.#stopped) return { ok: false, code: 'stopped', leader: 0 }
+    if (hosted === undefined) return { ok: false, code: 'unknown-group', leader: 0 }
+    const { node, proposals } = hosted
+    const leader = node.lead
+    if (node.role !== 'leader') return { ok: false, code: 'not-leader', leader }
+    if (data.length > this.#settings.limits.maxEntryBytes) return { ok: false, code: 'too-large', leader }
+    if (proposals.payloads.length > 0 && proposals.term !== node.term) proposals.payloads.length = 0
+    const over = hosted.uncommittedBytes + data.length > this.#settings.limits.maxUncommittedBytes
+    if (node.raft.leadTransferee !== NONE || over) return { ok: false, code: 'busy', leader }
+    proposals.term = node.term
+    proposals.payloads.push(data)
+    hosted.uncommittedBytes += data.length
+    this.#dirty.add(hosted)
+    return { ok: true, index: node.raft.log.lastIndex() + proposals.payloads.length, term: node.term }
+  }
+
+  /** Bytes that `peer` sent. Whatever they are, they are taken or refused and counted, and never throw. */
+  receive(peer: number, frame: Uint8Array): void {
+    if (this.#stopped) return
+    const groups = decodeFrame(frame, this.#settings.limits.maxFrameBytes)
+    if (typeof groups === 'string') {
+      this.#count(`frame-${groups}`)
+      return
+    }
+    for (const messages of groups) this.#receiveForGroup(peer, messages)
+  }
+
+  peerUp(peer: number): void {
+    this.#peersUp.add(peer)
+  }
+
+  /** What was under way to it may be lost. */
+  peerDown(peer: number): void {
+    if (!this.#peersUp.delete(peer)) return
+    this.#outbox.drop(peer)
+    for (const hosted of this.#groups.values()) {
+      if (hosted.node.role !== 'leader') continue
+      hosted.node.reportUnreachable(peer)
+      hosted.node.reportSnapshot(peer, false)
+      this.#dirty.add(hosted)
+    }
+  }
+
+  /** Every TICK_MS of a monotonic clock. */
+  tick(): void {
+    if (this.#stopped) return
+    this.#ticks++
+    for (const hosted of this.#groups.values()) {
+      hosted.node.tick()
+      if (hosted.node.hasReady()) this.#dirty.add(hosted)
+    }
+  }
+
+  /** Asks the leader, which this node must be, to hand over to a member that is up to date or nearly so. */
+  transfer(group: number, to: number): void {
+    const hosted = this.#groups.get(group)
+    if (hosted === undefined || this.#stopped) return
+    this.#submitProposals(hosted)
+    hosted.node.transferLeader(to)
+    this.#dirty.add(hosted)
+  }
+
+  /**
+   * Drops the log up to `index`, of which the caller has kept the state and described it by `meta`: small bytes, which
+   * a follower that is further behind will be sent.
+   */
+  compact(group: number, index: number, meta: Uint8Array): CompactResult {
+    const hosted = this.#groups.get(group)
+    if (this.#stopped) return { ok: false, code: 'stopped' }
+    if (hosted === undefined) return { ok: false, code: 'unknown-group' }
+    if (index > hosted.applied) return { ok: false, code: 'not-applied' }
+    if (index < hosted.firstStored) return { ok: false, code: 'already-compacted' }
+    const { log, instance } = hosted
+    log.createSnapshot(index, log.initialState().confState, meta)
+    log.compact(index)
+    const ops: StoreOp[] = [snapshotOp(instance, log.snapshot()!)]
+    for (let i = hosted.firstStored; i <= index; i++) ops.push(removeEntryOp(instance, i))
+    hosted.firstStored = index + 1
+    this.#writes.addOps(ops)
+    return { ok: true }
+  }
+
+  /**
+   * The state that was offered at `index` has been fetched and verified: the group may go on from it. `ops` are
+   * written in one batch with Raft's own record of it. False when the offer is gone.
+   */
+  snapshotReady(group: number, index: number, ops: readonly StoreOp[] = []): boolean {
+    const hosted = this.#groups.get(group)
+    const offer = hosted?.offer
+    if (hosted === undefined || offer?.snapshot?.index !== index || this.#stopped) return false
+    hosted.offer = undefined
+    hosted.offerOps = ops
+    this.#step(hosted, offer)
+    return true
+  }
+
+  /** The state that was offered could not be had; the leader is told, and will offer again. */
+  snapshotFailed(group: number, index: number): void {
+    const hosted = this.#groups.get(group)
+    const offer = hosted?.offer
+    if (hosted === undefined || offer?.snapshot?.index !== index) return
+    hosted.offer = undefined
+    if (this.#peersUp.has(offer.from)) this.#outbox.addSnapshotFailed(offer.from, hosted.instance, index)
+  }
+
+  status(group: number): GroupStatus | undefined {
+    const hosted = this.#groups.get(group)
+    return hosted === undefined ? undefined : statusOf(hosted)
+  }
+
+  groups(): number[] {
+    return [...this.#groups.keys()]
+  }
+
+  /** What was refused, ignored or dropped since the start, by code. */
+  counters(): ReadonlyMap<string, number> {
+    return this.#counters
+  }
+
+  /** After a failed write: nothing more is taken, sent or acknowledged, since nothing more can be kept. */
+  stop(): void {
+    this.#stopped = true
+    this.#dirty.clear()
+    this.#outbox.clear()
+    this.#effects = new EffectsBuilder()
+  }
+
+  /** All that is to be done now. `flush`: a batch even if Raft needs none, since the caller has ops to add. */
+  takeEffects(flush = false): Effects {
+    if (this.#stopped) return this.#effects.take([], undefined)
+    for (const hosted of this.#dirty) this.#drain(hosted)
+    this.#dirty.clear()
+    const write = this.#writes.take(flush, this.#ticks % LAZY_WRITE_TICKS === 0)
+    const frames = this.#outbox.takeFrames(this.#settings.limits.maxFrameBytes)
+    return this.#effects.take(frames, write)
+  }
+
+  /** The write of this cycle is durable (or, if it asked for no sync, done). */
+  persisted(cycle: number): void {
+    if (this.#stopped) return
+    const steps = this.#writes.persisted(cycle)
+    if (steps === undefined)
+      throw new GroupError('unknown-cycle', 0, `No write of cycle ${cycle} is in flight.`)
+    for (const step of steps) this.#stored(step)
+  }
+
+  #stored(step: PersistStep): void {
+    const { group, append } = step
+    if (this.#groups.get(group.instance.group) !== group) return
+    const { snapshot } = append
+    if (snapshot !== undefined) {
+      group.log.applySnapshot(snapshot)
+      group.applied = snapshot.index
+      const { index, term, data } = snapshot
+      this.#effects.installed(group.instance.group, index, term, data)
+    }
+    if (append.entries.length > 0) group.log.append(append.entries)
+    this.#respond(group, append.responses)
+    this.#respond(group, step.later)
+  }
+
+  #respond(hosted: HostedGroup, responses: readonly Message[]): void {
+    for (const response of responses) {
+      if (response.to === this.#settings.self) hosted.node.step(response)
+      else this.#send(hosted, response)
+    }
+    this.#dirty.add(hosted)
+  }
+
+  #receiveForGroup(peer: number, received: GroupMessages): void {
+    const hosted = this.#groups.get(received.group)
+    if (hosted === undefined) {
+      this.#count('unknown-group')
+      return
+    }
+    const order = received.epoch - hosted.instance.epoch || received.view - hosted.instance.view
+    if (order !== 0) {
+      this.#count(order < 0 ? 'older-instance' : 'newer-instance')
+      return
+    }
+    for (const message of received.messages) this.#receiveMessage(peer, hosted, message)
+    if (received.snapshotFailed === 0) return
+    hosted.node.reportSnapshot(peer, false)
+    this.#dirty.add(hosted)
+  }
+
+  #receiveMessage(peer: number, hosted: HostedGroup, message: Message): void {
+    if (message.from !== peer) {
+      this.#count('wrong-sender')
+    } else if (!FROM_PEERS.has(message.type)) {
+      this.#count('unexpected-type')
+    } else if (message.type === MessageType.Snap && this.#wantsState(hosted, message)) {
+      this.#offer(peer, hosted, message)
+    } else {
+      this.#step(hosted, message)
+    }
+  }
+
+  /** A snapshot that the core might take needs its state first; any other one the core answers by itself. */
+  #wantsState(hosted: HostedGroup, message: Message): boolean {
+    const index = message.snapshot?.index ?? 0
+    return message.term >= hosted.node.term && index > hosted.node.raft.log.committed
+  }
+
+  #offer(peer: number, hosted: HostedGroup, message: Message): void {
+    const { index, term, data } = message.snapshot!
+    const known = hosted.offer?.snapshot
+    hosted.offer = message
+    if (known?.index === index && known.term === term) return
+    this.#effects.offered({ group: hosted.instance.group, from: peer, index, term, meta: data })
+  }
+
+  #step(hosted: HostedGroup, message: Message): void {
+    const result = hosted.node.step(message)
+    if (!result.ok) this.#count(`refused-${result.code}`)
+    this.#dirty.add(hosted)
+  }
+
+  #submitProposals(hosted: HostedGroup): void {
+    const { proposals, node } = hosted
+    if (proposals.payloads.length === 0) return
+    const payloads = proposals.payloads.splice(0)
+    const leads = node.role === 'leader' && node.term === proposals.term
+    // One message of all, so that they also make one append to each peer.
+    const message = newMessage(MessageType.Prop, this.#settings.self)
+    message.from = this.#settings.self
+    message.entries = payloads.map(data => ({ term: 0, index: 0, type: EntryType.Normal, data }))
+    const result = leads ? node.step(message) : undefined
+    if (result?.ok !== true) this.#count('lost-proposal', payloads.length)
+  }
+
+  #drain(hosted: HostedGroup): void {
+    this.#submitProposals(hosted)
+    while (hosted.node.hasReady()) this.#handle(hosted, hosted.node.ready())
+    hosted.offerOps = []
+    this.#reportRole(hosted)
+  }
+
+  #handle(hosted: HostedGroup, ready: Ready): void {
+    for (const message of ready.messages) {
+      if (message.type === MessageType.StorageAppend) {
+        if (!this.#writes.add(hosted, message)) this.#respond(hosted, message.responses)
+      } else if (message.type === MessageType.StorageApply) this.#commit(hosted, message)
+      else this.#send(hosted, message)
+    }
+  }
+
+  #commit(hosted: HostedGroup, apply: Message): void {
+    const { entries } = apply
+    this.#effects.committed(hosted.instance.group, entries)
+    const { term } = hosted.proposals
+    for (const entry of entries) if (entry.term === term) hosted.uncommittedBytes -= entry.data.length
+    hosted.applied = entries[entries.length - 1]!.index
+    this.#respond(hosted, apply.responses)
+  }
+
+  #reportRole(hosted: HostedGroup): void {
+    const { role, term, lead: leader } = hosted.node
+    const last = hosted.reported
+    if (last.role === role && last.term === term && last.leader === leader) return
+    if (role !== 'leader' || term !== last.term) hosted.uncommittedBytes = 0
+    hosted.reported = { group: hosted.instance.group, role, term, leader }
+    this.#effects.role(hosted.reported)
+  }
+
+  #send(hosted: HostedGroup, message: Message): void {
+    if (this.#peersUp.has(message.to)) this.#outbox.add(hosted.instance, message)
+    else this.#unsent(hosted, message)
+  }
+
+  #unsent(hosted: HostedGroup, message: Message): void {
+    this.#count('peer-down')
+    if (message.type === MessageType.Snap) hosted.node.reportSnapshot(message.to, false)
+  }
+
+  #count(code: string, by = 1): void {
+    this.#counters.set(code, (this.#counters.get(code) ?? 0) + by)
+  }
+}

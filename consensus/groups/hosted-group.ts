@@ -1,0 +1,112 @@
+import type { RaftInstance } from '../../storage/keys.ts'
+import type { StoreOp } from '../../storage/store.ts'
+import { MemoryLog } from '../raft/log/memory-log.ts'
+import { RawNode } from '../raft/raw-node.ts'
+import { EMPTY_BYTES, EMPTY_HARD_STATE, type HardState, type Message, type Snapshot } from '../raft/types.ts'
+import type { RecoveredGroup } from './raft-disk.ts'
+import { GroupError, type GroupLimits, type GroupOptions, type RoleChange } from './types.ts'
+
+/** A write of one group that was handed to the store, or waits to be, and what may leave once it is durable. */
+export interface PersistStep {
+  readonly group: HostedGroup
+  readonly append: Message
+  /** Answers that came later, have nothing of their own to write, and speak of what this step makes durable. */
+  readonly later: Message[]
+}
+
+/** Proposals of one turn; they become one append. */
+export interface ProposalQueue {
+  term: number
+  readonly payloads: Uint8Array[]
+}
+
+/** One group of this node: its core, its log, and what the host must remember between the core's effects. */
+export interface HostedGroup {
+  readonly instance: RaftInstance
+  readonly node: RawNode
+  readonly log: MemoryLog
+  readonly proposals: ProposalQueue
+  /** Entries on disk, or on their way there, are those from `firstStored` to `lastStored`. */
+  firstStored: number
+  lastStored: number
+  /** As last handed over for writing. */
+  hardState: HardState
+  /** The newest step that is not durable yet. */
+  lastStep: PersistStep | undefined
+  /** Payload taken as leader of `uncommittedTerm` and not applied. */
+  uncommittedBytes: number
+  applied: number
+  reported: RoleChange
+  /** A snapshot that the daemon is fetching; the core doesn't know of it yet. */
+  offer: Message | undefined
+  /** What the daemon wants written together with the snapshot. */
+  offerOps: readonly StoreOp[]
+}
+
+export interface CoreSettings {
+  readonly self: number
+  readonly random: (below: number) => number
+  readonly electionTicks: number
+  readonly heartbeatTicks: number
+  readonly limits: GroupLimits
+}
+
+export function openGroup(
+  settings: CoreSettings,
+  options: GroupOptions,
+  recovered: RecoveredGroup | undefined,
+): HostedGroup {
+  const { group, epoch, view } = options
+  const snapshot = recovered?.snapshot ?? emptySnapshot(options)
+  const entries = recovered?.entries ?? []
+  const last = snapshot.index + entries.length
+  const applied = Math.max(options.applied ?? 0, snapshot.index)
+  if (applied > last) {
+    const problem = `Group ${group} has applied entry ${applied}, but its Raft log ends at ${last}.`
+    throw new GroupError('applied-past-log', group, problem)
+  }
+  const stored = recovered?.hardState ?? EMPTY_HARD_STATE
+  // The commit index is written lazily; what was applied was committed.
+  const hardState = { ...stored, commit: Math.max(stored.commit, applied) }
+  const log = new MemoryLog({ hardState, snapshot, entries })
+  const { limits } = settings
+  const node = new RawNode(
+    {
+      id: settings.self,
+      electionTicks: settings.electionTicks,
+      heartbeatTicks: settings.heartbeatTicks,
+      random: settings.random,
+      applied,
+      asyncStorageWrites: true,
+      maxSizePerMessage: limits.maxMessageBytes,
+      maxCommittedSizePerReady: limits.maxMessageBytes,
+      maxInflightMessages: limits.maxInflightMessages,
+      maxInflightBytes: limits.maxInflightBytes,
+      checkQuorum: true,
+      preVote: true,
+      disableProposalForwarding: true,
+    },
+    log,
+  )
+  return {
+    instance: { group, epoch, view },
+    node,
+    log,
+    proposals: { term: 0, payloads: [] },
+    firstStored: snapshot.index + 1,
+    lastStored: last,
+    hardState,
+    lastStep: undefined,
+    uncommittedBytes: 0,
+    applied,
+    reported: { group, role: 'follower', term: hardState.term, leader: 0 },
+    offer: undefined,
+    offerOps: [],
+  }
+}
+
+function emptySnapshot(options: GroupOptions): Snapshot {
+  const { voters, learners } = options
+  const confState = { voters, learners, votersOutgoing: [], learnersNext: [], autoLeave: false }
+  return { index: 0, term: 0, confState, data: EMPTY_BYTES }
+}

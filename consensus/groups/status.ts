@@ -1,0 +1,26 @@
+import type { HostedGroup } from './hosted-group.ts'
+import type { GroupStatus } from './types.ts'
+
+/** A snapshot of numbers; nothing in it changes later. */
+export function statusOf(hosted: HostedGroup): GroupStatus {
+  const { instance, node, applied, uncommittedBytes } = hosted
+  const { role, term, lead, commit, firstIndex, lastIndex, members } = node.status()
+  return {
+    ...instance,
+    role,
+    term,
+    leader: lead,
+    commit,
+    applied,
+    firstIndex,
+    lastIndex,
+    uncommittedBytes,
+    peers: members.map(member => ({
+      peer: member.id,
+      match: member.match,
+      state: member.state,
+      active: member.recentActive,
+      learner: member.isLearner,
+    })),
+  }
+}

@@ -1,0 +1,165 @@
+import type { RaftInstance } from '../../storage/keys.ts'
+import type { StoreOp } from '../../storage/store.ts'
+import type { Role } from '../raft/types.ts'
+
+/** What one call of `tick` stands for. */
+export const TICK_MS = 10
+
+export interface GroupLimits {
+  /** A longer frame is refused unread. */
+  readonly maxFrameBytes: number
+  /** One proposal. At most half a frame, so that it always fits. */
+  readonly maxEntryBytes: number
+  /** Entries of one append message. */
+  readonly maxMessageBytes: number
+  /** Appends to one peer of one group that are not acknowledged. */
+  readonly maxInflightMessages: number
+  readonly maxInflightBytes: number
+  /** Payload that one group's leader has taken and not yet applied; beyond it `propose` answers `busy`. */
+  readonly maxUncommittedBytes: number
+  readonly maxGroups: number
+}
+
+export const DEFAULT_LIMITS: GroupLimits = {
+  maxFrameBytes: 4 << 20,
+  maxEntryBytes: 1 << 20,
+  maxMessageBytes: 1 << 20,
+  maxInflightMessages: 256,
+  maxInflightBytes: 8 << 20,
+  maxUncommittedBytes: 16 << 20,
+  maxGroups: 10_000,
+}
+
+export interface GroupHostOptions {
+  /** This node's number. */
+  readonly self: number
+  /** A whole number n with 0 ≤ n < below. */
+  readonly random: (below: number) => number
+  readonly limits?: Partial<GroupLimits>
+  /** A leader is heard of this often. Default 50. */
+  readonly heartbeatMs?: number
+  /** An election starts after this long without a leader, drawn anew between it and twice it. Default 250. */
+  readonly electionMs?: number
+}
+
+export interface GroupOptions extends RaftInstance {
+  /** Node numbers. They count only while the instance has no snapshot that says otherwise. */
+  readonly voters: readonly number[]
+  readonly learners: readonly number[]
+  /** The last index that the state machine has applied and kept, 0 for none. */
+  readonly applied?: number
+}
+
+/** `index` and `term` name the entry: if an entry with both is ever committed, it is this one. */
+export type Proposed =
+  | { readonly ok: true; readonly index: number; readonly term: number }
+  | {
+      readonly ok: false
+      readonly code: 'not-leader' | 'busy' | 'stopped' | 'unknown-group' | 'too-large'
+      /** The leader as far as this node knows, 0 when it knows none. */
+      readonly leader: number
+    }
+
+/** 0: elections and heartbeats, small and urgent. 1: appends and their answers. */
+export type Lane = 0 | 1
+
+export interface OutFrame {
+  readonly peer: number
+  readonly lane: Lane
+  readonly frame: Uint8Array
+}
+
+export interface CommittedEntry {
+  readonly index: number
+  readonly term: number
+  /** Empty for entries that are Raft's own. */
+  readonly data: Uint8Array
+}
+
+export interface Committed {
+  readonly group: number
+  /** In order of their index, without gaps, each once per life of the host. */
+  readonly entries: readonly CommittedEntry[]
+}
+
+export interface RoleChange {
+  readonly group: number
+  readonly role: Role
+  readonly term: number
+  /** 0: none known. */
+  readonly leader: number
+}
+
+/** The leader's log no longer reaches back to where this replica is. `meta` is what its authority said at `compact`. */
+export interface SnapshotOffer {
+  readonly group: number
+  readonly from: number
+  readonly index: number
+  readonly term: number
+  readonly meta: Uint8Array
+}
+
+/** From here on the state machine is that of the snapshot; the next committed entry has `index` + 1. */
+export interface SnapshotInstalled {
+  readonly group: number
+  readonly index: number
+  readonly term: number
+  readonly meta: Uint8Array
+}
+
+export interface WriteEffect {
+  readonly cycle: number
+  /** The caller may add its own before it writes them as one batch. */
+  readonly ops: StoreOp[]
+  /** False: nothing waits for it to be durable. */
+  readonly sync: boolean
+}
+
+export interface Effects {
+  readonly send: readonly OutFrame[]
+  readonly write: WriteEffect | undefined
+  readonly committed: readonly Committed[]
+  readonly roles: readonly RoleChange[]
+  readonly offered: readonly SnapshotOffer[]
+  readonly installed: readonly SnapshotInstalled[]
+}
+
+export interface PeerStatus {
+  readonly peer: number
+  /** Its log agrees with ours up to here, on its disk. */
+  readonly match: number
+  readonly state: 'probe' | 'replicate' | 'snapshot'
+  /** It was heard of since the last quorum check. */
+  readonly active: boolean
+  readonly learner: boolean
+}
+
+export interface GroupStatus extends RaftInstance {
+  readonly role: Role
+  readonly term: number
+  readonly leader: number
+  readonly commit: number
+  readonly applied: number
+  /** The log in memory and on disk: entries from `firstIndex` to `lastIndex`. */
+  readonly firstIndex: number
+  readonly lastIndex: number
+  readonly uncommittedBytes: number
+  /** Only a leader knows them. */
+  readonly peers: readonly PeerStatus[]
+}
+
+export type CompactResult = { readonly ok: true } | { readonly ok: false; readonly code: CompactRefusal }
+export type CompactRefusal = 'unknown-group' | 'stopped' | 'not-applied' | 'already-compacted'
+
+/** A mistake of the caller or a disk that contradicts itself; never something that a peer can cause. */
+export class GroupError extends Error {
+  readonly code: 'too-many-groups' | 'older-instance' | 'already-open' | 'applied-past-log' | 'unknown-cycle'
+  readonly group: number
+
+  constructor(code: GroupError['code'], group: number, message: string) {
+    super(message)
+    this.name = 'GroupError'
+    this.code = code
+    this.group = group
+  }
+}

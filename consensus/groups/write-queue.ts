@@ -1,0 +1,117 @@
+import type { StoreOp } from '../../storage/store.ts'
+import type { Message } from '../raft/types.ts'
+import type { HostedGroup, PersistStep } from './hosted-group.ts'
+import { entryOp, hardStateOp, removeEntryOp, snapshotOp } from './raft-disk.ts'
+import type { WriteEffect } from './types.ts'
+
+interface InFlight {
+  readonly cycle: number
+  readonly steps: readonly PersistStep[]
+}
+
+/** What all groups want written. One batch is in flight; what comes meanwhile makes the next one. */
+export class WriteQueue {
+  #ops: StoreOp[] = []
+  #steps: PersistStep[] = []
+  #sync = false
+  #inFlight: InFlight | undefined
+  #cycle = 0
+  /** Groups whose hard state is to go into the next batch. A commit index alone makes no batch of its own. */
+  readonly #hardStates = new Set<HostedGroup>()
+
+  /**
+   * Takes a StorageAppend of the core. False when it has nothing that must be durable and nothing before it waits:
+   * its answers may leave at once.
+   */
+  add(group: HostedGroup, append: Message): boolean {
+    const needsSync = this.#needsSync(group, append)
+    this.#takeHardState(group, append)
+    if (!needsSync) {
+      if (group.lastStep === undefined) return false
+      group.lastStep.later.push(...append.responses)
+      return true
+    }
+    if (append.snapshot !== undefined) this.#replaceLog(group, append)
+    this.#addEntries(group, append)
+    const step: PersistStep = { group, append, later: [] }
+    group.lastStep = step
+    this.#steps.push(step)
+    this.#sync = true
+    return true
+  }
+
+  /** Ops that need no sync and may come with any batch; in order with the group's own. */
+  addOps(ops: readonly StoreOp[]): void {
+    for (const op of ops) this.#ops.push(op)
+  }
+
+  /**
+   * Undefined while a batch is in flight, or when there is nothing to write. `flush`: a batch even of nothing, since
+   * the caller has something to add. `lazy`: hard states alone are enough.
+   */
+  take(flush: boolean, lazy: boolean): WriteEffect | undefined {
+    if (this.#inFlight !== undefined) return undefined
+    const due = flush || this.#steps.length > 0 || this.#ops.length > 0 || (lazy && this.#hardStates.size > 0)
+    if (!due) return undefined
+    const ops = this.#ops
+    for (const group of this.#hardStates) ops.push(hardStateOp(group.instance, group.hardState))
+    this.#hardStates.clear()
+    this.#cycle++
+    this.#inFlight = { cycle: this.#cycle, steps: this.#steps }
+    const write: WriteEffect = { cycle: this.#cycle, ops, sync: this.#sync }
+    this.#ops = []
+    this.#steps = []
+    this.#sync = false
+    return write
+  }
+
+  /** The steps of the batch that is durable now; undefined when that batch is not the one in flight. */
+  persisted(cycle: number): readonly PersistStep[] | undefined {
+    const inFlight = this.#inFlight
+    if (inFlight === undefined || inFlight.cycle !== cycle) return undefined
+    this.#inFlight = undefined
+    for (const step of inFlight.steps) if (step.group.lastStep === step) step.group.lastStep = undefined
+    return inFlight.steps
+  }
+
+  forget(group: HostedGroup): void {
+    this.#hardStates.delete(group)
+  }
+
+  #needsSync(group: HostedGroup, append: Message): boolean {
+    if (append.entries.length > 0 || append.snapshot !== undefined) return true
+    const { term, vote } = append
+    if (term === 0) return false
+    return term !== group.hardState.term || vote !== group.hardState.vote
+  }
+
+  #takeHardState(group: HostedGroup, append: Message): void {
+    const { term, vote, commit } = append
+    if (term === 0 && vote === 0 && commit === 0) return
+    group.hardState = { term, vote, commit }
+    this.#hardStates.add(group)
+  }
+
+  #addEntries(group: HostedGroup, append: Message): void {
+    const { entries } = append
+    if (entries.length === 0) return
+    for (const entry of entries) this.#ops.push(entryOp(group.instance, entry))
+    const last = entries[entries.length - 1]!.index
+    // A new leader's shorter log replaces ours: what lies behind it must not come back at a restart.
+    for (let index = last + 1; index <= group.lastStored; index++) {
+      this.#ops.push(removeEntryOp(group.instance, index))
+    }
+    group.lastStored = last
+  }
+
+  #replaceLog(group: HostedGroup, append: Message): void {
+    const snapshot = append.snapshot!
+    for (let index = group.firstStored; index <= group.lastStored; index++) {
+      this.#ops.push(removeEntryOp(group.instance, index))
+    }
+    this.#ops.push(snapshotOp(group.instance, snapshot), ...group.offerOps)
+    group.offerOps = []
+    group.firstStored = snapshot.index + 1
+    group.lastStored = snapshot.index
+  }
+}

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { seedOr, simulate } from '../../../testnet/simulation/replay.ts'
+import { hasty, mend, spread, startLoad, torment } from './chaos.ts'
+import { Cluster, type ClusterOptions } from './cluster.ts'
+
+const TITLE = 'group host under faults'
+
+/** Faults for `ms`, then peace: everything must come together again, and go on. */
+async function survive(seed: number, ms: number, options: ClusterOptions): Promise<Cluster> {
+  let cluster!: Cluster
+  await simulate(seed, TITLE, async simulation => {
+    cluster = new Cluster(simulation, options)
+    startLoad(cluster, 25)
+    await torment(simulation, cluster, ms)
+    mend(simulation, cluster)
+    await simulation.runFor(5000)
+    const before = cluster.committedTotal()
+    await simulation.runFor(1000)
+    assert.ok(
+      cluster.committedTotal() > before + 10 * options.groups.length,
+      `no progress:\n${cluster.describe()}`,
+    )
+    // Everything that was acknowledged must be found again from the disks alone.
+    for (const node of cluster.nodes) node.crash()
+    mend(simulation, cluster)
+    const settled = await simulation.runUntil(() => cluster.isSettled(), 20_000)
+    assert.ok(settled, `not settled:\n${cluster.describe()}`)
+  })
+  return cluster
+}
+
+describe(TITLE, function () {
+  this.timeout(20_000)
+
+  it('keeps one order on three nodes with twenty groups, and goes on when the faults end', async () => {
+    const options = { nodes: 3, groups: spread(3, 20) }
+    const cluster = await survive(seedOr(101), 8000, options)
+    assert.ok(cluster.committedTotal() > 1000)
+    assert.ok(cluster.simulation.faults.get('crash')! > 2)
+  })
+
+  it('does so on five nodes with groups of three and five, compacting, and sending snapshots to who fell behind', async () => {
+    const options = { nodes: 5, groups: spread(5, 20), compactAt: 20, disk: { keepsUnsyncedPrefix: true } }
+    const cluster = await survive(seedOr(202), 8000, options)
+    assert.ok(cluster.committedTotal() > 1000)
+    assert.ok(cluster.offers > 0, 'no snapshot was needed')
+  })
+
+  it('runs the same way again from the same seed, faults and all', async () => {
+    const options = { nodes: 3, groups: spread(3, 4) }
+    const [first, again] = [await survive(7, 2000, options), await survive(7, 2000, options)]
+    assert.equal(again.simulation.trace.digest(), first.simulation.trace.digest())
+  })
+
+  it('is caught when it acknowledges before the sync (a planted bug)', async () => {
+    const options = { nodes: 3, groups: spread(3, 4), wrapStore: hasty }
+    await assert.rejects(async () => {
+      for (let seed = 1; seed <= 5; seed++) await survive(seed, 4000, options)
+    }, /diverged|two leaders|is missing|not delivered in order|ends at|not settled/)
+  })
+
+  it('is caught when the disks lie about their syncs (a planted bug)', async () => {
+    const options = { nodes: 3, groups: spread(3, 4), disk: { losesSyncs: true } }
+    await assert.rejects(async () => {
+      for (let seed = 1; seed <= 5; seed++) await survive(seed, 4000, options)
+    }, /diverged|two leaders|is missing|not delivered in order|ends at|not settled/)
+  })
+})

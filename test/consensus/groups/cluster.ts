@@ -1,0 +1,321 @@
+import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { GroupDriver } from '../../../consensus/groups/driver.ts'
+import { GroupHost } from '../../../consensus/groups/host.ts'
+import { recoverGroup } from '../../../consensus/groups/raft-disk.ts'
+import {
+  type CommittedEntry,
+  type GroupHostOptions,
+  type RoleChange,
+  type SnapshotOffer,
+  TICK_MS,
+} from '../../../consensus/groups/types.ts'
+import type { Channel } from '../../../daemon/ports.ts'
+import { authorityKey } from '../../../storage/keys.ts'
+import type { Store } from '../../../storage/store.ts'
+import type { DiskOptions } from '../../../testnet/simulation/disk.ts'
+import type { SimContext, SimNode } from '../../../testnet/simulation/node.ts'
+import type { Simulation } from '../../../testnet/simulation/simulation.ts'
+
+export interface GroupPlan {
+  readonly group: number
+  readonly voters: readonly number[]
+}
+
+export interface ClusterOptions {
+  readonly nodes: number
+  readonly groups: readonly GroupPlan[]
+  readonly host?: Partial<GroupHostOptions>
+  readonly disk?: Partial<DiskOptions>
+  /** Compacts a group's log whenever it holds this many entries. */
+  readonly compactAt?: number
+  /** Puts itself between the driver and the disk: for planting bugs. */
+  readonly wrapStore?: (store: Store) => Store
+}
+
+/** The state machine of the tests: a hash chain over all entries, so that one lost or moved entry changes all after it. */
+interface Chain {
+  index: number
+  value: string
+}
+
+const LANES = ['raft-urgent/1', 'raft-bulk/1']
+const CHANNEL = { maxFrameBytes: 4 << 20, maxChannelsPerPeer: 4 }
+const START: Chain = { index: 0, value: '' }
+
+export const nameOf = (number: number): string => `n${number}`
+const numberOf = (name: string): number => Number(name.slice(1))
+
+/**
+ * Nodes with many groups on the simulator, and a judge that knows of every node: one leader per term, and at every
+ * index of a group the same chain wherever and whenever it is delivered.
+ */
+export class Cluster {
+  readonly simulation: Simulation
+  readonly options: ClusterOptions
+  readonly nodes: SimNode<GroupNode>[] = []
+  /** By group: chain values by index, as first seen. */
+  readonly #truth = new Map<number, string[]>()
+  readonly #leaders = new Map<string, number>()
+  /** By group: the highest index of an entry whose proposer was told that it is committed. */
+  readonly acknowledged = new Map<number, number>()
+  leadersSeen = 0
+  offers = 0
+
+  constructor(simulation: Simulation, options: ClusterOptions) {
+    this.simulation = simulation
+    this.options = options
+    for (let number = 1; number <= options.nodes; number++) {
+      const start = (context: SimContext): Promise<GroupNode> => startNode(this, context)
+      const node = simulation.addNode(nameOf(number), start, { disk: options.disk ?? {} })
+      this.nodes.push(node)
+      node.start()
+    }
+  }
+
+  groupsOf(number: number): GroupPlan[] {
+    return this.options.groups.filter(plan => plan.voters.includes(number))
+  }
+
+  sawLeader(number: number, change: RoleChange): void {
+    const key = `${change.group}/${change.term}`
+    const known = this.#leaders.get(key)
+    if (known === undefined) this.leadersSeen++
+    this.#leaders.set(key, known ?? number)
+    assert.equal(
+      known ?? number,
+      number,
+      `two leaders in one term: group ${change.group}, term ${change.term}`,
+    )
+  }
+
+  sawChain(number: number, group: number, chain: Chain): void {
+    let truth = this.#truth.get(group)
+    if (truth === undefined) {
+      truth = [START.value]
+      this.#truth.set(group, truth)
+    }
+    truth[chain.index] ??= chain.value
+    assert.equal(
+      chain.value,
+      truth[chain.index],
+      `group ${group} diverged at ${chain.index} on node ${number}`,
+    )
+  }
+
+  leaderOf(group: number): GroupNode | undefined {
+    for (const node of this.nodes) {
+      const program = node.program
+      if (program?.host.status(group)?.role === 'leader') return program
+    }
+    return undefined
+  }
+
+  /** Every group has a leader that every live member follows, and nothing is left to commit. */
+  isSettled(): boolean {
+    return this.options.groups.every(({ group, voters }) => {
+      const statuses = voters.map(voter => this.nodes[voter - 1]!.program?.host.status(group))
+      const [first] = statuses
+      return statuses.every(
+        status =>
+          status !== undefined &&
+          status.leader !== 0 &&
+          status.leader === first!.leader &&
+          status.applied === first!.applied &&
+          status.applied === status.lastIndex &&
+          status.applied >= (this.acknowledged.get(group) ?? 0),
+      )
+    })
+  }
+
+  describe(): string {
+    return this.options.groups
+      .map(({ group, voters }) => {
+        const all = voters.map(voter => {
+          const status = this.nodes[voter - 1]!.program?.host.status(group)
+          if (status === undefined) return `n${voter} down`
+          const { role, term, leader, commit, applied, firstIndex, lastIndex } = status
+          return `n${voter} ${role} t${term} l${leader} c${commit} a${applied} ${firstIndex}..${lastIndex}`
+        })
+        return `group ${group} ack ${this.acknowledged.get(group) ?? 0}: ${all.join(' | ')}`
+      })
+      .join('\n')
+  }
+
+  committedTotal(): number {
+    let total = 0
+    for (const truth of this.#truth.values()) total += truth.length - 1
+    return total
+  }
+}
+
+/** One node as a daemon would wire it: channels to the host, commits to the state machine, state to the disk. */
+export class GroupNode {
+  readonly number: number
+  readonly host: GroupHost
+  readonly driver: GroupDriver
+  readonly failures: Error[] = []
+  readonly #cluster: Cluster
+  readonly #context: SimContext
+  readonly #channels = new Map<string, Channel>()
+  readonly #chains: Map<number, Chain>
+  /** Proposals that wait for their commit: by group, `index/term`. */
+  readonly #waiting = new Map<number, Set<string>>()
+  #proposed = 0
+
+  constructor(cluster: Cluster, context: SimContext, chains: Map<number, Chain>) {
+    this.#cluster = cluster
+    this.#context = context
+    this.#chains = chains
+    this.number = numberOf(context.name)
+    const random = (below: number): number => context.random.below(below)
+    this.host = new GroupHost({ self: this.number, random, ...cluster.options.host })
+    this.driver = new GroupDriver({
+      host: this.host,
+      store: cluster.options.wrapStore?.(context.store) ?? context.store,
+      send: (peer, lane, frame) => this.#channels.get(`${nameOf(peer)} ${LANES[lane]}`)?.send(frame) ?? false,
+      schedule: run => context.clock.after(0, run),
+      onCommitted: (group, entries) => this.#apply(group, entries),
+      onRole: change => {
+        if (change.role === 'leader') cluster.sawLeader(this.number, change)
+      },
+      onSnapshotOffer: offer => this.#fetch(offer),
+      onSnapshotInstalled: ({ group, index, meta }) => this.#install(group, index, meta),
+      onStoreFailure: error => this.failures.push(error),
+    })
+  }
+
+  listen(): void {
+    const { network, clock } = this.#context
+    for (const name of LANES) {
+      network.handle(name, CHANNEL, channel => {
+        channel.onFrame(frame => this.driver.receive(numberOf(channel.peer), frame))
+      })
+    }
+    network.onPeer((peer, connected) => {
+      if (connected) void this.#connect(peer)
+      else this.driver.peerDown(numberOf(peer))
+    })
+    const tick = (): void => {
+      this.driver.tick()
+      clock.after(TICK_MS, tick)
+    }
+    tick()
+  }
+
+  /** One entry for every group that this node leads. */
+  proposeAll(): void {
+    for (const group of this.host.groups()) {
+      const text = `${this.number}.${this.#context.incarnation}.${this.#proposed++}`
+      const proposed = this.driver.propose(group, new Uint8Array(Buffer.from(text)))
+      if (!proposed.ok) continue
+      const waiting = this.#waiting.get(group) ?? new Set()
+      this.#waiting.set(group, waiting.add(`${proposed.index}/${proposed.term}`))
+    }
+  }
+
+  async #connect(peer: string): Promise<void> {
+    const { network, clock } = this.#context
+    for (const name of LANES) {
+      const channel = await network.open(peer, name).catch(() => undefined)
+      if (channel === undefined) {
+        clock.after(50, () => {
+          if (network.peers().includes(peer)) void this.#connect(peer)
+        })
+        return
+      }
+      const key = `${peer} ${name}`
+      this.#channels.get(key)?.close('replaced')
+      this.#channels.set(key, channel)
+      channel.onClose(() => {
+        if (this.#channels.get(key) !== channel) return
+        this.#channels.delete(key)
+        this.driver.peerDown(numberOf(peer))
+        if (network.peers().includes(peer)) void this.#connect(peer)
+      })
+    }
+    this.driver.peerUp(numberOf(peer))
+  }
+
+  #apply(group: number, entries: readonly CommittedEntry[]): void {
+    const chain = this.#chains.get(group) ?? START
+    let { index, value } = chain
+    const waiting = this.#waiting.get(group)
+    for (const entry of entries) {
+      assert.equal(entry.index, index + 1, `group ${group} is not delivered in order on node ${this.number}`)
+      index = entry.index
+      value = hash('sha256', `${value} ${entry.term} ${Buffer.from(entry.data).toString()}`)
+      this.#cluster.sawChain(this.number, group, { index, value })
+      if (waiting?.delete(`${index}/${entry.term}`)) {
+        const known = this.#cluster.acknowledged.get(group) ?? 0
+        this.#cluster.acknowledged.set(group, Math.max(known, index))
+      }
+    }
+    this.#keep(group, { index, value })
+    this.#maybeCompact(group, { index, value })
+  }
+
+  #keep(group: number, chain: Chain): void {
+    this.#chains.set(group, chain)
+    this.driver.addOps([{ key: authorityKey(group, 'chain'), value: encodeChain(chain) }])
+  }
+
+  #maybeCompact(group: number, chain: Chain): void {
+    const { compactAt } = this.#cluster.options
+    const status = this.host.status(group)
+    if (compactAt === undefined || status === undefined) return
+    if (status.lastIndex - status.firstIndex < compactAt) return
+    const result = this.host.compact(group, chain.index, encodeChain(chain))
+    assert.deepEqual(result, { ok: true })
+  }
+
+  /** The state is in the meta itself here; getting it takes a while, and sometimes fails. */
+  #fetch(offer: SnapshotOffer): void {
+    this.#cluster.offers++
+    const { clock, random } = this.#context
+    clock.after(random.below(50), () => {
+      if (random.below(4) === 0) this.host.snapshotFailed(offer.group, offer.index)
+      else this.host.snapshotReady(offer.group, offer.index, [chainOp(offer.group, offer.meta)])
+      this.driver.wake()
+    })
+  }
+
+  #install(group: number, index: number, meta: Uint8Array): void {
+    const chain = decodeChain(meta)
+    assert.equal(chain.index, index)
+    this.#cluster.sawChain(this.number, group, chain)
+    this.#chains.set(group, chain)
+  }
+}
+
+async function startNode(cluster: Cluster, context: SimContext): Promise<GroupNode> {
+  const plans = cluster.groupsOf(numberOf(context.name))
+  const chains = new Map<number, Chain>()
+  for (const { group } of plans) {
+    const stored = await context.store.get(authorityKey(group, 'chain'))
+    chains.set(group, stored === undefined ? START : decodeChain(stored))
+  }
+  const node = new GroupNode(cluster, context, chains)
+  for (const { group, voters } of plans) {
+    const instance = { group, epoch: 1, view: 0 }
+    const recovered = await recoverGroup(context.store, instance)
+    const { index } = chains.get(group)!
+    node.host.open({ ...instance, voters, learners: [], applied: index }, recovered)
+    cluster.sawChain(node.number, group, chains.get(group)!)
+  }
+  node.listen()
+  return node
+}
+
+function chainOp(group: number, value: Uint8Array): { key: Uint8Array; value: Uint8Array } {
+  return { key: authorityKey(group, 'chain'), value }
+}
+
+function encodeChain({ index, value }: Chain): Uint8Array {
+  return new Uint8Array(Buffer.from(`${index} ${value}`))
+}
+
+function decodeChain(bytes: Uint8Array): Chain {
+  const [index, value] = Buffer.from(bytes).toString().split(' ')
+  return { index: Number(index), value: value! }
+}
