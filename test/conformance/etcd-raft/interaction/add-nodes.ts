@@ -15,7 +15,7 @@ export function addNodes(env: Environment, test: Case): string | undefined {
   const args = new Map(test.args.slice(1).map(arg => [arg.key, arg.values]))
   const flag = (key: string): boolean => isTrue(args.get(key)?.[0])
   const number = (key: string): number => Number(args.get(key)?.[0] ?? 0)
-  const ids = (key: string): number[] => (args.get(key) ?? []).map(Number).sort((a, b) => a - b)
+  const ids = (key: string): number[] => (args.get(key) ?? []).map(Number)
 
   const index = number('index')
   const data = new TextEncoder().encode(args.get('content')?.[0] ?? '')
