@@ -1,9 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { resourcesOf } from '../audit/verify/tiles.ts'
 import { SetupError } from '../daemon/config/setup-error.ts'
 import type { NodeApi } from './node-api.ts'
-
-const WIDTH = 256
 
 export interface ExportedLog {
   readonly origin: string
@@ -39,38 +38,14 @@ export async function exportLog(api: NodeApi, origin: string, dir: string): Prom
       throw new SetupError('incomplete', `${api.root} misses ${path} of its own log.`)
   }
   let bodies = size > 0
-  for (const place of places(size)) {
-    await needed(`${log}/tile/entries/${place}`)
-    if (bodies) bodies = (await copy(`${log}/bodies/${place}`)) !== undefined
+  for (const { path } of resourcesOf('entries', size)) {
+    await needed(`${log}/${path}`)
+    if (bodies) bodies = (await copy(`${log}/${path.replace('tile/entries/', 'bodies/')}`)) !== undefined
   }
-  for (const { level, hashes } of levels(size)) {
-    for (const place of places(hashes)) await needed(`${log}/tile/${level}/${place}`)
+  for (let level = 0; resourcesOf(level, size).length > 0; level++) {
+    for (const { path } of resourcesOf(level, size)) await needed(`${log}/${path}`)
   }
   return { origin, dir, size, bodies }
-}
-
-/** How many hashes each level of tiles has (C2SP tlog-tiles). */
-function levels(size: number): { level: number; hashes: number }[] {
-  const found = []
-  for (let level = 0, hashes = size; hashes > 0; level++, hashes = Math.floor(hashes / WIDTH))
-    found.push({ level, hashes })
-  return found
-}
-
-/** Paths of the full tiles that hold `count` items, and of the partial one at the end. */
-function* places(count: number): Generator<string> {
-  const full = Math.floor(count / WIDTH)
-  for (let index = 0; index < full; index++) yield indexPath(index)
-  if (count % WIDTH > 0) yield `${indexPath(full)}.p/${count % WIDTH}`
-}
-
-/** As `x001/x234/067`. */
-function indexPath(index: number): string {
-  const groups = []
-  for (let rest = index; groups.length === 0 || rest > 0; rest = Math.floor(rest / 1000)) {
-    groups.unshift(String(rest % 1000).padStart(3, '0'))
-  }
-  return groups.map((group, at) => (at < groups.length - 1 ? `x${group}` : group)).join('/')
 }
 
 function write(path: string, bytes: Uint8Array): void {

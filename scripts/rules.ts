@@ -61,7 +61,8 @@ const BANNED_WHERE_DECIDING: readonly (readonly [RegExp, string])[] = [
   [/\bprocess\s*\.\s*\w+/g, 'process: what decides knows nothing of its process'],
   [/\bMath\s*\.\s*random\b/g, 'Math.random: take the randomness that is handed in'],
   [
-    /\b(?:randomBytes|randomUUID|randomInt|randomFillSync|getRandomValues|randomSecretKey)\b/g,
+    // As a member of node:crypto or WebCrypto, or imported from there; a port may well have such a name.
+    /\bcrypto\s*\.\s*(?:random\w+|getRandomValues|generateKey\w*)|\bimport\s*\{[^}]*\b(?:random(?:Bytes|UUID|Int|Fill\w*)|generateKey\w*|randomSecretKey)\b/g,
     'fresh randomness: take what is handed in',
   ],
   [/\bset(?:Timeout|Interval|Immediate)\b/g, 'a timer: ask for it as an effect, or count ticks'],

@@ -1,6 +1,6 @@
+import { headerBytes, recordKind, saltBytes } from '../../storage/log/record.ts'
+import { tileWidth } from '../../storage/log/tree.ts'
 import type { LogView } from './view.ts'
-
-const BUNDLE_WIDTH = 256
 
 /** A leaf as the API shows it: what is public of a record, and how long its body is where that is disclosed. */
 export interface LeafSummary {
@@ -13,19 +13,19 @@ export interface LeafSummary {
   readonly bodyBytes: number | null
 }
 
-const KIND_NAMES = ['', 'charter', 'attestation', 'input', 'intent', 'tick', 'mark', 'seal']
+const KIND_NAMES = new Map<number, string>(Object.entries(recordKind).map(([name, kind]) => [kind, name]))
 
 /** Up to `limit` leaves from `from` on, below the published checkpoint. */
 export async function readLeaves(log: LogView, from: number, limit: number): Promise<LeafSummary[]> {
   const to = Math.min(log.size, from + limit)
   const found: LeafSummary[] = []
-  for (let bundle = Math.floor(from / BUNDLE_WIDTH); bundle * BUNDLE_WIDTH < to; bundle++) {
-    const width = Math.min(BUNDLE_WIDTH, log.size - bundle * BUNDLE_WIDTH)
+  for (let bundle = Math.floor(from / tileWidth); bundle * tileWidth < to; bundle++) {
+    const width = Math.min(tileWidth, log.size - bundle * tileWidth)
     const [entries, bodies] = await Promise.all([log.entries(bundle, width), log.bodies(bundle, width)])
     if (entries === undefined) break
     const lengths = bodies === undefined ? [] : bodyLengths(bodies)
     splitEntries(entries).forEach((leaf, at) => {
-      const index = bundle * BUNDLE_WIDTH + at
+      const index = bundle * tileWidth + at
       if (index >= from && index < to) found.push(summaryOf(index, leaf, lengths[at]))
     })
   }
@@ -38,9 +38,9 @@ function summaryOf(index: number, leaf: Buffer, bodyBytes: number | undefined): 
   return {
     index,
     kind,
-    kindName: KIND_NAMES[kind] ?? `kind ${kind}`,
-    rulesVersion: leaf.length >= 4 ? leaf.readUInt16BE(2) : 0,
-    bodyHash: leaf.subarray(4).toString('hex'),
+    kindName: KIND_NAMES.get(kind) ?? `kind ${kind}`,
+    rulesVersion: leaf.length >= headerBytes ? leaf.readUInt16BE(2) : 0,
+    bodyHash: leaf.subarray(headerBytes).toString('hex'),
     bodyBytes: bodyBytes ?? null,
   }
 }
@@ -59,10 +59,10 @@ function splitEntries(bundle: Uint8Array): Buffer[] {
 function bodyLengths(bundle: Uint8Array): number[] {
   const bytes = Buffer.from(bundle.buffer, bundle.byteOffset, bundle.byteLength)
   const lengths: number[] = []
-  for (let at = 0; at + 20 <= bytes.length; ) {
-    const length = bytes.readUInt32BE(at + 16)
+  for (let at = 0; at + saltBytes + 4 <= bytes.length; ) {
+    const length = bytes.readUInt32BE(at + saltBytes)
     lengths.push(length)
-    at += 20 + length
+    at += saltBytes + 4 + length
   }
   return lengths
 }

@@ -1,50 +1,25 @@
-/** What a path below `/log/` names (C2SP tlog-tiles, and two resources of our own: bodies and charter). */
-export type LogResource =
-  | { readonly kind: 'checkpoint' | 'charter' }
-  | { readonly kind: 'tile'; readonly level: number; readonly index: number; readonly width: number }
-  | { readonly kind: 'entries' | 'bodies'; readonly index: number; readonly width: number }
+import { type LogResource, parseLogPath } from '../../storage/log/tiles.ts'
 
-export interface LogPath {
-  readonly origin: string
-  readonly resource: LogResource
+/** What C2SP tlog-tiles has, and two resources of our own: the records' bodies by bundle, and the charter. */
+export type ServedResource =
+  | LogResource
+  | { readonly kind: 'charter' }
+  | { readonly kind: 'bodies'; readonly index: number; readonly width: number }
+
+const PATH = /^([A-Za-z0-9][A-Za-z0-9._/-]{0,199})\/(checkpoint|charter|(?:tile|bodies)\/[\w/.]{1,80})$/
+
+/** @param path what follows `/log/` in a URL; undefined when it names nothing */
+export function parseLogUrl(path: string): { origin: string; resource: ServedResource } | undefined {
+  const [, origin, rest] = PATH.exec(path) ?? []
+  if (origin === undefined || rest === undefined) return undefined
+  const resource = resourceOf(rest)
+  return resource === undefined ? undefined : { origin, resource }
 }
 
-export const TILE_WIDTH = 256
-const MAX_LEVEL = 63
-
-/** Digits in groups of three, all but the last with an `x`; `.p/W` for a partial tile of W hashes. */
-const INDEX = '((?:x\\d{3}/){0,5}\\d{3})(?:\\.p/([1-9]\\d{0,2}))?'
-const ORIGIN = '([A-Za-z0-9][A-Za-z0-9._/-]{0,199})'
-const PATTERNS = {
-  whole: new RegExp(`^${ORIGIN}/(checkpoint|charter)$`),
-  tile: new RegExp(`^${ORIGIN}/tile/(0|[1-9]\\d?)/${INDEX}$`),
-  bundle: new RegExp(`^${ORIGIN}/(tile/entries|bodies)/${INDEX}$`),
-}
-
-/** @param path what follows `/log/`; undefined when it names nothing. */
-export function parseLogPath(path: string): LogPath | undefined {
-  const whole = PATTERNS.whole.exec(path)
-  if (whole !== null) return { origin: whole[1]!, resource: { kind: whole[2] as 'checkpoint' | 'charter' } }
-  const bundle = PATTERNS.bundle.exec(path)
-  if (bundle !== null) {
-    const place = parsePlace(bundle[3]!, bundle[4])
-    const kind = bundle[2] === 'bodies' ? 'bodies' : 'entries'
-    return place === undefined ? undefined : { origin: bundle[1]!, resource: { kind, ...place } }
-  }
-  const tile = PATTERNS.tile.exec(path)
-  if (tile === null) return undefined
-  const level = Number(tile[2])
-  const place = parsePlace(tile[3]!, tile[4])
-  if (place === undefined || level > MAX_LEVEL) return undefined
-  return { origin: tile[1]!, resource: { kind: 'tile', level, ...place } }
-}
-
-function parsePlace(indexText: string, widthText: string | undefined) {
-  // The specification has one path per index: no leading group of zeros.
-  if (indexText.startsWith('x000/')) return undefined
-  const index = Number(indexText.replace(/[x/]/g, ''))
-  const width = widthText === undefined ? TILE_WIDTH : Number(widthText)
-  const isPartial = widthText !== undefined
-  if (!Number.isSafeInteger(index) || (isPartial && width >= TILE_WIDTH)) return undefined
-  return { index, width }
+function resourceOf(path: string): ServedResource | undefined {
+  if (path === 'charter') return { kind: 'charter' }
+  if (!path.startsWith('bodies/')) return parseLogPath(path)
+  // A bundle of bodies has the place of the entries that they belong to.
+  const entries = parseLogPath(path.replace('bodies/', 'tile/entries/'))
+  return entries?.kind === 'entries' ? { ...entries, kind: 'bodies' } : undefined
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Metrics } from '../metrics/metrics.ts'
 import { badRequest, HttpError, notFound } from './errors.ts'
 import { readLeaves } from './leaves.ts'
-import { type LogResource, parseLogPath } from './log-path.ts'
+import { parseLogUrl, type ServedResource } from './log-path.ts'
 import type { StaticFile } from './static-files.ts'
 import type { LogView, NodeView } from './view.ts'
 
@@ -11,7 +11,7 @@ export interface RouteSources {
   readonly view: NodeView
   /** The network's genesis file, byte by byte. */
   readonly genesis: Uint8Array
-  /** What may be shown of the node's settings. */
+  /** The node's settings. */
   readonly config: Readonly<Record<string, unknown>>
   /** None when metrics are off. */
   readonly metrics: Metrics | undefined
@@ -56,6 +56,8 @@ function addHealth(server: FastifyInstance, { view, metrics }: RouteSources): vo
 }
 
 function addApi(server: FastifyInstance, { view, genesis, config }: RouteSources): void {
+  // Where a node keeps its files is nobody's business.
+  const { dataDir: _dataDir, genesis: _genesis, ...shown } = config
   const read = (path: string, answer: () => unknown): void => {
     server.get(`/api/v1/${path}`, request => {
       parseQuery(noQuery, request.query)
@@ -66,7 +68,7 @@ function addApi(server: FastifyInstance, { view, genesis, config }: RouteSources
   read('nodes', () => ({ nodes: view.nodes() }))
   read('peers', () => ({ peers: view.peers() }))
   read('authorities', () => ({ authorities: view.authorities() }))
-  read('config', () => config)
+  read('config', () => shown)
   server.get('/api/v1/genesis', (_request, reply) => reply.type(JSON_TYPE).send(Buffer.from(genesis)))
 
   server.get('/api/v1/proof', async (request, reply) => {
@@ -86,7 +88,7 @@ function addApi(server: FastifyInstance, { view, genesis, config }: RouteSources
 
 function addLogs(server: FastifyInstance, view: NodeView): void {
   server.get('/log/*', async (request, reply) => {
-    const path = parseLogPath(request.url.slice('/log/'.length))
+    const path = parseLogUrl(request.url.slice('/log/'.length))
     if (path === undefined) {
       throw notFound(
         'No such path in a log: see C2SP tlog-tiles (checkpoint, tile/…, tile/entries/…), bodies/… and charter.',
@@ -98,7 +100,11 @@ function addLogs(server: FastifyInstance, view: NodeView): void {
   })
 }
 
-async function sendResource(reply: FastifyReply, log: LogView, resource: LogResource): Promise<FastifyReply> {
+async function sendResource(
+  reply: FastifyReply,
+  log: LogView,
+  resource: ServedResource,
+): Promise<FastifyReply> {
   switch (resource.kind) {
     case 'checkpoint':
       return send(reply, TEXT_TYPE, 'no-store', log.checkpoint())

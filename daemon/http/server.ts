@@ -16,7 +16,7 @@ export interface HttpOptions {
   readonly view: NodeView
   /** The genesis file's bytes. */
   readonly genesis: Uint8Array
-  /** What /api/v1/config shows. */
+  /** The node's settings; /api/v1/config shows them without its paths. */
   readonly config: Readonly<Record<string, unknown>>
   readonly metrics: Metrics
   /** Whether /metrics is served; refusals are counted all the same. */

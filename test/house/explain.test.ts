@@ -4,7 +4,6 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { clockProblem } from '../../daemon/config/clock-check.ts'
 import { explain } from '../../daemon/config/explain.ts'
 import { writeFileDurably } from '../../daemon/identity/durable-file.ts'
 import { openLevelStore } from '../../storage/store-level.ts'
@@ -91,46 +90,6 @@ describe('what stops a node is said in one line', () => {
     const loop = new Error('a')
     loop.cause = loop
     assert.equal(explain(loop), undefined)
-  })
-})
-
-describe('a clock that is off', () => {
-  const day = 86_400_000
-  const nowMs = Date.UTC(2026, 5, 15)
-  const right = {
-    nowMs,
-    genesisCreatedMs: nowMs - 30 * day,
-    lastSealMs: nowMs - day,
-    peersMs: [nowMs + 900, nowMs - 800],
-  }
-
-  it('is not seen where it is right, nor after a long rest', () => {
-    assert.equal(clockProblem(right), undefined)
-    assert.equal(clockProblem({ ...right, lastSealMs: undefined, peersMs: [] }), undefined)
-  })
-
-  it('is told by the founding, by the last seal and by most peers', () => {
-    const told: [Parameters<typeof clockProblem>[0], RegExp][] = [
-      [
-        { ...right, nowMs: nowMs - 31 * day },
-        /before the network was founded: it is about 24 hours behind; set it right/,
-      ],
-      [
-        { ...right, nowMs: nowMs - 2 * day },
-        /before the last seal in its own log: it is about 24 hours behind/,
-      ],
-      [{ ...right, nowMs: nowMs + day }, /2 peers agree on another time: it is about 24 hours ahead/],
-    ]
-    for (const [evidence, message] of told) {
-      const problem = clockProblem(evidence)
-      assert.match(problem!.message, message)
-      assert.ok(!problem!.message.includes('\n'))
-    }
-  })
-
-  it('is not believed of one peer alone', () => {
-    assert.equal(clockProblem({ ...right, peersMs: [nowMs + day] }), undefined)
-    assert.equal(clockProblem({ ...right, peersMs: [nowMs, nowMs + 1, nowMs + day] }), undefined)
   })
 })
 

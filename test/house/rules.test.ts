@@ -21,6 +21,7 @@ describe('the rules of the house', () => {
     "import { readFileSync } from 'fs'",
     "const fs = await import('node:fs')",
     'crypto.getRandomValues(bytes)',
+    "import { hash, randomBytes } from 'node:crypto'",
     'const text = `now ${Date.now()}`',
   ]
   const deciding = [
@@ -58,6 +59,7 @@ describe('the rules of the house', () => {
       'const d = /Date.now()["\'`]/',
       'const e = a / b / c',
       'const date = new Date(atMs)',
+      'const nonce = ports.randomBytes(16)',
     ].join('\n')
     assert.deepEqual(messages('consensus/x.ts', text), [])
   })

@@ -49,7 +49,7 @@ describe('the HTTP API', () => {
       ['nodes', { nodes: node.nodes() }],
       ['peers', { peers: node.peers() }],
       ['authorities', { authorities: node.authorities() }],
-      ['config', { tickMs: 100 }],
+      ['config', { maxSessions: 7 }],
     ] as const) {
       const response = await get(`/api/v1/${path}`)
       assert.equal(response.headers.get('cache-control'), 'no-store')

@@ -40,7 +40,9 @@ const fakeLog: LogView = {
   size: LEAVES,
   checkpoint: () => `${ORIGIN}\n${LEAVES}\nroot\n\n— signature\n`,
   tile: async (level, index, width) =>
-    level === 0 && index * 256 + width <= LEAVES ? Buffer.alloc(width * 32, level + index) : undefined,
+    index * 256 + width <= Math.floor(LEAVES / 256 ** level)
+      ? Buffer.alloc(width * 32, level + index)
+      : undefined,
   entries: async (index, width) => {
     if (index * 256 + width > LEAVES) return undefined
     const leaves = Array.from({ length: width }, (_, at) => fakeLeaf(index * 256 + at))

@@ -17,7 +17,7 @@ export async function serve(change: Partial<HttpOptions> = {}): Promise<Served> 
     port: 0,
     view: fakeNode(),
     genesis: Buffer.from('{"format":1}\n'),
-    config: { tickMs: 100 },
+    config: { maxSessions: 7, dataDir: 'secret', genesis: 'secret' },
     metrics,
     serveMetrics: true,
     log: createLogger('silent'),
