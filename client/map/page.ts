@@ -12,7 +12,7 @@ import type { Point } from './model/motion.ts'
 import { type Observable, observable } from './model/observable.ts'
 import { type Action, type EnterWorld, Play } from './model/play.ts'
 import { exportPlayerKey, importPlayerKey, loadPlayerKey, savePlayerKey } from './model/player-key.ts'
-import { type PollerPorts, startPoller } from './model/poller.ts'
+import { type NetworkState, type PollerPorts, startPoller } from './model/poller.ts'
 import { append, EMPTY_SERIES, RateMeter, type Series } from './model/rates.ts'
 import { SeenWorld } from './model/world.ts'
 
@@ -43,7 +43,7 @@ const LOOK_EVERY_MS = 350
 
 /** Everything that the page knows and does; what it looks like is in `ui/`. */
 export class Page {
-  readonly network: ReturnType<typeof startPoller>['state']
+  readonly network: Observable<NetworkState>
   readonly world = new SeenWorld(TICK_MS)
   readonly feed: Feed
   readonly play: Play
@@ -70,7 +70,7 @@ export class Page {
     this.#playerKey = loadPlayerKey(ports.storage)
     this.feed = new Feed(this.world, ports)
     this.play = new Play(ports)
-    this.network = startPoller(ports.home, ports).state
+    this.network = startPoller(ports.home, ports)
     let before = this.network.get()
     this.network.subscribe(() => {
       const after = this.network.get()
@@ -235,15 +235,12 @@ export class Page {
     this.feed.look(this.network.get().authorities.filter(isArea), camera, viewRadiusMm(camera, size))
   }
 
-  #networkChanged(
-    before: ReturnType<Page['network']['get']>,
-    after: ReturnType<Page['network']['get']>,
-  ): void {
+  #networkChanged(before: NetworkState, after: NetworkState): void {
     const at = new Date()
     const fresh = changesBetween(before, after).map(change => ({ ...change, at, key: this.#eventKey++ }))
     if (fresh.length > 0) this.events.set([...fresh.reverse(), ...this.events.get()].slice(0, KEPT_EVENTS))
     this.feed.setGateways(gatewaysOf(after.nodes, after.source))
-    if (this.feed.state.get().phase === 'idle') this.#watchView()
+    this.#watchView()
     if (after.silentSinceMs === undefined) this.#measure(after.authorities)
   }
 

@@ -81,6 +81,12 @@ export class TestNetwork {
     await gateway?.stop()
   }
 
+  async startGateway(number: number): Promise<void> {
+    const node = this.nodes.find(it => it.number === number)!
+    node.gateway = await this.#startGateway(number)
+    node.gatewayUrl = `ws://127.0.0.1:${node.gateway.port}`
+  }
+
   #failOver(town: Town, lost: number): void {
     if (town.leader.number !== lost) return
     const next = this.nodes.find(it => it.alive && town.info.members.includes(it.number))

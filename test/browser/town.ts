@@ -3,6 +3,7 @@ import { recordLeafHash } from '../../audit/verify/record.ts'
 import { batchTree, encodeReceipt, receiptItem, receiptMessage } from '../../client/protocol/receipt.ts'
 import type { AreaInfo, FeedListener, InputResult } from '../../daemon/gateway/router.ts'
 import { type Action, encodeInput, encodeOutcome, encodeTick } from '../../world/codec.ts'
+import type { Character } from '../../world/entity.ts'
 import { type Applied, createWorld, INPUT_RECORD, TICK_RECORD, type World } from '../../world/world.ts'
 import { verifyEd25519 } from './keys.ts'
 
@@ -48,6 +49,7 @@ export class Town {
   leader: LogKey
   readonly #listeners = new Set<FeedListener>()
   readonly #timer: NodeJS.Timeout
+  #refusal = ''
 
   constructor(
     info: AreaInfo,
@@ -84,6 +86,7 @@ export class Town {
   }
 
   submit(body: Uint8Array, answer: (result: InputResult) => void): void {
+    if (this.#refusal !== '') return answer({ kind: 'refused', code: this.#refusal })
     const leaf = this.size
     const { outcome } = this.#apply(INPUT_RECORD, body)
     if (outcome === undefined) return answer({ kind: 'refused', code: 'malformed' })
@@ -116,11 +119,23 @@ export class Town {
     setTimeout(() => answer({ kind: 'committed', receipt }), 4)
   }
 
+  /** From now on inputs are refused unlogged. */
+  refuseAll(code: string): void {
+    this.#refusal = code
+  }
+
   subscribe(listener: FeedListener): () => void {
     this.#listeners.add(listener)
     const entities = [...this.world.entities()].map(({ id }) => this.world.entityBytes(id)!.slice())
     queueMicrotask(() => listener.state(this.world.tick, this.size, entities))
     return () => this.#listeners.delete(listener)
+  }
+
+  characterNamed(name: string): Readonly<Character> | undefined {
+    for (const entity of this.world.entities()) {
+      if (entity.kind === 'character' && entity.name === name) return entity
+    }
+    return undefined
   }
 
   /** One bot sets a new course. */

@@ -19,7 +19,7 @@ export interface Box {
 }
 
 const MIN_MM_PER_PX = 20
-const MAX_MM_PER_PX = 400_000
+const MAX_MM_PER_PX = 4_000_000
 const clampZoom = (mmPerPx: number): number => Math.min(MAX_MM_PER_PX, Math.max(MIN_MM_PER_PX, mmPerPx))
 
 export const toScreen = (camera: Camera, size: Size, point: Point) => ({

@@ -161,6 +161,7 @@ export class Stage implements ControlTarget {
 
   #setCamera(camera: Camera): void {
     this.#camera = camera
+    this.#canvas.dataset['view'] = [camera.xMm, camera.yMm, camera.mmPerPx].map(Math.round).join(' ')
     this.#drawnMs = Number.NEGATIVE_INFINITY
     this.#ports.onCamera(camera, this.#size)
   }
@@ -176,10 +177,9 @@ export class Stage implements ControlTarget {
     if (this.#input.placed.some(it => it.entity.kind === 'character') && this.fitTown()) {
       this.#fitted = 'town'
     } else if (this.#fitted === 'no' && this.fitAreas()) {
-      this.#camera = this.#glide?.to ?? this.#camera
+      this.#setCamera(this.#glide?.to ?? this.#camera)
       this.#glide = undefined
       this.#fitted = 'areas'
-      this.#ports.onCamera(this.#camera, this.#size)
     }
   }
 

@@ -20,11 +20,17 @@ interface Watched {
   region: Region
   link: SpectatorLink | undefined
   cancelRetry: (() => void) | undefined
+  gateway: string
   isOpen: boolean
+  /** Links in a row that ended or never opened. */
+  failures: number
 }
 
+const NEW = { link: undefined, cancelRetry: undefined, gateway: '', isOpen: false, failures: 0 }
 const MAX_AREAS = 6
-const RETRY_MS = 800
+/** The next gateway is tried at once; when none of them answered, there is a pause. */
+const NEXT_GATEWAY_MS = 50
+const PAUSE_MS = 1500
 /** A watch is widened by this, so that small moves of the view ask for nothing. */
 const WIDER = 1.4
 
@@ -82,16 +88,12 @@ export class Feed {
     this.#tell()
   }
 
-  stop(): void {
-    for (const area of [...this.#watched.keys()]) this.#drop(area)
-  }
-
   #gateway = (): string => this.#gateways[this.#turn % Math.max(1, this.#gateways.length)] ?? ''
 
   #want(region: Region): void {
     const watched = this.#watched.get(region.area)
     if (watched === undefined) {
-      this.#watched.set(region.area, { region, link: undefined, cancelRetry: undefined, isOpen: false })
+      this.#watched.set(region.area, { ...NEW, region })
       this.#open(region.area)
       return
     }
@@ -113,6 +115,7 @@ export class Feed {
     const gateway = this.#gateway()
     if (watched === undefined || watched.link !== undefined || watched.cancelRetry !== undefined) return
     if (gateway === '') return
+    watched.gateway = gateway
     watched.link = this.#ports.spectate(gateway, watched.region, this.#listen(area, watched))
   }
 
@@ -122,6 +125,7 @@ export class Feed {
       onOpen: sight => {
         if (!isCurrent()) return
         watched.isOpen = true
+        watched.failures = 0
         this.#problem = ''
         this.#world.show(area, sight)
         this.#tell()
@@ -131,8 +135,11 @@ export class Feed {
         watched.link = undefined
         watched.isOpen = false
         this.#problem = reason
-        this.#turn += 1
-        watched.cancelRetry = this.#ports.after(RETRY_MS, () => {
+        // Links of several areas break at once: the first one to tell moves all of them on.
+        if (watched.gateway === this.#gateway()) this.#turn += 1
+        watched.failures += 1
+        const isRoundOver = watched.failures % Math.max(1, this.#gateways.length) === 0
+        watched.cancelRetry = this.#ports.after(isRoundOver ? PAUSE_MS : NEXT_GATEWAY_MS, () => {
           watched.cancelRetry = undefined
           this.#open(area)
         })
@@ -141,16 +148,15 @@ export class Feed {
     }
   }
 
-  #tell(): void {
+  #phase(): FeedState['phase'] {
+    if (this.#gateways.length === 0) return 'no-gateway'
     const links = [...this.#watched.values()]
-    const phase =
-      links.length === 0
-        ? 'idle'
-        : this.#gateways.length === 0
-          ? 'no-gateway'
-          : links.every(it => it.isOpen)
-            ? 'open'
-            : 'connecting'
+    if (links.length === 0) return 'idle'
+    return links.every(it => it.isOpen) ? 'open' : 'connecting'
+  }
+
+  #tell(): void {
+    const phase = this.#phase()
     const before = this.state.get()
     const after: FeedState = { phase, gateway: this.#gateway(), problem: this.#problem }
     const isSame =

@@ -83,7 +83,7 @@ async function ask(root: string, fetchJson: PollerPorts['fetchJson']) {
 }
 
 /** Asks one node once a second and goes on to the next one that is known when it stops answering. */
-export function startPoller(home: string, ports: PollerPorts) {
+export function startPoller(home: string, ports: PollerPorts): Observable<NetworkState> {
   const state: Observable<NetworkState> = observable<NetworkState>({
     status: undefined,
     nodes: [],
@@ -92,13 +92,11 @@ export function startPoller(home: string, ports: PollerPorts) {
     answeredAtMs: undefined,
     silentSinceMs: undefined,
   })
-  let stopped = false
 
   async function round(): Promise<void> {
     const before = state.get()
     for (const root of candidates(before.source, home, before.nodes)) {
       const answer = await ask(root, ports.fetchJson).catch(() => undefined)
-      if (stopped) return
       if (answer !== undefined) {
         state.set({ ...answer, source: root, answeredAtMs: ports.nowMs(), silentSinceMs: undefined })
         return
@@ -108,18 +106,13 @@ export function startPoller(home: string, ports: PollerPorts) {
   }
 
   async function run(): Promise<void> {
-    while (!stopped) {
+    for (;;) {
       await round()
       await ports.wait(POLL_MS)
     }
   }
   void run()
-  return {
-    state,
-    stop() {
-      stopped = true
-    },
-  }
+  return state
 }
 
 export const browserPorts: PollerPorts = {

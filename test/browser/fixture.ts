@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Browser, chromium, type Page, type ViewportSize } from 'playwright-core'
+import { buildMap } from '../../client/map/build.ts'
+import { TestNetwork } from './network.ts'
+
+const ARGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+const SIZE = { nodes: 4, areas: 2, bots: 20 }
+export const WIDE = { width: 1280, height: 800 }
+export const PHONE = { width: 390, height: 844 }
+
+/** A browser, the built page, and a network that serves it; what pages complain about fails the test. */
+export class MapFixture {
+  network!: TestNetwork
+  page!: Page
+  #folder = ''
+  #browser: Browser | undefined
+  #faults: string[] = []
+
+  /** False, and a line that says so, when there is no Chromium here. */
+  async start(): Promise<boolean> {
+    const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+    if (!existsSync(executablePath)) {
+      console.error(`    no Chromium at ${executablePath}: set CHROMIUM to where it is`)
+      return false
+    }
+    this.#folder = await mkdtemp(join(tmpdir(), 'freehold-map-'))
+    const built = buildMap(join(this.#folder, 'page'))
+    this.#browser = await chromium.launch({ executablePath, args: ARGS, headless: true })
+    await built
+    return true
+  }
+
+  async stop(): Promise<void> {
+    await this.#browser?.close()
+    if (this.#folder !== '') await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  async startNetwork(): Promise<void> {
+    this.network = await TestNetwork.start(join(this.#folder, 'page'), SIZE)
+  }
+
+  /** Opens the page as node 1 serves it, in a browser that was never here before. */
+  async open(viewport: ViewportSize = WIDE): Promise<void> {
+    const context = await this.#browser!.newContext({ viewport, acceptDownloads: true })
+    this.page = await context.newPage()
+    this.page.setDefaultTimeout(8_000)
+    this.#faults = []
+    this.page.on('pageerror', error => this.#faults.push(error.message))
+    this.page.on('console', message => {
+      if (/Content Security Policy/i.test(message.text())) this.#faults.push(message.text())
+    })
+    await this.page.goto(`${this.network.nodes[0]!.http.url}/`)
+  }
+
+  async close(): Promise<void> {
+    await this.page.context().close()
+    assert.deepEqual(this.#faults, [])
+  }
+
+  /** Waits until the page shows so many players. */
+  async seesPlayers(count: number): Promise<void> {
+    await this.page.locator('[data-kind=character]').getByText(`${count} players`, { exact: true }).waitFor()
+  }
+
+  async enter(name: string): Promise<void> {
+    await this.seesPlayers(SIZE.bots)
+    await this.page.getByLabel("your character's name").fill(name)
+    await this.page.getByRole('button', { name: 'Enter the world' }).click()
+    await this.page.getByRole('heading', { name: 'You are in the world' }).waitFor()
+    await this.seesPlayers(SIZE.bots + 1)
+  }
+
+  /** Middle of the view in the world, and how much of it a pixel shows. */
+  async view(): Promise<{ xMm: number; yMm: number; mmPerPx: number }> {
+    const [xMm, yMm, mmPerPx] = (await this.#viewText()).split(' ').map(Number)
+    return { xMm: xMm!, yMm: yMm!, mmPerPx: mmPerPx! }
+  }
+
+  /** The view once it has stopped gliding. */
+  async restingView(): Promise<{ xMm: number; yMm: number; mmPerPx: number }> {
+    for (let before = '', now = await this.#viewText(); before !== now; ) {
+      before = now
+      await this.page.waitForTimeout(120)
+      now = await this.#viewText()
+    }
+    return this.view()
+  }
+
+  async pressMap(partX: number, partY: number): Promise<void> {
+    const { x, y, width, height } = (await this.page.locator('.map canvas').boundingBox())!
+    await this.page.mouse.click(x + width * partX, y + height * partY)
+  }
+
+  picture(): Promise<string> {
+    return this.page.evaluate(() => document.querySelector<HTMLCanvasElement>('.map canvas')!.toDataURL())
+  }
+
+  async told(attribute: 'data-moving' | 'data-entities'): Promise<number> {
+    return Number(await this.page.getAttribute('.page', attribute))
+  }
+
+  async #viewText(): Promise<string> {
+    return (await this.page.getAttribute('.map canvas', 'data-view')) ?? ''
+  }
+}
