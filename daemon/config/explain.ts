@@ -51,6 +51,7 @@ function explainSystem(error: SystemError): string | undefined {
       return `${where} is on a read-only file system: name another directory with --data-dir.`
     case 'ENOSPC':
     case 'EDQUOT':
+    case 'EFBIG':
       return `The disk that holds ${where} is full: free some space and start the node again.`
     case 'EMFILE':
     case 'ENFILE':
