@@ -22,6 +22,7 @@ const part = {
   tile: 0x74,
   manifest: 0x6d,
   chunk: 0x63,
+  edge: 0x67,
 } as const
 
 const instanceBytes = 13
@@ -144,6 +145,13 @@ export function logTileRange(group: number, level: number, from = 0, to = pastLa
 export function parseLogTileKey(key: Uint8Array): { group: number; level: number; tile: number } | undefined {
   if (key.length !== 15 || key[0] !== letters.log || key[5] !== part.tile) return undefined
   return { group: readU32(key, 1), level: key[6]!, tile: readU64(key, 7) }
+}
+
+/** The right edge of a log as of some size, from which a log that doesn't have all its past goes on. */
+export function logEdgeKey(group: number): Uint8Array {
+  const key = groupKey(letters.log, group, 6)
+  key[5] = part.edge
+  return key
 }
 
 /** Everything of one authority's merkle log. */

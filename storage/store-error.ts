@@ -1,5 +1,13 @@
 /** Why a store can't be opened or written. */
-export type StoreErrorCode = 'locked' | 'corrupt' | 'newer-format' | 'full' | 'denied' | 'io' | 'closed'
+export type StoreErrorCode =
+  | 'locked'
+  | 'corrupt'
+  | 'newer-format'
+  | 'full'
+  | 'denied'
+  | 'not-a-directory'
+  | 'io'
+  | 'closed'
 
 /** `message` is one sentence for a person: what is wrong, and what to do. */
 export class StoreError extends Error {

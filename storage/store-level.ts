@@ -16,7 +16,7 @@ type Db = Level<Uint8Array, Uint8Array>
 
 /**
  * Opens the LevelDB directory at `path`, and makes it when there is none.
- * @throws StoreError `locked`, `corrupt`, `newer-format`, `full`, `denied` or `io`
+ * @throws StoreError `locked`, `corrupt`, `newer-format`, `full`, `denied`, `not-a-directory` or `io`
  */
 export async function openLevelStore(path: string): Promise<Store> {
   await refuseLostDirectory(path)
@@ -94,12 +94,13 @@ class LevelStore implements Store {
   }
 
   async *range(range: StoreRange): AsyncIterable<StoreEntry> {
-    const iterator = this.#db.iterator({
+    const bounds = {
       gte: range.from,
       lt: range.to,
       reverse: range.reverse ?? false,
       limit: range.limit ?? -1,
-    })
+    }
+    const iterator = await this.#reading(async () => this.#db.iterator(bounds))
     try {
       for (;;) {
         const entry = await this.#reading(() => iterator.next())
@@ -208,6 +209,14 @@ function storeError(path: string, error: unknown): StoreError {
   ) {
     const text = `The data in ${path} may not be written: give this user the right to, or name another directory.`
     return new StoreError('denied', path, text, error)
+  }
+  if (code === 'EEXIST' || code === 'ENOTDIR') {
+    return new StoreError(
+      'not-a-directory',
+      path,
+      `${path} is not a directory: name another place for the data.`,
+      error,
+    )
   }
   if (/^LEVEL_CORRUPTION$/.test(code) || /corruption|invalid argument|no such file/i.test(message)) {
     return corruptError(path, message, error)

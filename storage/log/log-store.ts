@@ -1,8 +1,9 @@
 /** The merkle log of one authority in the store: what to write for it, and how it is read back. */
-import { putU16 } from '../bytes.ts'
+import { equalBytes, putU16, putU64, readU64 } from '../bytes.ts'
 import {
   logBatchKey,
   logBatchRange,
+  logEdgeKey,
   logTileKey,
   logTileRange,
   parseLogBatchKey,
@@ -45,6 +46,17 @@ export function tileOps(group: number, tiles: readonly Tile[]): StoreOp[] {
   return tiles.map(tile => ({ key: logTileKey(group, tile.level, tile.index), value: tile.hashes }))
 }
 
+/**
+ * Keeps the log's right edge: written together with a snapshot, and by a replica that took one over from another and so lacks
+ * the tiles of the past.
+ */
+export function edgeOp(group: number, size: number, edge: Uint8Array): StoreOp {
+  const value = new Uint8Array(8 + edge.length)
+  putU64(value, 0, size)
+  value.set(edge, 8)
+  return { key: logEdgeKey(group), value }
+}
+
 export function tileReader(store: Store, group: number): ReadTile {
   return (level, index) => store.get(logTileKey(group, level, index))
 }
@@ -56,6 +68,8 @@ export interface RecordBatch {
   readonly index: number
   readonly term: number
   readonly records: readonly LogRecord[]
+  /** The records as they are in the Raft entry. */
+  readonly bytes: Uint8Array
 }
 
 /** Reads what was written with `batchOp`. */
@@ -131,7 +145,13 @@ export class LogReader {
     if (!stored) throw this.#damaged(at.firstLeaf, 'a batch is truncated')
     const decoded = decodeBatch(stored.batch)
     if (!decoded.ok) throw this.#damaged(at.firstLeaf, `a batch is ${decoded.code}`)
-    return { firstLeaf: at.firstLeaf, index: stored.index, term: stored.term, records: decoded.records }
+    return {
+      firstLeaf: at.firstLeaf,
+      index: stored.index,
+      term: stored.term,
+      records: decoded.records,
+      bytes: stored.batch,
+    }
   }
 
   #damaged(leaf: number, what: string): DamagedLogError {
@@ -147,22 +167,44 @@ export interface RecoveredLog {
 }
 
 /**
- * The log of a group as the store has it: the right edge from the full tiles, then the leaves of the batches past them.
+ * The log of a group as the store has it: the right edge that was kept or else the one that the full tiles give, then the
+ * leaves of the batches past it.
  * @throws DamagedLogError or MissingTileError
  */
 export async function recoverLog(store: Store, group: number): Promise<RecoveredLog> {
-  let fullTiles = 0
-  for await (const { key } of store.range({ ...logTileRange(group, 0), reverse: true, limit: 1 })) {
-    fullTiles = parseLogTileKey(key)!.tile + 1
-  }
-  const log = await MerkleLog.fromTiles(tileReader(store, group), fullTiles * tileWidth)
+  const log = (await logFromEdge(store, group)) ?? (await logFromTiles(store, group))
   let last = { index: 0, term: 0 }
   for await (const batch of new LogReader(store, group).batches(Math.max(0, log.size - 1))) {
     const known = log.size - batch.firstLeaf
     if (known < 0) throw new DamagedLogError(group, log.size, 'a batch is missing')
     const tiles = log.append(leafHashes(batch.records.slice(known)))
-    if (tiles.length > 0) throw new DamagedLogError(group, batch.firstLeaf, 'a full tile is missing')
+    for (const tile of tiles) {
+      const stored = await store.get(logTileKey(group, tile.level, tile.index))
+      if (!stored || !equalBytes(stored, tile.hashes)) {
+        throw new DamagedLogError(group, batch.firstLeaf, 'a full tile is missing or another')
+      }
+    }
+    log.tilesWritten(tiles)
     last = batch
   }
   return { log, lastIndex: last.index, lastTerm: last.term }
+}
+
+async function logFromEdge(store: Store, group: number): Promise<MerkleLog | undefined> {
+  const kept = await store.get(logEdgeKey(group))
+  if (!kept) return undefined
+  const size = kept.length >= 8 ? readU64(kept, 0) : Number.NaN
+  const log = Number.isSafeInteger(size)
+    ? await MerkleLog.fromEdge(tileReader(store, group), size, kept.subarray(8))
+    : undefined
+  if (!log) throw new DamagedLogError(group, 0, 'its right edge is malformed')
+  return log
+}
+
+async function logFromTiles(store: Store, group: number): Promise<MerkleLog> {
+  let fullTiles = 0
+  for await (const { key } of store.range({ ...logTileRange(group, 0), reverse: true, limit: 1 })) {
+    fullTiles = parseLogTileKey(key)!.tile + 1
+  }
+  return MerkleLog.fromTiles(tileReader(store, group), fullTiles * tileWidth)
 }

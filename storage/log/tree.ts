@@ -1,4 +1,4 @@
-import { copyBytes } from '../bytes.ts'
+import { copyBytes, joinBytes } from '../bytes.ts'
 import { emptyRoot, hashChildren } from './hashing.ts'
 
 export const tileWidth = 256
@@ -206,13 +206,43 @@ export class MerkleLog {
       }
       full = edge.index
     }
+    await log.#findPeaks()
+    return log
+  }
+
+  /** The partial tiles at the right end of every level, from the leaves up: all that is needed to append to the log. */
+  edge(): Uint8Array {
+    return joinBytes(this.#edges.map(edge => edge.hashes.subarray(0, edge.width * 32)))
+  }
+
+  /**
+   * A log of `size` leaves from what `edge` gave. It can go on, and prove what came later; for older leaves it needs the full
+   * tiles. Undefined when the edge doesn't fit the size; whether it is true shows in `root`.
+   */
+  static async fromEdge(readTile: ReadTile, size: number, edge: Uint8Array): Promise<MerkleLog | undefined> {
+    const log = new MerkleLog(readTile)
+    log.#size = size
+    let at = 0
+    for (let level = 0, hashes = size; hashes > 0; level++, hashes = Math.floor(hashes / tileWidth)) {
+      const place = log.#edgeAt(level)
+      place.index = Math.floor(hashes / tileWidth)
+      place.width = hashes % tileWidth
+      place.hashes.set(edge.subarray(at, at + place.width * 32))
+      at += place.width * 32
+    }
+    if (at !== edge.length) return undefined
+    await log.#findPeaks()
+    return log
+  }
+
+  /** The perfect subtrees that the size consists of, which all stand on the edge. */
+  async #findPeaks(): Promise<void> {
     const read = new Map<string, Uint8Array>()
-    for (let at = 0; at < size; ) {
-      const height = heightOfLargestPowerUpTo(size - at)
-      log.#peaks.push({ height, hash: await log.#nodeHash(height, at / 2 ** height, read) })
+    for (let at = 0; at < this.#size; ) {
+      const height = heightOfLargestPowerUpTo(this.#size - at)
+      this.#peaks.push({ height, hash: await this.#nodeHash(height, at / 2 ** height, read) })
       at += 2 ** height
     }
-    return log
   }
 }
 

@@ -157,6 +157,18 @@ describe('a store', () => {
     }
   })
 
+  it('refuses to read or write once it is closed', async () => {
+    for (const store of [new MemoryStore(), await openLevelStore(path)]) {
+      await store.close()
+      assert.equal(
+        (await rejection(write(store, [{ key: Uint8Array.of(9), value: undefined }]))).code,
+        'closed',
+      )
+      assert.equal((await rejection(store.get(Uint8Array.of(9)))).code, 'closed')
+      assert.equal((await rejection(all(store, everything))).code, 'closed')
+    }
+  })
+
   it('has what was written when it is opened again', async () => {
     const first = await openLevelStore(path)
     await write(first, [{ key: Uint8Array.of(5), value: Uint8Array.of(6) }], true)
@@ -247,6 +259,6 @@ describe('opening a directory says what is wrong and what to do', () => {
 
   it('when the path is a file', async () => {
     await writeFile(join(path, 'file'), 'x')
-    assert.equal((await rejection(openLevelStore(join(path, 'file')))).code, 'io')
+    assert.equal((await rejection(openLevelStore(join(path, 'file')))).code, 'not-a-directory')
   })
 })
