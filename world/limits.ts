@@ -10,7 +10,7 @@ export const MAX_SPEED_MM_PER_TICK = 700
 export const OUTCOMES_KEPT = 16
 export const CLOSED_SESSIONS_KEPT = 8
 export const ORIGIN_MAX_CHARS = 160
-/** An awake character that sends nothing for five minutes falls asleep, so that a lost client doesn't keep an area ticking. */
+/** An awake character that stands and sends nothing for five minutes falls asleep, so that a lost client doesn't keep an area ticking. */
 export const IDLE_TICKS = 3000
 
 export const ITEMS = ['wood', 'stone'] as const

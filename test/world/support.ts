@@ -57,7 +57,7 @@ export class Stage {
     this.world = world
   }
 
-  send(player: number, action: Action, session = 1, signature = new Uint8Array(64)): Applied {
+  send(player: number, action: Action, session = 1, signature: Uint8Array = new Uint8Array(64)): Applied {
     const name = `${player}/${session}`
     const seq = (this.seqs.get(name) ?? 0) + 1
     const input = { player: playerKey(player), session: sessionOf(player, session), seq, action, signature }

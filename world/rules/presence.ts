@@ -61,12 +61,17 @@ export function fallAsleep(area: Area, player: PlayerSlot, idle: boolean): void 
   area.emit({ kind: 'left', tick: area.tick, ...at, entity: slot.entity.id, idle })
 }
 
-/** The idle queue's entry came up: it sleeps, or has acted or fights or is dead, and is looked at again later. */
+/**
+ * The idle queue's entry came up: it sleeps, or has acted or run or fought since, and is looked at again later. Only a
+ * new course or death bring that moment nearer, and never to less than `IDLE_TICKS` ahead, so looking that often misses
+ * nothing, and a queue that was restored, which starts with other entries, decides the same.
+ */
 export function checkIdle(area: Area, player: PlayerSlot): void {
-  const { entity } = player.character
-  const dueTick = Math.max(player.record.lastInputTick + IDLE_TICKS, entity.combatUntilTick)
-  if (dueTick > area.tick) area.idle.schedule(player, dueTick)
-  else fallAsleep(area, player, true)
+  const { motion, combatUntilTick } = player.character.entity
+  const restTick = Math.max(player.record.lastInputTick, motion.untilTick)
+  const sleepTick = Math.max(restTick + IDLE_TICKS, combatUntilTick)
+  if (sleepTick <= area.tick) fallAsleep(area, player, true)
+  else area.idle.schedule(player, Math.min(sleepTick, area.tick + IDLE_TICKS))
 }
 
 export const isClosed = ({ record }: PlayerSlot, session: Uint8Array): boolean =>
