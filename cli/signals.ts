@@ -26,6 +26,8 @@ export function stopSignals(): StopSignals {
       else graceful.abort(signal)
     })
   }
+  // Started by another program over a channel: when that program is gone, so is whoever could end this one.
+  process.on('disconnect', () => graceful.abort('disconnect'))
   return { graceful: graceful.signal, atOnce: atOnce.signal }
 }
 

@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { auditAuthority } from '../../audit/audit.ts'
+import { originOf } from '../../daemon/genesis/genesis.ts'
+import type { LocalNetwork } from './network.ts'
+import type { PromiseBook } from './promises.ts'
+
+export interface AuditSummary {
+  /** Every replica of every area was found in order. */
+  readonly ok: boolean
+  /** Records replayed on the first replica of each area, and state roots compared there. */
+  readonly records: number
+  readonly sealedRoots: number
+  /** Replicas audited. */
+  readonly replicas: number
+  /** What was found, a sentence each. */
+  readonly findings: readonly string[]
+}
+
+const settleMs = 20_000
+
+/** Audits every replica of every area over HTTP, and holds clients' promises against the first of each. */
+export async function auditNetwork(
+  network: LocalNetwork,
+  book: PromiseBook,
+  progress: (line: string) => void,
+): Promise<AuditSummary> {
+  await settled(network)
+  let [records, sealedRoots, replicas] = [0, 0, 0]
+  const findings: string[] = []
+  const { file } = network.genesis
+  for (const area of file.authorities) {
+    const origin = originOf(file.network, area)
+    for (const [i, member] of area.members.entries()) {
+      progress(`auditing ${area.name} on node ${member}`)
+      const report = await auditAuthority({
+        authority: area.name,
+        from: network.nodes[member - 1]!.httpUrl,
+        genesis: network.genesisPath,
+        onRecord: (leaf, _kind, body, outcome) => {
+          if (i === 0 && outcome !== undefined) book.audited(origin, leaf, body, outcome)
+        },
+      })
+      replicas++
+      for (const finding of report.findings) findings.push(`node ${member}: ${finding.message}`)
+      if (i > 0) continue
+      records += report.records
+      sealedRoots += report.sealedRoots
+    }
+  }
+  return { ok: findings.length === 0, records, sealedRoots, replicas, findings }
+}
+
+/** Waits until every replica has sealed everything and all replicas of an area stand alike. */
+async function settled(network: LocalNetwork): Promise<void> {
+  const deadline = performance.now() + settleMs
+  while (performance.now() < deadline) {
+    const views = (await Promise.all(network.nodes.map(node => network.authoritiesOf(node)))).flatMap(
+      view => view ?? [],
+    )
+    const hosted = views.filter(authority => authority.hosted)
+    const sizes = new Map<string, Set<number>>()
+    for (const { name, sealedSize } of hosted) sizes.set(name, (sizes.get(name) ?? new Set()).add(sealedSize))
+    const expected = network.genesis.file.authorities.reduce((sum, area) => sum + area.members.length, 0)
+    const alike = hosted.length === expected && [...sizes.values()].every(each => each.size === 1)
+    const quiet = hosted.every(
+      authority => authority.sealedSize > 0 && authority.size - authority.sealedSize < 50,
+    )
+    if (alike && quiet) return
+    await sleep(200)
+  }
+}

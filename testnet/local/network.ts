@@ -1,0 +1,161 @@
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { loadConfig } from '../../daemon/config/settings.ts'
+import { SetupError } from '../../daemon/config/setup-error.ts'
+import { foundNetwork, nodeDirs } from '../../daemon/genesis/found.ts'
+import { type Genesis, readGenesis } from '../../daemon/genesis/genesis.ts'
+import { rulesContentHash } from '../../daemon/genesis/rules-hash.ts'
+import type { AuthorityView } from '../../daemon/http/view.ts'
+import { dataDirFiles } from '../../daemon/identity/data-dir.ts'
+import { isReady, readAuthorities } from './api.ts'
+import { endProcess, type NodeProcess, startNodeProcess } from './processes.ts'
+
+export interface LocalNetworkPlan {
+  readonly dir: string
+  readonly nodes: number
+  readonly areas: number
+  readonly replicas: number
+  /** Each node takes three ports from here on. */
+  readonly firstPort: number
+  readonly fresh: boolean
+}
+
+const readyDeadlineMs = 60_000
+const stopDeadlineMs = 3_500
+/** Everything is on one machine, so that a silent leader is soon a dead one. */
+const timing = { electionMs: 500, heartbeatMs: 100 }
+
+/** A network of real processes on this machine, under one folder. */
+export class LocalNetwork {
+  readonly genesis: Genesis
+  readonly nodes: readonly NodeProcess[]
+  /** Whether the data of an earlier run was there. */
+  readonly continued: boolean
+  readonly genesisPath: string
+  #stopping = false
+  #failed: string | undefined
+
+  private constructor(plan: LocalNetworkPlan, continued: boolean) {
+    const dirs = nodeDirs(plan.dir, plan.nodes)
+    this.continued = continued
+    this.genesisPath = dataDirFiles(dirs[0]!).genesis
+    this.genesis = readGenesis(this.genesisPath)
+    this.nodes = dirs.map((dataDir, i) => {
+      const config = loadConfig({ flags: { dataDir }, env: {} })
+      return {
+        number: i + 1,
+        dataDir,
+        httpUrl: `http://${config.httpHost}:${config.httpPort}`,
+        gatewayUrl: `ws://${config.gatewayHost}:${config.gatewayPort}`,
+        child: undefined,
+        expectedEnd: false,
+      }
+    })
+  }
+
+  /** Founds the network, or takes up the one that is there. @throws SetupError */
+  static prepare(plan: LocalNetworkPlan): LocalNetwork {
+    if (plan.fresh) for (const dir of nodeDirs(plan.dir, 100)) rmSync(dir, { recursive: true, force: true })
+    const dirs = nodeDirs(plan.dir, plan.nodes)
+    const continued = existsSync(dataDirFiles(dirs[0]!).genesis)
+    if (!continued) {
+      for (const dir of dirs) rmSync(dir, { recursive: true, force: true }) // a founding that was cut short
+      foundNetwork({
+        network: 'testnet',
+        operator: 'testnet',
+        dataDirs: dirs,
+        host: '127.0.0.1',
+        firstPort: plan.firstPort,
+        areas: plan.areas,
+        replicas: plan.replicas,
+        createdAt: new Date(),
+        settings: timing,
+      })
+    }
+    checkFits(plan)
+    return new LocalNetwork(plan, continued)
+  }
+
+  async start(): Promise<void> {
+    for (const node of this.nodes) this.startNode(node)
+    const deadline = performance.now() + readyDeadlineMs
+    for (const node of this.nodes) {
+      while (!(await isReady(node.httpUrl))) {
+        if (this.#failed !== undefined) throw new SetupError('node-failed', this.#failed)
+        if (this.#stopping) return
+        if (performance.now() > deadline) {
+          throw new SetupError(
+            'not-ready',
+            `Node ${node.number} did not become ready; ${join(node.dataDir, 'node.log')} says why.`,
+          )
+        }
+        await sleep(50)
+      }
+    }
+  }
+
+  startNode(node: NodeProcess): void {
+    startNodeProcess(node, ({ number }, why) => {
+      this.#failed ??= `Node ${number} ended by itself: ${why}`
+    })
+  }
+
+  /** Why a node ended that should not have. */
+  get failed(): string | undefined {
+    return this.#failed
+  }
+
+  kill(node: NodeProcess, signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
+    if (signal === 'SIGKILL') node.expectedEnd = true
+    node.child?.kill(signal)
+  }
+
+  /** The authorities as the first node that answers sees them; `except` isn't asked. */
+  async authorities(except?: NodeProcess): Promise<readonly AuthorityView[] | undefined> {
+    for (const node of this.nodes) {
+      if (node === except) continue
+      const authorities = await this.authoritiesOf(node)
+      if (authorities !== undefined) return authorities
+    }
+    return undefined
+  }
+
+  /** The authorities as this node sees them; undefined while it doesn't answer. */
+  async authoritiesOf(node: NodeProcess): Promise<readonly AuthorityView[] | undefined> {
+    return node.child === undefined ? undefined : await readAuthorities(node.httpUrl)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true
+    for (const node of this.nodes) node.expectedEnd = true
+    await Promise.all(this.nodes.map(node => endProcess(node.child, stopDeadlineMs)))
+  }
+
+  killAll(): void {
+    this.#stopping = true
+    for (const node of this.nodes) this.kill(node, 'SIGKILL')
+  }
+}
+
+function checkFits(plan: LocalNetworkPlan): void {
+  const { file } = readGenesis(dataDirFiles(nodeDirs(plan.dir, 1)[0]!).genesis)
+  const found = {
+    nodes: file.nodes.length,
+    areas: file.authorities.length,
+    replicas: file.authorities[0]!.members.length,
+  }
+  const differs = (['nodes', 'areas', 'replicas'] as const).find(what => found[what] !== plan[what])
+  if (differs !== undefined) {
+    throw new SetupError(
+      'other-network',
+      `The network in ${plan.dir} has ${found[differs]} ${differs}, not ${plan[differs]}: add --fresh to start over.`,
+    )
+  }
+  if (file.rules.contentHash !== rulesContentHash()) {
+    throw new SetupError(
+      'wrong-rules',
+      `The network in ${plan.dir} was begun under other rules: add --fresh to start over.`,
+    )
+  }
+}
