@@ -44,12 +44,15 @@ const DECIDING = [
   'world/',
   'storage/',
   'audit/verify/',
+  'daemon/adverts/',
   'daemon/authority/',
-  'daemon/gateway/core',
-  'daemon/directory/',
+  'daemon/feed/',
+  'daemon/gateway/',
+  'daemon/hosting/',
+  'daemon/routing/',
 ]
-/** The one file of `storage/` that is a disk. */
-const DISKS = ['storage/store-level.ts']
+/** Where those rooms meet the world: a disk, and a listening socket. */
+const EDGES = ['storage/store-level.ts', 'daemon/gateway/server.ts']
 
 const IO_MODULES =
   /^(?:node:)?(?:child_process|cluster|dgram|dns|fs|http|http2|https|inspector|net|os|perf_hooks|process|readline|repl|sqlite|timers|tls|tty|worker_threads)(?:\/|$)/
@@ -115,7 +118,7 @@ function packageProblem(rule: RoomRule, specifier: string, deciding: boolean): s
 }
 
 function decides(path: string): boolean {
-  return DECIDING.some(prefix => path.startsWith(prefix)) && !DISKS.includes(path) && !path.endsWith('.pb.js')
+  return DECIDING.some(prefix => path.startsWith(prefix)) && !EDGES.includes(path) && !path.endsWith('.pb.js')
 }
 
 function checkBans(file: SourceFile): Finding[] {

@@ -21,7 +21,7 @@ export function runScript(
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [script, ...args], {
-      env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env },
+      env: { ...coverage(), PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let [stdout, stderr] = ['', '']
@@ -34,4 +34,10 @@ export function runScript(
     child.on('error', reject)
     child.on('close', code => resolve({ code, stdout, stderr }))
   })
+}
+
+/** `npm run coverage` follows child processes by this variable. */
+function coverage(): Record<string, string> {
+  const folder = process.env['NODE_V8_COVERAGE']
+  return folder === undefined ? {} : { NODE_V8_COVERAGE: folder }
 }

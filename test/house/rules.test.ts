@@ -31,7 +31,8 @@ describe('the rules of the house', () => {
     'audit/verify/tlog.ts',
     'daemon/authority/area.ts',
     'daemon/gateway/core.ts',
-    'daemon/gateway/core-session.ts',
+    'daemon/gateway/session.ts',
+    'daemon/hosting/engine.ts',
   ]
   for (const text of banned) {
     it(`refuses in every part that decides: ${text}`, () => {
