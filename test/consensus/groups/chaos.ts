@@ -10,13 +10,15 @@ export function spread(nodes: number, count: number): GroupPlan[] {
   })
 }
 
-/** Keeps proposing everywhere. */
-export function startLoad(cluster: Cluster, everyMs: number): void {
+/** Keeps proposing everywhere until the function returned is called. */
+export function startLoad(cluster: Cluster, everyMs: number): () => void {
+  let stop: () => void
   const load = (): void => {
     for (const node of cluster.nodes) node.program?.proposeAll()
-    cluster.simulation.schedule(undefined, everyMs, '', load)
+    stop = cluster.simulation.schedule(undefined, everyMs, '', load)
   }
   load()
+  return () => stop()
 }
 
 type Fault = (simulation: Simulation, cluster: Cluster) => void

@@ -158,6 +158,7 @@ export class GroupNode {
   readonly #cluster: Cluster
   readonly #context: SimContext
   readonly #channels = new Map<string, Channel>()
+  readonly #opening = new Set<string>()
   readonly #chains: Map<number, Chain>
   /** Proposals that wait for their commit: by group, `index/term`. */
   readonly #waiting = new Map<number, Set<string>>()
@@ -193,7 +194,7 @@ export class GroupNode {
       })
     }
     network.onPeer((peer, connected) => {
-      if (connected) void this.#connect(peer)
+      if (connected) this.#connect(peer)
       else this.driver.peerDown(numberOf(peer))
     })
     const tick = (): void => {
@@ -214,27 +215,32 @@ export class GroupNode {
     }
   }
 
-  async #connect(peer: string): Promise<void> {
+  #connect(peer: string): void {
+    for (const lane of LANES) this.#openLane(peer, lane)
+  }
+
+  /** One attempt at a time for each lane, again and again while the peer is connected. */
+  #openLane(peer: string, lane: string): void {
     const { network, clock } = this.#context
-    for (const name of LANES) {
-      const channel = await network.open(peer, name).catch(() => undefined)
-      if (channel === undefined) {
-        clock.after(50, () => {
-          if (network.peers().includes(peer)) void this.#connect(peer)
+    const key = `${peer} ${lane}`
+    if (this.#channels.has(key) || this.#opening.has(key) || !network.peers().includes(peer)) return
+    this.#opening.add(key)
+    network.open(peer, lane).then(
+      channel => {
+        this.#opening.delete(key)
+        this.#channels.set(key, channel)
+        if (LANES.every(each => this.#channels.has(`${peer} ${each}`))) this.driver.peerUp(numberOf(peer))
+        channel.onClose(() => {
+          this.#channels.delete(key)
+          this.driver.peerDown(numberOf(peer))
+          this.#openLane(peer, lane)
         })
-        return
-      }
-      const key = `${peer} ${name}`
-      this.#channels.get(key)?.close('replaced')
-      this.#channels.set(key, channel)
-      channel.onClose(() => {
-        if (this.#channels.get(key) !== channel) return
-        this.#channels.delete(key)
-        this.driver.peerDown(numberOf(peer))
-        if (network.peers().includes(peer)) void this.#connect(peer)
-      })
-    }
-    this.driver.peerUp(numberOf(peer))
+      },
+      () => {
+        this.#opening.delete(key)
+        clock.after(50, () => this.#openLane(peer, lane))
+      },
+    )
   }
 
   #apply(group: number, entries: readonly CommittedEntry[]): void {
