@@ -1,18 +1,13 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'vite'
 import config from './vite.config.ts'
 
+const here = fileURLToPath(new URL('.', import.meta.url))
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const STAMP = 'sources.json'
-/** They go into every page, though no module imports them; the lock stands for everything in node_modules. */
-const ALWAYS = [
-  'package-lock.json',
-  ...['index.html', 'icon.svg', 'style.css', 'vite.config.ts'].map(name => `client/map/${name}`),
-]
-
 /** SHA-256 in hex of each source that the page was made of, by path from the project's root. */
 type Stamp = Record<string, string>
 
@@ -35,12 +30,21 @@ async function isCurrent(outDir: string): Promise<boolean> {
   return Object.values(stamp).every((hash, at) => hash === hashes[at])
 }
 
+/** What goes into every page though no module imports it; the lock stands for everything in node_modules. */
+async function pageFiles(): Promise<string[]> {
+  const names = await readdir(here, { recursive: true })
+  const files = names.filter(name => /\.(?:css|html|svg)$|^vite\.config\.ts$/.test(name))
+  return ['package-lock.json', ...files.map(name => fromRoot(join(here, name)))]
+}
+
+const fromRoot = (path: string): string => relative(root, path).split(sep).join('/')
+
 function recordSources(sources: Set<string>): Plugin {
   return {
     name: 'record-sources',
     moduleParsed({ id }) {
-      const path = relative(root, id.split('?')[0]!).split(sep).join('/')
-      const isOurs = !path.startsWith('..') && !path.startsWith('\0') && !path.includes('node_modules/')
+      const path = fromRoot(id.split('?')[0]!)
+      const isOurs = !path.startsWith('..') && !id.startsWith('\0') && !path.includes('node_modules/')
       if (isOurs) sources.add(path)
     },
   }
@@ -53,7 +57,7 @@ function recordSources(sources: Set<string>): Plugin {
 export async function buildMap(outDir: string): Promise<BuiltMap> {
   if (await isCurrent(outDir)) return { outDir, built: false }
   const fresh = `${outDir}.${process.pid}.new`
-  const sources = new Set<string>(ALWAYS)
+  const sources = new Set<string>(await pageFiles())
   await mkdir(dirname(outDir), { recursive: true })
   await build({
     ...config,

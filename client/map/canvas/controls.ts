@@ -8,7 +8,7 @@ export interface ControlTarget {
   /** A click or a tap, in CSS pixels of the canvas. */
   press(x: number, y: number): void
   hover(x: number, y: number): void
-  fit(): void
+  fitTown(): void
   next(step: 1 | -1): void
   dismiss(): void
 }
@@ -80,7 +80,7 @@ function keys(target: ControlTarget): Record<string, () => void> {
     '+': () => zoomStep(target, 1),
     '=': () => zoomStep(target, 1),
     '-': () => zoomStep(target, -1),
-    '0': () => target.fit(),
+    '0': () => target.fitTown(),
     n: () => target.next(1),
     p: () => target.next(-1),
     Escape: () => target.dismiss(),

@@ -79,17 +79,19 @@ export class Stage implements ControlTarget {
     this.#following = follows
   }
 
-  fit(): void {
-    this.fitTown()
-  }
-
-  fitTown(): boolean {
-    const people = (this.#input?.placed ?? []).filter(it => it.entity.kind === 'character')
-    const box = townBox(people.length > 0 ? people : (this.#input?.placed ?? []))
-    if (box === undefined) return false
+  /** Shows where most people are. When that is out of sight, the area first, and the town once it is seen. */
+  fitTown(): void {
     this.#following = false
-    this.#glideTo(fitBox(box, this.#size))
-    return true
+    const people = this.#peopleOf(this.#mostPopulated())
+    if (people.length > 0) {
+      this.#fitted = 'town'
+      this.#glideTo(fitBox(townBox(people)!, this.#size))
+      return
+    }
+    const area = this.#mostPopulated()
+    if (area === undefined) return
+    this.fitArea(area)
+    this.#fitted = 'areas'
   }
 
   fitAreas(): boolean {
@@ -171,11 +173,23 @@ export class Stage implements ControlTarget {
     else this.#glide = { from: this.#camera, to, startMs: performance.now() }
   }
 
-  /** First the areas, then the town as soon as somebody is seen there; after that the view is the person's. */
+  #mostPopulated(): AuthorityView | undefined {
+    const areas = (this.#input?.areas ?? []).filter(isArea)
+    return areas.reduce<AuthorityView | undefined>(
+      (most, area) => (most === undefined || area.players > most.players ? area : most),
+      undefined,
+    )
+  }
+
+  #peopleOf(area: AuthorityView | undefined): Placed[] {
+    return (this.#input?.placed ?? []).filter(it => it.entity.kind === 'character' && it.area === area?.name)
+  }
+
+  /** First the areas, then the town as soon as it is seen; after that the view is the person's. */
   #fitFirst(): void {
     if (this.#fitted === 'town' || this.#input === undefined) return
-    if (this.#input.placed.some(it => it.entity.kind === 'character') && this.fitTown()) {
-      this.#fitted = 'town'
+    if (this.#peopleOf(this.#mostPopulated()).length > 0) {
+      this.fitTown()
     } else if (this.#fitted === 'no' && this.fitAreas()) {
       this.#setCamera(this.#glide?.to ?? this.#camera)
       this.#glide = undefined

@@ -166,7 +166,12 @@ export function App({ page }: { page: Page }) {
     useKey: async file => page.useKey(await file.text()),
   }
   return (
-    <div class="page" data-entities={placed.length} data-moving={census.moving} data-source={network.source}>
+    <div
+      class={network.silentSinceMs === undefined ? 'page' : 'page stale'}
+      data-entities={placed.length}
+      data-moving={census.moving}
+      data-source={network.source}
+    >
       <Header network={network} feed={feed} nowMs={nowMs} />
       <Banner network={network} feed={feed} nowMs={nowMs} />
       <MapView
