@@ -15,7 +15,7 @@ export {
   type ReceiptVerdict,
   verifyReceipt,
 } from './protocol/receipt.ts'
-export type { Client, ClientState, ClientStats, Done, KeptReceipt, Place } from './sdk/client.ts'
+export type { Client } from './sdk/client.ts'
 export { type ConnectOptions, connect } from './sdk/connect.ts'
 export { ClientError } from './sdk/errors.ts'
 export { Histogram } from './sdk/histogram.ts'
@@ -23,4 +23,5 @@ export { newVerifier, randomSeed, type Signer, signerOf, type Verify } from './s
 export type { SocketLike, SocketMaker } from './sdk/link.ts'
 export type { ExportedSession } from './sdk/session.ts'
 export { type AreaTrust, type Trust, trustOfGenesis } from './sdk/trust.ts'
+export type { ClientState, ClientStats, Done, KeptReceipt, Place } from './sdk/types.ts'
 export type { View } from './sdk/view.ts'

@@ -3,62 +3,13 @@ import type { Answer, ServerMessage } from '../protocol/gateway.pb.js'
 import { decodeReceipt, type Receipt, verifyReceipt } from '../protocol/receipt.ts'
 import { ClientError } from './errors.ts'
 import { Histogram } from './histogram.ts'
-import type { Signer, Verify } from './keys.ts'
-import { type Link, openLink, type SocketMaker } from './link.ts'
+import { Lifeline } from './lifeline.ts'
+import type { Link } from './link.ts'
 import type { Item } from './outbox.ts'
-import { bodyOf, checkAction, type ExportedSession, exportSession, type PlayerSession } from './session.ts'
-import { type Trust, trustOfWelcome } from './trust.ts'
+import { bodyOf, checkAction, type ExportedSession, exportSession } from './session.ts'
+import { trustOfWelcome } from './trust.ts'
+import type { ClientSettings, ClientState, ClientStats, Done, KeptReceipt, Place } from './types.ts'
 import { View } from './view.ts'
-
-/** What became of one action. `outcome.code` is `ok`, or why the rules said no; both are logged and proven by the receipt. */
-export interface Done {
-  readonly seq: number
-  /** The bytes that are logged. */
-  readonly body: Uint8Array
-  readonly outcome: Outcome
-  readonly receipt: Receipt
-  readonly latencyMs: number
-}
-
-/** A promise that was made to this client: what a checker looks up in the audited log. */
-export interface KeptReceipt {
-  readonly seq: number
-  readonly body: Uint8Array
-  readonly receipt: Receipt
-}
-
-export interface ClientStats {
-  readonly submitted: number
-  /** Answered with a verified receipt; `rejected` of them were refused by the rules. */
-  readonly committed: number
-  readonly rejected: number
-  /** Refused without being logged. */
-  readonly refused: number
-  readonly retried: number
-  /** Receipts that did not verify. */
-  readonly forged: number
-  readonly links: number
-  readonly latency: Histogram
-}
-
-export interface ClientSettings {
-  readonly gateways: readonly string[]
-  readonly player: Signer
-  readonly session: PlayerSession
-  readonly area: string
-  readonly trust: Trust | undefined
-  readonly verify: Verify
-  readonly makeSocket: SocketMaker
-  readonly actionTimeoutMs: number
-  readonly connectTimeoutMs: number
-  readonly grantMs: number
-  readonly keepReceipts: boolean
-  readonly nowMs: () => number
-  /** From 0 up to 1, for spreading reconnects. */
-  readonly random: () => number
-}
-
-export type ClientState = 'connecting' | 'open' | 'reconnecting' | 'closed'
 
 interface Waiting {
   readonly resolve: (done: Done) => void
@@ -68,21 +19,10 @@ interface Waiting {
 }
 
 type Look = { place: false; radiusMm: number; limit: number } | ({ place: true; limit: number } & Place)
-export interface Place {
-  readonly area: string
-  readonly xMm: number
-  readonly yMm: number
-  readonly radiusMm: number
-}
 
 const CHECK_MS = 250
-/** A gateway says something every second. */
-const SILENT_MS = 8_000
-const STEADY_MS = 5_000
-const BACKOFF_MIN_MS = 100
-const BACKOFF_MAX_MS = 5_000
-/** Another gateway, or another try, would say the same. */
-const HOPELESS = new Set(['other-network', 'version', 'bad-grant', 'bad-session', 'bad-genesis'])
+const DUPLICATE_RETRY_MS = 100
+const MAX_DUPLICATES = 20
 /** The session is over for good: another one, here or elsewhere, took its place. */
 const SESSION_OVER = new Set(['session-replaced', 'session-closed', 'no-session'])
 /** Takes the place of an input that was refused without being logged: there is nothing with this id, so it changes nothing. */
@@ -99,33 +39,21 @@ export class Client {
   private readonly settings: ClientSettings
   private readonly waiting = new Map<number, Waiting>()
   private readonly stateListeners = new Set<(state: ClientState, reason: string) => void>()
-  private readonly counts = {
-    submitted: 0,
-    committed: 0,
-    rejected: 0,
-    refused: 0,
-    retried: 0,
-    forged: 0,
-    links: 0,
-  }
+  private readonly counts = { submitted: 0, committed: 0, rejected: 0, refused: 0, retried: 0, forged: 0 }
   private readonly latency = new Histogram()
-  private trust: Trust | undefined
-  private link: Link | undefined
+  private readonly lifeline: Lifeline
   private currentState: ClientState = 'connecting'
-  private gatewayIndex = 0
-  private areaName: string
   private look: Look | undefined
-  private heardMs = 0
-  private linkedMs = 0
-  /** Links in a row that failed or broke at once. */
-  private failures = 0
   private pumpTimer: ReturnType<typeof setTimeout> | undefined
   private checkTimer: ReturnType<typeof setInterval> | undefined
 
   constructor(settings: ClientSettings) {
     this.settings = settings
-    this.trust = settings.trust
-    this.areaName = settings.area
+    this.lifeline = new Lifeline(settings, {
+      linked: link => this.linked(link),
+      lost: code => this.lost(code),
+      message: message => this.received(message),
+    })
     this.view = new View(settings.player.publicKey, settings.nowMs)
   }
 
@@ -135,12 +63,12 @@ export class Client {
 
   /** The name of the area that actions go to. */
   get area(): string {
-    return this.areaName
+    return this.lifeline.area
   }
 
   /** Address of the gateway in use, or '' while there is none. */
   get gateway(): string {
-    return this.link?.url ?? ''
+    return this.lifeline.link?.url ?? ''
   }
 
   get playerKey(): Uint8Array {
@@ -148,26 +76,18 @@ export class Client {
   }
 
   get stats(): ClientStats {
-    return { ...this.counts, latency: this.latency }
+    return { ...this.counts, links: this.lifeline.links, latency: this.latency }
   }
 
   /** Connects for the first time. Rejects when no gateway takes the session within `connectTimeoutMs`. */
   async start(): Promise<void> {
-    const { nowMs, connectTimeoutMs } = this.settings
-    const deadlineMs = nowMs() + connectTimeoutMs
-    for (let tries = 1; ; tries++) {
-      try {
-        await this.connectOnce()
-        break
-      } catch (error) {
-        const hopeless = error instanceof ClientError && HOPELESS.has(error.code)
-        if (hopeless || nowMs() >= deadlineMs || this.currentState === 'closed') {
-          this.close()
-          throw error
-        }
-        await this.pause(tries)
-      }
+    try {
+      await this.lifeline.start()
+    } catch (error) {
+      this.close()
+      throw error
     }
+    if (this.currentState === 'closed') return
     this.checkTimer = setInterval(() => this.check(), CHECK_MS)
   }
 
@@ -213,7 +133,7 @@ export class Client {
 
   /** The session to go on with later: `connect({session})`. Close this client first, or both will fight for it. */
   exportSession(): ExportedSession {
-    return exportSession(this.settings.session, this.areaName)
+    return exportSession(this.settings.session, this.area)
   }
 
   /** Ends the connection. The character stays in the world; actions still waiting are rejected with `closed`. */
@@ -235,53 +155,25 @@ export class Client {
     this.setState('closed', code)
     clearTimeout(this.pumpTimer)
     clearInterval(this.checkTimer)
-    this.link?.close()
-    this.link = undefined
+    this.lifeline.stop()
     for (const waiting of this.waiting.values())
       waiting.reject(new ClientError(code, text, { fault: waiting.fault }))
     this.waiting.clear()
   }
 
-  private async connectOnce(): Promise<void> {
-    const { settings } = this
-    const url = settings.gateways[this.gatewayIndex % settings.gateways.length]!
-    try {
-      const link = await openLink({
-        url,
-        makeSocket: settings.makeSocket,
-        player: settings.player,
-        session: settings.session.signer,
-        area: this.areaName,
-        grantMs: settings.grantMs,
-        timeoutMs: Math.min(5_000, settings.connectTimeoutMs),
-        trust: this.trust,
-        onMessage: message => this.received(message),
-        onClose: code => this.lost(code),
-      })
-      this.linked(link)
-    } catch (error) {
-      this.gatewayIndex++
-      throw error
-    }
-  }
-
   private linked(link: Link): void {
-    if (this.currentState === 'closed') {
-      link.close()
-      return
-    }
     const { welcome } = link
-    this.trust ??= trustOfWelcome(link.genesisHash, welcome)
-    this.areaName = welcome.area
-    this.link = link
-    this.heardMs = this.settings.nowMs()
-    this.linkedMs = this.heardMs
-    this.counts.links++
+    this.lifeline.trust ??= trustOfWelcome(link.genesisHash, welcome)
+    this.lifeline.area = welcome.area
     this.view.forget()
-    const inFlight = Math.min(welcome.inputsInFlight, OUTCOMES_KEPT)
     this.outbox.linked(
-      { perSecond: welcome.inputsPerSecond, burst: welcome.inputBurst, inFlight },
-      this.heardMs,
+      {
+        perSecond: welcome.inputsPerSecond,
+        burst: welcome.inputBurst,
+        // The owner keeps so many outcomes: of more, a lost answer could not be had again.
+        inFlight: Math.min(welcome.inputsInFlight, OUTCOMES_KEPT),
+      },
+      this.settings.nowMs(),
     )
     this.setState('open', link.url)
     this.sendLook()
@@ -290,33 +182,8 @@ export class Client {
   }
 
   private lost(code: string): void {
-    this.link = undefined
-    if (this.currentState === 'closed') return
-    if (SESSION_OVER.has(code)) return this.end(code, 'The session went on elsewhere, or is over.')
-    // A link that held for a while was no failure; one that broke at once is, so that nobody is hammered.
-    this.failures = this.settings.nowMs() - this.linkedMs >= STEADY_MS ? 1 : this.failures + 1
-    this.setState('reconnecting', code)
-    // The grant of this gateway may just have run out; in all other cases another one is the better bet.
-    if (code !== 'grant-expired') this.gatewayIndex++
-    void this.reconnect()
-  }
-
-  private async reconnect(): Promise<void> {
-    while (this.currentState === 'reconnecting') {
-      const rounds = this.failures - this.settings.gateways.length
-      if (rounds > 0) await this.pause(rounds)
-      if (this.currentState !== 'reconnecting') return
-      try {
-        return await this.connectOnce()
-      } catch {
-        this.failures++ // said by the state already; the next gateway is next
-      }
-    }
-  }
-
-  private pause(tries: number): Promise<void> {
-    const delayMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(10, tries - 1))
-    return new Promise(resolve => setTimeout(resolve, delayMs * (0.5 + this.settings.random() / 2)))
+    if (SESSION_OVER.has(code)) this.end(code, 'The session went on elsewhere, or is over.')
+    else this.setState('reconnecting', code)
   }
 
   private sendLook(): void {
@@ -324,7 +191,7 @@ export class Client {
     if (look === undefined) return
     const place = look.place ? look : { area: '', xMm: 0, yMm: 0 }
     const { area, xMm, yMm } = place
-    this.link?.send({
+    this.lifeline.link?.send({
       watch: {
         place: look.place,
         area,
@@ -337,7 +204,7 @@ export class Client {
   }
 
   private prepare(item: Item): void {
-    const origin = this.trust?.areas.get(this.areaName)?.origin
+    const origin = this.lifeline.trust?.areas.get(this.area)?.origin
     if (origin === undefined) return // not connected yet: done when linked
     const { session, player } = this.settings
     const body = bodyOf(item, session, player, origin)
@@ -357,7 +224,7 @@ export class Client {
 
   /** Sends what is due and sees that it is called again when more will be. */
   private pump(): void {
-    const { link } = this
+    const { link } = this.lifeline
     if (link === undefined) return
     const nowMs = this.settings.nowMs()
     for (const item of this.outbox.due(nowMs)) {
@@ -371,12 +238,8 @@ export class Client {
   }
 
   private check(): void {
+    this.lifeline.check()
     const nowMs = this.settings.nowMs()
-    const link = this.link
-    if (link !== undefined && nowMs - this.heardMs >= SILENT_MS) {
-      link.close()
-      this.lost('silent')
-    }
     for (const item of this.outbox.pending()) {
       if (nowMs - item.submittedMs < this.settings.actionTimeoutMs) break
       const fault = this.waiting.get(item.seq)?.fault ?? ''
@@ -387,20 +250,21 @@ export class Client {
   }
 
   private received(message: ServerMessage): void {
-    this.heardMs = this.settings.nowMs()
+    const { link } = this.lifeline
+    if (link === undefined) return
     if (message.kind === 'view') {
-      this.view.take(message.view!, this.link?.welcome.areas ?? [], this.link?.welcome.tickMs ?? 100)
+      this.view.take(message.view!, link.welcome.areas, link.welcome.tickMs)
     } else if (message.kind === 'answer') {
-      this.answered(message.answer!)
+      this.answered(message.answer!, link)
     }
   }
 
-  private answered(answer: Answer): void {
+  private answered(answer: Answer, link: Link): void {
     const { seq, receipt, expectedSeq = 0, retryAfterMs = 0, code = '' } = answer
     const item = this.outbox.get(seq)
     if (item === undefined) return // answered before
     if (receipt !== undefined) {
-      void this.committed(item, receipt)
+      void this.committed(item, receipt, link)
       return
     }
     const waiting = this.waiting.get(seq)
@@ -412,29 +276,34 @@ export class Client {
     this.pump()
   }
 
-  private async committed(item: Item, bytes: Uint8Array): Promise<void> {
+  private async committed(item: Item, bytes: Uint8Array, link: Link): Promise<void> {
+    const checked = await this.checked(item, bytes)
+    if (typeof checked === 'string') return this.forged(item.seq, checked, link)
+    if (this.outbox.get(item.seq) !== item) return // a second copy of the same answer
+    this.settle(item, checked.outcome, checked.receipt)
+    this.pump()
+  }
+
+  /** The receipt and its outcome when it is a true one for this item, else what is wrong with it. */
+  private async checked(
+    item: Item,
+    bytes: Uint8Array,
+  ): Promise<string | { receipt: Receipt; outcome: Outcome }> {
+    const { trust } = this.lifeline
+    const area = trust?.areas.get(this.area)
     const receipt = decodeReceipt(bytes)
     const outcome = receipt && decodeOutcome(receipt.outcome)
-    const trust = this.trust?.areas.get(this.areaName)
-    if (
-      receipt === undefined ||
-      outcome?.seq !== item.seq ||
-      outcome.leaf !== receipt.leaf ||
-      trust === undefined
-    ) {
-      return this.forged(item.seq, 'malformed')
-    }
+    if (receipt === undefined || outcome === undefined) return 'malformed'
+    if (outcome.seq !== item.seq || outcome.leaf !== receipt.leaf) return 'other-input'
+    if (trust === undefined || area === undefined) return 'unknown-area'
     const verdict = await verifyReceipt(receipt, {
-      genesisHash: this.trust!.genesisHash,
-      origin: trust.origin,
+      genesisHash: trust.genesisHash,
+      origin: area.origin,
       body: item.body!,
-      logKeys: trust.logKeys,
+      logKeys: area.logKeys,
       verify: this.settings.verify,
     })
-    if (!verdict.ok) return this.forged(item.seq, verdict.code)
-    if (this.outbox.get(item.seq) !== item) return // a second copy of the same answer
-    this.settle(item, outcome, receipt)
-    this.pump()
+    return verdict.ok ? { receipt, outcome } : verdict.code
   }
 
   private settle(item: Item, outcome: Outcome, receipt: Receipt): void {
@@ -442,6 +311,7 @@ export class Client {
     // Logged, but nothing came of it and the seq is still free.
     if (outcome.code === 'gap') return this.gap(seq, outcome.value ?? seq)
     if (outcome.code === 'no-session' && this.outbox.get(1) !== undefined) return this.gap(seq, 1)
+    if (outcome.code === 'duplicate') return this.duplicate(item)
     if (SESSION_OVER.has(outcome.code)) return this.end(outcome.code, 'The session is over.')
     this.outbox.remove(seq)
     const latencyMs = this.settings.nowMs() - item.submittedMs
@@ -455,29 +325,36 @@ export class Client {
   }
 
   /** A gateway that hands out such receipts is left; the action is asked for again elsewhere. */
-  private forged(seq: number, fault: string): void {
+  private forged(seq: number, fault: string, link: Link): void {
     this.counts.forged++
     const waiting = this.waiting.get(seq)
     if (waiting !== undefined) waiting.fault = `forged receipt: ${fault}`
-    if (this.link === undefined) return
-    this.link.close()
-    this.lost('forged-receipt')
+    this.lifeline.leave(link, 'forged-receipt')
   }
 
   private gap(seq: number, expectedSeq: number): void {
     const verdict = this.outbox.gap(seq, expectedSeq, this.settings.nowMs())
+    if (verdict === 'applied') this.unknown(seq)
     if (verdict === 'broken')
-      return this.end('broken', `The owner waits for input ${expectedSeq}, which was answered.`)
-    if (verdict === 'retry') return
+      this.end('broken', `The owner waits for input ${expectedSeq}, which was answered.`)
+  }
+
+  /** Two copies were logged, and this is the second one's answer: the first one's is asked for. */
+  private duplicate(item: Item): void {
+    if (++item.gaps > MAX_DUPLICATES) this.unknown(item.seq)
+    else this.outbox.postpone(item.seq, DUPLICATE_RETRY_MS, this.settings.nowMs())
+  }
+
+  private unknown(seq: number): void {
     this.outbox.remove(seq)
-    this.fail(seq, 'outcome-unknown', 'It was applied, but its outcome is not kept any more.', {
-      applied: true,
-    })
+    this.fail(seq, 'outcome-unknown', 'It was applied; its outcome is not kept any more.', { applied: true })
   }
 
   private refused(item: Item, code: string): void {
     this.counts.refused++
-    if (SESSION_OVER.has(code) || item.seq === 1) return this.end(code, `The session was refused: ${code}.`)
+    if (code === 'duplicate') return this.unknown(item.seq)
+    if (SESSION_OVER.has(code) || item.seq === 1 || item.action === FILLER)
+      return this.end(code, `The session was refused: ${code}.`)
     this.fail(item.seq, 'refused', `The gateway refused it: ${code}.`, { reason: code })
     this.prepare(this.outbox.refill(item.seq, FILLER, this.settings.nowMs()))
   }

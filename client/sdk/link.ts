@@ -52,12 +52,13 @@ export interface LinkOptions {
   readonly grantMs: number
   readonly timeoutMs: number
   readonly trust: Trust | undefined
+  readonly onOpen: (link: Link) => void
   readonly onMessage: (message: ServerMessage) => void
   readonly onClose: (code: string) => void
 }
 
 /** Connects and opens the session. Rejects with a `ClientError`: `unreachable`, `timeout`, `refused`, `other-network`, … */
-export function openLink(options: LinkOptions): Promise<Link> {
+export function openLink(options: LinkOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = options.makeSocket(options.url)
     socket.binaryType = 'arraybuffer'
@@ -123,7 +124,9 @@ export function openLink(options: LinkOptions): Promise<Link> {
       } else if (message.kind === 'welcome' && genesisHash !== undefined) {
         opened = true
         clearTimeout(timer)
-        resolve({ url: options.url, welcome: message.welcome!, genesisHash, send, close: finish })
+        // At once and not by the promise: the next message may come before a promise is told.
+        options.onOpen({ url: options.url, welcome: message.welcome!, genesisHash, send, close: finish })
+        resolve()
       } else if (message.kind === 'problem') {
         fail(new ClientError(message.problem!.code, message.problem!.message))
       }

@@ -20,6 +20,11 @@ interface Held {
 const KIND_BYTES: Record<EntityKind, number> = { character: 1, npc: 2, resource: 3, structure: 4 }
 /** How far the tick is guessed past the last one heard. */
 const MAX_AHEAD_TICKS = 20
+/** A gateway shows at most a few hundred; who sends more is no gateway. */
+const MAX_HELD = 4_096
+/** How quickly the guess of the tick follows what is heard, and from where on it jumps. */
+const FOLLOW = 0.1
+const JUMP_MS = 500
 
 /**
  * What a client sees. Entities are kept as bytes and decoded when looked at, so that a client that looks seldom pays
@@ -34,8 +39,9 @@ export class View {
   private readonly listeners = new Set<(event: WorldEvent) => void>()
   private ownHandle: number | undefined
   private lastTick = 0
-  private heardMs = 0
   private tickMs = 100
+  /** What has to be added to our clock to get the area's time; undefined before the first view. */
+  private offsetMs: number | undefined
 
   constructor(player: Uint8Array, nowMs: () => number) {
     this.player = player
@@ -47,10 +53,10 @@ export class View {
     return this.held.size
   }
 
-  /** The area's tick now, with its fraction. */
+  /** The area's tick now, with its fraction: it goes on evenly, though views come in jerks. */
   get tick(): number {
-    if (this.heardMs === 0) return 0
-    return this.lastTick + Math.min(MAX_AHEAD_TICKS, (this.nowMs() - this.heardMs) / this.tickMs)
+    if (this.offsetMs === undefined) return 0
+    return Math.min(this.lastTick + MAX_AHEAD_TICKS, (this.nowMs() + this.offsetMs) / this.tickMs)
   }
 
   /** Everything in sight by id. Decodes what has changed; to look for a few, `ofKind` is cheaper. */
@@ -109,17 +115,24 @@ export class View {
     if (message.reset) this.held.clear()
     this.area = areas[message.area]?.name ?? this.area
     this.tickMs = tickMs
-    this.lastTick = message.tick
-    this.heardMs = this.nowMs()
+    this.hearTick(message.tick)
     for (const handle of message.gone) this.held.delete(handle)
     for (const { handle, entity } of message.seen) {
-      if (entity !== undefined) this.held.set(handle, { bytes: entity, entity: undefined })
+      if (entity !== undefined && this.held.size < MAX_HELD)
+        this.held.set(handle, { bytes: entity, entity: undefined })
     }
     if (this.listeners.size === 0) return
     for (const bytes of message.events) {
       const event = decodeEvent(bytes)
       if (event !== undefined) for (const listener of this.listeners) listener(event)
     }
+  }
+
+  private hearTick(tick: number): void {
+    this.lastTick = tick
+    const heard = tick * this.tickMs - this.nowMs()
+    const off = this.offsetMs === undefined ? JUMP_MS : heard - this.offsetMs
+    this.offsetMs = Math.abs(off) >= JUMP_MS ? heard : this.offsetMs! + off * FOLLOW
   }
 
   /** A new link numbers its handles anew. */

@@ -11,7 +11,8 @@ import { decodeInput, type Input, inputSignatureMessage } from '../../world/code
 import { ORIGIN, TestAuthority, verifyEd25519 } from '../gateway/support/authority.ts'
 import { startTestGateway, type TestGateway } from '../gateway/support/server.ts'
 
-describe('the SDK with a real gateway', () => {
+describe('the SDK with a real gateway', function () {
+  this.timeout(10_000)
   const gateways: TestGateway[] = []
   const clients: Client[] = []
   let authority: TestAuthority

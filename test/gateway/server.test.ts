@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { WebSocket } from 'ws'
-import { connect, randomSeed } from '../../client/index.ts'
+import { connect, randomSeed, type SocketLike } from '../../client/index.ts'
 import { TestAuthority } from './support/authority.ts'
+import { encodeClient } from './support/harness.ts'
 import { startTestGateway, type TestGateway } from './support/server.ts'
 
 describe('the gateway on the wire', () => {
@@ -110,22 +111,28 @@ describe('the gateway on the wire', () => {
   })
 
   it('drops a client that stops reading, and nobody else notices', async () => {
-    await start({ limits: { slowBytes: 20_000, slowMs: 300 } })
-    const socket = webSocket()
-    const closing = closingOf(socket)
-    await new Promise(resolve => socket.on('open', resolve))
-    socket.pause()
-    // Each refusal that it provokes is an answer that it doesn't read.
-    const dropped = () =>
-      gateway.counts.get('gateway_closed_total slow') ??
-      gateway.counts.get('gateway_closed_total too-many-offences')
-    for (let i = 0; i < 400 && !dropped(); i++) {
-      for (let n = 0; n < 50; n++) socket.send(Buffer.from([255]))
-      await new Promise(resolve => setTimeout(resolve, 5))
+    await start({ limits: { slowBytes: 20_000, slowMs: 200, inputsPerSecond: 1e6, inputBurst: 1e6 } })
+    let socket: WebSocket | undefined
+    const client = await connect({
+      gateways: gateway.url,
+      player: randomSeed(),
+      keepReceipts: true,
+      makeSocket: url => {
+        socket = new WebSocket(url)
+        return socket as unknown as SocketLike
+      },
+    })
+    open.push(client)
+    await client.spawn('Ada')
+    socket!.pause()
+    // The same input again and again: each is answered with its receipt, and none of them is read.
+    const replay = encodeClient({ input: { body: client.receipts[0]!.body } })
+    const dropped = () => gateway.counts.get('gateway_closed_total slow') === 1
+    for (let i = 0; i < 200 && !dropped(); i++) {
+      if (i < 40) for (let n = 0; n < 1_000; n++) socket!.send(replay)
+      await new Promise(resolve => setTimeout(resolve, 10))
     }
     assert.ok(dropped())
-    socket.terminate()
-    await closing
     await stillServes()
   })
 })
