@@ -142,7 +142,7 @@ export class LogReader {
     const at = parseLogBatchKey(key)
     if (!at) throw this.#damaged(0, 'a key is malformed')
     const stored = decodeStoredBatch(value)
-    if (!stored) throw this.#damaged(at.firstLeaf, 'a batch is truncated')
+    if (!stored) throw this.#damaged(at.firstLeaf, 'a batch was changed')
     const decoded = decodeBatch(stored.batch)
     if (!decoded.ok) throw this.#damaged(at.firstLeaf, `a batch is ${decoded.code}`)
     return {

@@ -101,12 +101,16 @@ describe('a batch of records', () => {
     assert.throws(() => encodeBatch([{ ...good, rulesVersion: 0x1_0000 }]), RangeError)
   })
 
-  it('is stored with the place in the Raft log that it came from', () => {
-    const batch = encodeBatch([])
-    const stored = decodeStoredBatch(encodeStoredBatch({ index: 2 ** 53 - 1, term: 7, batch }))!
-    assert.deepEqual(
-      { ...stored, batch: [...stored.batch] },
-      { index: 2 ** 53 - 1, term: 7, batch: [...batch] },
+  it('is stored with the place in the Raft log that it came from, and one changed bit shows', () => {
+    const place = fc.record({ index: fc.maxSafeNat(), term: fc.maxSafeNat() }, { noNullPrototype: true })
+    const anyBatch = fc.array(anyRecord, { maxLength: 3 }).map(encodeBatch)
+    fc.assert(
+      fc.property(place, anyBatch, fc.nat(), fc.nat(7), (place, batch, at, bit) => {
+        const bytes = encodeStoredBatch({ ...place, batch })
+        assert.deepEqual(decodeStoredBatch(bytes), { ...place, batch })
+        bytes[at % bytes.length]! ^= 1 << bit
+        assert.equal(decodeStoredBatch(bytes), undefined)
+      }),
     )
   })
 })
