@@ -4,6 +4,7 @@ import { RaftFault } from './fault.ts'
 import { switchToConfig } from './membership.ts'
 import type { Raft } from './raft.ts'
 import { handleReadIndexResponse } from './reads.ts'
+import { names } from './tracker/config.ts'
 import {
   type Message,
   MessageType,
@@ -89,9 +90,7 @@ function handleSnapshot(raft: Raft, message: Message): void {
 function restore(raft: Raft, snapshot: Snapshot): boolean {
   const { log } = raft
   if (snapshot.index <= log.committed) return false
-  const { voters, learners, votersOutgoing } = snapshot.confState
-  const isMember = [voters, learners, votersOutgoing].some(ids => ids.includes(raft.id))
-  if (!isMember) return false
+  if (!names(snapshot.confState, raft.id)) return false
   if (log.matchTerm(snapshot.index, snapshot.term)) {
     log.commitTo(snapshot.index)
     return false

@@ -1,5 +1,6 @@
 import { payloadSize } from './log/sizes.ts'
 import type { Raft } from './raft.ts'
+import { names } from './tracker/config.ts'
 import type { Progress } from './tracker/progress.ts'
 import { type Entry, MessageType, newMessage } from './types.ts'
 
@@ -39,11 +40,14 @@ export function sendAppend(raft: Raft, member: Progress, evenIfEmpty: boolean): 
   return true
 }
 
-/** Only to a member that we heard of lately, and only once there is a snapshot to send. */
+/**
+ * Only to a member that we heard of lately, and only a snapshot that names it: it would ignore one from before it was
+ * added. Until the host makes a newer one it waits.
+ */
 function sendSnapshot(raft: Raft, member: Progress): boolean {
   if (!member.recentActive) return false
   const snapshot = raft.log.snapshot()
-  if (snapshot === undefined) return false
+  if (snapshot === undefined || !names(snapshot.confState, member.id)) return false
   member.becomeSnapshot(snapshot.index)
   const message = newMessage(MessageType.Snap, member.id)
   message.snapshot = snapshot

@@ -94,7 +94,10 @@ export class MemoryLog implements LogStorage {
     return true
   }
 
-  /** The state as of `index` can from now on be sent to followers. False when it is not newer than ours. */
+  /**
+   * The state as of `index` can from now on be sent to followers. A member that was added after the newest snapshot
+   * needs a newer one before it can catch up. False when it is not newer than ours.
+   */
   createSnapshot(index: number, confState: ConfState, data: Uint8Array): boolean {
     if (index <= this.#snapshot.index) return false
     const term = this.term(index)
