@@ -2,7 +2,7 @@ import { Area, type DirtyEntry, type PlayerSlot, type WorldHost } from './area.t
 import { type AreaCharter, checkCharter } from './charter.ts'
 import { binaryString, bytesEqual } from './codec/bytes.ts'
 import { decodeInput, type Input, PLAYER_BYTES } from './codec/input.ts'
-import type { Outcome } from './codec/outcome.ts'
+import { decodeOutcome, encodeOutcome, type Outcome } from './codec/outcome.ts'
 import { encodeHeader, encodePlayer, entityKey, HEADER_KEY, playerKey } from './codec/state.ts'
 import { decodeTick } from './codec/tick.ts'
 import type { EntityView } from './entity.ts'
@@ -115,7 +115,11 @@ export class World {
 
   /** One of the session's last `OUTCOMES_KEPT` outcomes. */
   outcomeOf(player: Uint8Array, session: Uint8Array, seq: number): Outcome | undefined {
-    return this.openSession(player, session)?.record.outcomes.find(outcome => outcome.seq === seq)
+    for (const bytes of this.openSession(player, session)?.record.outcomes ?? []) {
+      const outcome = decodeOutcome(bytes)!
+      if (outcome.seq === seq) return outcome
+    }
+    return undefined
   }
 
   /** The id of the player's character here. */
@@ -207,7 +211,7 @@ export class World {
     const outcome = this.outcome(input, decided)
     record.lastSeq = input.seq
     record.lastInputTick = this.area.tick
-    record.outcomes.push(outcome)
+    record.outcomes.push(encodeOutcome(outcome))
     if (record.outcomes.length > OUTCOMES_KEPT) record.outcomes.shift()
     this.area.touchPlayer(player)
     return this.applied(outcome)

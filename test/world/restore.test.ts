@@ -5,7 +5,9 @@ import { type Applied, createWorld, restoreWorld } from '../../world/world.ts'
 import { smallCharter as charter, play, turns } from './play.ts'
 import { hex, hexEntries, host, Stage } from './support.ts'
 
-describe('a world that is restored', () => {
+describe('a world that is restored', function () {
+  this.timeout(20_000)
+
   it('goes on exactly as the one that was not, through everything that can happen', () => {
     const happened = new Set<string>()
     fc.assert(
@@ -29,7 +31,7 @@ describe('a world that is restored', () => {
           for (const event of events) happened.add(decodeEvent(event)!.kind)
         }
       }),
-      { numRuns: 25, seed: 1 },
+      { numRuns: 15, seed: 1 },
     )
     const wanted = [
       'spawned',
@@ -73,7 +75,7 @@ describe('a world that is restored', () => {
         assert.deepEqual([...store].map(([key, value]) => `${key}=${value}`).sort(), hexEntries(stage.world))
         assert.deepEqual(stage.world.takeDirty(), [])
       }),
-      { numRuns: 20 },
+      { numRuns: 12 },
     )
   })
 

@@ -24,7 +24,9 @@ function scripted(game: number): Turn[] {
   }))
 }
 
-describe('time in an area', () => {
+describe('time in an area', function () {
+  this.timeout(20_000)
+
   it('only goes forward, and may jump', () => {
     const stage = stageOf()
     assert.equal(stage.tickTo(10).ignored, undefined)
@@ -128,7 +130,9 @@ describe('time in an area', () => {
   })
 })
 
-describe('the rules, version 1', () => {
+describe('the rules, version 1', function () {
+  this.timeout(20_000)
+
   it('give the bytes that they always gave: a change here is a new version', () => {
     const hash = createHash('sha256')
     for (let game = 1; game <= 6; game++) {

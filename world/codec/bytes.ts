@@ -37,13 +37,14 @@ export class ByteWriter {
 
   u53(value: number): this {
     whole(value, Number.MAX_SAFE_INTEGER)
-    return this.word32(Math.floor(value / WORD)).word32(value >>> 0)
+    return this.i53(value)
   }
 
   i53(value: number): this {
     if (!Number.isSafeInteger(value))
       throw new WorldError('bad-value', `${value} is not a safe whole number.`)
-    return this.word32(Math.floor(value / WORD)).word32(value >>> 0)
+    const high = value >= 0 && value < WORD ? 0 : Math.floor(value / WORD)
+    return this.word32(high).word32(value >>> 0)
   }
 
   bool(value: boolean): this {
@@ -54,7 +55,7 @@ export class ByteWriter {
     if (value.length !== length)
       throw new WorldError('bad-value', `Expected ${length} bytes, got ${value.length}.`)
     this.room(length)
-    for (let i = 0; i < length; i++) this.bytes[this.at + i] = value[i]!
+    this.bytes.set(value, this.at)
     this.at += length
     return this
   }

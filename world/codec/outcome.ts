@@ -1,5 +1,5 @@
 import { codeNumber, codeOfNumber, type OutcomeCode } from '../reasons.ts'
-import { ByteReader, type ByteWriter, ID_BYTES, writer } from './bytes.ts'
+import { ByteReader, ID_BYTES, writer } from './bytes.ts'
 
 /**
  * What became of one input, and where it stands. `entity` and `value` by code and action (docs/rules.md has the table):
@@ -15,8 +15,12 @@ export interface Outcome {
   readonly value: number | undefined
 }
 
-export function encodeOutcome(outcome: Outcome): Uint8Array {
-  writeOutcome(writer.start(), outcome)
+/** seq u32 ‖ leaf u64 ‖ tick u64 ‖ code u8 ‖ flags u8 (1 entity, 2 value) ‖ [entity 16] ‖ [value i64] */
+export function encodeOutcome({ seq, leaf, tick, code, entity, value }: Outcome): Uint8Array {
+  const flags = (entity === undefined ? 0 : 1) + (value === undefined ? 0 : 2)
+  writer.start().u32(seq).u53(leaf).u53(tick).u8(codeNumber(code)).u8(flags)
+  if (entity !== undefined) writer.id(entity)
+  if (value !== undefined) writer.i53(value)
   return writer.finish()
 }
 
@@ -24,14 +28,6 @@ export function decodeOutcome(bytes: Uint8Array): Outcome | undefined {
   const reader = new ByteReader(bytes)
   const outcome = readOutcome(reader)
   return reader.done() ? outcome : undefined
-}
-
-/** seq u32 ‖ leaf u64 ‖ tick u64 ‖ code u8 ‖ flags u8 (1 entity, 2 value) ‖ [entity 16] ‖ [value i64] */
-export function writeOutcome(to: ByteWriter, { seq, leaf, tick, code, entity, value }: Outcome): void {
-  const flags = (entity === undefined ? 0 : 1) + (value === undefined ? 0 : 2)
-  to.u32(seq).u53(leaf).u53(tick).u8(codeNumber(code)).u8(flags)
-  if (entity !== undefined) to.id(entity)
-  if (value !== undefined) to.i53(value)
 }
 
 export function readOutcome(reader: ByteReader): Outcome {

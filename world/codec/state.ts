@@ -1,6 +1,6 @@
 import { CLOSED_SESSIONS_KEPT, OUTCOMES_KEPT } from '../limits.ts'
 import { ByteReader, bytesOfBinaryString, ID_BYTES, writer } from './bytes.ts'
-import { type Outcome, readOutcome, writeOutcome } from './outcome.ts'
+import { encodeOutcome, type Outcome, readOutcome } from './outcome.ts'
 
 /** State keys: 'a' the area's header; 'e' ‖ id 16 an entity; 'p' ‖ player key 32 a player's sessions and outcomes. */
 export const HEADER_KEY = Uint8Array.of(0x61)
@@ -25,8 +25,8 @@ export interface PlayerRecord {
   lastInputTick: number
   /** The newest last. */
   closedSessions: Uint8Array[]
-  /** The newest last, at most `OUTCOMES_KEPT`, all of this session. */
-  outcomes: Outcome[]
+  /** Encoded, as they are written at every seal and hardly ever read. The newest last, at most `OUTCOMES_KEPT`, all of this session. */
+  outcomes: Uint8Array[]
 }
 
 const FORMAT = 1
@@ -64,7 +64,7 @@ export function encodePlayer(player: PlayerRecord): Uint8Array {
   writer.u8(player.closedSessions.length)
   for (const session of player.closedSessions) writer.raw(session, ID_BYTES)
   writer.u8(player.outcomes.length)
-  for (const outcome of player.outcomes) writeOutcome(writer, outcome)
+  for (const outcome of player.outcomes) writer.raw(outcome)
   return writer.finish()
 }
 
@@ -81,6 +81,9 @@ export function decodePlayer(bytes: Uint8Array): PlayerRecord | undefined {
   for (let left = reader.index(CLOSED_SESSIONS_KEPT + 1); left > 0; left--) {
     player.closedSessions.push(reader.raw(ID_BYTES))
   }
-  for (let left = reader.index(OUTCOMES_KEPT + 1); left > 0; left--) player.outcomes.push(readOutcome(reader))
-  return reader.done() ? player : undefined
+  const outcomes: Outcome[] = []
+  for (let left = reader.index(OUTCOMES_KEPT + 1); left > 0; left--) outcomes.push(readOutcome(reader))
+  if (!reader.done()) return undefined
+  player.outcomes = outcomes.map(encodeOutcome)
+  return player
 }
