@@ -24,6 +24,12 @@ const DEFAULT_ELECTION_MS = 250
 /** Commit indexes that nothing else has carried to the disk are written this often. */
 const LAZY_WRITE_TICKS = 20
 
+/**
+ * A follower that was sent a snapshot is asked this often where it is. The offer, the answer or the word of a failure
+ * may have been lost with a channel, and nothing else would ever move the leader on.
+ */
+const SNAPSHOT_PROBE_TICKS = 200
+
 /** What a peer may send. Proposals and transfers are asked for by other ways; the rest is a node's own. */
 const FROM_PEERS: ReadonlySet<MessageType> = new Set<MessageType>([
   MessageType.App,
@@ -150,6 +156,7 @@ export class GroupHost {
     this.#ticks++
     for (const hosted of this.#groups.values()) {
       hosted.node.tick()
+      if (this.#ticks % SNAPSHOT_PROBE_TICKS === 0) this.#probeSnapshots(hosted)
       if (hosted.node.hasReady()) this.#dirty.add(hosted)
     }
   }
@@ -305,12 +312,21 @@ export class GroupHost {
     return message.term >= hosted.node.term && index > hosted.node.raft.log.committed
   }
 
+  /** One at a time: a later offer waits until the daemon is done with this one, and the leader asks again. */
   #offer(peer: number, hosted: HostedGroup, message: Message): void {
     const { index, term, data } = message.snapshot!
     const known = hosted.offer?.snapshot
+    if (known !== undefined && known.index !== index) return
     hosted.offer = message
-    if (known?.index === index && known.term === term) return
+    if (known !== undefined) return
     this.#effects.offered({ group: hosted.instance.group, from: peer, index, term, meta: data })
+  }
+
+  #probeSnapshots(hosted: HostedGroup): void {
+    if (hosted.node.role !== 'leader') return
+    for (const { id, state } of hosted.node.raft.tracker.members) {
+      if (state === 'snapshot') hosted.node.reportSnapshot(id, false)
+    }
   }
 
   #step(hosted: HostedGroup, message: Message): void {
