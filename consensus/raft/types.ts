@@ -123,7 +123,8 @@ export interface ReadState {
 }
 
 /**
- * What is to be done. A snapshot, where there is one, goes to the disk before the entries, which follow it. Without async storage writes: persist `hardState`, `entries` and `snapshot` (synced when
+ * What is to be done. A snapshot goes to the disk before the entries beside it, which follow it. Without async storage
+ * writes: persist `hardState`, `entries` and `snapshot` (synced when
  * `mustSync`), then send `messages`, apply `committedEntries`, and call `advance`. With them: `messages` also holds
  * the `StorageAppend` and `StorageApply` messages that carry all of that, everything to peers may leave at once, and
  * `advance` is not called; the responses take its place.
