@@ -7,6 +7,7 @@ import { distanceMm, labelOf, nearestFoe, nearestResource, type Placed, reachMm 
 import { changesBetween, type NetworkEvent } from './model/events.ts'
 import { Feed, gatewaysOf } from './model/feed.ts'
 import { distance } from './model/format.ts'
+import { type Towns, townsOf } from './model/genesis.ts'
 import type { Spectate } from './model/link.ts'
 import type { Point } from './model/motion.ts'
 import { type Observable, observable } from './model/observable.ts'
@@ -62,7 +63,8 @@ export class Page {
   #cancelLook: (() => void) | undefined
   #view: { camera: Camera; size: Size } | undefined
   #placed: readonly Placed[] = []
-  #genesis: Uint8Array | undefined
+  #genesis: Promise<Uint8Array> | undefined
+  #towns: Towns = new Map()
   #eventKey = 0
 
   constructor(ports: PagePorts) {
@@ -141,15 +143,22 @@ export class Page {
   }
 
   /** The file that names all nodes' keys, so that no gateway has to be believed about receipts. */
-  async #loadGenesis(): Promise<Uint8Array> {
-    const { source, status } = this.network.get()
-    this.#genesis ??= await this.#ports.fetchBytes(`${source}/api/v1/genesis`)
-    const isRight = bytesToHex(this.#ports.sha256(this.#genesis)) === status?.genesisHash
-    if (!isRight) {
+  #loadGenesis(): Promise<Uint8Array> {
+    this.#genesis ??= this.#fetchGenesis().catch(error => {
       this.#genesis = undefined
+      throw error
+    })
+    return this.#genesis
+  }
+
+  async #fetchGenesis(): Promise<Uint8Array> {
+    const { source, status } = this.network.get()
+    const genesis = await this.#ports.fetchBytes(`${source}/api/v1/genesis`)
+    if (bytesToHex(this.#ports.sha256(genesis)) !== status?.genesisHash) {
       throw new Error(`The genesis file from ${source} does not have the hash that the node tells.`)
     }
-    return this.#genesis
+    this.#towns = townsOf(genesis)
+    return genesis
   }
 
   walk(to: Point): void {
@@ -212,6 +221,7 @@ export class Page {
     this.#placed = this.world.place(nowMs)
     return {
       areas: authorities.filter(isArea),
+      towns: this.#towns,
       nodes,
       placed: this.#placed,
       selected: selected === undefined ? undefined : 'entity' in selected ? selected.entity : selected.area,
@@ -232,7 +242,12 @@ export class Page {
   #watchView(): void {
     if (this.#view === undefined) return
     const { camera, size } = this.#view
-    this.feed.look(this.network.get().authorities.filter(isArea), camera, viewRadiusMm(camera, size))
+    this.feed.look(
+      this.network.get().authorities.filter(isArea),
+      this.#towns,
+      camera,
+      viewRadiusMm(camera, size),
+    )
   }
 
   #networkChanged(before: NetworkState, after: NetworkState): void {
@@ -241,7 +256,10 @@ export class Page {
     if (fresh.length > 0) this.events.set([...fresh.reverse(), ...this.events.get()].slice(0, KEPT_EVENTS))
     this.feed.setGateways(gatewaysOf(after.nodes, after.source))
     this.#watchView()
-    if (after.silentSinceMs === undefined) this.#measure(after.authorities)
+    if (after.silentSinceMs !== undefined) return
+    this.#measure(after.authorities)
+    // Not had now, it is asked for again with the next answer, and in the end when somebody wants to enter.
+    this.#loadGenesis().catch(() => {})
   }
 
   #measure(authorities: readonly { size: number; actions: number }[]): void {

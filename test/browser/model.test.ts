@@ -7,6 +7,7 @@ import { buildMap } from '../../client/map/build.ts'
 import { fitBox, toScreen, toWorld, townBox, zoomAt } from '../../client/map/canvas/camera.ts'
 import { type AuthorityView, readAuthorities, readNodes, readStatus } from '../../client/map/model/api.ts'
 import { Feed, regionOf } from '../../client/map/model/feed.ts'
+import { middleOf, townIn, townsOf } from '../../client/map/model/genesis.ts'
 import type { LinkListener, Region } from '../../client/map/model/link.ts'
 import { SmoothTick } from '../../client/map/model/motion.ts'
 import { courseTo } from '../../client/map/model/play.ts'
@@ -224,12 +225,28 @@ describe('the map: motion', () => {
   })
 })
 
+describe('the map: where the towns are', () => {
+  const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
+
+  it('reads the spawn points out of the genesis file, and never throws', () => {
+    const spawns = [
+      { xMm: 1, yMm: 9 },
+      { xMm: 5, yMm: 3 },
+    ]
+    const towns = townsOf(bytes({ authorities: [{ name: 'a', spawns }, { name: 'b' }] }))
+    assert.deepEqual(townIn(area('a', 1), towns), { left: 1, right: 5, bottom: 3, top: 9 })
+    assert.deepEqual(middleOf(townIn(area('b', 1), towns)), { xMm: 5_000_000, yMm: 5_000_000 })
+    fc.assert(fc.property(fc.jsonValue(), value => assert.ok(townsOf(bytes(value)) instanceof Map)))
+    fc.assert(fc.property(fc.uint8Array(), value => assert.ok(townsOf(value) instanceof Map)))
+  })
+})
+
 describe('the map: gateways', () => {
   it('watches a place inside the area, and only where the view reaches it', () => {
     fc.assert(
       fc.property(point, fc.integer({ min: 1, max: 10 ** 8 }), (centre, radiusMm) => {
         const it = area('a', 1, { xMm: 0, yMm: 0 })
-        const region = regionOf(it, centre, radiusMm)
+        const region = regionOf(it, { xMm: 5, yMm: 6 }, centre, radiusMm)
         const farX = Math.max(0, -centre.xMm, centre.xMm - it.sideMm)
         const farY = Math.max(0, -centre.yMm, centre.yMm - it.sideMm)
         if (region === undefined) return assert.ok(Math.hypot(farX, farY) > radiusMm - 2)
@@ -255,7 +272,7 @@ describe('the map: gateways', () => {
     })
     const sight = { area: 'a', tick: 0, entities: new Map() }
     feed.setGateways(['ws://n1', 'ws://n2'])
-    feed.look([area('a', 1), area('b', 2)], { xMm: 0, yMm: 0 }, 1000)
+    feed.look([area('a', 1), area('b', 2)], new Map(), { xMm: 0, yMm: 0 }, 1000)
     for (const { listener } of opened) listener.onOpen(sight)
     assert.equal(feed.state.get().phase, 'open')
     for (const { listener } of opened.splice(0)) listener.onClose('killed')

@@ -250,6 +250,11 @@ function genesisFile(keys: readonly LogKey[], areas: readonly AreaInfo[]): Uint8
     number,
     keys: { log: Buffer.from(publicKey).toString('base64') },
   }))
-  const authorities = areas.map(({ name, members }) => ({ name, birth: 0, members }))
+  const authorities = areas.map(({ name, members, xMm, yMm, sideMm }) => ({
+    name,
+    birth: 0,
+    members,
+    spawns: [{ xMm: xMm + sideMm / 2, yMm: yMm + sideMm / 2 }],
+  }))
   return new TextEncoder().encode(JSON.stringify({ network: NETWORK, nodes, authorities }))
 }

@@ -1,5 +1,6 @@
-import { type AuthorityView, isArea, type NodeView } from '../model/api.ts'
+import type { AuthorityView, NodeView } from '../model/api.ts'
 import type { Placed } from '../model/entities.ts'
+import { mostPopulated, type Towns, townIn } from '../model/genesis.ts'
 import type { Point } from '../model/motion.ts'
 import { between, boxOf, type Camera, fitBox, type Size, toWorld, townBox } from './camera.ts'
 import { attachControls, type ControlTarget, zoomStep } from './controls.ts'
@@ -8,6 +9,7 @@ import { pick } from './pick.ts'
 
 export interface StageInput {
   readonly areas: readonly AuthorityView[]
+  readonly towns: Towns
   readonly nodes: readonly NodeView[]
   readonly placed: readonly Placed[]
   readonly selected: string | undefined
@@ -41,7 +43,8 @@ export class Stage implements ControlTarget {
   #camera: Camera = { xMm: 0, yMm: 0, mmPerPx: 10_000 }
   #glide: { from: Camera; to: Camera; startMs: number } | undefined
   #input: StageInput | undefined
-  #fitted: 'no' | 'areas' | 'town' = 'no'
+  /** 'town': shows where the town is, and waits to see its people. 'rest': the view is the person's. */
+  #aim: 'start' | 'town' | 'rest' = 'start'
   #following = false
   #frame = 0
   #drawnMs = Number.NEGATIVE_INFINITY
@@ -69,7 +72,7 @@ export class Stage implements ControlTarget {
   move(camera: Camera): void {
     this.#glide = undefined
     this.#following = false
-    this.#fitted = 'town'
+    this.#aim = 'rest'
     this.#setCamera(camera)
   }
 
@@ -79,43 +82,33 @@ export class Stage implements ControlTarget {
     this.#following = follows
   }
 
-  /** Shows where most people are. When that is out of sight, the area first, and the town once it is seen. */
+  /** Shows where most people are; when they are out of sight, the town's place first, and them once they are seen. */
   fitTown(): void {
-    this.#following = false
-    const people = this.#peopleOf(this.#mostPopulated())
-    if (people.length > 0) {
-      this.#fitted = 'town'
-      this.#glideTo(fitBox(townBox(people)!, this.#size))
-      return
-    }
-    const area = this.#mostPopulated()
+    const area = mostPopulated(this.#input?.areas ?? [])
     if (area === undefined) return
-    this.fitArea(area)
-    this.#fitted = 'areas'
+    const people = this.#peopleOf(area)
+    this.#show(fitBox(townBox(people) ?? townIn(area, this.#input!.towns), this.#size))
+    if (people.length === 0) this.#aim = 'town'
   }
 
-  fitAreas(): boolean {
-    const areas = (this.#input?.areas ?? []).filter(isArea)
-    if (areas.length === 0) return false
-    const corners = areas.flatMap(area => [
+  fitAreas(): void {
+    const corners = (this.#input?.areas ?? []).flatMap(area => [
       area,
       { xMm: area.xMm + area.sideMm, yMm: area.yMm + area.sideMm },
     ])
-    this.#following = false
-    this.#glideTo(fitBox(boxOf(corners)!, this.#size))
-    return true
+    const box = boxOf(corners)
+    if (box !== undefined) this.#show(fitBox(box, this.#size))
   }
 
   fitArea(area: AuthorityView): void {
-    this.#following = false
     const { xMm, yMm, sideMm } = area
-    this.#glideTo(fitBox({ left: xMm, bottom: yMm, right: xMm + sideMm, top: yMm + sideMm }, this.#size))
+    this.#show(fitBox({ left: xMm, bottom: yMm, right: xMm + sideMm, top: yMm + sideMm }, this.#size))
   }
 
   /** Keeps one's own character in the middle until the person moves the view. */
   follow(): void {
     this.#following = true
-    this.#fitted = 'town'
+    this.#aim = 'rest'
   }
 
   press(x: number, y: number): void {
@@ -168,32 +161,30 @@ export class Stage implements ControlTarget {
     this.#ports.onCamera(camera, this.#size)
   }
 
+  #show(camera: Camera): void {
+    this.#following = false
+    this.#aim = 'rest'
+    this.#glideTo(camera)
+  }
+
   #glideTo(to: Camera): void {
     if (this.#calm.matches) this.#setCamera(to)
     else this.#glide = { from: this.#camera, to, startMs: performance.now() }
   }
 
-  #mostPopulated(): AuthorityView | undefined {
-    const areas = (this.#input?.areas ?? []).filter(isArea)
-    return areas.reduce<AuthorityView | undefined>(
-      (most, area) => (most === undefined || area.players > most.players ? area : most),
-      undefined,
-    )
+  #peopleOf(area: AuthorityView): Placed[] {
+    return (this.#input?.placed ?? []).filter(it => it.entity.kind === 'character' && it.area === area.name)
   }
 
-  #peopleOf(area: AuthorityView | undefined): Placed[] {
-    return (this.#input?.placed ?? []).filter(it => it.entity.kind === 'character' && it.area === area?.name)
-  }
-
-  /** First the areas, then the town as soon as it is seen; after that the view is the person's. */
+  /** First the town's place at once, then its people as soon as they are seen. */
   #fitFirst(): void {
-    if (this.#fitted === 'town' || this.#input === undefined) return
-    if (this.#peopleOf(this.#mostPopulated()).length > 0) {
+    const area = mostPopulated(this.#input?.areas ?? [])
+    if (this.#aim === 'rest' || area === undefined) return
+    if (this.#peopleOf(area).length > 0) {
       this.fitTown()
-    } else if (this.#fitted === 'no' && this.fitAreas()) {
-      this.#setCamera(this.#glide?.to ?? this.#camera)
-      this.#glide = undefined
-      this.#fitted = 'areas'
+    } else if (this.#aim === 'start') {
+      this.#aim = 'town'
+      this.#setCamera(fitBox(townIn(area, this.#input!.towns), this.#size))
     }
   }
 

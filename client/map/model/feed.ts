@@ -1,4 +1,5 @@
 import type { AuthorityView, NodeView } from './api.ts'
+import { middleOf, type Towns, townIn } from './genesis.ts'
 import type { LinkListener, Region, Spectate, SpectatorLink } from './link.ts'
 import type { Point } from './motion.ts'
 import { type Observable, observable } from './observable.ts'
@@ -34,13 +35,23 @@ const PAUSE_MS = 1500
 /** A watch is widened by this, so that small moves of the view ask for nothing. */
 const WIDER = 1.4
 
-/** The part of an area that is in view: its point nearest to the view's middle, and how far to look from there. */
-export function regionOf(area: AuthorityView, centre: Point, radiusMm: number): Region | undefined {
+/**
+ * The part of an area that is in view: its point nearest to the view's middle, and how far to look from there. From
+ * afar its town is looked at, since a gateway shows what is nearest and not everything.
+ */
+export function regionOf(
+  area: AuthorityView,
+  town: Point,
+  centre: Point,
+  radiusMm: number,
+): Region | undefined {
   const inside = (at: number, from: number) =>
     Math.round(Math.max(from, Math.min(from + area.sideMm - 1, at)))
   const near = { xMm: inside(centre.xMm, area.xMm), yMm: inside(centre.yMm, area.yMm) }
   if (Math.hypot(near.xMm - centre.xMm, near.yMm - centre.yMm) > radiusMm) return undefined
-  return { area: area.name, ...near, radiusMm: Math.round(Math.min(radiusMm * WIDER, area.sideMm * 1.5)) }
+  const isFromAfar = radiusMm > area.sideMm / 2
+  const { xMm, yMm } = isFromAfar ? town : near
+  return { area: area.name, xMm, yMm, radiusMm: Math.round(Math.min(radiusMm * WIDER, area.sideMm * 1.5)) }
 }
 
 /** Alive gateways, the one of the node that is read from first. */
@@ -76,9 +87,9 @@ export class Feed {
     this.#tell()
   }
 
-  look(areas: readonly AuthorityView[], centre: Point, radiusMm: number): void {
+  look(areas: readonly AuthorityView[], towns: Towns, centre: Point, radiusMm: number): void {
     const regions = areas
-      .map(area => regionOf(area, centre, radiusMm))
+      .map(area => regionOf(area, middleOf(townIn(area, towns)), centre, radiusMm))
       .filter(region => region !== undefined)
       .sort((a, b) => far(a, centre) - far(b, centre))
       .slice(0, MAX_AREAS)

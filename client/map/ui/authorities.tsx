@@ -53,7 +53,7 @@ function AuthorityRow({
       <dl class="facts">
         <Fact name="committed">{count(authority.size)}</Fact>
         <Fact name="sealed">{count(authority.sealedSize)}</Fact>
-        <Fact name="entities">{count(authority.entities)}</Fact>
+        <Fact name="players / entities">{`${count(authority.players)} / ${count(authority.entities)}`}</Fact>
         <Fact name="term">{String(authority.term)}</Fact>
         <Fact name="epoch / view">{`${authority.epoch} / ${authority.view}`}</Fact>
         <Fact name="checkpoint">{`${count(authority.sealHeight)} · ${short(authority.checkpointRoot)}`}</Fact>

@@ -18,9 +18,10 @@ function NodeRow({ node, authorities, source }: Omit<Props, 'nodes'> & { node: N
     <li class={node.alive ? 'row' : 'row down'} data-node={node.number} data-alive={node.alive}>
       <NodeChip number={node.number} alive={node.alive} leads={false} />
       <span class="row-main inline">
-        <span class="row-title">{node.operator || `node ${node.number}`}</span>
+        <span class="row-title">node {node.number}</span>
         <span class="row-sub">
-          leads {leads.length} of {plural(holds.length, 'log')}
+          {node.operator === '' ? '' : `${node.operator} · `}leads {leads.length} of{' '}
+          {plural(holds.length, 'log')}
         </span>
       </span>
       <span class={node.alive ? 'state good' : 'state bad'}>
