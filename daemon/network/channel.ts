@@ -5,6 +5,8 @@ import { FrameReader, FrameWriter } from './frames.ts'
 
 /** Past this many bytes not yet taken by the stream, `send` answers false. */
 const highWaterBytes = 256 * 1024
+/** Back at this many bytes, `onDrain` is told. */
+const lowWaterBytes = 64 * 1024
 /** A sender that goes on regardless loses the channel at this many bytes. */
 const maxQueuedBytes = 64 * 1024 * 1024
 /** What is held for a listener that has not been attached yet. */
@@ -60,6 +62,7 @@ export class StreamChannel implements Channel {
     // A stream without a message listener buffers and resets at 4 MiB, so it is attached before anything else.
     stream.addEventListener('message', this.#onMessage)
     stream.addEventListener('drain', this.#onStreamDrain)
+    stream.addEventListener('idle', this.#tellDrained)
     stream.addEventListener('close', this.#onStreamClose)
     stream.addEventListener('remoteCloseWrite', this.#onRemoteCloseWrite)
     if (stream.status !== 'open') queueMicrotask(() => this.#end('the stream was closed'))
@@ -128,13 +131,18 @@ export class StreamChannel implements Channel {
     this.#tellDrained()
   }
 
+  /** The stream goes on with what it has in a microtask that it queued before this one. */
   readonly #onStreamDrain = (): void => {
-    if (this.#writer.bytes > 0) this.#flush()
-    else this.#tellDrained()
+    queueMicrotask(this.#flush)
   }
 
-  #tellDrained(): void {
-    if (!this.#saidFull || this.#stream.writableNeedsDrain || this.#closedBecause !== undefined) return
+  /**
+   * Each little update of the peer's window is a `drain` of the stream. Whoever waits is told only when the queue is
+   * short again; otherwise he would add a frame per update and the queue would grow without end.
+   */
+  readonly #tellDrained = (): void => {
+    if (!this.#saidFull || this.#closedBecause !== undefined || this.#stream.writableNeedsDrain) return
+    if (this.#writer.bytes + this.#stream.writeBufferLength > lowWaterBytes) return
     this.#saidFull = false
     for (const listener of this.#drainListeners) this.#call(listener)
   }
@@ -201,6 +209,7 @@ export class StreamChannel implements Channel {
     const stream = this.#stream
     stream.removeEventListener('message', this.#onMessage)
     stream.removeEventListener('drain', this.#onStreamDrain)
+    stream.removeEventListener('idle', this.#tellDrained)
     stream.removeEventListener('remoteCloseWrite', this.#onRemoteCloseWrite)
     // Aborting always works; a graceful close waits for a peer that may never read.
     stream.abort(new Error(reason))

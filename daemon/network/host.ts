@@ -16,6 +16,11 @@ export const dialTimeoutMs = 5000
 const burstPerAddress = 500
 const maxConnections = 1000
 const maxPendingConnections = 256
+/**
+ * What one stream may have under way. More (the default is 16 MiB) fills the socket's buffers, and then a vote on another
+ * stream of the connection waits behind it. The first window stays the specification's 256 KiB, since both sides assume it.
+ */
+const streamWindowMaxBytes = 1024 * 1024
 /** A silent socket holds one of the pending places for so long. */
 const upgradeTimeoutMs = 5000
 /**
@@ -48,7 +53,7 @@ export async function createHost(settings: HostSettings): Promise<Libp2p> {
     streamMuxers: [
       yamux({
         maxEarlyStreams: 64,
-        streamOptions: { initialStreamWindowSize: 1024 * 1024, maxStreamWindowSize: 16 * 1024 * 1024 },
+        streamOptions: { maxStreamWindowSize: streamWindowMaxBytes },
       }),
     ],
     connectionManager: {

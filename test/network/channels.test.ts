@@ -1,9 +1,36 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import type { Stream } from '@libp2p/interface'
+import { StreamChannel } from '../../daemon/network/channel.ts'
 import { pair, stopAll, until } from './nodes.ts'
 
+/** A stream as yamux has it whose peer opens its window bit by bit: each bit is a `drain`, sent on in a microtask. */
+class SlowStream extends EventTarget {
+  status = 'open'
+  writableNeedsDrain = false
+  writeBufferLength = 0
+
+  send(data: Uint8Array): boolean {
+    this.writeBufferLength += data.length
+    this.writableNeedsDrain = true
+    return false
+  }
+
+  takes(bytes: number): void {
+    this.writableNeedsDrain = false
+    queueMicrotask(() => {
+      this.writeBufferLength = Math.max(0, this.writeBufferLength - bytes)
+      if (this.writeBufferLength > 0) this.writableNeedsDrain = true
+      else this.dispatchEvent(new Event('idle'))
+    })
+    this.dispatchEvent(new Event('drain'))
+  }
+
+  abort(): void {}
+}
+
 describe('channels between two libp2p hosts', function () {
-  this.timeout(10_000)
+  this.timeout(25_000)
 
   afterEach(stopAll)
 
@@ -22,6 +49,35 @@ describe('channels between two libp2p hosts', function () {
     await until('all came back', () => atLeft.length === frames.length)
     assert.deepEqual(atRight, frames)
     assert.deepEqual(atLeft, frames)
+  })
+
+  it('keep the queue short for a sender that waits when told, however little the peer takes at a time', async () => {
+    const stream = new SlowStream()
+    const facts = {
+      peer: 'peer',
+      protocol: 'pipe/1',
+      opener: 'us' as const,
+      connectionId: '1',
+      maxFrameBytes: 100_000,
+    }
+    const faults: string[] = []
+    const owner = { onFault: (_: StreamChannel, fault: string) => faults.push(fault), onEnd: () => {} }
+    const channel = new StreamChannel(stream as unknown as Stream, facts, owner)
+    let told = 0
+    channel.onDrain(() => {
+      told += 1
+      while (channel.send(randomBytes(50_000)));
+    })
+    while (channel.send(randomBytes(50_000)));
+    let longest = 0
+    for (let i = 0; i < 2000; i++) {
+      stream.takes(1000)
+      await Promise.resolve().then(() => {})
+      longest = Math.max(longest, stream.writeBufferLength)
+    }
+    assert.ok(told > 4, `told ${told} times`)
+    assert.ok(longest < 400_000, `${longest} bytes were queued`)
+    assert.deepEqual(faults, [])
   })
 
   it('tell the sender when to wait and when to go on', async () => {
