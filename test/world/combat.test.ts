@@ -149,6 +149,11 @@ describe('a strike', () => {
     assert.ok(stage.world.entity(loot.id))
     assert.deepEqual(step(stage).removed, [loot.id])
     assert.equal(stage.world.entity(loot.id), undefined)
+    const told = stage.world.takeDirty()
+    assert.ok(
+      told.every(({ value }) => value),
+      'what came and went between two calls was never there',
+    )
     assert.equal(stage.world.needsTick(), false)
   })
 })

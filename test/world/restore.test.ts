@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { decodeEvent } from '../../world/codec.ts'
+import { decodeEvent, positionAt } from '../../world/codec.ts'
 import { type Applied, createWorld, restoreWorld } from '../../world/world.ts'
 import { smallCharter as charter, play, turns } from './play.ts'
-import { hex, hexEntries, host, Stage } from './support.ts'
+import { charterOf, hex, hexEntries, host, Stage } from './support.ts'
 
 describe('a world that is restored', function () {
   this.timeout(20_000)
@@ -77,6 +77,50 @@ describe('a world that is restored', function () {
       }),
       { numRuns: 12 },
     )
+  })
+
+  it('lets a runner that stopped late fall asleep at the same tick', () => {
+    const far = charterOf()
+    const asleepAt = (restoreAt: number): number => {
+      const stage = new Stage(createWorld(host, far))
+      stage.enter(1)
+      stage.ask(1, { kind: 'move', vxMmPerTick: 500, vyMmPerTick: 0 })
+      for (let tick = 1; tick < 20_000; tick += 1) {
+        stage.tickTo(tick)
+        if (tick === 4000) stage.ask(1, { kind: 'move', vxMmPerTick: 0, vyMmPerTick: 0 })
+        if (tick === restoreAt) stage.world = restoreWorld(host, far, stage.world.entries())
+        if (stage.world.awakeCount === 0) return tick
+      }
+      return 0
+    }
+    assert.deepEqual([0, 3500, 4001, 6999].map(asleepAt), [7000, 7000, 7000, 7000])
+  })
+
+  it('lets a fighter fall asleep, and the dead not, at the same tick', () => {
+    const far = charterOf({ sideMm: 100_000, spawns: [{ xMm: -9_950_000, yMm: 20_050_000 }] })
+    const events = (restoreEvery: number): string[] => {
+      const stage = new Stage(createWorld(host, far))
+      const ids = [1, 2].map(player => stage.enter(player))
+      stage.tickTo(2900)
+      stage.ask(1, { kind: 'move', vxMmPerTick: 0, vyMmPerTick: 0 })
+      for (let leg = 0; leg < 3; leg++) {
+        const at = ids.map(id => positionAt(stage.world.entity(id)!.motion, stage.world.tick))
+        const v = [(at[0]!.xMm - at[1]!.xMm) / 100, (at[0]!.yMm - at[1]!.yMm) / 100].map(Math.trunc)
+        stage.ask(2, { kind: 'move', vxMmPerTick: v[0]!, vyMmPerTick: v[1]! })
+        stage.tickTo(stage.world.tick + 100)
+        stage.ask(2, { kind: 'move', vxMmPerTick: 0, vyMmPerTick: 0 })
+      }
+      const told: string[] = []
+      for (let tick = 3201; tick < 7000; tick++) {
+        for (const event of stage.tickTo(tick).events) told.push(hex(event))
+        if (tick < 3600) stage.ask(2, { kind: 'strike', target: ids[0]! })
+        if (tick % restoreEvery === 0) stage.world = restoreWorld(host, far, stage.world.entries())
+      }
+      return told
+    }
+    const straight = events(1e9)
+    assert.ok(straight.length > 20)
+    for (const every of [1, 7]) assert.deepEqual(events(every), straight)
   })
 
   it('is refused when an entry is missing, broken or strange', () => {
