@@ -227,9 +227,10 @@ export class GroupHost {
     return this.#counters
   }
 
-  /** After a failed write: nothing more is taken, sent or acknowledged, since nothing more can be kept. */
+  /** After a failed write: it hosts nothing any more, since nothing more can be kept. */
   stop(): void {
     this.#stopped = true
+    this.#groups.clear()
     this.#dirty.clear()
     this.#outbox.clear()
     this.#effects = new EffectsBuilder()

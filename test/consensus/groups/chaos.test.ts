@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { StoreError } from '../../../storage/store-error.ts'
 import { seedOr, simulate } from '../../../testnet/simulation/replay.ts'
 import { hasty, mend, spread, startLoad, torment } from './chaos.ts'
 import { Cluster, type ClusterOptions } from './cluster.ts'
@@ -35,16 +36,55 @@ describe(TITLE, function () {
 
   it('keeps one order on three nodes with twenty groups, and goes on when the faults end', async () => {
     const options = { nodes: 3, groups: spread(3, 20) }
-    const cluster = await survive(seedOr(101), 8000, options)
+    const cluster = await survive(seedOr(101), 5000, options)
     assert.ok(cluster.committedTotal() > 1000)
     assert.ok(cluster.simulation.faults.get('crash')! > 2)
   })
 
   it('does so on five nodes with groups of three and five, compacting, and sending snapshots to who fell behind', async () => {
     const options = { nodes: 5, groups: spread(5, 20), compactAt: 20, disk: { keepsUnsyncedPrefix: true } }
-    const cluster = await survive(seedOr(202), 8000, options)
+    const cluster = await survive(seedOr(202), 6000, options)
     assert.ok(cluster.committedTotal() > 1000)
     assert.ok(cluster.offers > 0, 'no snapshot was needed')
+  })
+
+  it('stops what it hosts on a full disk, acknowledges nothing that it could not keep, and lets the others go on', async () => {
+    await simulate(seedOr(303), TITLE, async simulation => {
+      const cluster = new Cluster(simulation, { nodes: 3, groups: spread(3, 20) })
+      const stopLoad = startLoad(cluster, 25)
+      await simulation.runFor(2000)
+      const full = cluster.nodes[0]!
+      const { capacityBytes } = full.disk.options
+      full.disk.options.capacityBytes = 0
+      await simulation.runFor(3000)
+      assert.deepEqual(
+        full.program!.failures.map(error => (error as StoreError).code),
+        ['full'],
+      )
+      const before = cluster.committedTotal()
+      await simulation.runFor(1000)
+      assert.ok(cluster.committedTotal() > before + 10 * 20, cluster.describe())
+      assert.ok(cluster.options.groups.every(({ group }) => cluster.leaderOf(group) !== full.program))
+      full.disk.options.capacityBytes = capacityBytes
+      full.restart()
+      await simulation.runFor(1000)
+      stopLoad()
+      await simulation.runFor(1000)
+      assert.ok(cluster.isSettled(), `not settled:\n${cluster.describe()}`)
+    })
+  })
+
+  it('does not start from a log that the disk gives back changed', async () => {
+    const run = simulate(seedOr(404), TITLE, async simulation => {
+      const cluster = new Cluster(simulation, { nodes: 3, groups: spread(3, 4) })
+      startLoad(cluster, 25)
+      await simulation.runFor(1000)
+      const [node] = cluster.nodes
+      node!.disk.options.flipRate = 0.05
+      node!.restart()
+      await simulation.runFor(1000)
+    })
+    await assert.rejects(run, /is damaged: a checksum is wrong/)
   })
 
   it('runs the same way again from the same seed, faults and all', async () => {

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { PbfReader } from 'pbf'
+import { readFrame } from '../../../consensus/groups/frame.pb.js'
+import { decodeFrame, encodeFrames, type Outgoing } from '../../../consensus/groups/frame.ts'
+import { type Message, MessageType, newMessage } from '../../../consensus/raft/types.ts'
+import { decodeMessage } from '../../../consensus/raft/wire.ts'
+
+const MAX = 4 << 20
+const instances = [1, 2, 70_000].map(group => ({ group, epoch: group % 3, view: group % 2 }))
+const bigInt = fc.maxSafeNat()
+
+const message: fc.Arbitrary<Message> = fc
+  .record({
+    type: fc.constantFrom(MessageType.App, MessageType.AppResp, MessageType.Heartbeat, MessageType.Vote),
+    term: bigInt,
+    logTerm: bigInt,
+    index: fc.nat(2 ** 40),
+    commit: bigInt,
+    reject: fc.boolean(),
+    rejectHint: bigInt,
+    payloads: fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 5 }),
+    context: fc.option(fc.uint8Array({ maxLength: 20 }), { nil: undefined }),
+  })
+  .map(({ payloads, ...fields }) => {
+    const entries = payloads.map((data, i) => ({
+      term: fields.term,
+      index: fields.index + 1 + i,
+      type: 0 as const,
+      data,
+    }))
+    return { ...newMessage(fields.type, 2), from: 1, ...fields, entries }
+  })
+
+const outgoing: fc.Arbitrary<Outgoing> = fc.record({
+  instance: fc.constantFrom(...instances),
+  message,
+  snapshotFailed: fc.constant(0),
+})
+
+function decodeAll(frames: readonly Uint8Array[], max = MAX): { group: number; message: Message }[] {
+  return frames.flatMap(frame => {
+    const groups = decodeFrame(frame, max)
+    assert.ok(typeof groups !== 'string', `refused: ${String(groups)}`)
+    return groups.flatMap(({ group, messages }) => messages.map(each => ({ group, message: each })))
+  })
+}
+
+function plain(item: { group: number; message: Message }): unknown {
+  const { message: each, group } = item
+  const entries = each.entries.map(entry => ({ ...entry, data: Buffer.from(entry.data).toString('hex') }))
+  const context = each.context === undefined ? undefined : Buffer.from(each.context).toString('hex')
+  return { group, ...each, entries, context }
+}
+
+describe('frames of many groups', () => {
+  it('carry messages unchanged and in order, in frames that keep the limit', () => {
+    fc.assert(
+      fc.property(
+        fc.array(outgoing, { maxLength: 30 }),
+        fc.integer({ min: 2500, max: 20_000 }),
+        (all, max) => {
+          const frames = encodeFrames(all, max)
+          for (const frame of frames) assert.ok(frame.length <= max)
+          const expected = all.map(each => plain({ group: each.instance.group, message: each.message! }))
+          assert.deepEqual(decodeAll(frames, max).map(plain), expected)
+        },
+      ),
+    )
+  })
+
+  it('are what frame.proto says, as its generated reader shows', () => {
+    fc.assert(
+      fc.property(fc.array(outgoing, { minLength: 1, maxLength: 20 }), all => {
+        const [frame] = encodeFrames(all, MAX)
+        const read = readFrame(new PbfReader(frame!)).groups.flatMap(group =>
+          group.messages.map(bytes => ({ group: group.group, message: decodeMessage(bytes) as Message })),
+        )
+        assert.deepEqual(read.map(plain), decodeAll([frame!]).map(plain))
+      }),
+    )
+  })
+
+  it('share one header for all messages of an instance that follow each other', () => {
+    const beat = (): Outgoing => ({
+      instance: instances[0]!,
+      message: newMessage(MessageType.Heartbeat, 2),
+      snapshotFailed: 0,
+    })
+    const [frame] = encodeFrames([beat(), beat(), beat()], MAX)
+    assert.equal(readFrame(new PbfReader(frame!)).groups.length, 1)
+  })
+
+  it('carry the notice that a snapshot could not be had', () => {
+    const [frame] = encodeFrames([{ instance: instances[1]!, message: undefined, snapshotFailed: 77 }], MAX)
+    const groups = decodeFrame(frame!, MAX)
+    assert.ok(typeof groups !== 'string')
+    assert.deepEqual(groups, [{ ...instances[1]!, messages: [], snapshotFailed: 77 }])
+  })
+
+  it('are refused, never thrown on, whatever the bytes are', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), bytes => {
+        const result = decodeFrame(bytes, MAX)
+        assert.ok(typeof result === 'string' || Array.isArray(result))
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('are refused or read as messages, never thrown on, when bytes of a good one change or are missing', () => {
+    fc.assert(
+      fc.property(
+        fc.array(outgoing, { minLength: 1, maxLength: 5 }),
+        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 }),
+        fc.nat(),
+        (all, changes, cut) => {
+          const frame = encodeFrames(all, MAX)[0]!.slice()
+          for (const [at, value] of changes) frame[at % frame.length] = value
+          const result = decodeFrame(frame.subarray(0, frame.length - (cut % 3)), MAX)
+          assert.ok(typeof result === 'string' || Array.isArray(result))
+        },
+      ),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('are refused when they are too long, or hold more than a frame may', () => {
+    assert.equal(decodeFrame(new Uint8Array(101), 100), 'too-large')
+    // 200,000 fields of "group 1" in one GroupMessages.
+    const body = new Uint8Array(400_000)
+    for (let i = 0; i < body.length; i += 2) body.set([0x08, 0x01], i)
+    const frame = new Uint8Array([0x0a, 0x80, 0xb5, 0x18, ...body])
+    assert.equal(decodeFrame(frame, MAX), 'too-many-messages')
+  })
+})
