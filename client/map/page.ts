@@ -38,6 +38,8 @@ export interface PagePorts extends PollerPorts {
 
 const TICK_MS = 100
 const KEPT_EVENTS = 50
+/** How often whoever walks away is walked after. */
+const MAX_PURSUITS = 4
 const OWN_LINK = '(own)'
 /** Gateways take few requests a second: a view that moves is asked for so often at most. */
 const LOOK_EVERY_MS = 350
@@ -173,7 +175,7 @@ export class Page {
     if (own === undefined) return
     const target = nearestResource(own, this.#placed)
     if (target === undefined) this.play.note('gather', 'nothing to gather is in sight')
-    else this.#reach(own, target, { kind: 'gather', resource: target.entity.id })
+    else this.#reach(target.entity.id, { kind: 'gather', resource: target.entity.id })
   }
 
   strike(): void {
@@ -186,7 +188,7 @@ export class Page {
         : undefined
     const target = chosen ?? nearestFoe(own, this.#placed)
     if (target === undefined) this.play.note('strike', 'nobody to strike is in sight')
-    else this.#reach(own, target, { kind: 'strike', target: target.entity.id })
+    else this.#reach(target.entity.id, { kind: 'strike', target: target.entity.id })
   }
 
   /** Builds three metres north of where one stands. */
@@ -197,13 +199,15 @@ export class Page {
     void this.play.act({ kind: 'build', structure, ...at }, `build ${name}`)
   }
 
-  /** Acts at once, or walks there first. */
-  #reach(own: Placed, target: Placed, action: Action & { kind: 'gather' | 'strike' }): void {
-    const act = () => void this.play.act(action, `${action.kind} ${labelOf(target.entity)}`)
+  /** Acts at once, or walks there first; what has moved on meanwhile is followed a few times. */
+  #reach(targetId: string, action: Action & { kind: 'gather' | 'strike' }, tries = MAX_PURSUITS): void {
+    const own = this.own()
+    const target = this.#placed.find(it => it.entity.id === targetId)
+    if (own === undefined || target === undefined) return
     const farMm = distanceMm(own, target)
     const walkMm = farMm - reachMm(action.kind)
-    if (walkMm <= 0) {
-      act()
+    if (walkMm <= 0 || tries === 0) {
+      void this.play.act(action, `${action.kind} ${labelOf(target.entity)}`)
       return
     }
     const part = walkMm / farMm
@@ -211,7 +215,8 @@ export class Page {
       xMm: own.xMm + (target.xMm - own.xMm) * part,
       yMm: own.yMm + (target.yMm - own.yMm) * part,
     }
-    this.play.go(own, to, `walk ${distance(walkMm)} to ${action.kind}`, act)
+    const line = `walk ${distance(walkMm)} to ${action.kind}`
+    this.play.go(own, to, line, () => this.#reach(targetId, action, tries - 1))
   }
 
   #look(nowMs: number): StageInput {

@@ -139,7 +139,9 @@ function drawArea(brush: Brush, { area, left, top, side }: AreaBox, isSelected: 
   brush.globalAlpha = 1
 }
 
-const SIZES: Record<EntityKind, number> = { character: 4, npc: 5, resource: 4.5, structure: 5 }
+const SIZES: Record<EntityKind, number> = { character: 4.6, npc: 4.8, resource: 3.4, structure: 4.6 }
+/** People first: the land lies under them. */
+const STRENGTHS: Record<EntityKind, number> = { character: 1, npc: 0.95, resource: 0.6, structure: 0.9 }
 
 function shape(brush: Brush, kind: EntityKind, x: number, y: number, radius: number): void {
   if (kind === 'character') {
@@ -175,8 +177,8 @@ function drawKind(brush: Brush, scene: Scene, kind: EntityKind): void {
     if (it.entity.kind === kind) (isFaint(it.entity, it.tick) ? weak : strong).push(it)
   }
   for (const [group, alpha] of [
-    [weak, 0.35],
-    [strong, 0.95],
+    [weak, 0.3],
+    [strong, STRENGTHS[kind]],
   ] as const) {
     brush.beginPath()
     for (const it of group) {
@@ -191,8 +193,12 @@ function drawKind(brush: Brush, scene: Scene, kind: EntityKind): void {
   brush.globalAlpha = 1
 }
 
+/** From farther away headings would only hide who walks. */
+const HEADINGS_TO_MM_PER_PX = 3_000
+
 /** A short line ahead of whoever walks. */
 function drawHeadings(brush: Brush, { camera, size, placed }: Scene): void {
+  if (camera.mmPerPx > HEADINGS_TO_MM_PER_PX) return
   brush.beginPath()
   for (const it of placed) {
     if (!it.moving) continue

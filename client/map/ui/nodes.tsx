@@ -20,8 +20,8 @@ function NodeRow({ node, authorities, source }: Omit<Props, 'nodes'> & { node: N
       <span class="row-main inline">
         <span class="row-title">node {node.number}</span>
         <span class="row-sub">
-          {node.operator === '' ? '' : `${node.operator} · `}leads {leads.length} of{' '}
-          {plural(holds.length, 'log')}
+          leads {leads.length} of {plural(holds.length, 'log')}
+          {node.operator === '' ? '' : ` · ${node.operator}`}
         </span>
       </span>
       <span class={node.alive ? 'state good' : 'state bad'}>
