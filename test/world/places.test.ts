@@ -8,7 +8,8 @@ const bounds = { xMm: -3_000, yMm: 7_000, sideMm: 10_000 }
 const inside = fc
   .tuple(fc.integer({ min: -3_000, max: 6_999 }), fc.integer({ min: 7_000, max: 16_999 }))
   .map(([xMm, yMm]) => ({ xMm, yMm }))
-const speed = fc.integer({ min: -700, max: 700 })
+/** Small ones often: those hit the border exactly. */
+const speed = fc.oneof(fc.integer({ min: -700, max: 700 }), fc.integer({ min: -4, max: 4 }))
 
 describe('a course', () => {
   it('takes the last whole step that stays inside, and not one more', () => {
@@ -46,10 +47,10 @@ describe('what grows back', () => {
 })
 
 describe('the grid of what stands', () => {
-  const spot = fc.record({ xMm: fc.integer({ min: -20, max: 20 }), yMm: fc.integer({ min: -20, max: 20 }) })
+  const spot = fc.record({ xMm: fc.integer({ min: -9, max: 9 }), yMm: fc.integer({ min: -9, max: 9 }) })
   const spots = fc.array(
     spot.map(({ xMm, yMm }) => ({ xMm: xMm * 1_000, yMm: yMm * 1_000 })),
-    { minLength: 1, maxLength: 30 },
+    { minLength: 1, maxLength: 30, size: 'max' },
   )
 
   it('answers as if it had looked at everything, in whatever order it was filled', () => {

@@ -69,6 +69,18 @@ describe('time in an area', function () {
     assert.equal(stage.world.needsTick(), false)
   })
 
+  it('lets an NPC think once after a jump, and not for every second that was missed', () => {
+    const stage = stageOf({ npcCount: 60 })
+    stage.enter(1)
+    stage.tickTo(100)
+    stage.tickTo(1100)
+    const since = [...stage.world.entities()]
+      .filter(({ kind }) => kind === 'npc')
+      .map(({ motion }) => motion.sinceTick)
+    assert.ok(since.some(tick => tick > 1090))
+    assert.ok(since.every(tick => tick > 1090 || tick <= 160))
+  })
+
   it('brings an NPC that is struck to fight back or to flee', () => {
     const seen = new Set<string>()
     for (let seed = 0; seed < 12; seed++) {
