@@ -28,6 +28,8 @@ export interface StagePorts {
 }
 
 const GLIDE_MS = 350
+/** Near enough to see what is within reach. */
+const FOLLOW_MM_PER_PX = 150
 /** With reduced motion the picture steps instead of flowing. */
 const CALM_FRAME_MS = 500
 
@@ -109,6 +111,8 @@ export class Stage implements ControlTarget {
   follow(): void {
     this.#following = true
     this.#aim = 'rest'
+    this.#glide = undefined
+    this.#camera = { ...this.#camera, mmPerPx: Math.min(this.#camera.mmPerPx, FOLLOW_MM_PER_PX) }
   }
 
   press(x: number, y: number): void {
