@@ -155,6 +155,7 @@ class Testnet {
     const book = await PromiseBook.read(this.#promisesPath)
     const { findings, ...audit } = await auditNetwork(this.#network, book, line => this.#say(line))
     for (const finding of findings) this.#say(finding)
+    if (this.#network.failed !== undefined) this.#say(this.#network.failed)
     const latencies = players.latencies(failovers, sinceMs)
     const { submitted, committed, rejected } = players.stats
     const round = (ms: number): number => Math.round(ms * 10) / 10

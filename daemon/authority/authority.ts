@@ -241,6 +241,9 @@ export class Authority {
     // A charter is the first leaf: nothing goes before it.
     if (this.replica.log.size === 0) return records
     this.#admitInputs()
+    // After a pause time stands where the last tick left it: an input must not begin in the past.
+    if (this.intents.length > 0 && this.#tickNow(wallMs) > this.#newestTick + 1)
+      records.push(this.#tickRecord(wallMs))
     let sizeBytes = 0
     for (
       let next = this.intents.peek();
@@ -260,14 +263,23 @@ export class Authority {
   }
 
   #jobRecord(job: SimulationJob, wallMs: number): LogRecord {
-    if (job === 'tick') {
-      const byClock = Math.floor((wallMs - this.identity.createdAtMs) / this.identity.tickMs)
-      const tick = Math.max(byClock, this.replica.world.tick + 1, this.#lastProposedTick + 1)
-      this.#lastProposedTick = tick
-      return this.#record(recordKind.tick, encodeTick({ tick, timeMs: wallMs }))
-    }
+    if (job === 'tick') return this.#tickRecord(wallMs)
     if (job === 'mark') return this.#record(recordKind.mark, encodeMark({ height: this.replica.nextHeight }))
     return this.#record(recordKind.seal, this.#sealBody(wallMs))
+  }
+
+  get #newestTick(): number {
+    return Math.max(this.replica.world.tick, this.#lastProposedTick)
+  }
+
+  #tickNow(wallMs: number): number {
+    return Math.floor((wallMs - this.identity.createdAtMs) / this.identity.tickMs)
+  }
+
+  #tickRecord(wallMs: number): LogRecord {
+    const tick = Math.max(this.#tickNow(wallMs), this.#newestTick + 1)
+    this.#lastProposedTick = tick
+    return this.#record(recordKind.tick, encodeTick({ tick, timeMs: wallMs }))
   }
 
   #sealBody(wallMs: number): Uint8Array {
