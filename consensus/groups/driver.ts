@@ -16,7 +16,7 @@ const MAX_WAIT_TICKS = 5
 export interface DriverOptions {
   readonly host: GroupHost
   readonly store: Store
-  /** Hands a frame to the lane's channel to this peer. False: it is full or gone, which Raft copes with. */
+  /** Hands a frame to the lane's channel to this peer. False: it is full (see `peerDrained`) or gone. */
   readonly send: (peer: number, lane: Lane, frame: Uint8Array) => boolean
   /** Runs once soon, after everything that is at hand now: `setImmediate`, or an event of the simulator. */
   readonly schedule: (run: () => void) => void
@@ -85,6 +85,12 @@ export class GroupDriver {
     this.wake()
   }
 
+  /** The bulk lane's channel takes frames again. */
+  peerDrained(peer: number): void {
+    this.#host.peerDrained(peer)
+    this.wake()
+  }
+
   /** Every TICK_MS. */
   tick(): void {
     if (this.#ops.length > 0) this.#opsWaitedTicks++
@@ -132,7 +138,9 @@ export class GroupDriver {
   #send(peer: number, lane: Lane, frame: Uint8Array): void {
     this.#counters.frames++
     this.#counters.frameBytes += frame.length
-    if (!this.#options.send(peer, lane, frame)) this.#counters.pushedBack++
+    if (this.#options.send(peer, lane, frame)) return
+    this.#counters.pushedBack++
+    if (lane === 1) this.#host.peerFull(peer)
   }
 
   #write({ cycle, ops, sync: raftSync }: WriteEffect): void {

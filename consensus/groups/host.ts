@@ -3,6 +3,7 @@ import { EntryType, type Message, MessageType, NONE, newMessage, type Ready } fr
 import { EffectsBuilder } from './effects.ts'
 import { decodeFrame, type GroupMessages } from './frame.ts'
 import { type CoreSettings, type HostedGroup, openGroup, type PersistStep } from './hosted-group.ts'
+import { FROM_PEERS } from './lanes.ts'
 import { Outbox } from './outbox.ts'
 import { type RecoveredGroup, removeEntryOp, snapshotOp } from './raft-disk.ts'
 import { statusOf } from './status.ts'
@@ -30,19 +31,8 @@ const LAZY_WRITE_TICKS = 20
  */
 const SNAPSHOT_PROBE_TICKS = 200
 
-/** What a peer may send. Proposals and transfers are asked for by other ways; the rest is a node's own. */
-const FROM_PEERS: ReadonlySet<MessageType> = new Set<MessageType>([
-  MessageType.App,
-  MessageType.AppResp,
-  MessageType.Vote,
-  MessageType.VoteResp,
-  MessageType.PreVote,
-  MessageType.PreVoteResp,
-  MessageType.Snap,
-  MessageType.Heartbeat,
-  MessageType.HeartbeatResp,
-  MessageType.TimeoutNow,
-])
+/** A full bulk lane is tried again this often, should nobody say that it has drained. */
+const DRAIN_TICKS = 10
 
 /**
  * All Raft groups of one node. Pure: calls put things in, `takeEffects` takes out what is to be done, `persisted` says
@@ -150,10 +140,20 @@ export class GroupHost {
     }
   }
 
+  /** The bulk lane to this peer takes no more for now: what is for it waits here, until `peerDrained`. */
+  peerFull(peer: number): void {
+    if (this.#peersUp.has(peer)) this.#outbox.hold(peer)
+  }
+
+  peerDrained(peer: number): void {
+    this.#outbox.drained(peer)
+  }
+
   /** Every TICK_MS of a monotonic clock. */
   tick(): void {
     if (this.#stopped) return
     this.#ticks++
+    if (this.#ticks % DRAIN_TICKS === 0) this.#outbox.allDrained()
     for (const hosted of this.#groups.values()) {
       hosted.node.tick()
       if (this.#ticks % SNAPSHOT_PROBE_TICKS === 0) this.#probeSnapshots(hosted)

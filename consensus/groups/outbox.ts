@@ -1,27 +1,19 @@
 import type { RaftInstance } from '../../storage/keys.ts'
-import { type Message, MessageType } from '../raft/types.ts'
+import type { Message } from '../raft/types.ts'
 import { encodeFrames, type Outgoing } from './frame.ts'
+import { laneOf } from './lanes.ts'
 import type { Lane, OutFrame } from './types.ts'
-
-const URGENT: ReadonlySet<MessageType> = new Set<MessageType>([
-  MessageType.Vote,
-  MessageType.VoteResp,
-  MessageType.PreVote,
-  MessageType.PreVoteResp,
-  MessageType.Heartbeat,
-  MessageType.HeartbeatResp,
-  MessageType.TimeoutNow,
-])
 
 type Lanes = readonly [urgent: Outgoing[], bulk: Outgoing[]]
 
 /** What all groups have for all peers since frames were last made: what goes the same way shares a frame. */
 export class Outbox {
   readonly #waiting = new Map<number, Lanes>()
+  /** Peers whose bulk lane is full. What waits here costs little: messages refer to entries that the log holds anyway. */
+  readonly #full = new Set<number>()
 
   add(instance: RaftInstance, message: Message): void {
-    const lane = URGENT.has(message.type) ? 0 : 1
-    this.#lanes(message.to)[lane].push({ instance, message, snapshotFailed: 0 })
+    this.#lanes(message.to)[laneOf(message)].push({ instance, message, snapshotFailed: 0 })
   }
 
   addSnapshotFailed(peer: number, instance: RaftInstance, index: number): void {
@@ -30,6 +22,20 @@ export class Outbox {
 
   drop(peer: number): void {
     this.#waiting.delete(peer)
+    this.#full.delete(peer)
+  }
+
+  /** Nothing more for the bulk lane to this peer until `drained`. */
+  hold(peer: number): void {
+    this.#full.add(peer)
+  }
+
+  drained(peer: number): void {
+    this.#full.delete(peer)
+  }
+
+  allDrained(): void {
+    this.#full.clear()
   }
 
   clear(): void {
@@ -40,7 +46,7 @@ export class Outbox {
     const frames: OutFrame[] = []
     for (const lane of [0, 1] as Lane[]) {
       for (const [peer, lanes] of this.#waiting) {
-        if (lanes[lane].length === 0) continue
+        if (lanes[lane].length === 0 || (lane === 1 && this.#full.has(peer))) continue
         for (const frame of encodeFrames(lanes[lane], maxFrameBytes)) frames.push({ peer, lane, frame })
         lanes[lane].length = 0
       }

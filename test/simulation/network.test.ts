@@ -127,6 +127,24 @@ describe('simulated network', () => {
     assert.ok(simulation.nowMs > 480)
   })
 
+  it('lets a second channel past what waits for the first one', async () => {
+    const [simulation, a, b, channel] = await pair(10)
+    simulation.network.setLink('a', 'b', HOME)
+    let urgent: Channel | undefined
+    b.program!.context.network.handle('urgent/1', PROTOCOL, accepted => {
+      accepted.onFrame(() => b.program!.events.push(`urgent after ${b.program!.heard.length}`))
+    })
+    void a.program!.context.network.open('b', 'urgent/1').then(open => {
+      urgent = open
+    })
+    await simulation.runFor(100)
+    for (let i = 0; i < 10; i++) channel.send(new Uint8Array(100_000))
+    urgent!.send(new Uint8Array(10))
+    await simulation.runFor(2000)
+    assert.equal(b.program!.events.at(-1), 'urgent after 1')
+    assert.equal(b.program!.heard.length, 10)
+  })
+
   it('refuses what the port says must be refused: long frames, more channels, unknown protocols', async () => {
     const [simulation, a, , channel] = await pair(7)
     const network = a.program!.context.network
@@ -143,6 +161,14 @@ describe('simulated network', () => {
     assert.equal(channel.send(new Uint8Array((1 << 20) + 1)), false)
     await simulation.runFor(10)
     assert.equal(closed, 'frame-too-long')
+  })
+
+  it('keeps gossip from a subscriber that takes no such length', async () => {
+    const [simulation, a, b] = await pair(9)
+    a.program!.context.network.publish('t', new Uint8Array(101))
+    await simulation.runFor(100)
+    assert.deepEqual(b.program!.gossip, [])
+    assert.equal(simulation.faults.get('gossip-too-long'), 1)
   })
 
   it('reorders, doubles and loses gossip', async () => {

@@ -28,6 +28,7 @@ export class SimChannel implements Channel {
   #closed = false
   #bufferedBytes = 0
   #waitsForDrain = false
+  #sentUs = 0
   #lastArrivalUs = 0
   #blocked: Uint8Array[] = []
   #unread: Uint8Array[] = []
@@ -139,10 +140,13 @@ export class SimChannel implements Channel {
       delayMs += link.retransmitMs
     }
     const key = `${this.#self}>${this.peer}`
-    const sentUs =
-      Math.max(simulation.nowUs, this.#wire.freeAtUs.get(key) ?? 0) + (frame.length / link.bytesPerMs) * 1000
-    this.#wire.freeAtUs.set(key, sentUs)
-    this.#lastArrivalUs = Math.max(this.#lastArrivalUs, sentUs + delayMs * 1000)
+    const takesUs = (frame.length / link.bytesPerMs) * 1000
+    const freeUs = Math.max(simulation.nowUs, this.#wire.freeAtUs.get(key) ?? 0)
+    this.#wire.freeAtUs.set(key, freeUs + takesUs)
+    // Channels take turns: of what the others have queued, only as much as the socket holds goes first.
+    const socketUs = simulation.nowUs + (this.#wire.options.socketBytes / link.bytesPerMs) * 1000
+    this.#sentUs = Math.max(this.#sentUs, Math.min(freeUs, socketUs)) + takesUs
+    this.#lastArrivalUs = Math.max(this.#lastArrivalUs, this.#sentUs + delayMs * 1000)
     this.#deliver(frame)
   }
 

@@ -83,6 +83,11 @@ export class SimDisk {
     return this.#visible
   }
 
+  /** What a power cut at this moment would leave. */
+  get durable(): SortedBytes {
+    return this.#durable
+  }
+
   /** The process crashes while the `fromNow`-th batch from now is under way; whether that batch survives is left to the seed. */
   crashAtWrite(fromNow: number): void {
     this.#crashAtWrite = this.#writes + fromNow

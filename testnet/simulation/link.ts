@@ -24,6 +24,8 @@ export interface NetworkOptions {
   readonly reconnectMs: number
   /** `send` answers false above it, `onDrain` comes at half of it. */
   readonly highWaterBytes: number
+  /** What waits in the sender's socket, where channels can't overtake each other any more. */
+  readonly socketBytes: number
   /** A channel whose reader is this far behind is closed. */
   readonly maxBufferedBytes: number
 }
@@ -47,5 +49,6 @@ export const DEFAULT_NETWORK: NetworkOptions = {
   giveUpMs: 5_000,
   reconnectMs: 100,
   highWaterBytes: 1 << 20,
+  socketBytes: 128 << 10,
   maxBufferedBytes: 64 << 20,
 }

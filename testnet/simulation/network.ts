@@ -20,11 +20,16 @@ interface Handler {
   readonly accept: (channel: Channel) => void
 }
 
+interface Subscription {
+  readonly maxBytes: number
+  readonly listener: (from: PeerId, data: Uint8Array) => void
+}
+
 /** The network as one life of a node sees it. */
 class SimNetwork implements Network {
   readonly scope: Scope
   readonly handlers = new Map<string, Handler>()
-  readonly topics = new Map<string, ((from: PeerId, data: Uint8Array) => void)[]>()
+  readonly topics = new Map<string, Subscription[]>()
   readonly peerListeners: ((peer: PeerId, connected: boolean) => void)[] = []
   readonly connected = new Set<PeerId>()
   readonly #hub: SimNetworkHub
@@ -54,10 +59,9 @@ class SimNetwork implements Network {
     return this.#hub.open(this, peer, name)
   }
 
-  subscribe(topic: string, _maxBytes: number, listener: (from: PeerId, data: Uint8Array) => void): void {
-    const listeners = this.topics.get(topic)
-    if (listeners === undefined) this.topics.set(topic, [listener])
-    else listeners.push(listener)
+  subscribe(topic: string, maxBytes: number, listener: (from: PeerId, data: Uint8Array) => void): void {
+    const subscriptions = this.topics.get(topic) ?? []
+    this.topics.set(topic, [...subscriptions, { maxBytes, listener }])
   }
 
   publish(topic: string, data: Uint8Array): void {
@@ -208,7 +212,10 @@ export class SimNetworkHub implements Wire {
     const target = this.#nodes.get(to)
     if (target === undefined) return
     this.simulation.schedule(target.scope, delayMs, `${from}>${to} gossip ${topic} ${data.length}`, () => {
-      for (const listener of target.topics.get(topic) ?? []) listener(from, data)
+      for (const { maxBytes, listener } of target.topics.get(topic) ?? []) {
+        if (data.length <= maxBytes) listener(from, data)
+        else this.simulation.countFault('gossip-too-long')
+      }
     })
   }
 

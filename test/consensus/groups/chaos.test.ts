@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { StoreError } from '../../../storage/store-error.ts'
+import { HOME, LAN } from '../../../testnet/simulation/link.ts'
 import { seedOr, simulate } from '../../../testnet/simulation/replay.ts'
 import { hasty, mend, spread, startLoad, torment } from './chaos.ts'
 import { Cluster, type ClusterOptions } from './cluster.ts'
@@ -36,9 +37,18 @@ describe(TITLE, function () {
 
   it('keeps one order on three nodes with twenty groups, and goes on when the faults end', async () => {
     const options = { nodes: 3, groups: spread(3, 20) }
-    const cluster = await survive(seedOr(101), 5000, options)
+    const cluster = await survive(seedOr(101), 7000, options)
     assert.ok(cluster.committedTotal() > 1000)
-    assert.ok(cluster.simulation.faults.get('crash')! > 2)
+    for (const kind of [
+      'crash',
+      'crash-during-write',
+      'pause',
+      'partition',
+      'one-way-partition',
+      'lost-frame',
+    ]) {
+      assert.ok((cluster.simulation.faults.get(kind) ?? 0) > 0, `no ${kind} happened`)
+    }
   })
 
   it('does so on five nodes with groups of three and five, compacting, and sending snapshots to who fell behind', async () => {
@@ -85,6 +95,28 @@ describe(TITLE, function () {
       await simulation.runFor(1000)
     })
     await assert.rejects(run, /is damaged: a checksum is wrong/)
+  })
+
+  it('holds bulk back for a slow link, keeps its leaders, and catches up afterwards', async () => {
+    await simulate(seedOr(505), TITLE, async simulation => {
+      const cluster = new Cluster(simulation, { nodes: 3, groups: spread(3, 4) })
+      await simulation.runFor(1000)
+      const { leadersSeen } = cluster
+      // 1 MB/s, and four groups that offer 10 MB/s: node 3 cannot keep up.
+      for (const from of ['n1', 'n2']) simulation.network.setLink(from, 'n3', { ...HOME, bytesPerMs: 1000 })
+      for (let i = 0; i < 40; i++) {
+        for (const node of cluster.nodes) node.program!.proposeAll(60_000)
+        await simulation.runFor(25)
+      }
+      const pushedBack = cluster.nodes.map(node => node.program!.driver.counters.pushedBack)
+      assert.ok(Math.max(...pushedBack) > 0, 'nothing was pushed back')
+      assert.ok(!simulation.faults.has('buffer-overflow'))
+      assert.equal(cluster.leadersSeen, leadersSeen, 'bulk has cost a leader its place')
+      for (const node of cluster.nodes)
+        if (node.program!.number !== 3) simulation.network.setLink(node.name, 'n3', LAN)
+      await simulation.runFor(5000)
+      assert.ok(cluster.isSettled(), `not settled:\n${cluster.describe()}`)
+    })
   })
 
   it('runs the same way again from the same seed, faults and all', async () => {

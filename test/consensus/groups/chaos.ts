@@ -47,14 +47,17 @@ const FAULTS: readonly Fault[] = [
   simulation => simulation.network.setAllLinks({ lossRate: 0.05, jitterMs: 20, breakRate: 0.002 }),
 ]
 
-/** One fault after another for `ms`; what is broken is mended a little later. */
+/** One fault after another for `ms`, each kind before any kind twice; what is broken is mended a little later. */
 export async function torment(simulation: Simulation, cluster: Cluster, ms: number): Promise<void> {
   const endMs = simulation.nowMs + ms
+  let faults: Fault[] = []
   while (simulation.nowMs < endMs) {
-    pick(simulation, FAULTS)(simulation, cluster)
-    await simulation.runFor(simulation.random.between(50, 800))
+    if (faults.length === 0) faults = [...FAULTS]
+    const [fault] = faults.splice(simulation.random.below(faults.length), 1)
+    fault!(simulation, cluster)
+    await simulation.runFor(simulation.random.between(50, 600))
     if (simulation.random.chance(0.6)) mend(simulation, cluster)
-    await simulation.runFor(simulation.random.between(50, 800))
+    await simulation.runFor(simulation.random.between(50, 400))
   }
 }
 

@@ -67,7 +67,9 @@ export class Cluster {
     this.options = options
     for (let number = 1; number <= options.nodes; number++) {
       const start = (context: SimContext): Promise<GroupNode> => startNode(this, context)
-      const node = simulation.addNode(nameOf(number), start, { disk: options.disk ?? {} })
+      // Clocks run up to 4 % apart.
+      const skew = { wallOffsetMs: number * 1000, rate: 1 + 0.02 * ((number % 3) - 1) }
+      const node = simulation.addNode(nameOf(number), start, { skew, disk: options.disk ?? {} })
       this.nodes.push(node)
       node.start()
     }
@@ -204,10 +206,10 @@ export class GroupNode {
     tick()
   }
 
-  /** One entry for every group that this node leads. */
-  proposeAll(): void {
+  /** One entry for every group that this node leads, of at least `minBytes`. */
+  proposeAll(minBytes = 0): void {
     for (const group of this.host.groups()) {
-      const text = `${this.number}.${this.#context.incarnation}.${this.#proposed++}`
+      const text = `${this.number}.${this.#context.incarnation}.${this.#proposed++}`.padEnd(minBytes)
       const proposed = this.driver.propose(group, new Uint8Array(Buffer.from(text)))
       if (!proposed.ok) continue
       const waiting = this.#waiting.get(group) ?? new Set()
@@ -230,6 +232,7 @@ export class GroupNode {
         this.#opening.delete(key)
         this.#channels.set(key, channel)
         if (LANES.every(each => this.#channels.has(`${peer} ${each}`))) this.driver.peerUp(numberOf(peer))
+        if (lane === LANES[1]) channel.onDrain(() => this.driver.peerDrained(numberOf(peer)))
         channel.onClose(() => {
           this.#channels.delete(key)
           this.driver.peerDown(numberOf(peer))
