@@ -7,7 +7,7 @@ import { recordLeafHash } from '../../audit/verify/record.ts'
 import { type BotPromise, startBots } from '../../testnet/bots/bots.ts'
 import { Mind } from '../../testnet/bots/mind.ts'
 import { seededRandom } from '../../testnet/bots/random.ts'
-import { decodeInput, type EntityView, positionAt } from '../../world/codec.ts'
+import { decodeInput, decodeOutcome, type EntityView, positionAt } from '../../world/codec.ts'
 import { TestAuthority } from '../gateway/support/authority.ts'
 import { startTestGateway, type TestGateway } from '../gateway/support/server.ts'
 
@@ -55,7 +55,7 @@ describe('bots', () => {
     }
     assert.ok(kinds.has('spawn') && kinds.has('move'))
     const [first] = promises
-    assert.equal(first!.outcome, 'ok')
+    assert.equal(decodeOutcome(Buffer.from(first!.outcome, 'hex'))?.code, 'ok')
     const expected = recordLeafHash(
       new Uint8Array([1, 3, 0, 1]),
       new Uint8Array(16).fill(9),

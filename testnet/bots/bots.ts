@@ -214,7 +214,7 @@ export function startBots(options: BotsOptions): Bots {
   }
 }
 
-function promiseOf(client: Client, { body, receipt, seq, outcome }: Done): BotPromise {
+function promiseOf(client: Client, { body, receipt, seq }: Done): BotPromise {
   return {
     origin: receipt.origin,
     leaf: receipt.leaf,
@@ -222,7 +222,7 @@ function promiseOf(client: Client, { body, receipt, seq, outcome }: Done): BotPr
     player: hex(client.playerKey),
     session: hex(body.subarray(32, 48)),
     seq,
-    outcome: outcome.code,
+    outcome: hex(receipt.outcome),
   }
 }
 
