@@ -98,7 +98,10 @@ export class GroupDriver {
     this.wake()
   }
 
-  /** These are part of the next batch, behind Raft's own. They need no sync of their own; see `sync`. */
+  /**
+   * These are part of the next batch, ahead of Raft's own: what `snapshotReady` brings was decided later, and wins
+   * where both write the same key. They need no sync of their own; see `sync`.
+   */
   addOps(ops: readonly StoreOp[]): void {
     for (const op of ops) this.#ops.push(op)
   }
@@ -143,17 +146,18 @@ export class GroupDriver {
     if (lane === 1) this.#host.peerFull(peer)
   }
 
-  #write({ cycle, ops, sync: raftSync }: WriteEffect): void {
+  #write(raft: WriteEffect): void {
     const onSynced = this.#onSynced
-    const sync = raftSync || onSynced.length > 0
-    for (const op of this.#ops) ops.push(op)
+    const sync = raft.sync || onSynced.length > 0
+    const ops = this.#ops
+    for (const op of raft.ops) ops.push(op)
     this.#ops = []
     this.#opsWaitedTicks = 0
     this.#onSynced = []
     this.#counters.writes++
     if (sync) this.#counters.syncs++
     this.#options.store.write(ops, { sync }, error => {
-      if (error === undefined) this.#written(cycle, onSynced)
+      if (error === undefined) this.#written(raft.cycle, onSynced)
       else this.#fail(error)
     })
   }

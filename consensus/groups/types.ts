@@ -109,8 +109,8 @@ export interface SnapshotInstalled {
 
 export interface WriteEffect {
   readonly cycle: number
-  /** The caller may add its own before it writes them as one batch. */
-  readonly ops: StoreOp[]
+  /** One batch, together with what the caller puts ahead of them. */
+  readonly ops: readonly StoreOp[]
   /** False: nothing waits for it to be durable. */
   readonly sync: boolean
 }

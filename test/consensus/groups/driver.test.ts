@@ -90,7 +90,7 @@ describe('group driver', () => {
     assert.deepEqual(committed, ['a', 'b', 'c', 'd', 'e'])
   })
 
-  it("takes the daemon's own ops along with Raft's next batch", () => {
+  it("takes the daemon's own ops along with Raft's next batch, ahead of Raft's", () => {
     const { driver, writes, turn } = rig()
     driver.propose(1, bytes('a'))
     turn()
@@ -98,6 +98,7 @@ describe('group driver', () => {
     turn()
     writes[0]!.done()
     assert.deepEqual(textKeys(writes[1]!), ['applied 2'])
+    assert.equal(Buffer.from(writes[1]!.ops[0]!.key).toString(), 'applied 2')
   })
 
   it("writes the daemon's ops soon, without a sync, when Raft has nothing to write", () => {
