@@ -227,6 +227,7 @@ export class GatewayCore {
       sessionId: sessionIdOf(open.sessionKey, this.ports.sha256),
       expiresAtMs: open.expiresAtMs,
       inputs: newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs),
+      areaNames: areas.map(({ name }) => name),
       area: this.feeds.areaOf(player) ?? wished.name,
       inFlight: 0,
       ownSight: { radiusMm: this.limits.viewRadiusMm, limit: this.limits.viewEntities },

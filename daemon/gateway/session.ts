@@ -16,6 +16,8 @@ export interface Session {
   /** By the gateway's wall clock. */
   readonly expiresAtMs: number
   readonly inputs: Bucket
+  /** As the welcome listed them: views name an area by its place in this list. */
+  readonly areaNames: readonly string[]
   /** The area that inputs go to. */
   area: string
   inFlight: number

@@ -57,7 +57,8 @@ export class Viewing {
       this.ports.count('gateway_views_withheld_total')
       return
     }
-    const index = areaIndex(this.ports, area)
+    const index = session.areaNames.indexOf(area)
+    if (index < 0) return
     const view = this.view(connection, session, ghosts, index, nowMs)
     if (view === undefined && nowMs - session.viewedMs < QUIET_MS) return
     session.viewedMs = nowMs
@@ -80,10 +81,6 @@ export class Viewing {
     const survey = isNew || (this.round + Math.floor(connection.id / PARTS)) % ROUNDS_PER_SURVEY === 0
     return session.interest.view(sight, survey, index, nowMs, this.scratch)
   }
-}
-
-function areaIndex(ports: GatewayPorts, area: string): number {
-  return ports.router.areas().findIndex(({ name }) => name === area)
 }
 
 /** Around the session's own entity; undefined until it has one. */

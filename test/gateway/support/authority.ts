@@ -60,6 +60,9 @@ export const AREA_INFO: AreaInfo = {
   members: [MEMBER],
 }
 
+/** Logged, but their seq is still free. */
+const CHANGED_NOTHING = new Set(['no-session', 'session-closed', 'area-full', 'duplicate'])
+
 /** What an input's way through the authority can be made to suffer. */
 export interface Mishap {
   /** Applied, but nobody is told. */
@@ -127,7 +130,7 @@ export class TestAuthority implements AuthorityRouter {
     if (refusal !== undefined) return answer({ kind: 'refused', code: refusal.code })
     const { outcome } = this.apply(INPUT_RECORD, body)
     if (outcome!.code === 'gap') return answer({ kind: 'gap', expectedSeq: outcome!.value! })
-    this.applied.push({ body: body.slice(), outcome: outcome! })
+    if (!CHANGED_NOTHING.has(outcome!.code)) this.applied.push({ body: body.slice(), outcome: outcome! })
     this.batch.push({ body: body.slice(), leaf: this.leaf - 1, outcome: outcome!, answer: told })
     if (this.immediate) this.flushBatch()
   }
