@@ -22,8 +22,11 @@ export function inspect(raft: Raft, message: Message): Refusal | undefined {
   if (typeof message !== 'object' || message === null) return refuse('malformed')
   if (!isWireType(message.type)) return refuse('local-message')
   if (!hasSaneFields(message) || message.to !== raft.id) return refuse('malformed')
-  if (isResponseType(message.type) && raft.tracker.get(message.from) === undefined)
-    return refuse('not-member')
+  if (isResponseType(message.type)) {
+    if (raft.tracker.get(message.from) === undefined) return refuse('not-member')
+    // Only this core itself says that its own disk holds a vote or an entry.
+    if (message.from === raft.id && message.isLocal !== true) return refuse('local-message')
+  }
   if (!hasSaneTerm(message)) return refuse('malformed')
   if (message.term > raft.term + MAX_TERM_JUMP) return refuse('term-jump')
   return inspectBody(message) ?? inspectAgainstLog(raft, message)

@@ -120,6 +120,7 @@ export class Raft {
   /** Queues a message. Votes carry their own term; proposals and reads none, since any leader may take them. */
   send(message: Message): void {
     if (message.from === NONE) message.from = this.id
+    message.isLocal = message.to === this.id
     switch (message.type) {
       case MessageType.Vote:
       case MessageType.PreVote:

@@ -51,8 +51,9 @@ export interface Status {
  * what `ready` says, as far as `hasReady`. Behaves as etcd's RawNode does, except that nothing a peer sends can make
  * it throw. A RaftFault means that the host broke the contract, and this group must stop.
  *
- * The host checks, before `step`, that a message's `from` is the peer that the connection belongs to (TransferLeader
- * excepted: its `from` names the target): messages of this node to itself also come in through `step`.
+ * The host checks, before `step`, that a message's `from` is the peer that the connection belongs to. Forwarded
+ * messages are the exception: a TransferLeader's `from` names the target, and a Prop's or ReadIndex's the member that
+ * asked. Responses to this node itself also go through `step`, as the objects that the core handed out.
  */
 export class RawNode {
   /** For status and tests; nothing outside of the core changes it. */

@@ -119,6 +119,7 @@ function newStorageAppendResponse(raft: Raft, snapshot: Snapshot | undefined): M
   if (!hasTail && snapshot === undefined) return undefined
   const response = newMessage(MessageType.StorageAppendResp, raft.id)
   response.from = LOCAL_APPEND_THREAD
+  response.isLocal = true
   response.term = raft.term
   response.snapshot = snapshot
   if (hasTail) {
@@ -139,6 +140,7 @@ function newStorageApply(raft: Raft, entries: readonly Entry[]): Message {
 function newStorageApplyResponse(raft: Raft, entries: readonly Entry[]): Message {
   const response = newMessage(MessageType.StorageApplyResp, raft.id)
   response.from = LOCAL_APPLY_THREAD
+  response.isLocal = true
   response.entries = entries
   return response
 }

@@ -9,10 +9,11 @@ import { handleReadIndex } from './reads.ts'
 import { handleStorageResponse } from './storage-response.ts'
 import { isLocalThread, type Message, MessageType, NONE, OK, type StepResult } from './types.ts'
 
-/** Takes a message from a peer, from this node to itself, or from its storage threads. Never throws on a peer's. */
+/** Takes a message from a peer, or one that this core handed out for itself. Never throws on a peer's. */
 export function step(raft: Raft, message: Message): StepResult {
-  if (typeof message === 'object' && message !== null && isLocalThread(message.from)) {
-    return handleStorageResponse(raft, message)
+  if (message?.isLocal === true && isLocalThread(message.from)) {
+    handleStorageResponse(raft, message)
+    return OK
   }
   const refusal = inspect(raft, message)
   if (refusal !== undefined) return refusal

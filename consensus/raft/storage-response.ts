@@ -1,14 +1,12 @@
 import { entriesSize, payloadSize } from './log/sizes.ts'
 import { handleApplied } from './proposals.ts'
 import type { Raft } from './raft.ts'
-import { type Message, MessageType, OK, refuse, type Snapshot, type StepResult } from './types.ts'
+import { type Message, MessageType, type Snapshot } from './types.ts'
 
 /** The host has written, or applied, what it was handed. */
-export function handleStorageResponse(raft: Raft, message: Message): StepResult {
+export function handleStorageResponse(raft: Raft, message: Message): void {
   if (message.type === MessageType.StorageAppendResp) handleAppended(raft, message)
-  else if (message.type === MessageType.StorageApplyResp) handleEntriesApplied(raft, message)
-  else return refuse('local-message')
-  return OK
+  else handleEntriesApplied(raft, message)
 }
 
 /**

@@ -82,6 +82,8 @@ export interface Message {
    * with responses, synced to disk): to the peer when `to` is a peer, back into `step` when `to` is this node.
    */
   responses: readonly Message[]
+  /** The core tells itself something: only it sets this, and no bytes can. */
+  isLocal: boolean
 }
 
 /** What must be on disk before the messages that depend on it leave. */
@@ -250,6 +252,7 @@ export function newMessage(type: MessageType, to: number): Message {
     snapshot: undefined,
     context: undefined,
     responses: NO_MESSAGES,
+    isLocal: false,
   }
 }
 

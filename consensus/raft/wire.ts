@@ -45,7 +45,7 @@ export function messageSize(message: WireMessage): number {
 
 /**
  * A message from a peer, or why it is none. Payloads are views of `bytes`, which must not be written to afterwards.
- * Only the canonical encoding is taken: what is left over, unknown, cut off or written at length is refused.
+ * It must be exactly as long as its canonical encoding: what is left over, unknown, cut off or padded is refused.
  */
 export function decodeMessage(bytes: Uint8Array, maxBytes = MAX_MESSAGE_BYTES): Message | Refusal {
   if (bytes.length > maxBytes) return refuse('too-large')

@@ -41,6 +41,8 @@ export const FIRST_INDEX = 2
 export class Cluster {
   readonly members: Member[] = []
   messages: Message[] = []
+  /** Cut off: what they send and what is sent to them is lost. */
+  readonly isolated = new Set<number>()
   /** Every entry that anybody has applied: no other may ever be applied at its index. */
   readonly committed = new Map<number, Entry>()
   readonly leaders = new Map<number, number>()
@@ -170,8 +172,8 @@ export class Cluster {
     const message = this.messages[at]
     if (message === undefined) return
     if (!keep) this.messages.splice(at, 1)
-    const { core } = this.member(message.to) ?? {}
-    if (core === undefined) return
+    const { core } = this.member(message.to)
+    if (core === undefined || this.isolated.has(message.to) || this.isolated.has(message.from)) return
     const result = core.step(message)
     const excused = ['not-member', 'no-leader', 'removed', 'transferring', 'over-quota', 'busy']
     if (!result.ok) assert.ok(excused.includes(result.code), `honest message refused: ${result.code}`)

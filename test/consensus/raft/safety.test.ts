@@ -20,6 +20,8 @@ type Kind =
   | 'compact'
   | 'change'
   | 'settle'
+  | 'isolate'
+  | 'campaign'
 
 interface Step {
   readonly kind: Kind
@@ -43,7 +45,9 @@ const WEIGHTS: Record<Kind, number> = {
   read: 3,
   compact: 2,
   change: 1,
-  settle: 2,
+  settle: 4,
+  isolate: 3,
+  campaign: 2,
 }
 
 const stepArbitrary: fc.Arbitrary<Step> = fc.record({
@@ -80,13 +84,18 @@ function run(cluster: Cluster, { kind, a, b }: Step): void {
   else if (kind === 'tick') member.core?.tick()
   else if (kind === 'ticks') for (let i = 0; i < 1 + (b % 20); i++) member.core?.tick()
   else if (kind === 'propose') cluster.propose(member, b)
-  else if (kind === 'crash') cluster.crash(member, b % 3)
-  else if (kind === 'restart') cluster.restart(member)
+  else if (kind === 'crash') {
+    cluster.crash(member, b % 3)
+    if (b % 2 === 0) cluster.restart(member)
+  } else if (kind === 'restart') cluster.restart(member)
   else if (kind === 'transfer') member.core?.transferLeader(1 + (b % members.length))
   else if (kind === 'read') cluster.readIndex(member)
   else if (kind === 'compact') cluster.compact(member)
   else if (kind === 'change') change(cluster, a, b)
-  else cluster.settle(3)
+  else if (kind === 'campaign') member.core?.campaign()
+  else if (kind === 'isolate') {
+    if (!cluster.isolated.delete(member.id) && b % 2 === 0) cluster.isolated.add(member.id)
+  } else cluster.settle(3)
 }
 
 function change(cluster: Cluster, a: number, b: number): void {
@@ -110,6 +119,7 @@ function change(cluster: Cluster, a: number, b: number): void {
 /** Everybody is up and nothing is lost any more: within 400 ticks something new is committed. */
 function heal(cluster: Cluster): boolean {
   for (const member of cluster.members) cluster.restart(member)
+  cluster.isolated.clear()
   cluster.settle()
   for (let i = 0; i < 400; i++) {
     for (const member of cluster.members) member.core?.tick()
