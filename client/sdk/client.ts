@@ -25,6 +25,8 @@ const DUPLICATE_RETRY_MS = 100
 const MAX_DUPLICATES = 20
 /** The session is over for good: another one, here or elsewhere, took its place. */
 const SESSION_OVER = new Set(['session-replaced', 'session-closed', 'no-session'])
+/** It was applied before, and what came of it isn't known any more. */
+const APPLIED = new Set(['duplicate', 'outcome-forgotten'])
 /** Takes the place of an input that was refused without being logged: there is nothing with this id, so it changes nothing. */
 const FILLER: Action = { kind: 'gather', resource: '0'.repeat(32) }
 
@@ -352,7 +354,9 @@ export class Client {
 
   private refused(item: Item, code: string): void {
     this.counts.refused++
-    if (code === 'duplicate') return this.unknown(item.seq)
+    if (APPLIED.has(code)) return this.unknown(item.seq)
+    if (code === 'no-session' && item.seq > 1 && this.outbox.get(1) !== undefined)
+      return this.gap(item.seq, 1)
     if (SESSION_OVER.has(code) || item.seq === 1 || item.action === FILLER)
       return this.end(code, `The session was refused: ${code}.`)
     this.fail(item.seq, 'refused', `The gateway refused it: ${code}.`, { reason: code })

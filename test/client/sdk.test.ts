@@ -247,6 +247,22 @@ describe('the SDK with a real gateway', function () {
     assert.equal(authority.applied[1]!.outcome.code, 'unknown-target')
   })
 
+  it('says that an action was applied when its outcome is forgotten, and goes on', async () => {
+    const { url } = await gateway()
+    authority.mishap = seq => (seq === 2 ? { loseAnswer: true } : undefined)
+    const client = await player(url)
+    await client.spawn('Ada')
+    const forgotten = client.act({ kind: 'move', vxMmPerTick: 1, vyMmPerTick: 0 })
+    await until(() => authority.applied.length === 2)
+    authority.mishap = seq =>
+      seq === 2 ? { result: { kind: 'refused', code: 'outcome-forgotten' } } : undefined
+    const [{ port, stop }] = gateways.splice(0) as [TestGateway]
+    await stop()
+    await gateway({ port })
+    await assert.rejects(forgotten, (error: ClientError) => error.code === 'outcome-unknown')
+    assert.equal((await client.act({ kind: 'leave' })).seq, 3)
+  })
+
   it('believes the genesis file and not the gateway', async () => {
     const { url } = await gateway()
     const genesis = new TextEncoder().encode(
