@@ -136,7 +136,7 @@ export class GatewayCore {
     this.watch(connection, request.watch)
   }
 
-  /** The adapter says how many bytes wait to leave: for every connection, before `tick`. */
+  /** The adapter says how many bytes wait to leave: of every connection, several times a second. */
   backlog(id: number, unsentBytes: number): void {
     const connection = this.connections.get(id)
     if (connection === undefined) return

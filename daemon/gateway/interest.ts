@@ -16,8 +16,30 @@ const STAY = 1.15
 /** Farther than this part of the radius, changes are only sent at surveys. */
 const NEAR = 0.5
 
-/** Distances are packed with their index into one number, so that sorting needs no comparator: mm · 2^20 + index. */
+/** Distances are packed with their index into one number, so that selecting needs no second array: mm · 2^20 + index. */
 const INDEX_SPACE = 2 ** 20
+
+/** Puts the `wanted` smallest of the first `count` numbers in front, in any order (Hoare's quickselect). */
+export function selectSmallest(numbers: Float64Array, count: number, wanted: number): void {
+  let low = 0
+  let high = count - 1
+  while (low < high) {
+    const pivot = numbers[(low + high) >>> 1]!
+    let i = low
+    let j = high
+    while (i <= j) {
+      while (numbers[i]! < pivot) i++
+      while (numbers[j]! > pivot) j--
+      if (i > j) break
+      const swapped = numbers[i]!
+      numbers[i++] = numbers[j]!
+      numbers[j--] = swapped
+    }
+    if (wanted - 1 <= j) high = j
+    else if (wanted - 1 >= i) low = i
+    else return
+  }
+}
 
 /** Shared by all clients: what one survey needs while it runs. */
 export class Scratch {
@@ -108,7 +130,7 @@ export class Interest {
     const candidates = ghosts.near(sight.xMm, sight.yMm, sight.radiusMm * STAY, scratch.found)
     const ranked = this.rank(sight, candidates, scratch)
     const chosen = Math.min(ranked, sight.limit, this.slots.length)
-    if (ranked > chosen) scratch.ranks.subarray(0, ranked).sort()
+    if (ranked > chosen) selectSmallest(scratch.ranks, ranked, chosen)
     this.choose(chosen, sight, scratch)
   }
 

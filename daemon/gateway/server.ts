@@ -5,6 +5,7 @@ import { type GatewayConfig, GatewayCore, type GatewayPorts } from './core.ts'
 import { CLOSINGS } from './refusals.ts'
 
 const TICK_MS = 20
+const BACKLOG_MS = 100
 const PING_MS = 15_000
 /** How long a closed connection may take to say goodbye itself. */
 const CLOSE_MS = 2_000
@@ -101,10 +102,10 @@ export async function startGatewayServer(options: GatewayServerOptions): Promise
     core.connected(id, address)
   })
 
-  const ticking = setInterval(() => {
+  const ticking = setInterval(() => core.tick(), TICK_MS)
+  const measuring = setInterval(() => {
     for (const [id, { socket }] of lines) core.backlog(id, socket.bufferedAmount)
-    core.tick()
-  }, TICK_MS)
+  }, BACKLOG_MS)
   const pinging = setInterval(() => {
     for (const line of lines.values()) {
       if (!line.answered) line.socket.terminate()
@@ -113,11 +114,14 @@ export async function startGatewayServer(options: GatewayServerOptions): Promise
     }
   }, PING_MS)
 
+  function stopTimers(): void {
+    for (const timer of [ticking, measuring, pinging]) clearInterval(timer)
+  }
+
   try {
     await listen(http, options.host, options.port)
   } catch (error) {
-    clearInterval(ticking)
-    clearInterval(pinging)
+    stopTimers()
     throw error
   }
 
@@ -125,8 +129,7 @@ export async function startGatewayServer(options: GatewayServerOptions): Promise
     core,
     port: portOf(http),
     async stop() {
-      clearInterval(ticking)
-      clearInterval(pinging)
+      stopTimers()
       core.stop()
       await new Promise<void>(resolve => {
         http.close(() => resolve())

@@ -4,7 +4,7 @@ import { PbfReader } from 'pbf'
 import { readServerMessage, type View } from '../../client/protocol/gateway.pb.js'
 import { eventPiece, seenPiece, ViewFrame } from '../../daemon/gateway/frames.ts'
 import { AreaGhosts } from '../../daemon/gateway/ghosts.ts'
-import { Interest, Scratch } from '../../daemon/gateway/interest.ts'
+import { Interest, Scratch, selectSmallest } from '../../daemon/gateway/interest.ts'
 import { type EntityView, encodeEntity, encodeEvent } from '../../world/codec.ts'
 import { AREA_INFO } from './support/authority.ts'
 
@@ -190,6 +190,22 @@ describe('what a client sees', () => {
     assert.equal(eye.ghosts.unreadable, 3)
     eye.ghosts.delta(1, 1, [resource(9, CENTRE_MM, CENTRE_MM)], [idOf(0)], [])
     assert.equal(eye.ghosts.size, 5, 'there is room again')
+  })
+})
+
+describe('choosing the nearest', () => {
+  it('puts the smallest in front, whatever the order and the ties', () => {
+    const numbers = fc.array(fc.nat(50), { minLength: 1, maxLength: 200 })
+    fc.assert(
+      fc.property(numbers, fc.nat(200), fc.nat(20), (values, some, spare) => {
+        const wanted = 1 + (some % values.length)
+        const array = Float64Array.from([...values, ...Array(spare).fill(-1)])
+        selectSmallest(array, values.length, wanted)
+        const front = [...array.subarray(0, wanted)].sort((a, b) => a - b)
+        assert.deepEqual(front, values.toSorted((a, b) => a - b).slice(0, wanted))
+        assert.deepEqual([...array.subarray(values.length)], Array(spare).fill(-1))
+      }),
+    )
   })
 })
 
