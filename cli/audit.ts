@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { EXIT } from '../daemon/config/setup-error.ts'
+import { asSetupError } from './audit-errors.ts'
 import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
 import { print, say } from './output.ts'
 import { configOf } from './settings-options.ts'
@@ -31,7 +32,7 @@ async function audit(authority: string, options: AuditOptions): Promise<void> {
     // What was seen before must not have changed.
     memory: join(config.dataDir, 'audit'),
     onProgress: say,
-  })
+  }).catch(asSetupError)
   print(report, options, () => report.message)
   process.exitCode = report.ok ? EXIT.ok : EXIT.verificationFailed
 }

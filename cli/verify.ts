@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { EXIT } from '../daemon/config/setup-error.ts'
+import { asSetupError } from './audit-errors.ts'
 import { print, type ReadOptions } from './output.ts'
 import { addSettings, configOf } from './settings-options.ts'
 
@@ -14,7 +15,7 @@ export function verifyCommand(): Command {
 async function verify(file: string, options: ReadOptions & Record<string, unknown>): Promise<void> {
   const { genesis } = configOf(options)
   const { verifyFile } = await import('../audit/verify-file.ts')
-  const verdict = await verifyFile({ file, genesis })
+  const verdict = await verifyFile({ file, genesis }).catch(asSetupError)
   print(verdict, options, () => verdict.message)
   process.exitCode = verdict.ok ? EXIT.ok : EXIT.verificationFailed
 }

@@ -20,7 +20,13 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
 export class RootOfLeaves {
   /** The roots of the perfect trees that the leaves so far fall into, largest first. */
   readonly #roots: Uint8Array[] = []
+  readonly #join: typeof nodeHash
   #size = 0
+
+  /** @param join computes `nodeHash`; an auditor of long logs hands in a faster one. */
+  constructor(join = nodeHash) {
+    this.#join = join
+  }
 
   get size(): number {
     return this.#size
@@ -29,13 +35,13 @@ export class RootOfLeaves {
   add(hash: Uint8Array): void {
     this.#size += 1
     let root = hash
-    for (let size = this.#size; size % 2 === 0; size /= 2) root = nodeHash(this.#roots.pop()!, root)
+    for (let size = this.#size; size % 2 === 0; size /= 2) root = this.#join(this.#roots.pop()!, root)
     this.#roots.push(root)
   }
 
   root(): Uint8Array {
     if (this.#size === 0) return sha256(new Uint8Array(0))
-    return this.#roots.reduceRight((right, left) => nodeHash(left, right))
+    return this.#roots.reduceRight((right, left) => this.#join(left, right))
   }
 }
 

@@ -1,0 +1,259 @@
+import type { Outcome } from '../world/codec.ts'
+import { fastNodeHash } from './crypto.ts'
+import { AuditError } from './errors.ts'
+import { Findings } from './findings.ts'
+import { charterBody, findArea, type Genesis, logVerifiers, originOf, readGenesis } from './genesis.ts'
+import { type CheckedLeaf, checkBundle } from './log/bundle.ts'
+import { checkExtraFiles } from './log/extra-files.ts'
+import { bodiesPath, bundlesOf } from './log/fetch.ts'
+import { TileLevels } from './log/levels.ts'
+import { KnownSizes, LogMemory } from './memory.ts'
+import { Replay } from './replay/replay.ts'
+import { type AuditReport, withMessage } from './report.ts'
+import { ownRulesHash } from './rules-hash.ts'
+import { type OpenedCheckpoint, openCheckpoint } from './signed-checkpoint.ts'
+import { type LogSource, openSource } from './source/source.ts'
+import { equalBytes, toBase64 } from './verify/bytes.ts'
+import type { Checkpoint } from './verify/checkpoint.ts'
+import { RootOfLeaves } from './verify/merkle.ts'
+import { resourcesOf } from './verify/tiles.ts'
+
+export { AuditError } from './errors.ts'
+export type { Finding } from './findings.ts'
+export type { AuditReport } from './report.ts'
+
+export interface AuditOptions {
+  /** As `area/0231`, or its log's origin. */
+  readonly authority: string
+  /** A node's HTTP API, as `http://127.0.0.1:7302`, or a folder that `freehold log export` wrote. */
+  readonly from: string
+  /** Path of the genesis file to trust. */
+  readonly genesis: string
+  /** Folder with what was seen before; nothing is remembered without it. */
+  readonly memory?: string | undefined
+  /** A line for a person, every few seconds. */
+  readonly onProgress?: ((line: string) => void) | undefined
+  /** Every record that is proven to be in the log, in order; the outcome only of inputs. The body is good until it returns. */
+  readonly onRecord?:
+    | ((leaf: number, kind: number, body: Uint8Array, outcome: Outcome | undefined) => void)
+    | undefined
+}
+
+const smallFileBytes = 1024 * 1024
+const genesisFileBytes = 16 * 1024 * 1024
+const progressEveryMs = 2000
+
+/**
+ * Checks an authority's whole log, trusting nothing but the genesis file: the checkpoint's signature, every file against the others
+ * and against the signed root, what was seen before, and every record replayed through the rules.
+ * @throws AuditError when the audit could not be made; what is wrong with the log is in the report
+ */
+export async function auditAuthority(options: AuditOptions): Promise<AuditReport> {
+  const genesis = readGenesis(options.genesis)
+  if (genesis.rules.contentHash !== ownRulesHash()) {
+    throw new AuditError(
+      'other-rules',
+      `This program's rules differ from those that ${options.genesis} names, so it cannot replay this network's logs: audit with the version that the network runs.`,
+    )
+  }
+  return new Audit(options, genesis, openSource(options.from)).run()
+}
+
+class Audit {
+  readonly #options: AuditOptions
+  readonly #genesis: Genesis
+  readonly #source: LogSource
+  readonly #area: ReturnType<typeof findArea>
+  readonly #origin: string
+  /** Of the log's files. */
+  readonly #folder: string
+  readonly #findings = new Findings()
+  readonly #notes: string[] = []
+  #paths: string[] = []
+
+  constructor(options: AuditOptions, genesis: Genesis, source: LogSource) {
+    this.#options = options
+    this.#genesis = genesis
+    this.#source = source
+    this.#area = findArea(genesis, options.authority)
+    this.#origin = originOf(genesis, this.#area)
+    this.#folder = `log/${this.#origin}`
+  }
+
+  async run(): Promise<AuditReport> {
+    const replay = new Replay(this.#genesis, this.#area, this.#findings, leaf => this.#bodiesOf(leaf))
+    const opened = await this.#openCheckpoint()
+    if (opened === undefined) return this.#report(undefined, replay)
+    const { checkpoint, note } = opened
+    this.#paths = resourcesOf('entries', checkpoint.size).map(
+      ({ path }) => `${this.#folder}/${bodiesPath(path)}`,
+    )
+    await this.#checkSmallFiles()
+    const memory = this.#openMemory()
+    const known = new KnownSizes(memory?.checkpoints ?? [])
+    const withBodies = await this.#hasBodies(checkpoint.size)
+    await this.#checkLog(checkpoint, known, withBodies, replay)
+    await checkExtraFiles(this.#source, this.#folder, checkpoint.size, withBodies, this.#findings)
+    if (memory !== undefined) this.#compareWithMemory(memory, known, checkpoint, note)
+    return this.#report(checkpoint, replay)
+  }
+
+  #bodiesOf(leaf: number): string {
+    return this.#paths[Math.floor(leaf / 256)]!
+  }
+
+  async #openCheckpoint(): Promise<OpenedCheckpoint | undefined> {
+    const path = `${this.#folder}/checkpoint`
+    const bytes = await this.#source.read(path, smallFileBytes)
+    if (bytes === undefined) {
+      throw new AuditError(
+        'not-found',
+        `${this.#source.name} has no checkpoint of ${this.#origin}: ask a node that holds it.`,
+      )
+    }
+    const opened = openCheckpoint(bytes, this.#origin, [...logVerifiers(this.#genesis, this.#area).values()])
+    if (opened.ok) return opened
+    const unsigned = opened.code === 'bad-signature'
+    const what = unsigned
+      ? 'no member of the authority signed it; without a signature there is nothing to check against'
+      : 'it is no checkpoint of this log'
+    this.#findings.add(opened.code, path, 0, Math.max(0, (opened.size ?? 1) - 1), what)
+    return undefined
+  }
+
+  async #checkSmallFiles(): Promise<void> {
+    const charter = `${this.#folder}/charter`
+    const served = await this.#source.read(charter, smallFileBytes)
+    if (served === undefined) this.#findings.add('missing-file', charter, 0, 0, 'the file is missing')
+    else if (!equalBytes(served, charterBody(this.#genesis, this.#area)))
+      this.#findings.add('wrong-charter', charter, 0, 0, 'the charter is not what the genesis file says')
+    const genesis = await this.#source.read('genesis.json', genesisFileBytes)
+    if (genesis !== undefined && !equalBytes(genesis, this.#genesis.bytes))
+      this.#findings.add('other-genesis', 'genesis.json', 0, 0, 'it is not the trusted genesis file')
+  }
+
+  #openMemory(): LogMemory | undefined {
+    if (this.#options.memory === undefined) return undefined
+    const keys = [...logVerifiers(this.#genesis, this.#area).values()]
+    return new LogMemory(this.#options.memory, this.#origin, note => {
+      const opened = openCheckpoint(Buffer.from(note), this.#origin, keys)
+      return opened.ok ? opened.checkpoint : undefined
+    })
+  }
+
+  /** Whether any bodies are there: those of the first leaves, or of the last. */
+  async #hasBodies(size: number): Promise<boolean> {
+    for (const path of [this.#paths[0], this.#paths.at(-1)]) {
+      if (path !== undefined && (await this.#source.read(path, 0)) !== undefined) return true
+    }
+    if (size === 0) return true
+    const what = 'the source withholds the bodies, so the records cannot be replayed'
+    this.#findings.add('bodies-withheld', `${this.#folder}/bodies`, 0, size - 1, what)
+    return false
+  }
+
+  async #checkLog(
+    checkpoint: Checkpoint,
+    known: KnownSizes,
+    withBodies: boolean,
+    replay: Replay,
+  ): Promise<void> {
+    const { size, root } = checkpoint
+    const log = new RootOfLeaves(fastNodeHash)
+    const rootNow = () => log.root()
+    const levels = new TileLevels(size, path => this.#source.read(`${this.#folder}/${path}`, 256 * 32))
+    let complete = true
+    let replaying = withBodies
+    const progress = this.#progress(size)
+    for await (const files of bundlesOf(this.#source, this.#folder, size, withBodies)) {
+      const leaves = checkBundle(files, this.#genesis.rules.version, withBodies, this.#findings)
+      for (let i = 0; i < leaves.length; i++) {
+        const leaf = files.firstLeaf + i
+        const { hash, record } = leaves[i]!
+        log.add(hash ?? noHash)
+        known.grown(leaf + 1, rootNow)
+        if (!replaying) continue
+        if (record === undefined) {
+          replaying = false
+          await replay.abandon()
+          this.#notes.push(`The replay ended before leaf ${leaf}, whose record cannot be read.`)
+          continue
+        }
+        const outcome = replay.apply(leaf, record, rootNow)
+        this.#options.onRecord?.(leaf, record.kind, record.body, outcome)
+      }
+      complete &&= leaves.every(({ hash }) => hash !== undefined)
+      await levels.addLeaves(hashesOf(leaves))
+      await replay.settled()
+      progress(files.firstLeaf + files.width)
+    }
+    if (replaying) await replay.finish(size)
+    levels.judge(root, this.#findings)
+    if (this.#findings.count === 0 || complete) this.#checkRoot(log.root(), checkpoint)
+  }
+
+  /** The leaves themselves must give the signed root; if they don't and no file was found to be odd, all of them were rewritten. */
+  #checkRoot(root: Uint8Array, checkpoint: Checkpoint): void {
+    if (equalBytes(root, checkpoint.root) || this.#findings.has('rewritten')) return
+    const what = 'the leaves do not lead to the signed root'
+    this.#findings.add('wrong-root', `${this.#folder}/checkpoint`, 0, Math.max(0, checkpoint.size - 1), what)
+  }
+
+  #compareWithMemory(memory: LogMemory, known: KnownSizes, checkpoint: Checkpoint, note: string): void {
+    const path = `${this.#folder}/checkpoint`
+    const same = memory.checkpoints.find(seen => seen.size === checkpoint.size)
+    const rival = known.forkedAt ?? (same && !equalBytes(same.root, checkpoint.root) ? same : undefined)
+    if (rival !== undefined) {
+      const proof = memory.keepRival(note)
+      const what = `another checkpoint was signed before for ${rival.size} leaves; both are kept in ${proof}`
+      this.#findings.add('fork', path, known.agreedSize, rival.size - 1, what)
+      return
+    }
+    const before = memory.sizeAt(this.#source.name)
+    const newest = memory.newest?.size ?? 0
+    if (before > checkpoint.size) {
+      const what = `the same source had ${before} leaves before, now it has ${checkpoint.size}`
+      this.#findings.add('shrunken', path, checkpoint.size, before - 1, what)
+    } else if (newest > checkpoint.size)
+      this.#notes.push(`The source is behind: ${newest} leaves were seen elsewhere.`)
+    memory.remember(this.#source.name, note, checkpoint)
+  }
+
+  #progress(size: number): (done: number) => void {
+    const { onProgress } = this.#options
+    if (onProgress === undefined) return () => {}
+    const startedMs = performance.now()
+    let saidMs = startedMs
+    return done => {
+      const nowMs = performance.now()
+      if (nowMs - saidMs < progressEveryMs) return
+      saidMs = nowMs
+      const perSecond = Math.round((1000 * done) / (nowMs - startedMs))
+      onProgress(`${done} of ${size} leaves, ${perSecond} a second`)
+    }
+  }
+
+  #report(checkpoint: Checkpoint | undefined, replay: Replay): AuditReport {
+    return withMessage({
+      ok: this.#findings.count === 0,
+      origin: this.#origin,
+      size: checkpoint?.size ?? 0,
+      root: checkpoint === undefined ? '' : toBase64(checkpoint.root),
+      records: replay.records,
+      inputs: replay.inputs,
+      sealedRoots: replay.sealedRoots,
+      lastHeight: replay.lastHeight,
+      voidRecords: replay.voidRecords,
+      notes: this.#notes,
+      findings: this.#findings.list(),
+      omittedFindings: this.#findings.omitted,
+    })
+  }
+}
+
+/** Stands for a leaf of which no file tells the hash; that is a finding already. */
+const noHash = new Uint8Array(32)
+
+function hashesOf(leaves: readonly CheckedLeaf[]): Uint8Array[] {
+  return leaves.map(({ hash }) => hash ?? noHash)
+}

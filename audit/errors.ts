@@ -1,0 +1,25 @@
+/** Why an audit or a verification could not be made at all; what it found is no error but a finding. */
+export type AuditErrorCode =
+  /** Nobody answers where the log should be. */
+  | 'unreachable'
+  /** The source has no such log, or nothing of it is signed yet. */
+  | 'not-found'
+  /** The source answers with an error of its own. */
+  | 'refused'
+  | 'bad-genesis'
+  /** This program has other rules than the network. */
+  | 'other-rules'
+  | 'unknown-authority'
+  | 'bad-memory'
+  | 'unreadable-file'
+
+/** The message is one sentence for a person. */
+export class AuditError extends Error {
+  readonly code: AuditErrorCode
+
+  constructor(code: AuditErrorCode, message: string) {
+    super(message)
+    this.name = 'AuditError'
+    this.code = code
+  }
+}

@@ -1,0 +1,186 @@
+/** The auditor's own reader of the genesis file: what it needs of it, and nothing from the daemon. */
+import { readFileSync } from 'node:fs'
+import { type AreaCharter, checkCharter } from '../world/charter.ts'
+import { sha256, verifyEd25519 } from './crypto.ts'
+import { AuditError } from './errors.ts'
+import { keyOfPeerId } from './peer-id.ts'
+import { concat, fromBase64, hex, toBase64, utf8 } from './verify/bytes.ts'
+import { parseVerifierKey, type VerifierKey } from './verify/note.ts'
+
+export interface GenesisMember {
+  readonly number: number
+  /** Ed25519 public keys, 32 bytes: of the node's identity, and the one that signs logs and receipts. */
+  readonly identityKey: Uint8Array
+  readonly logKey: Uint8Array
+}
+
+export interface GenesisArea extends AreaCharter {
+  readonly group: number
+  readonly birth: number
+  readonly epoch: number
+  readonly members: readonly number[]
+}
+
+export interface Genesis {
+  readonly bytes: Uint8Array
+  /** SHA-256 of the file's bytes. */
+  readonly hash: Uint8Array
+  readonly network: string
+  readonly rules: { readonly version: number; readonly contentHash: string }
+  readonly nodes: ReadonlyMap<number, GenesisMember>
+  readonly areas: readonly GenesisArea[]
+}
+
+const maxBytes = 16 * 1024 * 1024
+
+export function readGenesis(path: string): Genesis {
+  let bytes: Uint8Array
+  try {
+    bytes = new Uint8Array(readFileSync(path))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new AuditError(
+      'bad-genesis',
+      `The genesis file ${path} cannot be read (${code}): name it with --genesis.`,
+    )
+  }
+  return parseGenesis(bytes, path)
+}
+
+/** @throws AuditError `bad-genesis` */
+export function parseGenesis(bytes: Uint8Array, path: string): Genesis {
+  const check = (good: boolean, why: string): void => {
+    if (!good) throw new AuditError('bad-genesis', `The genesis file ${path} is refused: ${why}.`)
+  }
+  check(bytes.length <= maxBytes, 'it is too large')
+  const file = objectOf(jsonOf(bytes))
+  check(file !== undefined, 'it is no JSON object in UTF-8')
+  const { format, network, nodes, authorities } = file!
+  const rules = objectOf(file!['rules'])
+  check(`${canonicalJson(file)}\n` === Buffer.from(bytes).toString(), 'it is not in canonical form')
+  check(format === 1, 'it has another format')
+  check(typeof network === 'string' && /^[a-z0-9.-]{1,63}$/.test(network), 'it has no network name')
+  const { version, contentHash } = rules ?? {}
+  check(isWhole(version) && typeof contentHash === 'string', 'it names no rules')
+  check(Array.isArray(nodes) && Array.isArray(authorities), 'it has no nodes or no authorities')
+  const members = new Map<number, GenesisMember>()
+  for (const node of nodes as unknown[]) {
+    const member = memberOf(network as string, node)
+    check(
+      member !== undefined && !members.has(member.number),
+      'a node in it is malformed or did not endorse its keys',
+    )
+    members.set(member!.number, member!)
+  }
+  const areas = (authorities as unknown[]).map(authority => {
+    const problem = areaProblem(network as string, authority, members)
+    check(problem === undefined, problem ?? '')
+    return authority as GenesisArea
+  })
+  check(new Set(areas.map(area => area.name)).size === areas.length, 'an authority stands in it twice')
+  return {
+    bytes,
+    hash: sha256(bytes),
+    network: network as string,
+    rules: rules as unknown as Genesis['rules'],
+    nodes: members,
+    areas,
+  }
+}
+
+export function originOf(
+  genesis: Pick<Genesis, 'network'>,
+  area: Pick<GenesisArea, 'name' | 'birth'>,
+): string {
+  return `${genesis.network}/${area.name}/${area.birth}`
+}
+
+/** @param name as `area/0231`, or the log's origin; @throws AuditError `unknown-authority` */
+export function findArea(genesis: Genesis, name: string): GenesisArea {
+  const area = genesis.areas.find(it => it.name === name || originOf(genesis, it) === name)
+  if (area !== undefined) return area
+  throw new AuditError('unknown-authority', `The genesis file knows no authority ${name}.`)
+}
+
+/** The body that the area's first leaf must have: canonical JSON of its genesis entry, and the rules of its birth. */
+export function charterBody(genesis: Genesis, area: GenesisArea): Uint8Array {
+  const { network, rules } = genesis
+  return utf8(canonicalJson({ genesisHash: hex(genesis.hash), network, rules, authority: area }))
+}
+
+/** The members' log keys under the log's name, as C2SP signed-note wants them, by node number. */
+export function logVerifiers(genesis: Genesis, area: GenesisArea): Map<number, VerifierKey> {
+  const origin = originOf(genesis, area)
+  return new Map(
+    area.members.map(number => {
+      const material = concat(Uint8Array.of(1), genesis.nodes.get(number)!.logKey)
+      const id = hex(sha256(concat(utf8(`${origin}\n`), material)).subarray(0, 4))
+      return [number, parseVerifierKey(`${origin}+${id}+${toBase64(material)}`)!]
+    }),
+  )
+}
+
+function jsonOf(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
+  } catch {
+    return undefined
+  }
+}
+
+function objectOf(value: unknown): Record<string, unknown> | undefined {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isObject ? (value as Record<string, unknown>) : undefined
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+/** Keys sorted by UTF-16 code units, no spaces. */
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  const object = objectOf(value)
+  if (object === undefined) return JSON.stringify(value)
+  const members = Object.keys(object).sort()
+  return `{${members.map(key => `${JSON.stringify(key)}:${canonicalJson(object[key])}`).join(',')}}`
+}
+
+function memberOf(network: string, value: unknown): GenesisMember | undefined {
+  const node = objectOf(value)
+  const keys = objectOf(node?.['keys'])
+  if (node === undefined || keys === undefined || !isWhole(node['number'])) return undefined
+  const bytes = (text: unknown) => (typeof text === 'string' ? fromBase64(text) : undefined)
+  const [vote, cosign, log] = [bytes(keys['vote']), bytes(keys['cosign']), bytes(keys['log'])]
+  const endorsement = bytes(node['endorsement'])
+  const identityKey = typeof node['peerId'] === 'string' ? keyOfPeerId(node['peerId']) : undefined
+  if (vote?.length !== 32 || cosign?.length !== 32 || log?.length !== 32) return undefined
+  if (endorsement === undefined || identityKey === undefined) return undefined
+  // What the identity signs: that these keys are its own in this network.
+  const name = utf8(network)
+  const message = concat(utf8('freehold/keys/1\n'), Uint8Array.of(name.length), name, vote, cosign, log)
+  if (!verifyEd25519(identityKey, message, endorsement)) return undefined
+  return { number: node['number'], identityKey, logKey: log }
+}
+
+function areaProblem(
+  network: string,
+  value: unknown,
+  nodes: ReadonlyMap<number, GenesisMember>,
+): string | undefined {
+  const area = objectOf(value)
+  const { name, kind, birth, epoch, members, spawns } = area ?? {}
+  if (area === undefined || typeof name !== 'string' || kind !== 'area')
+    return 'an authority in it is no area'
+  if (!isWhole(birth) || !isWhole(epoch) || !Array.isArray(members) || !Array.isArray(spawns))
+    return `${name} is malformed`
+  const known = members.every(member => nodes.has(member as number))
+  if (members.length === 0 || !known || new Set(members).size !== members.length)
+    return `the members of ${name} are not among its nodes`
+  try {
+    checkCharter(value as GenesisArea, originOf({ network }, { name, birth }))
+    return undefined
+  } catch (error) {
+    return `${name}: ${(error as Error).message}`
+  }
+}

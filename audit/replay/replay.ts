@@ -1,0 +1,217 @@
+import type { Outcome } from '../../world/codec.ts'
+import { createWorld, INPUT_RECORD, TICK_RECORD, type World } from '../../world/world.ts'
+import { sha256, verifyEd25519 } from '../crypto.ts'
+import type { Findings } from '../findings.ts'
+import { charterBody, type Genesis, type GenesisArea, originOf } from '../genesis.ts'
+import type { CheckedRecord } from '../log/bundle.ts'
+import { equalBytes, toBase64, utf8 } from '../verify/bytes.ts'
+import { stateRoot } from '../verify/state.ts'
+import { Attestations } from './attestations.ts'
+import { readMark, readSeal, type Seal } from './bodies.ts'
+import { StateTree } from './state-tree.ts'
+
+const kinds = {
+  charter: 1,
+  attestation: 2,
+  input: INPUT_RECORD,
+  tick: TICK_RECORD,
+  mark: 6,
+  seal: 7,
+} as const
+
+interface Mark {
+  readonly height: number
+  /** The log's size just after it. */
+  readonly size: number
+  readonly tick: number
+  readonly root: Uint8Array
+}
+
+/** Applies every record once more through the rules, and holds what the log claims against what comes out. */
+export class Replay {
+  readonly #origin: string
+  readonly #area: GenesisArea
+  readonly #rulesVersion: number
+  readonly #charter: Uint8Array
+  readonly #findings: Findings
+  readonly #fileOf: (leaf: number) => string
+  readonly #world: World
+  readonly #tree = new StateTree()
+  readonly #attestations: Attestations
+  #mark: Mark | undefined
+  /** Marks of the next height that a later one replaced: a seal that still names one of them has no effect. */
+  #replacedMarks: number[] = []
+  #lastSeal: Seal | undefined
+  #previous: Uint8Array = new Uint8Array(32)
+  /** Where the records begin that the next seal is the first to cover. */
+  #segmentStart = 0
+  #sealedSize = 0
+  records = 0
+  inputs = 0
+  sealedRoots = 0
+  /** Seals and marks that came late and have no effect. */
+  voidRecords = 0
+
+  constructor(genesis: Genesis, area: GenesisArea, findings: Findings, fileOf: (leaf: number) => string) {
+    this.#origin = originOf(genesis, area)
+    this.#area = area
+    this.#rulesVersion = genesis.rules.version
+    this.#charter = charterBody(genesis, area)
+    this.#findings = findings
+    this.#fileOf = fileOf
+    this.#world = createWorld({ origin: this.#origin, sha256, verifySignature: verifyEd25519 }, area)
+    for (const { key, value } of this.#world.entries()) this.#tree.set(key, value)
+    this.#world.takeDirty()
+    this.#attestations = new Attestations(this.#origin, genesis.nodes, findings, fileOf)
+  }
+
+  get lastHeight(): number {
+    return this.#lastSeal?.height ?? 0
+  }
+
+  /** @param logRoot the log's root just after this record; asked for at seals only */
+  apply(leaf: number, record: CheckedRecord, logRoot: () => Uint8Array): Outcome | undefined {
+    const { kind, body } = record
+    this.records++
+    if (record.rulesVersion !== this.#rulesVersion) {
+      const what = `the record is of rules version ${record.rulesVersion}, not ${this.#rulesVersion}`
+      this.#blame('wrong-rules-version', leaf, what)
+    }
+    if ((kind === kinds.charter) !== (leaf === 0))
+      this.#blame('unexpected-record', leaf, 'the charter stands at leaf 0, and only there')
+    if (kind === kinds.input) return this.#input(leaf, body)
+    this.#attestations.close(leaf)
+    if (kind === kinds.attestation) this.#attestations.attestation(leaf, body)
+    else if (kind === kinds.tick) this.#tick(leaf, body)
+    else if (kind === kinds.mark) this.#applyMark(leaf, body)
+    else if (kind === kinds.seal) this.#seal(leaf, body, logRoot)
+    else if (kind !== kinds.charter)
+      this.#blame('unexpected-record', leaf, `an area has no record of kind ${kind}`)
+    else if (!equalBytes(body, this.#charter))
+      this.#blame('wrong-charter', leaf, 'the charter is not what the genesis file says')
+    return undefined
+  }
+
+  /** Call now and then: signatures are checked on other threads meanwhile. */
+  settled(): Promise<void> {
+    return this.#attestations.settled()
+  }
+
+  /** A record cannot be read: nothing after it can be replayed. */
+  async abandon(): Promise<void> {
+    this.#attestations.abandon()
+    await this.settled()
+  }
+
+  /** After the last of `size` leaves. */
+  async finish(size: number): Promise<void> {
+    this.#attestations.close(size)
+    await this.settled()
+    if (size === 0) return
+    if (this.#sealedSize !== size)
+      this.#blame('not-at-a-seal', size - 1, 'the checkpoint does not stand just after a seal')
+    this.#compareWholeState(size)
+  }
+
+  /** The tree was kept up from what the rules said had changed: once, it is compared with all that there is. */
+  #compareWholeState(size: number): void {
+    this.#takeChanges()
+    const entries = [...this.#world.entries()].map(({ key, value }) => ({
+      key: sha256(key),
+      value: Buffer.concat([Uint8Array.of(key.length), key, value]),
+    }))
+    const whole = stateRoot(entries)
+    if (whole !== undefined && equalBytes(whole, this.#tree.root())) return
+    this.#findings.add(
+      'wrong-state-root',
+      this.#fileOf(size - 1),
+      0,
+      size - 1,
+      'the rules left out changes when they told of them, so no sealed root covers all state',
+    )
+  }
+
+  #takeChanges(): void {
+    for (const { key, value } of this.#world.takeDirty()) this.#tree.set(key, value)
+  }
+
+  #input(leaf: number, body: Uint8Array): Outcome | undefined {
+    this.inputs++
+    this.#attestations.input(leaf, body)
+    const { outcome, ignored } = this.#world.apply(kinds.input, body, leaf)
+    if (ignored) this.#blame('malformed-record', leaf, `the input cannot be read (${ignored.code})`)
+    return outcome
+  }
+
+  #tick(leaf: number, body: Uint8Array): void {
+    const before = this.#world.tick
+    const { ignored } = this.#world.apply(kinds.tick, body, leaf)
+    if (ignored) this.#blame('wrong-tick', leaf, `the tick is not one after tick ${before} (${ignored.code})`)
+  }
+
+  #applyMark(leaf: number, body: Uint8Array): void {
+    const mark = readMark(body)
+    const next = this.lastHeight + 1
+    if (mark?.height === next) {
+      this.#takeChanges()
+      if (this.#mark) this.#replacedMarks.push(this.#mark.size)
+      this.#mark = { height: next, size: leaf + 1, tick: this.#world.tick, root: this.#tree.root() }
+    } else if (mark !== undefined && mark.height === this.lastHeight) this.voidRecords++
+    else this.#blame('wrong-mark', leaf, `the mark is not one of height ${next}`)
+  }
+
+  #seal(leaf: number, body: Uint8Array, logRoot: () => Uint8Array): void {
+    const seal = readSeal(body)
+    if (seal === undefined) return this.#blame('malformed-record', leaf, 'the seal is malformed')
+    if (this.#isLate(seal)) {
+      this.voidRecords++
+      return
+    }
+    const mark = this.#mark
+    const problem = this.#sealProblem(seal, mark)
+    if (problem !== undefined || mark === undefined)
+      return this.#blame('wrong-seal', leaf, problem ?? 'the seal follows no mark')
+    if (equalBytes(seal.stateRoot, mark.root)) this.sealedRoots++
+    else {
+      const what = `the rules lead to another state than the seal of height ${seal.height} says`
+      this.#findings.add('wrong-state-root', this.#fileOf(leaf), this.#segmentStart, leaf, what)
+    }
+    this.#lastSeal = seal
+    this.#mark = undefined
+    this.#replacedMarks = []
+    this.#segmentStart = mark.size
+    this.#sealedSize = leaf + 1
+    this.#previous = sha256(utf8(`${this.#origin}\n${leaf + 1}\n${toBase64(logRoot())}\n`))
+  }
+
+  /** A leader that was in doubt proposes a seal once more: the second has no effect. */
+  #isLate(seal: Seal): boolean {
+    const last = this.#lastSeal
+    if (last !== undefined && seal.height === last.height) {
+      return (
+        seal.asOfSize === last.asOfSize &&
+        equalBytes(seal.stateRoot, last.stateRoot) &&
+        equalBytes(seal.previous, last.previous)
+      )
+    }
+    return seal.height === this.lastHeight + 1 && this.#replacedMarks.includes(seal.asOfSize)
+  }
+
+  #sealProblem(seal: Seal, mark: Mark | undefined): string | undefined {
+    const height = this.lastHeight + 1
+    if (seal.height !== height) return `the seal is of height ${seal.height}, not ${height}`
+    if (!equalBytes(seal.previous, this.#previous))
+      return 'the seal does not name the checkpoint of the seal before it'
+    if (mark === undefined) return 'the seal follows no mark'
+    if (seal.asOfSize !== mark.size)
+      return `the seal is as of size ${seal.asOfSize}, its mark of ${mark.size}`
+    if (seal.tick < mark.tick || seal.tick > this.#world.tick) return `the seal is of tick ${seal.tick}`
+    if (seal.epoch !== this.#area.epoch) return `the seal is of epoch ${seal.epoch}, not ${this.#area.epoch}`
+    const members = [...this.#area.members].sort((a, b) => a - b)
+    return members.join() === seal.nextMembers.join() ? undefined : 'the seal names other members'
+  }
+
+  #blame(code: Parameters<Findings['add']>[0], leaf: number, what: string): void {
+    this.#findings.add(code, this.#fileOf(leaf), leaf, leaf, what)
+  }
+}

@@ -1,0 +1,65 @@
+import type { Finding } from './findings.ts'
+
+export interface AuditReport {
+  /** Nothing is wrong, and everything was checked. */
+  readonly ok: boolean
+  readonly origin: string
+  /** Leaves under the checkpoint. */
+  readonly size: number
+  /** The signed root, base64. */
+  readonly root: string
+  /** Records that were replayed through the rules, and inputs among them. */
+  readonly records: number
+  readonly inputs: number
+  /** Seals whose state root came out of the replay. */
+  readonly sealedRoots: number
+  readonly lastHeight: number
+  /** Seals and marks that a leader in doubt wrote twice; they have no effect. */
+  readonly voidRecords: number
+  /** What is no fault, but should be known. */
+  readonly notes: readonly string[]
+  readonly findings: readonly Finding[]
+  /** Findings beyond the most that are listed. */
+  readonly omittedFindings: number
+  /** All of it for a person, in lines of at most 80 columns. */
+  readonly message: string
+}
+
+const width = 80
+const shown = 20
+
+export function withMessage(report: Omit<AuditReport, 'message'>): AuditReport {
+  return { ...report, message: messageOf(report) }
+}
+
+function messageOf(report: Omit<AuditReport, 'message'>): string {
+  const { origin, size, findings, records, inputs, sealedRoots, root, notes, omittedFindings } = report
+  const number = (value: number) => value.toLocaleString('en')
+  const lines = [
+    report.ok ? `${origin} is in order.` : `${origin} is NOT in order.`,
+    `Checkpoint: ${number(size)} leaves, root ${root || 'unknown'}`,
+    `Replayed: ${number(records)} records, ${number(inputs)} of them inputs`,
+    `State roots that match their seal: ${number(sealedRoots)}`,
+    ...notes,
+  ]
+  for (const { file, firstLeaf, lastLeaf, message } of findings.slice(0, shown)) {
+    const leaves = firstLeaf === lastLeaf ? `leaf ${firstLeaf}` : `leaves ${firstLeaf} to ${lastLeaf}`
+    lines.push(file, `  ${leaves}: ${message.slice(message.indexOf(': ') + 2)}`)
+  }
+  const more = findings.length - shown + omittedFindings
+  if (more > 0) lines.push(`and ${number(more)} more`)
+  return lines.flatMap(wrapped).join('\n')
+}
+
+/** Lines of at most 80 columns, broken at spaces where there are some. */
+function wrapped(line: string): string[] {
+  const lines: string[] = []
+  let rest = line
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(' ', width)
+    const cut = space > 8 ? space : width
+    lines.push(rest.slice(0, cut))
+    rest = `    ${rest.slice(cut).trimStart()}`
+  }
+  return [...lines, rest]
+}

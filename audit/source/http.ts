@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { AuditError } from '../errors.ts'
+import type { LogSource } from './source.ts'
+
+const timeoutMs = 15_000
+const attempts = 4
+const firstPauseMs = 200
+/** A node that limits its rate says how long to wait; it is asked again so often. */
+const politeAttempts = 30
+const maxPauseMs = 10_000
+
+/** A node's HTTP API. */
+export function httpSource(url: string): LogSource {
+  const root = url.replace(/\/+$/, '')
+  return {
+    name: root,
+    read: (path, maxBytes) => readUrl(`${root}/${path}`, root, maxBytes),
+    list: async () => undefined,
+  }
+}
+
+async function readUrl(url: string, root: string, maxBytes: number): Promise<Uint8Array | undefined> {
+  let failures = 0
+  let waits = 0
+  for (;;) {
+    try {
+      const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: 'error' })
+      if (response.ok) return await bodyUpTo(response, maxBytes)
+      await response.body?.cancel()
+      if (response.status === 404) return undefined
+      if (response.status === 429 && ++waits < politeAttempts) {
+        await sleep(pauseOf(response))
+        continue
+      }
+      if (response.status < 500) throw new AuditError('refused', `${url} answers ${response.status}.`)
+      if (++failures === attempts) throw unreachable(root, `it answers ${response.status}`)
+    } catch (error) {
+      if (error instanceof AuditError) throw error
+      if (++failures === attempts) throw unreachable(root, reasonOf(error as Error))
+    }
+    await sleep(firstPauseMs * 2 ** failures)
+  }
+}
+
+function unreachable(root: string, reason: string): AuditError {
+  return new AuditError('unreachable', `No node answers at ${root} (${reason}).`)
+}
+
+function reasonOf({ cause, message }: Error): string {
+  const inner = cause as NodeJS.ErrnoException | undefined
+  return inner?.code ?? inner?.message ?? message
+}
+
+function pauseOf(response: Response): number {
+  const seconds = Number(response.headers.get('retry-after') ?? 1)
+  return Math.min(maxPauseMs, Math.max(50, Number.isFinite(seconds) ? 1000 * seconds : 1000))
+}
+
+/** At most one byte more than `maxBytes`, so that the reader sees that it is too long. */
+async function bodyUpTo(response: Response, maxBytes: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const part of response.body ?? []) {
+    parts.push(part)
+    length += part.length
+    if (length > maxBytes) break
+  }
+  return Buffer.concat(parts).subarray(0, maxBytes + 1)
+}
