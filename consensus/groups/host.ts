@@ -5,7 +5,7 @@ import { decodeFrame, type GroupMessages } from './frame.ts'
 import { type CoreSettings, type HostedGroup, openGroup, type PersistStep } from './hosted-group.ts'
 import { FROM_PEERS } from './lanes.ts'
 import { Outbox } from './outbox.ts'
-import { type RecoveredGroup, removeEntryOp, snapshotOp } from './raft-disk.ts'
+import { type RecoveredGroup, snapshotOp } from './raft-disk.ts'
 import { statusOf } from './status.ts'
 import {
   type CompactResult,
@@ -81,6 +81,8 @@ export class GroupHost {
       )
     }
     const group = openGroup(this.#settings, options, recovered)
+    const oldest = recovered?.oldestCovered ?? 0
+    if (oldest > 0) this.#writes.removeCovered(group.instance, oldest, group.firstStored - 1)
     this.#groups.set(options.group, group)
     this.#dirty.add(group)
   }
@@ -183,10 +185,9 @@ export class GroupHost {
     const { log, instance } = hosted
     log.createSnapshot(index, log.initialState().confState, meta)
     log.compact(index)
-    const ops: StoreOp[] = [snapshotOp(instance, log.snapshot()!)]
-    for (let i = hosted.firstStored; i <= index; i++) ops.push(removeEntryOp(instance, i))
+    this.#writes.addOps([snapshotOp(instance, log.snapshot()!)])
+    this.#writes.removeCovered(instance, hosted.firstStored, index)
     hosted.firstStored = index + 1
-    this.#writes.addOps(ops)
     return { ok: true }
   }
 
@@ -215,7 +216,7 @@ export class GroupHost {
 
   status(group: number): GroupStatus | undefined {
     const hosted = this.#groups.get(group)
-    return hosted === undefined ? undefined : statusOf(hosted)
+    return hosted && statusOf(hosted)
   }
 
   groups(): number[] {
@@ -384,11 +385,10 @@ export class GroupHost {
   }
 
   #send(hosted: HostedGroup, message: Message): void {
-    if (this.#peersUp.has(message.to)) this.#outbox.add(hosted.instance, message)
-    else this.#unsent(hosted, message)
-  }
-
-  #unsent(hosted: HostedGroup, message: Message): void {
+    if (this.#peersUp.has(message.to)) {
+      this.#outbox.add(hosted.instance, message)
+      return
+    }
     this.#count('peer-down')
     if (message.type === MessageType.Snap) hosted.node.reportSnapshot(message.to, false)
   }

@@ -34,7 +34,10 @@ const HARD_STATE_BYTES = SUM_BYTES + 24
 export interface RecoveredGroup {
   readonly hardState: HardState | undefined
   readonly snapshot: Snapshot | undefined
+  /** In a row from the snapshot on. */
   readonly entries: readonly Entry[]
+  /** Index of the oldest entry that the snapshot covers and that is still there; 0 for none. */
+  readonly oldestCovered: number
 }
 
 /** The Raft records on the disk contradict themselves. This replica must be rebuilt from the others. */
@@ -89,18 +92,22 @@ export async function recoverGroup(
 ): Promise<RecoveredGroup | undefined> {
   let hardState: HardState | undefined
   let snapshot: Snapshot | undefined
-  const entries: Entry[] = []
+  const stored: Entry[] = []
   for await (const { key, value } of store.range(raftInstanceRange(instance))) {
     const parsed = parseRaftKey(key)
     if (parsed === undefined) throw new RaftDiskError(instance, 'there is a key that is none of ours')
     checkSum(instance, parsed.part, value, parsed.index)
     if (parsed.part === 'hardState') hardState = readHardState(instance, value)
     else if (parsed.part === 'snapshot') snapshot = readSnapshot(instance, value)
-    else entries.push(readEntry(instance, parsed.index, value))
+    else stored.push(readEntry(instance, parsed.index, value))
   }
-  if (hardState === undefined && snapshot === undefined && entries.length === 0) return undefined
+  if (hardState === undefined && snapshot === undefined && stored.length === 0) return undefined
+  const base = snapshot?.index ?? 0
+  const entries = stored.filter(entry => entry.index > base)
   checkLog(instance, hardState, snapshot, entries)
-  return { hardState, snapshot, entries }
+  const [oldest] = stored
+  const oldestCovered = oldest !== undefined && oldest.index <= base ? oldest.index : 0
+  return { hardState, snapshot, entries, oldestCovered }
 }
 
 function checkLog(

@@ -1,3 +1,4 @@
+import type { RaftInstance } from '../../storage/keys.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import type { Message } from '../raft/types.ts'
 import type { HostedGroup, PersistStep } from './hosted-group.ts'
@@ -9,6 +10,16 @@ interface InFlight {
   readonly steps: readonly PersistStep[]
 }
 
+/** A compaction drops many entries at once; spread over batches they hold nobody up. */
+const MAX_REMOVALS_PER_BATCH = 1000
+
+/** Entries that a snapshot covers: nobody reads or writes them again. */
+interface Covered {
+  readonly instance: RaftInstance
+  next: number
+  readonly last: number
+}
+
 /** What all groups want written. One batch is in flight; what comes meanwhile makes the next one. */
 export class WriteQueue {
   #ops: StoreOp[] = []
@@ -16,6 +27,7 @@ export class WriteQueue {
   #sync = false
   #inFlight: InFlight | undefined
   #cycle = 0
+  readonly #covered: Covered[] = []
   /** Groups whose hard state is to go into the next batch. A commit index alone makes no batch of its own. */
   readonly #hardStates = new Set<HostedGroup>()
 
@@ -45,15 +57,22 @@ export class WriteQueue {
     for (const op of ops) this.#ops.push(op)
   }
 
+  /** Removes the entries from `first` to `last`, which a snapshot covers, by and by. */
+  removeCovered(instance: RaftInstance, first: number, last: number): void {
+    if (first <= last) this.#covered.push({ instance, next: first, last })
+  }
+
   /**
    * Undefined while a batch is in flight, or when there is nothing to write. `flush`: a batch even of nothing, since
-   * the caller has something to add. `lazy`: hard states alone are enough.
+   * the caller has something to add. `lazy`: what can wait is enough.
    */
   take(flush: boolean, lazy: boolean): WriteEffect | undefined {
     if (this.#inFlight !== undefined) return undefined
-    const due = flush || this.#steps.length > 0 || this.#ops.length > 0 || (lazy && this.#hardStates.size > 0)
+    const canWait = this.#hardStates.size > 0 || this.#covered.length > 0
+    const due = flush || this.#steps.length > 0 || this.#ops.length > 0 || (lazy && canWait)
     if (!due) return undefined
     const ops = this.#ops
+    this.#addRemovals()
     for (const group of this.#hardStates) ops.push(hardStateOp(group.instance, group.hardState))
     this.#hardStates.clear()
     this.#cycle++
@@ -106,12 +125,21 @@ export class WriteQueue {
 
   #replaceLog(group: HostedGroup, append: Message): void {
     const snapshot = append.snapshot!
-    for (let index = group.firstStored; index <= group.lastStored; index++) {
+    this.removeCovered(group.instance, group.firstStored, Math.min(group.lastStored, snapshot.index))
+    for (let index = snapshot.index + 1; index <= group.lastStored; index++) {
       this.#ops.push(removeEntryOp(group.instance, index))
     }
     this.#ops.push(snapshotOp(group.instance, snapshot), ...group.offerOps)
     group.offerOps = []
     group.firstStored = snapshot.index + 1
     group.lastStored = snapshot.index
+  }
+
+  #addRemovals(): void {
+    for (let room = MAX_REMOVALS_PER_BATCH; room > 0 && this.#covered.length > 0; room--) {
+      const covered = this.#covered[0]!
+      this.#ops.push(removeEntryOp(covered.instance, covered.next))
+      if (covered.next++ === covered.last) this.#covered.shift()
+    }
   }
 }

@@ -116,6 +116,35 @@ describe('group driver', () => {
     assert.deepEqual(textKeys(writes[1]!), ['applied 2'])
   })
 
+  it('drops what was compacted over several batches, and goes on with it after a restart', async () => {
+    const { driver, host, kept, writes, turn } = rig()
+    for (let i = 0; i < 2500; i++) driver.propose(1, Uint8Array.of(1))
+    turn()
+    for (const write of writes.splice(0)) write.done()
+    const { applied } = host.status(1)!
+    assert.deepEqual(host.compact(1, applied, bytes('meta')), { ok: true })
+    driver.propose(1, bytes('next'))
+    turn()
+    assert.equal(writes[0]!.ops.filter(op => op.value === undefined).length, 1000)
+    const store = await storeOf(kept)
+    const restarted = await recoverGroup(store, INSTANCE)
+    assert.equal(restarted?.snapshot?.index, applied)
+    assert.deepEqual(
+      restarted?.entries.map(entry => entry.index),
+      [applied + 1],
+    )
+    const next = new GroupHost({ self: 1, random: () => 0 })
+    next.open({ ...INSTANCE, voters: [1], learners: [] }, restarted)
+    for (let i = 0; i < 200; i++) {
+      next.tick()
+      const { write } = next.takeEffects()
+      if (write === undefined) continue
+      await new Promise<void>(resolve => store.write(write.ops, { sync: true }, () => resolve()))
+      next.persisted(write.cycle)
+    }
+    assert.equal((await recoverGroup(store, INSTANCE))?.oldestCovered, 0)
+  })
+
   it('syncs on request, and says when it is done', () => {
     const { driver, writes, turn } = rig()
     let synced = 0
@@ -152,10 +181,7 @@ describe('group driver', () => {
     driver.propose(1, bytes('a'))
     turn()
     writes[0]!.done()
-    const store = new MemoryStore()
-    for (const ops of kept) {
-      await new Promise<void>(resolve => store.write(ops, { sync: true }, () => resolve()))
-    }
+    const store = await storeOf(kept)
     const host = new GroupHost({ self: 1, random: () => 0 })
     host.open({ ...INSTANCE, voters: [1], learners: [] }, await recoverGroup(store, INSTANCE))
     assert.equal(host.status(1)?.lastIndex, 2)
@@ -170,3 +196,10 @@ describe('group driver', () => {
     assert.deepEqual(texts, ['', 'a', ''])
   })
 })
+
+async function storeOf(batches: readonly (readonly StoreOp[])[]): Promise<MemoryStore> {
+  const store = new MemoryStore()
+  for (const ops of batches)
+    await new Promise<void>(resolve => store.write(ops, { sync: true }, () => resolve()))
+  return store
+}

@@ -64,6 +64,20 @@ describe('Raft records on disk', () => {
     assert.equal(await recovered([]), undefined)
   })
 
+  it('may still hold entries that the snapshot covers, which are no part of the log', async () => {
+    const { ops } = someLog()
+    const covered = [2, 3, 4].map(index =>
+      entryOp(INSTANCE, { term: 1, index, type: 0, data: new Uint8Array(1) }),
+    )
+    const found = await recovered([...ops, ...covered])
+    assert.equal(found?.oldestCovered, 2)
+    assert.deepEqual(
+      found?.entries.map(entry => entry.index),
+      [5, 6, 7],
+    )
+    assert.equal((await recovered(ops))?.oldestCovered, 0)
+  })
+
   it('show every flipped bit as damage', async () => {
     const { ops } = someLog()
     await fc.assert(
