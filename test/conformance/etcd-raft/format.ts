@@ -66,7 +66,8 @@ export function formatMessage(message: Message, indent = ''): string {
   if (entries.length === 1) text += ` Entries:[${formatEntry(entries[0]!)}]`
   else if (entries.length > 1)
     text += ` Entries:[${entries.map(entry => `\n${indent}  ${formatEntry(entry)}`).join('')}\n${indent}]`
-  if (snapshot !== undefined && snapshot.index > 0) text += `\n${indent}  Snapshot: ${formatSnapshot(snapshot)}`
+  if (snapshot !== undefined && snapshot.index > 0)
+    text += `\n${indent}  Snapshot: ${formatSnapshot(snapshot)}`
   if (responses.length > 0) {
     const lines = responses.map(response => `\n${formatMessage(response, `${indent}  `)}`)
     text += ` Responses:[${lines.join('')}\n${indent}]`

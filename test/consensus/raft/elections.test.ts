@@ -44,6 +44,32 @@ describe('raft: who leads', () => {
     }
   })
 
+  it('while the lease of a leader lasts nobody else is voted for, except at its own wish', () => {
+    const cluster = elected({ checkQuorum: true })
+    cluster.core(3).campaign('election')
+    cluster.settle()
+    assert.equal(cluster.core(2).term, 1)
+    assert.equal(cluster.core(2).lead, 1)
+    for (let i = 0; i < 10; i++) cluster.core(2).tick()
+    cluster.core(3).campaign('election')
+    cluster.settle()
+    assert.equal(cluster.core(2).lead, 3, 'the lease is over')
+    cluster.core(1).campaign('transfer')
+    cluster.settle()
+    assert.equal(cluster.core(2).lead, 1)
+  })
+
+  it('a follower that is told to forget its leader votes at once', () => {
+    for (const readOnly of ['safe', 'lease'] as const) {
+      const cluster = elected({ checkQuorum: true, readOnly })
+      cluster.core(2).forgetLeader()
+      cluster.core(3).campaign('election')
+      cluster.isolated.add(1)
+      cluster.settle()
+      assert.equal(cluster.core(3).role === 'leader', readOnly === 'safe', 'lease reads rely on the lease')
+    }
+  })
+
   it('with checkQuorum a leader without followers steps down, without it goes on', () => {
     for (const checkQuorum of [true, false]) {
       const cluster = elected({ checkQuorum })
