@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { newConfChangeRunner } from './confchange.ts'
 import { type Case, parseCases } from './datadriven.ts'
 import { COMMANDS } from './interaction/commands.ts'
@@ -22,13 +22,14 @@ const RUNNERS: Readonly<Record<string, () => (test: Case) => string>> = {
 
 const LOG_LINE = /^\s*(DEBUG|INFO|WARN|ERROR|FATAL) /
 
-/** Replays etcd-raft's datadriven files in folder/{quorum,confchange,interaction} against our core. */
+/** Replays etcd-raft's datadriven files in folder/{quorum,confchange,interaction}, or in one of these, against our core. */
 export async function runEtcdRaft(folder: string): Promise<FileResult[]> {
   const results: FileResult[] = []
   for (const [kind, newRunner] of Object.entries(RUNNERS)) {
-    const names = await readdir(join(folder, kind)).catch(() => [])
+    const directory = basename(folder) === kind ? folder : join(folder, kind)
+    const names = await readdir(directory).catch(() => [])
     for (const name of names.filter(name => name.endsWith('.txt')).sort()) {
-      const text = await readFile(join(folder, kind, name), 'utf8')
+      const text = await readFile(join(directory, name), 'utf8')
       results.push(runFile(`${kind}/${name}`, parseCases(text), newRunner()))
     }
   }
