@@ -12,6 +12,7 @@ import {
   seqOfBody,
   sessionIdOf,
 } from '../../client/protocol/session.ts'
+import { Admission } from './admission.ts'
 import { newBucket, take, waitMs } from './bucket.ts'
 import { GhostFeeds } from './feeds.ts'
 import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
@@ -60,6 +61,19 @@ export interface GatewayConfig {
   readonly limits?: Partial<GatewayLimits>
 }
 
+export interface GatewayStats {
+  readonly connections: number
+  readonly sessions: number
+  /** Inputs that wait for an answer. */
+  readonly inFlight: number
+  /** Areas subscribed to, and entities known of them. */
+  readonly areas: number
+  readonly ghosts: number
+  /** Entities that found no room, and pieces of feeds that could not be read, since they were subscribed to. */
+  readonly dropped: number
+  readonly unreadable: number
+}
+
 /** How long a client should wait when the gateway itself is full. */
 const FULL_RETRY_MS = 100
 
@@ -74,6 +88,7 @@ export class GatewayCore {
   private readonly ports: GatewayPorts
   private readonly connections = new Map<number, Connection>()
   private readonly sessions = new Map<string, Connection>()
+  private readonly admission: Admission
   private readonly feeds: GhostFeeds
   private readonly viewing: Viewing
   private inFlight = 0
@@ -83,22 +98,22 @@ export class GatewayCore {
     this.config = config
     this.ports = ports
     this.limits = { ...DEFAULT_LIMITS, ...config.limits }
+    this.admission = new Admission(this.limits)
     this.feeds = new GhostFeeds(ports.router, this.limits, config.tickMs)
     this.viewing = new Viewing(this.feeds, ports)
   }
 
-  get stats(): { connections: number; sessions: number; inFlight: number; areas: number; ghosts: number } {
-    const { areas, ghosts } = this.feeds.size
-    return {
-      connections: this.connections.size,
-      sessions: this.sessions.size,
-      inFlight: this.inFlight,
-      areas,
-      ghosts,
-    }
+  get stats(): GatewayStats {
+    const { connections, sessions, inFlight, feeds } = this
+    return { connections: connections.size, sessions: sessions.size, inFlight, ...feeds.stats }
   }
 
   connected(id: number, remoteAddress: string): void {
+    if (!this.admission.admit(remoteAddress)) {
+      this.ports.count('gateway_closed_total', { code: 'full' })
+      this.ports.close(id, CLOSINGS.full, 'full')
+      return
+    }
     const nonce = this.ports.randomBytes(NONCE_BYTES)
     this.connections.set(id, newConnection(id, remoteAddress, nonce, this.limits, this.ports.monotonicMs()))
     this.ports.count('gateway_connections_total')
@@ -119,6 +134,7 @@ export class GatewayCore {
     const connection = this.connections.get(id)
     if (connection === undefined) return
     this.connections.delete(id)
+    this.admission.release(connection.remoteAddress)
     const session = connection.session
     if (session !== undefined && this.sessions.get(session.player) === connection)
       this.sessions.delete(session.player)
@@ -343,7 +359,7 @@ export class GatewayCore {
     if (!this.connections.has(connection.id)) return
     this.closed(connection.id)
     this.ports.count('gateway_closed_total', { code })
-    this.ports.close(connection.id, CLOSINGS[code].wsCode, code)
+    this.ports.close(connection.id, CLOSINGS[code], code)
   }
 
   private send(id: number, message: Parameters<typeof encodeServer>[0]): void {

@@ -22,10 +22,14 @@ export class GhostFeeds {
     this.tickMs = tickMs
   }
 
-  get size(): { areas: number; ghosts: number } {
-    let ghosts = 0
-    for (const feed of this.feeds.values()) ghosts += feed.ghosts.size
-    return { areas: this.feeds.size, ghosts }
+  get stats(): { areas: number; ghosts: number; dropped: number; unreadable: number } {
+    const stats = { areas: this.feeds.size, ghosts: 0, dropped: 0, unreadable: 0 }
+    for (const { ghosts } of this.feeds.values()) {
+      stats.ghosts += ghosts.size
+      stats.dropped += ghosts.dropped
+      stats.unreadable += ghosts.unreadable
+    }
+    return stats
   }
 
   /** The ghosts of an area, subscribing to it when nobody looked at it before. Undefined when there is no such area. */

@@ -22,8 +22,6 @@ const FIRST_CAPACITY = 256
 export class AreaGhosts implements FeedListener {
   readonly info: AreaInfo
   tick = 0
-  /** False before the first state and while contact is lost. */
-  live = false
   /** Entities that found no room since the start. */
   dropped = 0
   /** Bytes of the feed that couldn't be read since the start. */
@@ -83,7 +81,6 @@ export class AreaGhosts implements FeedListener {
     for (const id of [...this.slotOfId.keys()]) if (!kept.has(id)) this.remove(id)
     this.heardTick(tick)
     this.sortIntoCells()
-    this.live = true
   }
 
   delta(tick: number, _leaf: number, changed: Uint8Array[], removed: string[], events: Uint8Array[]): void {
@@ -94,7 +91,7 @@ export class AreaGhosts implements FeedListener {
   }
 
   lost(): void {
-    this.live = false
+    // What is known stays in sight until the next state says what has become of it.
   }
 
   /** The slot of the player's own entity, by the hex of the player's key. */

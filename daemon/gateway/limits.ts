@@ -2,6 +2,10 @@ import { INPUT_MAX_BYTES } from '../../world/codec.ts'
 
 /** Everything a gateway bounds. */
 export interface GatewayLimits {
+  /** Connections in total, from one address, and from this machine itself (where bots and tests live). */
+  readonly maxConnections: number
+  readonly maxPerAddress: number
+  readonly maxLoopback: number
   /** A longer message is refused unread. */
   readonly maxMessageBytes: number
   readonly maxBodyBytes: number
@@ -35,6 +39,9 @@ export interface GatewayLimits {
 }
 
 export const DEFAULT_LIMITS: GatewayLimits = {
+  maxConnections: 4_000,
+  maxPerAddress: 16,
+  maxLoopback: 4_000,
   maxMessageBytes: 1_024,
   maxBodyBytes: INPUT_MAX_BYTES,
   inputsPerSecond: 20,

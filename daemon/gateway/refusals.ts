@@ -16,17 +16,23 @@ export const REFUSALS = {
 
 export type RefusalCode = keyof typeof REFUSALS
 
-/** Why a gateway ends a connection; a WebSocket close code and what the client should do. */
+/** Why a gateway ends a connection: the reason's text, and its WebSocket close code. */
 export const CLOSINGS = {
-  'handshake-timeout': { wsCode: 4001, text: 'No session was opened in time.' },
-  'too-many-offences': { wsCode: 4002, text: 'Too many messages were refused.' },
-  'session-replaced': { wsCode: 4003, text: 'The player opened a session on another connection.' },
-  'grant-expired': { wsCode: 4004, text: 'The grant has run out: connect anew with a fresh one.' },
-  slow: { wsCode: 4005, text: 'The connection is too slow for what it is sent.' },
-  refused: { wsCode: 4006, text: 'The session was refused.' },
-  full: { wsCode: 4007, text: 'This gateway has all the connections that it takes.' },
-  oversized: { wsCode: 1009, text: 'A message was too long.' },
-  stopping: { wsCode: 1001, text: 'This gateway is stopping: go to another one.' },
+  /** No session was opened in time. */
+  'handshake-timeout': 4001,
+  'too-many-offences': 4002,
+  /** The player opened a session on another connection. */
+  'session-replaced': 4003,
+  /** The client comes back with a fresh grant. */
+  'grant-expired': 4004,
+  /** It didn't take what it was sent. */
+  slow: 4005,
+  /** The session wasn't opened; a problem message said why. */
+  refused: 4006,
+  /** This gateway has all the connections that it takes. */
+  full: 4007,
+  /** This gateway goes; another one should be taken. */
+  stopping: 1001,
 } as const
 
 export type ClosingCode = keyof typeof CLOSINGS

@@ -2,7 +2,6 @@ import type { IncomingMessage, Server } from 'node:http'
 import { createServer } from 'node:http'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import { type GatewayConfig, GatewayCore, type GatewayPorts } from './core.ts'
-import { CLOSINGS } from './refusals.ts'
 
 const TICK_MS = 20
 const BACKLOG_MS = 100
@@ -16,10 +15,8 @@ export interface GatewayServerOptions {
   readonly port: number
   readonly config: GatewayConfig
   readonly ports: Omit<GatewayPorts, 'send' | 'close'>
-  /** Connections in total, from one address, and from this machine itself. */
+  /** Stands for `config.limits.maxConnections`. */
   readonly maxConnections?: number
-  readonly maxPerAddress?: number
-  readonly maxLoopback?: number
 }
 
 export interface GatewayServer {
@@ -31,25 +28,27 @@ export interface GatewayServer {
 
 interface Line {
   readonly socket: WebSocket
-  readonly address: string
   answered: boolean
 }
 
 /** Serves the gateway over WebSockets. Rejects when the port can't be had (the error has node's `code`). */
 export async function startGatewayServer(options: GatewayServerOptions): Promise<GatewayServer> {
-  const { maxConnections = 4_000, maxPerAddress = 16, maxLoopback = 4_000, ports } = options
+  const { config, ports, maxConnections } = options
+  const limits = { ...config.limits, ...(maxConnections === undefined ? {} : { maxConnections }) }
   const lines = new Map<number, Line>()
-  const perAddress = new Map<string, number>()
   let lastId = 0
 
-  const core = new GatewayCore(options.config, {
-    ...ports,
-    send: (id, bytes) => lines.get(id)?.socket.send(bytes),
-    close: (id, code, reason) => {
-      const socket = lines.get(id)?.socket
-      if (socket !== undefined) closeSoon(socket, code, reason)
+  const core = new GatewayCore(
+    { ...config, limits },
+    {
+      ...ports,
+      send: (id, bytes) => lines.get(id)?.socket.send(bytes),
+      close: (id, code, reason) => {
+        const socket = lines.get(id)?.socket
+        if (socket !== undefined) closeSoon(socket, code, reason)
+      },
     },
-  })
+  )
 
   const http = createServer({ connectionsCheckingInterval: 5_000 }, (_request, response) => {
     response
@@ -64,29 +63,18 @@ export async function startGatewayServer(options: GatewayServerOptions): Promise
     clientTracking: false,
   })
   http.headersTimeout = core.limits.handshakeMs
-  http.maxConnections = maxConnections + 100
+  // Those above are still told that it is full.
+  http.maxConnections = core.limits.maxConnections + 100
   // A connection that couldn't be accepted (no descriptors left) is no reason to stop serving the others.
   server.on('error', () => ports.count('gateway_closed_total', { code: 'not-accepted' }))
 
-  function admit(address: string): boolean {
-    const here = perAddress.get(address) ?? 0
-    return lines.size < maxConnections && here < (isLoopback(address) ? maxLoopback : maxPerAddress)
-  }
-
   server.on('connection', (socket: WebSocket, request: IncomingMessage) => {
-    const address = request.socket.remoteAddress ?? ''
     socket.on('error', error => {
       if (isTooLong(error)) ports.count('gateway_refused_total', { code: 'oversized' })
     })
-    if (!admit(address)) {
-      ports.count('gateway_closed_total', { code: 'full' })
-      closeSoon(socket, CLOSINGS.full.wsCode, 'full')
-      return
-    }
     const id = ++lastId
-    const line: Line = { socket, address, answered: true }
+    const line: Line = { socket, answered: true }
     lines.set(id, line)
-    perAddress.set(address, (perAddress.get(address) ?? 0) + 1)
     request.socket.setNoDelay(true)
     socket.on('pong', () => {
       line.answered = true
@@ -94,12 +82,9 @@ export async function startGatewayServer(options: GatewayServerOptions): Promise
     socket.on('message', (data, isBinary) => core.message(id, isBinary ? bytesOf(data) : NOT_BINARY))
     socket.on('close', () => {
       lines.delete(id)
-      const left = (perAddress.get(address) ?? 1) - 1
-      if (left > 0) perAddress.set(address, left)
-      else perAddress.delete(address)
       core.closed(id)
     })
-    core.connected(id, address)
+    core.connected(id, request.socket.remoteAddress ?? '')
   })
 
   const ticking = setInterval(() => core.tick(), TICK_MS)
@@ -158,10 +143,6 @@ function closeSoon(socket: WebSocket, code: number, reason: string): void {
 
 function isTooLong(error: Error): boolean {
   return (error as { code?: string }).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
-}
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

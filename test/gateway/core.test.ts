@@ -223,6 +223,35 @@ describe('the gateway core: inputs', () => {
 })
 
 describe('the gateway core: bad company', () => {
+  it('takes so many connections in all, so many of one address, and more of this machine', () => {
+    const gateway = new Harness({ limits: { maxConnections: 5, maxPerAddress: 1, maxLoopback: 3 } })
+    const addresses = [
+      '10.0.0.1',
+      '10.0.0.1',
+      '127.0.0.1',
+      '127.0.0.1',
+      '127.0.0.1',
+      '127.0.0.1',
+      '10.0.0.2',
+      '10.0.0.3',
+    ]
+    addresses.forEach((address, id) => {
+      gateway.core.connected(id, address)
+    })
+    assert.deepEqual(
+      [...gateway.closings],
+      [
+        [1, 'full'],
+        [5, 'full'],
+        [7, 'full'],
+      ],
+    )
+    gateway.core.closed(1)
+    gateway.core.closed(0)
+    gateway.core.connected(8, '10.0.0.1')
+    assert.equal(gateway.closings.has(8), false)
+  })
+
   it('closes after repeated offences, and forgives with time', () => {
     const gateway = new Harness({ limits: { maxOffences: 5, forgiveMs: 1_000 } })
     gateway.join(1, ada)

@@ -93,7 +93,7 @@ describe('the gateway on the wire', () => {
   })
 
   it('takes no more connections than it may, and says so', async () => {
-    await start({ maxLoopback: 2 })
+    await start({ limits: { maxLoopback: 2 } })
     const first = webSocket()
     await Promise.all([first, webSocket()].map(socket => new Promise(resolve => socket.on('open', resolve))))
     assert.deepEqual(await closingOf(webSocket()), [4007, 'full'])

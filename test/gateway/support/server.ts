@@ -12,13 +12,12 @@ export interface TestGateway extends GatewayServer {
 /** A real gateway on a free port of this machine. */
 export async function startTestGateway(
   router: AuthorityRouter & { readonly logKey: Uint8Array },
-  options: { id?: string; port?: number; limits?: Partial<GatewayLimits>; maxLoopback?: number } = {},
+  options: { id?: string; port?: number; limits?: Partial<GatewayLimits> } = {},
 ): Promise<TestGateway> {
   const counts = new Map<string, number>()
   const server = await startGatewayServer({
     host: '127.0.0.1',
     port: options.port ?? 0,
-    ...(options.maxLoopback === undefined ? {} : { maxLoopback: options.maxLoopback }),
     config: {
       network: NETWORK,
       genesisHash: GENESIS_HASH,
