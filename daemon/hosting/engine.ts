@@ -45,6 +45,8 @@ export interface EngineOptions {
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
   readonly heartbeatMs: number
   readonly electionMs: number
+  /** Raft keeps one to two times as many in its log; a follower that missed more of them catches up. */
+  readonly recordsBetweenSnapshots?: number
   readonly count: (name: string, labels: Record<string, string>) => void
   readonly log: (event: 'role' | 'caught-up', facts: object) => void
   /** One authority stopped here for good: its state diverged or its records are damaged. */
@@ -103,6 +105,7 @@ export class Engine {
       receive: (peer, frame) => this.driver.receive(peer, frame),
       up: peer => this.driver.peerUp(peer),
       down: peer => this.driver.peerDown(peer),
+      drained: peer => this.driver.peerDrained(peer),
       count,
     })
     const numbers = new Map([...peers].map(([number, peer]) => [peer, number]))
@@ -187,6 +190,7 @@ export class Engine {
       (index, meta) => {
         this.#host.compact(group, index, meta)
       },
+      this.#options.recordsBetweenSnapshots,
     )
     const published = new PublishedLog(
       origin,

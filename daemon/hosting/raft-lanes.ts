@@ -15,6 +15,8 @@ export interface RaftLanesOptions {
   readonly receive: (peer: number, frame: Uint8Array) => void
   readonly up: (peer: number) => void
   readonly down: (peer: number) => void
+  /** The lane for appends was full and has room again. */
+  readonly drained: (peer: number) => void
   readonly count: (name: string, labels: Record<string, string>) => void
 }
 
@@ -123,6 +125,7 @@ export class RaftLanes {
     channels[lane] = channel
     old?.close('replaced')
     channel.onClose(() => this.#left(number, lane, channel))
+    if (lane === 1) channel.onDrain(() => this.#options.drained(number))
     if (!wasUp && channels.every(each => each !== undefined)) this.#options.up(number)
   }
 

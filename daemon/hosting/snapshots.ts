@@ -34,13 +34,14 @@ export class SnapshotError extends Error {
 }
 
 /** Records between snapshots: a start replays at most about twice as many. */
-const recordsBetween = 50_000
+const defaultRecordsBetween = 50_000
 
 /** Decides when a replica's state is kept, writes it, and lets Raft drop the log before the snapshot before. */
 export class SnapshotKeeper {
   readonly #group: number
   readonly #write: (ops: readonly StoreOp[]) => void
   readonly #compact: (index: number, meta: Uint8Array) => void
+  readonly #recordsBetween: number
   #last: { size: number; index: number; chunkCount: number } | undefined
 
   constructor(
@@ -48,15 +49,17 @@ export class SnapshotKeeper {
     last: StoredSnapshot | undefined,
     write: (ops: readonly StoreOp[]) => void,
     compact: (index: number, meta: Uint8Array) => void,
+    recordsBetween = defaultRecordsBetween,
   ) {
     this.#group = group
     this.#last = last
     this.#write = write
     this.#compact = compact
+    this.#recordsBetween = recordsBetween
   }
 
   due(replica: Replica): boolean {
-    return replica.log.size - (this.#last?.size ?? 0) >= recordsBetween
+    return replica.log.size - (this.#last?.size ?? 0) >= this.#recordsBetween
   }
 
   /** Called when `entry`, just applied, ended with a mark. */
