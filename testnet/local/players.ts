@@ -67,6 +67,10 @@ export class Players {
     return this.#ended
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   #line(line: string): void {
     const { latencies, type, ...stats } = JSON.parse(line) as PlayerStats & {
       type: string

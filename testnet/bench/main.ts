@@ -1,0 +1,41 @@
+/** `npm run bench -- NAME`: measures, and prints one line of JSON. What it says meanwhile goes to stderr. */
+import { Belongings } from './belongings.ts'
+
+type Benchmark = (belongings: Belongings) => Promise<object>
+
+const benchmarks: Record<string, { readonly what: string; readonly load: () => Promise<Benchmark> }> = {
+  commit: {
+    what: 'committed inputs per second and latency through 3 replicas, beside etcd where it is on the PATH',
+    load: async () => (await import('./commit/commit.ts')).benchCommit,
+  },
+  players: {
+    what: 'the largest number of players with a p99 below 100 ms, everything on this machine',
+    load: async () => (await import('./players.ts')).benchPlayers,
+  },
+}
+
+const usageExit = 2
+
+async function main(args: readonly string[]): Promise<number> {
+  const benchmark = benchmarks[args[0] ?? '']
+  if (benchmark === undefined || args.length !== 1) {
+    const names = Object.entries(benchmarks).map(([name, { what }]) => `  ${name.padEnd(8)} ${what}`)
+    const problem = args[0] === undefined ? '' : `There is no benchmark "${args.join(' ')}".\n`
+    process.stderr.write(`${problem}usage: npm run bench -- NAME\n${names.join('\n')}\n`)
+    return usageExit
+  }
+  const belongings = new Belongings()
+  try {
+    const run = await benchmark.load()
+    const result = await run(belongings)
+    process.stdout.write(`${JSON.stringify(result)}\n`)
+    return 0
+  } catch (error) {
+    if (!belongings.ended) process.stderr.write(`bench: ${(error as Error).message}\n`)
+    return 1
+  } finally {
+    await belongings.end()
+  }
+}
+
+process.exit(await main(process.argv.slice(2)))
