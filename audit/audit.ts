@@ -161,7 +161,7 @@ class Audit {
     const { size, root } = checkpoint
     const log = new RootOfLeaves(fastNodeHash)
     const rootNow = () => log.root()
-    const levels = new TileLevels(size, path => this.#source.read(`${this.#folder}/${path}`, 256 * 32))
+    const levels = new TileLevels(size, this.#folder, path => this.#source.read(path, 256 * 32))
     let complete = true
     let replaying = withBodies
     const progress = this.#progress(size)

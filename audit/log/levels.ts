@@ -8,8 +8,7 @@ interface Mismatch {
   readonly level: number
   readonly index: number
   readonly file: string
-  /** The file is there, and long enough. */
-  readonly told: boolean
+  readonly fault: 'other-hash' | 'missing-file' | 'wrong-length'
 }
 
 interface Level {
@@ -26,13 +25,18 @@ const maxMismatches = 10_000
 /** Builds a log's tiles from its leaves, level by level, and holds the served ones against them. */
 export class TileLevels {
   readonly #size: number
+  readonly #folder: string
   readonly #read: (path: string) => Promise<Uint8Array | undefined>
   readonly #levels: Level[] = []
   readonly #mismatches: Mismatch[] = []
 
-  /** @param read the bytes of a tile, by its path inside the log */
-  constructor(size: number, read: (path: string) => Promise<Uint8Array | undefined>) {
+  /**
+   * @param folder of the log
+   * @param read the bytes of a tile
+   */
+  constructor(size: number, folder: string, read: (path: string) => Promise<Uint8Array | undefined>) {
     this.#size = size
+    this.#folder = folder
     this.#read = read
   }
 
@@ -59,9 +63,11 @@ export class TileLevels {
     // Where the leaves don't lead to the signed root but the tiles do, the leaves were rewritten below the tiles.
     const rewritten = !byLeaves && equalBytes(rootOfEdges(this.#levels.map(({ told }) => told)), signedRoot)
     const lowest = Math.min(...this.#mismatches.map(({ level }) => level))
-    for (const { level, index, file, told } of this.#mismatches) {
+    for (const { level, index, file, fault } of this.#mismatches) {
       const [first, last] = this.#leavesBelow(level, index)
-      if (!told) findings.add('malformed', file, first, last, 'the hash is missing')
+      if (fault === 'missing-file') findings.add(fault, file, first, last, 'the file is missing')
+      else if (fault === 'wrong-length')
+        findings.add('malformed', file, first, last, 'the file has a wrong length')
       else if (!rewritten)
         findings.add('wrong-tile', file, first, last, 'the hash is not that of the leaves below it')
       else if (level === lowest)
@@ -91,18 +97,22 @@ export class TileLevels {
   async #compare(number: number, level: Level): Promise<void> {
     const width = level.hashes.length
     const index = Math.floor((level.count - 1) / tileWidth)
-    const file = resourcePath(number, index, width)
+    const file = `${this.#folder}/${resourcePath(number, index, width)}`
     const bytes = await this.#read(file)
+    const note = (i: number, fault: Mismatch['fault']): void => {
+      if (this.#mismatches.length < maxMismatches)
+        this.#mismatches.push({ level: number, index: index * tileWidth + i, file, fault })
+    }
     level.told = level.hashes.map((hash, i) => {
       const told = bytes?.subarray(i * 32, i * 32 + 32)
-      if (told !== undefined && equalBytes(told, hash)) return hash
-      const whole = told?.length === 32
-      if (this.#mismatches.length < maxMismatches)
-        this.#mismatches.push({ level: number, index: index * tileWidth + i, file, told: whole })
-      return whole ? told : hash
+      if (told?.length !== 32) {
+        note(i, bytes === undefined ? 'missing-file' : 'wrong-length')
+        return hash
+      }
+      if (!equalBytes(told, hash)) note(i, 'other-hash')
+      return told
     })
-    if (bytes !== undefined && bytes.length > width * 32)
-      this.#mismatches.push({ level: number, index: index * tileWidth + width - 1, file, told: false })
+    if (bytes !== undefined && bytes.length > width * 32) note(width - 1, 'wrong-length')
   }
 
   #leavesBelow(level: number, index: number): [number, number] {

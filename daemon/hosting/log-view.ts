@@ -2,7 +2,7 @@ import { putU32 } from '../../storage/bytes.ts'
 import { formatCheckpoint } from '../../storage/log/checkpoint.ts'
 import type { LogReader } from '../../storage/log/log-store.ts'
 import { type NoteSigner, signNote } from '../../storage/log/note.ts'
-import { saltBytes } from '../../storage/log/record.ts'
+import { leafData, saltBytes } from '../../storage/log/record.ts'
 import { formatTlogProof } from '../../storage/log/tlog-proof.ts'
 import { type MerkleLog, tileWidth } from '../../storage/log/tree.ts'
 import { makeVkey, noteAlgorithm } from '../../storage/log/vkey.ts'
@@ -77,8 +77,11 @@ export class PublishedLog implements LogView {
   async proof(leaf: number): Promise<string | undefined> {
     const checkpoint = this.#checkpoint
     if (checkpoint === undefined || leaf >= this.#size) return undefined
+    const record = await this.#reader.record(leaf)
+    if (record === undefined) return undefined
     const proof = await this.#log.inclusionProof(leaf, this.#size)
-    return formatTlogProof({ extra: undefined, index: leaf, proof, checkpoint })
+    // The leaf itself goes along, so that the proof says what it is about.
+    return formatTlogProof({ extra: leafData(record), index: leaf, proof, checkpoint })
   }
 
   charter(): Uint8Array | undefined {
