@@ -231,19 +231,23 @@ export function resealed(
   change: (seal: Seal) => Seal = seal => seal,
 ): LogRecord[] {
   const replica = newReplica(town)
+  let before: LogRecord | undefined
   return records.map(record => {
-    if (record.kind !== recordKind.seal) {
-      replica.applyRecords([record], [])
-      return record
+    const mark = replica.pendingMark
+    if (record.kind !== recordKind.seal || mark === undefined) {
+      // A seal without a mark is the one before once more.
+      const next = record.kind === recordKind.seal ? before! : record
+      replica.applyRecords([next], [])
+      return next
     }
-    const mark = replica.pendingMark!
     const seal = {
       ...decodeSeal(record.body)!,
       previous: replica.previousHash,
       stateRoot: mark.stateRoot,
       asOfSize: mark.size,
     }
-    replica.applyRecords([{ ...record, body: encodeSeal(seal) }], [])
+    before = { ...record, body: encodeSeal(seal) }
+    replica.applyRecords([before], [])
     return { ...record, body: encodeSeal(change(seal)) }
   })
 }
