@@ -212,6 +212,7 @@ class Starting {
       verify: verifySignature,
       heartbeatMs: this.#config.heartbeatMs,
       electionMs: this.#config.electionMs,
+      recordsBetweenSnapshots: this.#config.recordsBetweenSnapshots,
       count: (name, labels) => this.#metrics.count(name, labels),
       log: (event, facts) => log.info(facts, event),
       onHalted: (name, error) => {
