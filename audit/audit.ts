@@ -164,6 +164,8 @@ class Audit {
     const levels = new TileLevels(size, this.#folder, path => this.#source.read(path, 256 * 32))
     let complete = true
     let replaying = withBodies
+    // Those of one bundle are checked on other threads while the next one is replayed.
+    let signatures = Promise.resolve()
     const progress = this.#progress(size)
     for await (const files of bundlesOf(this.#source, this.#folder, size, withBodies)) {
       const leaves = checkBundle(files, this.#genesis.rules.version, withBodies, this.#findings)
@@ -184,9 +186,11 @@ class Audit {
       }
       complete &&= leaves.every(({ hash }) => hash !== undefined)
       await levels.addLeaves(hashesOf(leaves))
-      await replay.settled()
+      await signatures
+      signatures = replay.settled()
       progress(files.firstLeaf + files.width)
     }
+    await signatures
     if (replaying) await replay.finish(size)
     levels.judge(root, this.#findings)
     if (this.#findings.count === 0 || complete) this.#checkRoot(log.root(), checkpoint)

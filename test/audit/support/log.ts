@@ -39,7 +39,7 @@ export interface Town {
   readonly identity: AuthorityIdentity
 }
 
-export function foundTown(): Town {
+export function foundTown(resourceCount = 60): Town {
   const folder = mkdtempSync(join(tmpdir(), 'freehold-audit-'))
   const nodes = [1, 2, 3].map(n => createNodeKeys(join(folder, `node-${n}.json`), 'town'))
   const plan = buildGenesis({
@@ -51,7 +51,7 @@ export function foundTown(): Town {
     seed: 7,
   })
   const [area] = plan.file.authorities
-  const small = { ...area!, resourceCount: 60, npcCount: 4 }
+  const small = { ...area!, resourceCount, npcCount: 4 }
   const genesis = parseGenesis(encodeGenesis({ ...plan.file, authorities: [small] }))
   const genesisPath = join(folder, 'genesis.json')
   writeFileSync(genesisPath, genesis.bytes)
