@@ -28,6 +28,7 @@ export interface AuthorityHostParts {
 }
 
 const keepAliveMs = 1_000
+const noLeader = 0
 
 /** One authority on this node with everything around it: batches in and out, its feed, its published log, its snapshots. */
 export class AuthorityHost {
@@ -66,6 +67,7 @@ export class AuthorityHost {
   }
 
   roleChanged(change: RoleChange): void {
+    if (this.#halted) return this.authority.roleChanged(false, change.term, noLeader)
     this.authority.roleChanged(change.role === 'leader', change.term, change.leader)
   }
 
@@ -140,6 +142,7 @@ export class AuthorityHost {
   #halt(error: Error): void {
     if (this.#halted) return
     this.#halted = true
+    this.authority.roleChanged(false, this.authority.term, noLeader)
     this.feed.end('the authority halted on this node')
     this.#parts.halted(this.name, error)
   }

@@ -155,7 +155,8 @@ export class Engine {
     const heir = status.peers
       .filter(peer => peer.active && !peer.learner && peer.peer !== this.#options.self)
       .sort((a, b) => b.match - a.match)[0]
-    if (heir !== undefined) this.#host.transfer(group, heir.peer)
+    if (heir === undefined) return
+    this.#host.transfer(group, heir.peer)
     this.driver.wake()
   }
 
@@ -234,7 +235,11 @@ export class Engine {
     const due = Math.floor((nowMs - this.#tickedAtMs) / TICK_MS)
     this.#tickedAtMs += due * TICK_MS
     for (let i = 0; i < Math.min(due, maxTicksAtOnce); i++) this.driver.tick()
-    for (const authority of this.#authorities.values()) authority.tick(nowMs, wallMs)
+    for (const [group, authority] of this.#authorities) {
+      // Its copy of Raft's log is as good as any, so it votes and stores on; but what it would answer is not.
+      if (authority.halted) this.#handOver(group)
+      else authority.tick(nowMs, wallMs)
+    }
   }
 
   /** The same store, but whoever put ops into a batch is told when they can be read back. */
@@ -268,7 +273,7 @@ export class Engine {
     try {
       const request = { group, from: host.authority.replica.log.size, to }
       if (request.from < to)
-        await fetchBatches(this.#options.network, peer, request, batch => {
+        await fetchBatches(this.#options.network, this.#options.clock, peer, request, batch => {
           host.committed([{ index: batch.index, term: batch.term, data: batch.batch }])
         })
       if (host.halted || host.authority.replica.log.size !== to)

@@ -91,6 +91,17 @@ function mendSome(simulation: Simulation, nodes: Nodes): void {
   for (const node of mended) mendNode(simulation, node)
 }
 
+/** One node stays away: it is down, or hangs while its connections stand. Undefined: none does. */
+export function sparesOne(simulation: Simulation, nodes: Nodes): SimNode<SimDaemon> | undefined {
+  const node = pick(simulation, nodes)
+  const dice = simulation.random.below(3)
+  if (dice === 0) return undefined
+  if (dice === 1) node.crash({ silent: true })
+  else node.pause()
+  simulation.countFault('one-stays-away')
+  return node
+}
+
 export function mend(simulation: Simulation, nodes: Nodes): void {
   mendNetwork(simulation)
   for (const node of nodes) {

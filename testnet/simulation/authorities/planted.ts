@@ -177,7 +177,7 @@ function eachFrame(
   })
 }
 
-function throughTo(network: Network): Network {
+export function throughTo(network: Network): Network {
   return {
     self: network.self,
     peers: () => network.peers(),

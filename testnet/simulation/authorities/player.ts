@@ -10,7 +10,13 @@ import { decodeReceipt, verifyReceipt } from '../../../client/protocol/receipt.t
 import { challengeMessage, grantMessage, sessionIdOf } from '../../../client/protocol/session.ts'
 import type { AreaInfo } from '../../../daemon/gateway/router.ts'
 import { type SigningKey, verifySignature } from '../../../daemon/identity/signing-key.ts'
-import { type Action, encodeInput, inputSignatureMessage, isPermanent } from '../../../world/codec.ts'
+import {
+  type Action,
+  encodeInput,
+  inputSignatureMessage,
+  isPermanent,
+  OUTCOMES_KEPT,
+} from '../../../world/codec.ts'
 import type { SimNode } from '../node.ts'
 import type { SimRandom } from '../random.ts'
 import type { Simulation } from '../simulation.ts'
@@ -35,7 +41,8 @@ interface Line {
 
 const STEP_MS = 50
 const ON_THE_WAY_MS = 5
-const WINDOW = 4
+/** Inputs without an answer that a careful player has, and a hasty one: as many as the rules keep outcomes of. */
+const WINDOWS = [4, 4, OUTCOMES_KEPT]
 /** Without an answer for so long, a player goes to another gateway. */
 const PATIENCE_MS = 2_500
 const NEW_SESSION_RATE = 0.01
@@ -71,12 +78,16 @@ export class SimPlayer {
   #lastNode: SimNode<SimDaemon> | undefined
   #waitUntilMs = 0
   #nextActionMs = 0
+  readonly #window: number
+  /** An older session was left before its spawn was answered: should that arrive late, it closes the newer one. */
+  #mayBeReplaced = false
 
   constructor(parts: PlayerParts) {
     this.#parts = parts
     this.area = parts.area
     this.random = parts.simulation.random.fork(`player ${parts.index}`)
     this.key = seededKey(parts.simulation.seed, `player ${parts.index}`)
+    this.#window = WINDOWS[parts.index % WINDOWS.length]!
     this.#session = this.#newSession()
     this.#sessionId = sessionIdOf(this.#session.publicKey, sha256)
     this.#nextActionMs = this.random.below(500)
@@ -117,7 +128,7 @@ export class SimPlayer {
     if (this.#line === undefined) return this.#connect()
     if (this.#isStuck(this.#line, nowMs)) return this.#leave()
     if (!this.#line.welcomed) return
-    if (!this.resting && nowMs >= this.#nextActionMs && this.#items.length < WINDOW) this.#act(nowMs)
+    if (!this.resting && nowMs >= this.#nextActionMs && this.#items.length < this.#window) this.#act(nowMs)
     this.#sendDue(nowMs)
   }
 
@@ -148,7 +159,7 @@ export class SimPlayer {
   }
 
   #act(nowMs: number): void {
-    this.#nextActionMs = nowMs + 50 + this.random.below(500)
+    this.#nextActionMs = nowMs + (this.#window > 4 ? 0 : 50 + this.random.below(500))
     if (this.#nextSeq > 3 && this.random.chance(NEW_SESSION_RATE)) return this.#startAnew()
     const { area, decide, index } = this.#parts
     const seq = this.#nextSeq++
@@ -164,6 +175,7 @@ export class SimPlayer {
   #startAnew(): void {
     this.#parts.judge.count('sessions-replaced')
     this.#leave()
+    if (this.#items[0]?.seq === 1) this.#mayBeReplaced = true
     this.#sessions++
     this.#session = this.#newSession()
     this.#sessionId = sessionIdOf(this.#session.publicKey, sha256)
@@ -248,6 +260,8 @@ export class SimPlayer {
       judge.count(`answer-${answer.code}`)
       this.#waitUntilMs = simulation.nowMs + answer.retryAfterMs
       for (const each of this.#items) if (each.seq >= item.seq) each.sentMs = undefined
+    } else if (answer.code === 'session-closed' && this.#mayBeReplaced) {
+      this.#startAnew()
     } else judge.fail(`player ${index}: seq ${item.seq} was refused: ${answer.code}`)
   }
 

@@ -1,14 +1,8 @@
-import type { SimDisk } from '../disk.ts'
-import type { SimNode } from '../node.ts'
 import { Simulation } from '../simulation.ts'
-import { type SimDaemon, startDaemon } from './daemon.ts'
-import { mend, torment } from './faults.ts'
+import { mend, sparesOne, torment } from './faults.ts'
 import { checkFinalLog } from './final.ts'
-import { Judge } from './judge.ts'
-import { decide } from './mind.ts'
 import { HONEST, type PlantedBug, wiringOf } from './planted.ts'
-import { SimPlayer } from './player.ts'
-import { foundRealm, nameOf, type Realm } from './realm.ts'
+import { SimRealm } from './sim-realm.ts'
 
 export interface SimulationPlan {
   readonly seed: number
@@ -29,9 +23,8 @@ export interface SimulationResult {
 }
 
 const REPLICAS = 3
-const SETTINGS = { recordsBetweenSnapshots: 60, heartbeatMs: 50, electionMs: 300 }
 /** After the last fault, everything that was asked for is answered within this time, and all replicas are equal. */
-const RECOVERY_MS = 20_000
+const RECOVERY_MS = 15_000
 
 /** One whole network under one seed. @throws an Error that says what went wrong, with the last events */
 export async function runAuthorities(plan: SimulationPlan): Promise<SimulationResult> {
@@ -48,33 +41,25 @@ export async function runAuthorities(plan: SimulationPlan): Promise<SimulationRe
 class Run {
   readonly #simulation: Simulation
   readonly #plan: SimulationPlan
-  readonly #realm: Realm
-  readonly #judge: Judge
-  readonly #nodes: SimNode<SimDaemon>[] = []
-  readonly #players: SimPlayer[] = []
-  readonly #playerOf = new Map<number, SimPlayer>()
-  #connections = 0
+  readonly #sim: SimRealm
 
   constructor(simulation: Simulation, plan: SimulationPlan) {
     this.#simulation = simulation
     this.#plan = plan
-    this.#realm = foundRealm({ ...plan, replicas: Math.min(REPLICAS, plan.nodes) })
-    this.#judge = new Judge(simulation, this.#realm, this.#diskOf)
+    const wiring = plan.bug === undefined ? HONEST : wiringOf(plan.bug)
+    this.#sim = new SimRealm(simulation, { ...plan, replicas: Math.min(REPLICAS, plan.nodes) }, wiring)
   }
-
-  readonly #diskOf = (number: number): SimDisk => this.#nodes[number - 1]!.disk
 
   async run(): Promise<SimulationResult> {
     const { seconds } = this.#plan
-    this.#startNodes()
     await this.#simulation.runFor(1_000)
-    this.#startPlayers()
+    this.#sim.addPlayers(this.#plan.clients)
     await this.#simulation.runFor(2_000)
-    await torment(this.#simulation, this.#nodes, seconds * 1_000)
+    await torment(this.#simulation, this.#sim.nodes, seconds * 1_000)
     await this.#recover('after the faults')
     // Once more, from the disks alone.
-    for (const node of this.#nodes) node.crash({ silent: true })
-    for (const player of this.#players) player.resting = false
+    for (const node of this.#sim.nodes) node.crash({ silent: true })
+    for (const player of this.#sim.players) player.resting = false
     await this.#simulation.runFor(500)
     await this.#recover('after a crash of all nodes')
     // The records of what is applied follow with a later write.
@@ -83,76 +68,32 @@ class Run {
     return this.#result()
   }
 
-  #startNodes(): void {
-    const wiring = this.#plan.bug === undefined ? HONEST : wiringOf(this.#plan.bug)
-    const clients = {
-      fromGateway: (connection: number, bytes: Uint8Array) =>
-        this.#playerOf.get(connection)?.receive(connection, bytes),
-      closedByGateway: (connection: number) => this.#playerOf.get(connection)?.closed(connection),
-    }
-    for (const { name } of this.#realm.nodes) {
-      const node = this.#simulation.addNode(
-        name,
-        context => startDaemon(this.#realm, SETTINGS, wiring, this.#judge, clients, context),
-        { disk: { keepsUnsyncedPrefix: this.#plan.seed % 2 === 0 } },
-      )
-      node.disk.onCrashPoint = () => node.crash()
-      this.#nodes.push(node)
-      node.start()
-    }
-  }
-
-  #startPlayers(): void {
-    const { areas } = this.#realm
-    for (let index = 0; index < this.#plan.clients; index++) {
-      const area = areas[index % areas.length]!
-      const player = new SimPlayer({
-        simulation: this.#simulation,
-        realm: this.#realm,
-        nodes: this.#nodes,
-        judge: this.#judge,
-        area,
-        index,
-        decide: ({ random, key }) => decide(random, key.publicKey, this.#worldOf(area.group)),
-        newConnection: who => {
-          this.#playerOf.set(++this.#connections, who)
-          return this.#connections
-        },
-      })
-      this.#players.push(player)
-    }
-  }
-
-  /** Any replica's: players see about what it shows. */
-  #worldOf(group: number) {
-    for (const node of this.#nodes) {
-      const host = node.program?.engine.authority(group)
-      if (host !== undefined) return host.authority.replica.world
-    }
-    return undefined
-  }
-
-  /** The faults are over: play goes on for a while, then everything comes to rest and is compared. */
+  /** The faults are over, but for one node that may stay away: play goes on for a while, then everything comes to rest and is compared. */
   async #recover(when: string): Promise<void> {
-    mend(this.#simulation, this.#nodes)
-    const before = this.#players.map(player => player.answered)
+    const away = sparesOne(this.#simulation, this.#sim.nodes)
+    mend(
+      this.#simulation,
+      this.#sim.nodes.filter(node => node !== away),
+    )
+    const before = this.#sim.players.map(player => player.answered)
     const startMs = this.#simulation.nowMs
-    const progressed = (): boolean => this.#players.every((player, i) => player.answered > before[i]! + 1)
+    const progressed = (): boolean => this.#sim.players.every((player, i) => player.answered > before[i]! + 1)
     if (!(await this.#simulation.runUntil(progressed, RECOVERY_MS)))
-      throw new Error(`no progress ${when}:\n${this.#describe()}`)
-    for (const player of this.#players) player.resting = true
-    const rested = (): boolean => this.#players.every(player => player.waiting === 0)
+      throw new Error(`no progress ${when}:\n${this.#sim.describe()}`)
+    for (const player of this.#sim.players) player.resting = true
+    const rested = (): boolean => this.#sim.players.every(player => player.waiting === 0)
     if (!(await this.#simulation.runUntil(rested, RECOVERY_MS)))
-      throw new Error(`unanswered inputs ${when}:\n${this.#describe()}`)
+      throw new Error(`unanswered inputs ${when}:\n${this.#sim.describe()}`)
+    mend(this.#simulation, this.#sim.nodes)
     const settled = (): boolean => this.#difference() === undefined
     if (!(await this.#simulation.runUntil(settled, RECOVERY_MS)))
-      throw new Error(`not settled ${when}: ${this.#difference()}\n${this.#describe()}`)
-    this.#judge.counters.set(`recovered-ms ${when}`, Math.round(this.#simulation.nowMs - startMs))
+      throw new Error(`not settled ${when}: ${this.#difference()}\n${this.#sim.describe()}`)
+    this.#sim.judge.counters.set(`longest recovery ms ${when}`, Math.round(this.#simulation.nowMs - startMs))
   }
 
   /** What still differs or waits, or undefined when everything is equal and at rest. */
   #difference(): string | undefined {
-    for (const { name, program } of this.#nodes) {
+    for (const { name, program } of this.#sim.nodes) {
       if (program === undefined) return `${name} is not up`
       if (program.router.pending > 0) return `${name}'s router waits for ${program.router.pending} answers`
       if (program.gateway.stats.inFlight > 0) return `${name}'s gateway waits for answers`
@@ -161,7 +102,7 @@ class Run {
         if (waiting > 0) return `${name} holds ${waiting} inputs of ${area}`
       }
     }
-    for (const { group } of this.#realm.areas) {
+    for (const { group } of this.#sim.realm.areas) {
       const difference = this.#areaDifference(group)
       if (difference !== undefined) return difference
     }
@@ -169,9 +110,9 @@ class Run {
   }
 
   #areaDifference(group: number): string | undefined {
-    const { identity, name } = this.#realm.hosted.get(group)!
+    const { identity, name } = this.#sim.realm.hosted.get(group)!
     const replicas = identity.members.map(
-      member => this.#nodes[member - 1]!.program!.engine.authority(group)!.authority.replica,
+      member => this.#sim.nodes[member - 1]!.program!.engine.authority(group)!.authority.replica,
     )
     const [first] = replicas
     if (replicas.some(({ log }) => log.size !== first!.log.size)) {
@@ -179,12 +120,12 @@ class Run {
     }
     const state = stateOf(first!.world)
     if (replicas.some(({ world }) => stateOf(world) !== state)) {
-      this.#judge.fail(`the replicas of ${name} have equal logs and other states`)
+      this.#sim.judge.fail(`the replicas of ${name} have equal logs and other states`)
     }
     const owned = new Map(
       [...first!.world.entities()].map(({ id }) => [id, base64(first!.world.entityBytes(id)!)]),
     )
-    for (const { name: node, program } of this.#nodes) {
+    for (const { name: node, program } of this.#sim.nodes) {
       const mirror = program!.mirrors.get(group)!
       if (!mirror.live) return `${node} has no feed of ${name}`
       if (mirror.entities.size !== owned.size) return `${node}'s ghosts of ${name} are not all or too many`
@@ -195,35 +136,18 @@ class Run {
   }
 
   async #checkLogs(): Promise<void> {
-    for (const { group } of this.#realm.areas) {
-      const final = await checkFinalLog(this.#realm, group, this.#diskOf, this.#judge.promises)
-      this.#judge.count('final-records', final.records)
-      this.#judge.count('final-applied', final.applied)
-      this.#judge.count('final-sealed-roots', final.sealedRoots)
+    for (const { group } of this.#sim.realm.areas) {
+      const final = await checkFinalLog(this.#sim.realm, group, this.#sim.diskOf, this.#sim.judge.promises)
+      this.#sim.judge.count('final-records', final.records)
+      this.#sim.judge.count('final-applied', final.applied)
+      this.#sim.judge.count('final-sealed-roots', final.sealedRoots)
     }
-    this.#judge.count('promises', this.#judge.promises.size)
+    this.#sim.judge.count('promises', this.#sim.judge.promises.size)
   }
 
   #result(): SimulationResult {
     const { trace, faults, nowMs } = this.#simulation
-    return { trace: trace.digest(), virtualMs: nowMs, faults, counters: this.#judge.counters }
-  }
-
-  #describe(): string {
-    const lines = this.#players.filter(player => player.waiting > 0).map(player => player.describe())
-    for (const { group, name, members } of this.#realm.areas) {
-      const replicas = members.map(member => {
-        const engine = this.#nodes[member - 1]!.program?.engine
-        const status = engine?.status(group)
-        if (engine === undefined || status === undefined) return `${nameOf(member)} down`
-        const { authority } = engine.authority(group)!
-        const { role, term, leader, commit, applied, firstIndex, lastIndex } = status
-        const served = authority.serving ? ' serving' : ''
-        return `${nameOf(member)} ${role}${served} t${term} l${leader} c${commit} a${applied} ${firstIndex}..${lastIndex} size ${authority.replica.log.size}`
-      })
-      lines.push(`${name}: ${replicas.join(' | ')}`)
-    }
-    return lines.join('\n')
+    return { trace: trace.digest(), virtualMs: nowMs, faults, counters: this.#sim.judge.counters }
   }
 }
 
