@@ -26,7 +26,7 @@ import { startNetwork } from './network/network.ts'
 import type { KnownPeer, KnownPeerStore, RunningNetwork } from './network/options.ts'
 import { publicKeyOfPeerId } from './network/peer-id.ts'
 import { ledView, nodeView } from './node-view.ts'
-import { realClock, realRandom } from './real-ports.ts'
+import { atEndOfTurn, realClock, realRandom } from './real-ports.ts'
 import { serveIntake } from './routing/intake-server.ts'
 import { InputRouter } from './routing/router.ts'
 import { version } from './version.ts'
@@ -207,7 +207,7 @@ class Starting {
       network,
       clock: realClock,
       random: realRandom,
-      schedule: setImmediate,
+      schedule: atEndOfTurn,
       sha256,
       verify: verifySignature,
       heartbeatMs: this.#config.heartbeatMs,
@@ -263,7 +263,7 @@ class Starting {
     const local = (group: number) => engine.authority(group)
     serveIntake({
       network,
-      schedule: setImmediate,
+      schedule: atEndOfTurn,
       nodeOf: peer => nodes.get(peer),
       originOf: group => origins.get(group),
       local,
@@ -278,7 +278,7 @@ class Starting {
       local,
       network,
       clock: realClock,
-      schedule: setImmediate,
+      schedule: atEndOfTurn,
       sign: message => this.#keys.identity.sign(message),
       count,
     })
