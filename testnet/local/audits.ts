@@ -24,7 +24,7 @@ export async function auditNetwork(
   book: PromiseBook,
   progress: (line: string) => void,
 ): Promise<AuditSummary> {
-  await settled(network)
+  await settled(network, book)
   let [records, sealedRoots, replicas] = [0, 0, 0]
   const findings: string[] = []
   const { file } = network.genesis
@@ -50,8 +50,8 @@ export async function auditNetwork(
   return { ok: findings.length === 0, records, sealedRoots, replicas, findings }
 }
 
-/** Waits until every replica has sealed everything and all replicas of an area stand alike. */
-async function settled(network: LocalNetwork): Promise<void> {
+/** Waits until every replica has sealed all that was promised, and all replicas of an area stand alike. */
+async function settled(network: LocalNetwork, book: PromiseBook): Promise<void> {
   const deadline = performance.now() + settleMs
   while (performance.now() < deadline) {
     const views = (await Promise.all(network.nodes.map(node => network.authoritiesOf(node)))).flatMap(
@@ -62,10 +62,10 @@ async function settled(network: LocalNetwork): Promise<void> {
     for (const { name, sealedSize } of hosted) sizes.set(name, (sizes.get(name) ?? new Set()).add(sealedSize))
     const expected = network.genesis.file.authorities.reduce((sum, area) => sum + area.members.length, 0)
     const alike = hosted.length === expected && [...sizes.values()].every(each => each.size === 1)
-    const quiet = hosted.every(
-      authority => authority.sealedSize > 0 && authority.size - authority.sealedSize < 50,
+    const sealed = hosted.every(
+      authority => authority.sealedSize > Math.max(0, book.highestLeaf(authority.origin)),
     )
-    if (alike && quiet) return
+    if (alike && sealed) return
     await sleep(200)
   }
 }

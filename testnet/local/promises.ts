@@ -58,6 +58,13 @@ export class PromiseBook {
     if (same) this.#kept++
   }
 
+  /** The highest leaf that was promised in this log; −1 for none. */
+  highestLeaf(origin: string): number {
+    let highest = -1
+    for (const leaf of this.#promises.get(origin)?.keys() ?? []) highest = Math.max(highest, leaf)
+    return highest
+  }
+
   get made(): number {
     return this.#made
   }
