@@ -96,6 +96,12 @@ interface Admitted {
 }
 
 type SimulationJob = 'charter' | 'tick' | 'mark' | 'seal'
+const jobOfKind: ReadonlyMap<number, SimulationJob> = new Map([
+  [recordKind.charter, 'charter'],
+  [recordKind.tick, 'tick'],
+  [recordKind.mark, 'mark'],
+  [recordKind.seal, 'seal'],
+])
 
 const noLeader = 0
 /** Outcomes of inputs that changed nothing and used no seq. */
@@ -164,12 +170,13 @@ export class Authority {
 
   /** Raft's word on who leads in which term. */
   roleChanged(leading: boolean, term: number, leader: number): void {
+    const goesOn = leading && term === this.term
     const wasLeading = this.#leading
     this.term = term
     this.leader = leader
     this.#leading = leading
-    if (leading && !wasLeading) this.#caughtUp = false
-    if (!leading && wasLeading) this.#resign()
+    // What was proposed in an older term may never come, also when this node won the next one too.
+    if (wasLeading && !goesOn) this.#resign()
   }
 
   #resign(): void {
@@ -225,7 +232,7 @@ export class Authority {
       if (!result.ok) {
         this.#ports.count('authority_proposal_refused', { code: result.code })
         this.#inFlight.abandon(busy)
-        this.#jobsInFlight.clear()
+        this.#jobsDone(records)
         return
       }
       this.#entriesInFlight++
@@ -415,10 +422,14 @@ export class Authority {
     this.#caughtUp = true
     if (result.records.length === 0) return
     if (this.#entriesInFlight > 0) this.#entriesInFlight--
-    for (const { record } of result.records) {
-      if (record.kind === recordKind.tick) this.#jobsInFlight.delete('tick')
-      else if (record.kind === recordKind.mark) this.#jobsInFlight.delete('mark')
-      else if (record.kind === recordKind.seal) this.#jobsInFlight.delete('seal')
+    this.#jobsDone(result.records.map(({ record }) => record))
+  }
+
+  /** Applied, or not even proposed: each may be planned again. One that is on its way may not. */
+  #jobsDone(records: readonly LogRecord[]): void {
+    for (const { kind } of records) {
+      const job = jobOfKind.get(kind)
+      if (job !== undefined) this.#jobsInFlight.delete(job)
     }
   }
 
