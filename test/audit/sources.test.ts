@@ -4,6 +4,9 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { auditAuthority } from '../../audit/audit.ts'
+import { checkpointSigner } from '../../daemon/hosting/log-view.ts'
+import { formatCheckpoint } from '../../storage/log/checkpoint.ts'
+import { signNote } from '../../storage/log/note.ts'
 import { type LogRecord, recordKind } from '../../storage/log/record.ts'
 import { decodeInput, type Outcome } from '../../world/codec.ts'
 import { foundTown, playTown, publish, removeTown, type Served, serveHttp, type Town } from './support/log.ts'
@@ -102,6 +105,17 @@ describe('a log over HTTP', function () {
         ['wrong-seal', seals[1], seals[1]],
       ],
     )
+  })
+
+  it('of a size that nobody could serve is given up soon', async () => {
+    const root = new Uint8Array(32)
+    const text = formatCheckpoint({ origin: town.origin, size: 2 ** 52, root, extensions: [] })
+    const note = signNote(text, [checkpointSigner(town.origin, town.nodes[0]!.log)])
+    const url = await serve({
+      read: async asked => (asked.endsWith('checkpoint') ? Buffer.from(note) : served.read(asked)),
+    })
+    const { findings } = await audit(url)
+    assert.ok(findings.some(({ message }) => message.includes('given up')))
   })
 
   it('signed by a node that is no member is not believed', async () => {
