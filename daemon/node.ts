@@ -123,6 +123,7 @@ class Starting {
     const startedAtMs = realClock.wallMs()
     const store = await openLevelStore(this.#dataDir.files.store)
     this.#store = store
+    this.#dataDir.begun()
     const network = await this.#startNetwork(store)
     this.#network = network
     const engine = await this.#startEngine(store, network)

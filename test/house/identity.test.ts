@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDataDir } from '../../daemon/identity/data-dir.ts'
@@ -82,8 +82,18 @@ describe("a node's keys", () => {
 describe('a data directory', () => {
   const mine = 'a'.repeat(64)
 
+  /** As a node does at its first start. */
+  function begin() {
+    const { files, begun, release } = openDataDir(dir, mine)
+    mkdirSync(files.store)
+    writeFileSync(join(files.store, 'CURRENT'), 'MANIFEST-000001\n')
+    begun()
+    release()
+    return files
+  }
+
   it('belongs to one network from its first use on', () => {
-    openDataDir(dir, mine).release()
+    begin()
     openDataDir(dir, mine).release()
     assert.throws(() => openDataDir(dir, 'b'.repeat(64)), {
       code: 'wrong-genesis',
@@ -91,6 +101,17 @@ describe('a data directory', () => {
       message: /aaaaaaaa.*bbbbbbbb/,
     })
     openDataDir(dir, mine).release()
+  })
+
+  it('is refused once its store is gone, and not before there was one', () => {
+    openDataDir(dir, mine).release()
+    const { store } = begin()
+    rmSync(join(store, 'CURRENT'))
+    const lost = { code: 'lost-store', exitCode: 1, message: /store .* is gone.*: restore/ }
+    assert.throws(() => openDataDir(dir, mine), lost)
+    rmSync(store, { recursive: true })
+    assert.throws(() => openDataDir(dir, mine), lost)
+    openDataDir(join(dir, 'other'), mine).release()
   })
 
   it('is held by one process at a time', () => {
