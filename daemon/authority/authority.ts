@@ -1,9 +1,8 @@
-import { putU64 } from '../../storage/bytes.ts'
-import { authorityKey } from '../../storage/keys.ts'
 import { encodeBatch, type LogRecord, recordHeader, recordKind, saltBytes } from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import { encodeOutcome, encodeTick, type Outcome } from '../../world/codec.ts'
 import type { Random } from '../ports.ts'
+import { appliedOp } from './applied.ts'
 import { bodyHash, type InputBatch, maxInputBytes } from './batch.ts'
 import { encodeAttestation, encodeMark, encodeSeal } from './bodies.ts'
 import { InFlightInputs, type InputAnswer, type InputHead, inputHead, type Waiter } from './intake.ts'
@@ -410,7 +409,7 @@ export class Authority {
       this.#noteProgress(entry.term, result)
     }
     const last = entries[entries.length - 1]
-    if (last !== undefined) ops.push(appliedOp(this.identity.group, last.index, this.replica.log.size))
+    if (last !== undefined) ops.push(appliedOp(this.identity.group, { ...last, size: this.replica.log.size }))
     const records = applied.flatMap(entry => entry.records)
     this.#answer(records)
     this.#publish(records)
@@ -501,11 +500,4 @@ export class Authority {
     }
     if (!this.outputs.push(delta)) this.#ports.count('authority_output_dropped', {})
   }
-}
-
-function appliedOp(group: number, index: number, size: number): StoreOp {
-  const value = new Uint8Array(16)
-  putU64(value, 0, index)
-  putU64(value, 8, size)
-  return { key: authorityKey(group, 'applied'), value }
 }

@@ -7,19 +7,19 @@ import {
   type SnapshotOffer,
   TICK_MS,
 } from '../../consensus/groups/types.ts'
-import { joinBytes, putU64, readU64 } from '../../storage/bytes.ts'
-import { authorityKey } from '../../storage/keys.ts'
+import { readU64 } from '../../storage/bytes.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
 import type { AreaCharter } from '../../world/charter.ts'
 import type { WorldHost } from '../../world/world.ts'
+import { appliedOp } from '../authority/applied.ts'
 import { Authority, type AuthorityIdentity } from '../authority/authority.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
 import type { Cancel, Clock, Network, PeerId, Random } from '../ports.ts'
 import { AuthorityHost } from './authority-host.ts'
 import { checkpointSigner, PublishedLog } from './log-view.ts'
 import { RaftLanes } from './raft-lanes.ts'
-import { recoverAuthority } from './recover.ts'
+import { appliedInRaft, recoverAuthority } from './recover.ts'
 import { SnapshotKeeper } from './snapshots.ts'
 import { fetchBatches, serveSync } from './sync.ts'
 
@@ -165,7 +165,7 @@ export class Engine {
     const { identity, charter, name } = hosted
     const { group, epoch, view, origin } = identity
     const world: WorldHost = { origin, sha256, verifySignature: verify }
-    const { replica, appliedIndex, snapshot } = await recoverAuthority(store, identity, charter, world)
+    const { replica, applied, snapshot } = await recoverAuthority(store, identity, charter, world)
     const authority = new Authority(identity, replica, {
       propose: data => {
         const proposed = this.driver.propose(group, data)
@@ -205,7 +205,7 @@ export class Engine {
       authority,
       published,
       reader,
-      appliedIndex,
+      appliedIndex: applied.index,
       snapshots,
       clock,
       schedule,
@@ -214,10 +214,17 @@ export class Engine {
     })
     this.#authorities.set(group, host)
     const recovered = await recoverGroup(store, { group, epoch, view })
-    // A catch-up that a crash cut short leaves the replica ahead of Raft's own log.
-    const stored = recovered?.entries.at(-1)?.index ?? recovered?.snapshot?.index ?? 0
-    const applied = Math.min(appliedIndex, stored)
-    this.#host.open({ group, epoch, view, voters: identity.members, learners: [], applied }, recovered)
+    this.#host.open(
+      {
+        group,
+        epoch,
+        view,
+        voters: identity.members,
+        learners: [],
+        applied: appliedInRaft(recovered, applied),
+      },
+      recovered,
+    )
   }
 
   #begin(): void {
@@ -262,7 +269,7 @@ export class Engine {
 
   /** This replica is behind what the leader's Raft log still holds: it reads the missed batches and applies them. */
   async #catchUp(offer: SnapshotOffer): Promise<void> {
-    const { group, from, index } = offer
+    const { group, from, index, term } = offer
     const host = this.#authorities.get(group)
     const peer = this.#options.peers.get(from)
     if (host === undefined || peer === undefined || offer.meta.length !== 8) {
@@ -278,7 +285,7 @@ export class Engine {
         })
       if (host.halted || host.authority.replica.log.size !== to)
         throw new Error('The log came out at another size.')
-      this.#host.snapshotReady(group, index, [appliedAt(group, index, to)])
+      this.#host.snapshotReady(group, index, [appliedOp(group, { index, term, size: to })])
       this.#options.log('caught-up', { authority: host.name, from: request.from, to })
     } catch (error) {
       this.#options.count('catch_up_failed', {})
@@ -287,11 +294,4 @@ export class Engine {
     }
     this.driver.wake()
   }
-}
-
-function appliedAt(group: number, index: number, size: number): StoreOp {
-  const [indexBytes, sizeBytes] = [new Uint8Array(8), new Uint8Array(8)]
-  putU64(indexBytes, 0, index)
-  putU64(sizeBytes, 0, size)
-  return { key: authorityKey(group, 'applied'), value: joinBytes([indexBytes, sizeBytes]) }
 }

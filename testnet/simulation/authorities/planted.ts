@@ -38,7 +38,7 @@ const BUGS = {
   /** What a gateway has sent to a leader it never sends to another. */
   'router-never-retries': { routerNetwork: withoutEnds, routerClock: standing },
   /** A change that a feed should have told is lost on the way. */
-  'feed-loses-changes': { routerNetwork: losingFrames('feed/1', 5) },
+  'feed-loses-changes': { routerNetwork: losingFrames('feed/1', 2) },
   /** A replica that catches up takes what it is given, though it was changed on the way. */
   'catch-up-changes-records': { engineNetwork: changingFrames('sync/1') },
 } satisfies Record<string, Partial<Wiring>>

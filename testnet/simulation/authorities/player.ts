@@ -159,7 +159,7 @@ export class SimPlayer {
   }
 
   #act(nowMs: number): void {
-    this.#nextActionMs = nowMs + (this.#window > 4 ? 0 : 50 + this.random.below(500))
+    this.#nextActionMs = nowMs + 50 + this.random.below(this.#window > 4 ? 200 : 500)
     if (this.#nextSeq > 3 && this.random.chance(NEW_SESSION_RATE)) return this.#startAnew()
     const { area, decide, index } = this.#parts
     const seq = this.#nextSeq++
