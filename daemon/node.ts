@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto'
 import { nodeKey } from '../storage/keys.ts'
+import { sha256 } from '../storage/sha256.ts'
 import type { Store } from '../storage/store.ts'
 import { openLevelStore } from '../storage/store-level.ts'
 import { AdvertBoard } from './adverts/board.ts'
@@ -47,7 +47,6 @@ export interface RunningNode {
   stop(deadlineMs: number): Promise<void>
 }
 
-const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
 /** Clocks of honest nodes differ by seconds; by minutes, and by more than this, something is wrong. */
 const clockToleranceMs = 5 * 60_000
 const clockCheckMs = 1_000

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import {
   batchTree,
   encodeReceipt,
@@ -6,6 +5,7 @@ import {
   receiptItem,
   receiptMessage,
 } from '../../client/protocol/receipt.ts'
+import { sha256 } from '../../storage/sha256.ts'
 
 /** What a receipt says of one applied input. */
 export interface Receiptable {
@@ -22,8 +22,6 @@ export interface ReceiptSigner {
   readonly number: number
   readonly sign: (message: Uint8Array) => Uint8Array
 }
-
-const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
 
 /** One encoded receipt for each item, all under one signature. */
 export function makeReceipts(
