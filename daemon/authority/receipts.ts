@@ -1,6 +1,6 @@
 import {
   batchTree,
-  encodeReceipt,
+  encodeReceipts,
   type ReceiptBatch,
   receiptItem,
   receiptMessage,
@@ -34,19 +34,11 @@ export function makeReceipts(
     sha256,
   )
   const signature = signer.sign(receiptMessage(batch, tree.root))
-  return items.map((item, index) =>
-    encodeReceipt({
-      ...batch,
-      root: tree.root,
-      count: items.length,
-      signer: signer.number,
-      signature,
-      leaf: item.leaf,
-      header: item.header,
-      salt: item.salt,
-      outcome: item.outcome,
-      index,
-      path: tree.path(index),
+  const shared = { ...batch, root: tree.root, count: items.length, signer: signer.number, signature }
+  return encodeReceipts(
+    shared,
+    items.map(({ leaf, header, salt, outcome }, index) => {
+      return { leaf, header, salt, outcome, index, path: tree.path(index) }
     }),
   )
 }
