@@ -71,7 +71,7 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
       `This program's rules differ from those that ${config.genesis} names: run the version that the network runs.`,
     )
   }
-  const dataDir = openDataDir(config.dataDir, genesis.hashHex)
+  const dataDir = openDataDir(config.dataDir, genesis.hashHex, keys.peerId)
   const starting = new Starting(config, dependencies, genesis, keys, self, dataDir)
   try {
     return await starting.run()

@@ -8,7 +8,7 @@ export function dataDirFiles(dataDir: string) {
   return {
     config: join(dataDir, 'config.json'),
     genesis: join(dataDir, 'genesis.json'),
-    /** Hash of the genesis that the store was begun with. */
+    /** Hash of the genesis that the store was begun with, and the peer id of the node that began it. */
     genesisHash: join(dataDir, 'genesis.sha256'),
     nodeKeys: join(dataDir, 'node-keys.json'),
     lock: join(dataDir, 'lock'),
@@ -27,19 +27,20 @@ export interface DataDir {
 }
 
 /**
- * Takes a data directory for this process and for one network. Throws a SetupError when another process has it (1), when it belongs to another network (78),
- * or when its store is gone (1): keys that voted before must not vote by a disk that forgot it.
+ * Takes a data directory for this process, one network and one node. Throws a SetupError when another process has it
+ * (1), when it belongs to another network or node (78), or when its store is gone (1): keys that voted before must not
+ * vote by a disk that forgot it.
  */
-export function openDataDir(dataDir: string, genesisHashHex: string): DataDir {
+export function openDataDir(dataDir: string, genesisHashHex: string, peerId: string): DataDir {
   const files = dataDirFiles(dataDir)
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   takeLock(files.lock, dataDir)
   const release = (): void => rmSync(files.lock, { force: true })
   try {
-    const recorded = readText(files.genesisHash)?.trim()
-    if (recorded !== undefined) checkBegun(files.store, dataDir, recorded, genesisHashHex)
+    const recorded = readText(files.genesisHash)
+    if (recorded !== undefined) checkBegun(files.store, dataDir, recorded, genesisHashHex, peerId)
     const begun = (): void => {
-      if (recorded === undefined) writeFileDurably(files.genesisHash, `${genesisHashHex}\n`)
+      if (recorded === undefined) writeFileDurably(files.genesisHash, `${genesisHashHex}\n${peerId}\n`)
     }
     return { files, begun, release }
   } catch (error) {
@@ -48,12 +49,26 @@ export function openDataDir(dataDir: string, genesisHashHex: string): DataDir {
   }
 }
 
-function checkBegun(store: string, dataDir: string, recorded: string, genesisHashHex: string): void {
-  if (recorded !== genesisHashHex) {
+function checkBegun(
+  store: string,
+  dataDir: string,
+  recorded: string,
+  genesisHashHex: string,
+  peerId: string,
+): void {
+  const [begunHash = '', begunPeer] = recorded.split('\n')
+  if (begunHash !== genesisHashHex) {
     throw badConfiguration(
       'wrong-genesis',
-      `${dataDir} belongs to the network with genesis ${recorded.slice(0, 16)}…, the genesis file given has ` +
+      `${dataDir} belongs to the network with genesis ${begunHash.slice(0, 16)}…, the genesis file given has ` +
         `${genesisHashHex.slice(0, 16)}…: give the right --genesis, or another --data-dir.`,
+    )
+  }
+  if (begunPeer !== peerId) {
+    throw badConfiguration(
+      'other-keys',
+      `The store of ${dataDir} was begun by node ${begunPeer}, and the keys there are those of ${peerId}: put its own ` +
+        'keys back, or give these an own --data-dir.',
     )
   }
   if (existsSync(store) && readdirSync(store).length > 0) return
