@@ -1,3 +1,4 @@
+import { HOME } from '../link.ts'
 import { Simulation } from '../simulation.ts'
 import { mend, sparesOne, torment } from './faults.ts'
 import { checkFinalLog } from './final.ts'
@@ -25,6 +26,10 @@ export interface SimulationResult {
 const REPLICAS = 3
 /** After the last fault, everything that was asked for is answered within this time, and all replicas are equal. */
 const RECOVERY_MS = 15_000
+/** Every so many seeds the nodes are in homes far from each other, and not in one room. */
+const FAR_APART = 3
+/** Out of step with the areas' ticks, which leave the replicas unequal for a moment. */
+const LOOK_EVERY_MS = 73
 
 /** One whole network under one seed. @throws an Error that says what went wrong, with the last events */
 export async function runAuthorities(plan: SimulationPlan): Promise<SimulationResult> {
@@ -46,6 +51,7 @@ class Run {
   constructor(simulation: Simulation, plan: SimulationPlan) {
     this.#simulation = simulation
     this.#plan = plan
+    if (plan.seed % FAR_APART === 0) simulation.network.configure({ link: HOME })
     const wiring = plan.bug === undefined ? HONEST : wiringOf(plan.bug)
     this.#sim = new SimRealm(simulation, { ...plan, replicas: Math.min(REPLICAS, plan.nodes) }, wiring)
   }
@@ -85,10 +91,17 @@ class Run {
     if (!(await this.#simulation.runUntil(rested, RECOVERY_MS)))
       throw new Error(`unanswered inputs ${when}:\n${this.#sim.describe()}`)
     mend(this.#simulation, this.#sim.nodes)
-    const settled = (): boolean => this.#difference() === undefined
-    if (!(await this.#simulation.runUntil(settled, RECOVERY_MS)))
+    if (!(await this.#settles()))
       throw new Error(`not settled ${when}: ${this.#difference()}\n${this.#sim.describe()}`)
     this.#sim.judge.counters.set(`longest recovery ms ${when}`, Math.round(this.#simulation.nowMs - startMs))
+  }
+
+  async #settles(): Promise<boolean> {
+    for (let ms = 0; ms < RECOVERY_MS; ms += LOOK_EVERY_MS) {
+      if (this.#difference() === undefined) return true
+      await this.#simulation.runFor(LOOK_EVERY_MS)
+    }
+    return false
   }
 
   /** What still differs or waits, or undefined when everything is equal and at rest. */
