@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT } from '../daemon/config/setup-error.ts'
@@ -197,7 +197,7 @@ class Testnet {
   }
 
   #startPlayers(): Players {
-    rmSync(this.#promisesPath, { force: true })
+    writeFileSync(this.#promisesPath, '') // the promises of this run alone
     return new Players({
       count: this.#options.bots,
       gateways: this.#network.nodes.map(node => node.gatewayUrl),

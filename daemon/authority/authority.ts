@@ -28,6 +28,8 @@ export interface AuthorityIdentity {
 export interface AuthorityLimits {
   /** Input batches that wait for the leader to propose them. */
   readonly inputBatches: number
+  /** Of inputs that wait, before and after the filter each. One gateway's may take a quarter of it. */
+  readonly queueBytes: number
   readonly intents: number
   readonly simulationJobs: number
   readonly outputs: number
@@ -39,6 +41,7 @@ export interface AuthorityLimits {
 
 export const defaultAuthorityLimits: AuthorityLimits = {
   inputBatches: 4096,
+  queueBytes: 16 * 1024 * 1024,
   intents: 4096,
   simulationJobs: 16,
   outputs: 4096,
@@ -111,6 +114,10 @@ const unconsumed: ReadonlySet<Outcome['code']> = new Set([
   'session-closed',
   'area-full',
 ])
+/** So that one gateway's flood leaves room for the others. */
+const gatewayShare = 0.25
+/** What a queued body takes beside its bytes, roughly. */
+const bodyOverheadBytes = 128
 const busy: InputAnswer = { kind: 'busy', retryAfterMs: 200 }
 
 /**
@@ -132,6 +139,8 @@ export class Authority {
   readonly #ports: AuthorityPorts
   readonly #recent = new RecentOutcomes()
   readonly #inFlight = new InFlightInputs()
+  /** Of each gateway's batches in the input queue. */
+  readonly #waitingBytes = new Map<number, number>()
   #leading = false
   /** The leader has applied an entry of its own term, so its state holds all that was committed before. */
   #caughtUp = false
@@ -152,8 +161,15 @@ export class Authority {
     this.replica = replica
     this.limits = limits
     this.#ports = ports
-    this.inputs = new BoundedQueue('input', limits.inputBatches)
-    this.intents = new BoundedQueue('intent', limits.intents)
+    this.inputs = new BoundedQueue('input', limits.inputBatches, {
+      maxBytes: limits.queueBytes,
+      sizeOf: queued => batchBytes(queued.batch),
+    })
+    // Twice as much, so that whatever passes the filter has room.
+    this.intents = new BoundedQueue('intent', limits.intents, {
+      maxBytes: 2 * limits.queueBytes,
+      sizeOf: admitted => admitted.sizeBytes,
+    })
     this.simulation = new BoundedQueue('simulation', limits.simulationJobs)
     this.outputs = new BoundedQueue('output', limits.outputs)
   }
@@ -185,6 +201,7 @@ export class Authority {
     this.#jobsInFlight.clear()
     this.simulation.drain()
     this.intents.drain() // whoever waits for these is in `#inFlight`
+    this.#waitingBytes.clear()
     for (const { batch, waiter } of this.inputs.drain())
       batch.bodies.forEach((_, i) => void waiter(i, answer))
     this.#inFlight.abandon(answer)
@@ -192,12 +209,17 @@ export class Authority {
 
   /** A gateway's batch, its signature already checked. `waiter` is called once for each body, at once or later. */
   offer(batch: InputBatch, waiter: (index: number, answer: InputAnswer) => void): void {
-    const refusal: InputAnswer | undefined = !this.#leading
-      ? { kind: 'not-leader', leader: this.leader }
-      : this.inputs.push({ batch, waiter })
-        ? undefined
-        : busy
+    const refusal = this.#enqueue({ batch, waiter })
     if (refusal !== undefined) batch.bodies.forEach((_, i) => void waiter(i, refusal))
+  }
+
+  #enqueue(queued: QueuedBatch): InputAnswer | undefined {
+    if (!this.#leading) return { kind: 'not-leader', leader: this.leader }
+    const { gateway } = queued.batch
+    const waitingBytes = (this.#waitingBytes.get(gateway) ?? 0) + batchBytes(queued.batch)
+    if (waitingBytes > this.limits.queueBytes * gatewayShare || !this.inputs.push(queued)) return busy
+    this.#waitingBytes.set(gateway, waitingBytes)
+    return undefined
   }
 
   /** Every 10 ms or so: time for ticks and seals. */
@@ -308,9 +330,11 @@ export class Authority {
 
   /** The filter: what may be proposed goes on to the intent queue, all else is answered. */
   #admitInputs(): void {
-    while (this.intents.length < this.intents.limit) {
+    while (this.intents.length < this.intents.limit && this.intents.sizeBytes < this.limits.queueBytes) {
       const queued = this.inputs.shift()
       if (queued === undefined) return
+      const { gateway } = queued.batch
+      this.#waitingBytes.set(gateway, (this.#waitingBytes.get(gateway) ?? 0) - batchBytes(queued.batch))
       const admitted = this.#admit(queued)
       if (admitted !== undefined) this.intents.push(admitted)
     }
@@ -500,4 +524,10 @@ export class Authority {
     }
     if (!this.outputs.push(delta)) this.#ports.count('authority_output_dropped', {})
   }
+}
+
+function batchBytes(batch: InputBatch): number {
+  let bytes = 0
+  for (const body of batch.bodies) bytes += body.length + bodyOverheadBytes
+  return bytes
 }

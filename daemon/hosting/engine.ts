@@ -94,6 +94,7 @@ export class Engine {
       },
       onSnapshotOffer: offer => void this.#catchUp(offer),
       onSnapshotInstalled: () => {},
+      onGroupFault: ({ group, message }) => this.#authorities.get(group)?.halt(new Error(message)),
       onStoreFailure: options.onStoreFailure,
     })
     this.#lanes = new RaftLanes({
@@ -210,6 +211,7 @@ export class Engine {
       clock,
       schedule,
       write,
+      sync: done => this.driver.sync(done),
       halted: onHalted,
     })
     this.#authorities.set(group, host)

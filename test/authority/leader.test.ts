@@ -126,4 +126,26 @@ describe('an authority that leads', () => {
       ['not-leader', 'committed'],
     )
   })
+
+  it('answers busy to a gateway that floods it, and still takes the inputs of others', async () => {
+    const leader = await Leader.elected(1)
+    leader.spawn() // fills the pipeline, so that all that follows waits
+    const flood = {
+      gateway: 2,
+      bodies: Array.from({ length: 1000 }, () => new Uint8Array(4096)),
+      signature: new Uint8Array(64),
+    }
+    const busy: string[] = []
+    for (let i = 0; i < 10; i++) leader.authority.offer(flood, (_, answer) => busy.push(answer.kind))
+    assert.ok(busy.length > 0 && busy.every(kind => kind === 'busy'))
+    assert.ok(leader.authority.inputs.sizeBytes <= defaultAuthorityLimits.queueBytes / 4)
+    leader.spawn()
+    leader.commit()
+    leader.authority.flush(0)
+    leader.commit()
+    assert.deepEqual(
+      leader.answers.map(answer => answer.kind),
+      ['committed', 'committed'],
+    )
+  })
 })
