@@ -57,10 +57,17 @@ export async function startGatewayServer(options: GatewayServerOptions): Promise
     },
   )
 
+  const refused = (): void => ports.count('gateway_refused_total', { code: 'not-websocket' })
   const http = createServer({ connectionsCheckingInterval: 5_000 }, (_request, response) => {
+    refused()
     response
       .writeHead(426, { 'content-type': 'text/plain', connection: 'close' })
       .end('This port speaks WebSocket.\n')
+  })
+  http.on('clientError', (_error, socket) => {
+    refused()
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+    else socket.destroy()
   })
   // Compression would cost more than the bytes; clients send little, so a larger message is no client's.
   const server = new WebSocketServer({

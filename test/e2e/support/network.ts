@@ -87,7 +87,17 @@ export class TestNetwork {
 
   async startAgain(...nodes: NodeProcess[]): Promise<void> {
     for (const node of nodes) this.local.startNode(node)
-    for (const node of nodes) await until(`node ${node.number} is ready`, () => isReady(node.httpUrl))
+    for (const node of nodes) {
+      await until(
+        `node ${node.number} is ready`,
+        () => this.local.failed !== undefined || isReady(node.httpUrl),
+      ).catch(error => {
+        throw new Error(
+          `${error.message}\n${readFileSync(join(node.dataDir, 'node.log'), 'utf8').slice(-2_000)}`,
+        )
+      })
+    }
+    if (this.local.failed !== undefined) throw new Error(this.local.failed)
   }
 
   /** What replicas do not keep of that which the bots were promised so far. */
