@@ -2,6 +2,7 @@ import type { Store, StoreOp } from '../../storage/store.ts'
 import type { GroupHost } from './host.ts'
 import type {
   CommittedEntry,
+  GroupFault,
   Lane,
   Proposed,
   RoleChange,
@@ -26,6 +27,8 @@ export interface DriverOptions {
   /** Fetch and verify this state, then call `snapshotReady`, or `snapshotFailed`. */
   readonly onSnapshotOffer: (offer: SnapshotOffer) => void
   readonly onSnapshotInstalled: (installed: SnapshotInstalled) => void
+  /** This group was closed, and takes part no more; the others go on. */
+  readonly onGroupFault: (fault: GroupFault) => void
   /** Once. The host has stopped: nothing that was not written has been acknowledged, and nothing will be. */
   readonly onStoreFailure: (error: Error) => void
 }
@@ -134,6 +137,7 @@ export class GroupDriver {
       this.#options.onCommitted(group, entries)
     }
     for (const offer of effects.offered) this.#options.onSnapshotOffer(offer)
+    for (const fault of effects.faults) this.#options.onGroupFault(fault)
     // Last, so that what the callbacks have added goes along.
     if (effects.write !== undefined) this.#write(effects.write)
   }
