@@ -56,6 +56,8 @@ export class GroupDriver {
   #failed = false
   #ops: StoreOp[] = []
   #opsWaitedTicks = 0
+  /** Word of a commit index leaves once a tick, or with what else goes to the peer: by itself it would be half of all frames. */
+  #ticked = false
   #onSynced: (() => void)[] = []
 
   constructor(options: DriverOptions) {
@@ -98,6 +100,7 @@ export class GroupDriver {
   tick(): void {
     if (this.#ops.length > 0) this.#opsWaitedTicks++
     this.#host.tick()
+    this.#ticked = true
     this.wake()
   }
 
@@ -128,7 +131,8 @@ export class GroupDriver {
   #turn(): void {
     if (this.#failed) return
     const isDue = this.#onSynced.length > 0 || this.#opsWaitedTicks >= MAX_WAIT_TICKS
-    const effects = this.#host.takeEffects(isDue)
+    const effects = this.#host.takeEffects(isDue, this.#ticked)
+    this.#ticked = false
     for (const { peer, lane, frame } of effects.send) this.#send(peer, lane, frame)
     for (const role of effects.roles) this.#options.onRole(role)
     for (const installed of effects.installed) this.#options.onSnapshotInstalled(installed)

@@ -244,13 +244,17 @@ export class GroupHost {
     this.#effects = new EffectsBuilder()
   }
 
-  /** All that is to be done now. `flush`: a batch even if Raft needs none, since the caller has ops to add. */
-  takeEffects(flush = false): Effects {
+  /**
+   * All that is to be done now.
+   * @param flush a batch even if Raft needs none, since the caller has ops to add
+   * @param all false keeps back what tells a follower of a commit index and nothing else; it goes with the next frame
+   */
+  takeEffects(flush = false, all = true): Effects {
     if (this.#stopped) return this.#effects.take([], undefined)
     for (const hosted of this.#dirty) this.#contain(hosted, () => this.#drain(hosted))
     this.#dirty.clear()
     const write = this.#writes.take(flush, this.#ticks % LAZY_WRITE_TICKS === 0)
-    const frames = this.#outbox.takeFrames(this.#settings.limits.maxFrameBytes)
+    const frames = this.#outbox.takeFrames(this.#settings.limits.maxFrameBytes, all)
     return this.#effects.take(frames, write)
   }
 
