@@ -57,6 +57,8 @@ export interface EngineOptions {
 
 /** Ticks made up after a pause: more would only start elections that the pause itself caused. */
 const maxTicksAtOnce = 3
+/** A leader whose disk is silent for so long hands over: it can apply nothing, though its followers can. */
+const diskStallMs = 1_000
 
 /** All authorities of one node, on one group host, one store and one pair of lanes to each peer. */
 export class Engine {
@@ -66,6 +68,8 @@ export class Engine {
   readonly #lanes: RaftLanes
   readonly #authorities = new Map<number, AuthorityHost>()
   #written: (() => void)[] = []
+  /** When the write that the disk is busy with was handed to it. */
+  #writingSinceMs: number | undefined
   #timer: Cancel | undefined
   #tickedAtMs: number
 
@@ -244,10 +248,11 @@ export class Engine {
     const due = Math.floor((nowMs - this.#tickedAtMs) / TICK_MS)
     this.#tickedAtMs += due * TICK_MS
     for (let i = 0; i < Math.min(due, maxTicksAtOnce); i++) this.driver.tick()
+    const stalled = this.#writingSinceMs !== undefined && nowMs - this.#writingSinceMs > diskStallMs
     for (const [group, authority] of this.#authorities) {
-      // Its copy of Raft's log is as good as any, so it votes and stores on; but what it would answer is not.
-      if (authority.halted) this.#handOver(group)
-      else authority.tick(nowMs, wallMs)
+      // A halted one's copy of Raft's log is as good as any, so it votes and stores on; but what it would answer is not.
+      if (stalled || authority.halted) this.#handOver(group)
+      if (!authority.halted) authority.tick(nowMs, wallMs)
     }
   }
 
@@ -261,7 +266,9 @@ export class Engine {
       write: (ops, options, done) => {
         const written = this.#written
         this.#written = []
+        this.#writingSinceMs = this.#options.clock.monotonicMs()
         store.write(ops, options, error => {
+          this.#writingSinceMs = undefined
           if (error === undefined) for (const tell of written) tell()
           done(error)
         })

@@ -59,6 +59,15 @@ describe(TITLE, function () {
     })
   })
 
+  it('is not led by a node whose disk hangs', async () => {
+    await simulate(seedOr(13), TITLE, async simulation => {
+      const realm = found(simulation)
+      const leader = await playing(realm)
+      realm.node(leader).disk.options.syncMs = 1_000_000
+      await assertProgress(realm, 15_000)
+    })
+  })
+
   it('is not led by a replica that has halted', async () => {
     await simulate(seedOr(12), TITLE, async simulation => {
       const realm = found(simulation)

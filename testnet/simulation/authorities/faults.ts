@@ -6,6 +6,8 @@ type Nodes = readonly SimNode<SimDaemon>[]
 type Fault = (simulation: Simulation, nodes: Nodes) => void
 
 const MAX_SKEW_MS = 50
+/** A synced write that isn't done within a run. */
+const HANGING_MS = 10_000_000
 
 const FAULTS: readonly Fault[] = [
   (simulation, nodes) => pick(simulation, nodes).crash(),
@@ -91,13 +93,14 @@ function mendSome(simulation: Simulation, nodes: Nodes): void {
   for (const node of mended) mendNode(simulation, node)
 }
 
-/** One node stays away: it is down, or hangs while its connections stand. Undefined: none does. */
+/** One node stays away: it is down, or hangs while its connections stand, or its disk hangs. Undefined: none does. */
 export function sparesOne(simulation: Simulation, nodes: Nodes): SimNode<SimDaemon> | undefined {
   const node = pick(simulation, nodes)
-  const dice = simulation.random.below(3)
+  const dice = simulation.random.below(4)
   if (dice === 0) return undefined
   if (dice === 1) node.crash({ silent: true })
-  else node.pause()
+  else if (dice === 2) node.pause()
+  else node.disk.options.syncMs = HANGING_MS
   simulation.countFault('one-stays-away')
   return node
 }
@@ -116,6 +119,7 @@ function mendNetwork(simulation: Simulation): void {
 }
 
 function mendNode(simulation: Simulation, node: SimNode<SimDaemon>): void {
+  if (node.disk.options.syncMs === HANGING_MS) node.crash()
   node.disk.options.syncMs = 1
   node.disk.options.stallRate = 0
   node.resume()
