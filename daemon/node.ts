@@ -270,7 +270,7 @@ class Starting {
       verify: verifySignature,
       count,
     })
-    serveFeeds(network, local, count)
+    serveFeeds({ network, local, isNode: peer => nodes.has(peer), count })
     return new InputRouter({
       areas,
       self: this.#self.number,

@@ -30,6 +30,7 @@ export class FeedFollower {
   #stopped = false
   #live = false
   #arriving: Uint8Array[] = []
+  #arrivingLeaf = 0
   #heardAtMs = 0
   #timer: Cancel | undefined
 
@@ -96,6 +97,9 @@ export class FeedFollower {
   }
 
   #state(channel: Channel, frame: FeedFrame): void {
+    // The member began anew, since this node was too slow for what happened meanwhile.
+    if (frame.leaf !== this.#arrivingLeaf) this.#arriving = []
+    this.#arrivingLeaf = frame.leaf
     this.#arriving.push(...frame.changed)
     if (this.#arriving.length > maxStateEntities) return channel.close('state too large')
     if (frame.state !== framePart.lastState) return

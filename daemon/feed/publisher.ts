@@ -1,31 +1,37 @@
 import type { FeedDelta } from '../authority/authority.ts'
 import type { FeedListener } from '../gateway/router.ts'
-import type { Channel } from '../ports.ts'
+import type { Channel, PeerId } from '../ports.ts'
 import { encodeFrame, framePart } from './codec.ts'
+import { Subscriber } from './subscriber.ts'
 
-/** The whole public state of an authority, as of `leaf`. */
-export interface FeedState {
+/** How far an authority is. */
+export interface FeedPoint {
   readonly tick: number
+  /** Leaves applied. */
   readonly leaf: number
-  readonly entities: readonly Uint8Array[]
+}
+
+/** What is told of an authority to those who come anew. */
+export interface FeedSource {
+  point(): FeedPoint
+  /** All entities in their public form, as of `point`. */
+  entities(): Uint8Array[]
 }
 
 const entitiesPerFrame = 256
 export const maxSubscribers = 512
 
-/**
- * Tells subscribers what happens in one authority. A subscriber whose channel is full misses deltas and gets the whole
- * state again once there is room: nothing is queued for it here.
- */
+/** Tells subscribers what happens in one authority. */
 export class FeedPublisher {
-  readonly #state: () => FeedState
+  readonly #source: FeedSource
   readonly #local = new Set<FeedListener>()
-  readonly #remote = new Map<Channel, { lagging: boolean }>()
-  #last: { readonly tick: number; readonly leaf: number } | undefined
+  readonly #remote = new Map<PeerId, { readonly channel: Channel; readonly subscriber: Subscriber }>()
+  /** Whoever comes before anything else happens gets the same frames. */
+  #state: { readonly leaf: number; readonly frames: readonly Uint8Array[] } | undefined
   #ended = false
 
-  constructor(state: () => FeedState) {
-    this.#state = state
+  constructor(source: FeedSource) {
+    this.#source = source
   }
 
   get subscribers(): number {
@@ -37,32 +43,33 @@ export class FeedPublisher {
     return this.#ended
   }
 
-  /** A gateway on this node. Returns what ends the subscription. */
+  /** A gateway on this node, unless `ended`. Returns what ends the subscription. */
   subscribeLocal(listener: FeedListener): () => void {
     this.#local.add(listener)
-    const { tick, leaf, entities } = this.#state()
-    listener.state(tick, leaf, [...entities])
+    const { tick, leaf } = this.#source.point()
+    listener.state(tick, leaf, this.#source.entities())
     return () => void this.#local.delete(listener)
   }
 
-  /** A gateway on another node. False when there are too many, or nothing to tell any more. */
+  /**
+   * A gateway on another node. False when there are too many, or nothing to tell any more. The channel that the same
+   * node had before is closed: it may belong to a connection of which only this side doesn't know that it is dead.
+   */
   subscribeRemote(channel: Channel): boolean {
-    if (this.#ended || this.#remote.size >= maxSubscribers) return false
-    const subscriber = { lagging: false }
-    this.#remote.set(channel, subscriber)
-    channel.onClose(() => void this.#remote.delete(channel))
-    channel.onDrain(() => {
-      if (!subscriber.lagging) return
-      subscriber.lagging = false
-      this.#sendState(channel)
+    const { peer } = channel
+    if (this.#ended || (this.#remote.size >= maxSubscribers && !this.#remote.has(peer))) return false
+    this.#remote.get(peer)?.channel.close('subscribed again')
+    const subscriber = new Subscriber(channel, () => this.#stateFrames())
+    this.#remote.set(peer, { channel, subscriber })
+    channel.onClose(() => {
+      if (this.#remote.get(peer)?.channel === channel) this.#remote.delete(peer)
     })
-    this.#sendState(channel)
     return true
   }
 
   publish(delta: FeedDelta): void {
     const { tick, leaf, changed, removed, events } = delta
-    this.#last = { tick, leaf }
+    if (this.#state?.leaf !== leaf) this.#state = undefined
     for (const listener of this.#local) listener.delta(tick, leaf, [...changed], [...removed], [...events])
     if (this.#remote.size === 0) return
     const frame = encodeFrame({
@@ -73,15 +80,13 @@ export class FeedPublisher {
       events: events as Uint8Array[],
       state: framePart.delta,
     })
-    for (const [channel, subscriber] of this.#remote) {
-      if (!subscriber.lagging && !channel.send(frame)) subscriber.lagging = true
-    }
+    for (const { subscriber } of this.#remote.values()) subscriber.delta(frame)
   }
 
   /** A sign of life, so that a subscriber can tell a quiet authority from a dead node. */
   keepAlive(): void {
-    const { tick, leaf } = this.#last ?? this.#state()
-    this.publish({ tick, leaf, changed: [], removed: [], events: [] })
+    if (this.subscribers === 0) return
+    this.publish({ ...this.#source.point(), changed: [], removed: [], events: [] })
   }
 
   /** Everybody has to look elsewhere: this node follows the authority no more. */
@@ -89,17 +94,20 @@ export class FeedPublisher {
     this.#ended = true
     for (const listener of this.#local) listener.lost()
     this.#local.clear()
-    for (const channel of [...this.#remote.keys()]) channel.close(reason)
+    for (const { channel } of [...this.#remote.values()]) channel.close(reason)
   }
 
-  #sendState(channel: Channel): void {
-    const { tick, leaf, entities } = this.#state()
-    for (let at = 0; ; at += entitiesPerFrame) {
-      const last = at + entitiesPerFrame >= entities.length
+  #stateFrames(): readonly Uint8Array[] {
+    const { tick, leaf } = this.#source.point()
+    if (this.#state?.leaf === leaf) return this.#state.frames
+    const entities = this.#source.entities()
+    const frames: Uint8Array[] = []
+    for (let at = 0; at === 0 || at < entities.length; at += entitiesPerFrame) {
+      const state = at + entitiesPerFrame >= entities.length ? framePart.lastState : framePart.state
       const changed = entities.slice(at, at + entitiesPerFrame)
-      const state = last ? framePart.lastState : framePart.state
-      channel.send(encodeFrame({ tick, leaf, changed, removed: [], events: [], state }))
-      if (last) return
+      frames.push(encodeFrame({ tick, leaf, changed, removed: [], events: [], state }))
     }
+    this.#state = { leaf, frames }
+    return frames
   }
 }

@@ -51,11 +51,10 @@ export class AuthorityHost {
     this.#parts = parts
     this.#appliedIndex = parts.appliedIndex
     const { replica } = parts.authority
-    this.feed = new FeedPublisher(() => ({
-      tick: replica.world.tick,
-      leaf: replica.log.size,
-      entities: [...replica.world.entities()].map(entity => replica.world.entityBytes(entity.id)!),
-    }))
+    this.feed = new FeedPublisher({
+      point: () => ({ tick: replica.world.tick, leaf: replica.log.size }),
+      entities: () => [...replica.world.entities()].map(entity => replica.world.entityBytes(entity.id)!),
+    })
     if (replica.lastSeal !== undefined) this.published.publish(replica.lastSeal)
   }
 

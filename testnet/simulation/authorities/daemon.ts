@@ -124,7 +124,8 @@ export async function startDaemon(
     verify: verifySignature,
     count,
   })
-  serveFeeds(context.network, local, count)
+  const isNode = (peer: string): boolean => realm.nodes.some(({ name }) => name === peer)
+  serveFeeds({ network: context.network, local, isNode, count })
   const router = new InputRouter({
     areas: realm.areas,
     self,
