@@ -25,6 +25,9 @@ async function start(options: Record<string, unknown>): Promise<void> {
   const config = configOf(options)
   const signals = stopSignals()
   signals.atOnce.addEventListener('abort', () => process.exit(EXIT.failed))
+  // Until it runs there is nothing to end in order: it has made no promise to any client.
+  const endAtOnce = (): never => process.exit(EXIT.ok)
+  signals.graceful.addEventListener('abort', endAtOnce)
   const { startNode } = await import('../daemon/node.ts')
   const node = await startNode(config, {
     log: createLogger(config.logLevel),
@@ -32,6 +35,7 @@ async function start(options: Record<string, unknown>): Promise<void> {
     // Nothing that it acknowledged is lost; it must not go on.
     onFatal: error => process.exit(reportError(error)),
   })
+  signals.graceful.removeEventListener('abort', endAtOnce)
   const runFile = dataDirFiles(config.dataDir).run
   const { number, peerId, network, httpUrl, gatewayUrl, listen } = node.view.status()
   const startedAt = new Date().toISOString()

@@ -25,7 +25,7 @@ function commandLine(pid: string): string {
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  timeoutMs = 20_000,
+  timeoutMs = 30_000,
 ): Promise<void> {
   const deadlineMs = performance.now() + timeoutMs
   while (!(await holds())) {
