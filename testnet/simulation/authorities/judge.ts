@@ -127,10 +127,6 @@ export class Judge {
     if (truth === undefined) truths.set(key, value)
     else if (truth !== value) this.fail(`${what} differs from what another replica has`)
   }
-
-  get sealsSeen(): number {
-    return this.#seals.size
-  }
 }
 
 export function promiseKey(head: { player: string; session: string; seq: number }): string {

@@ -5,21 +5,18 @@ import { decodeEntity } from '../../../world/codec.ts'
 export class Mirror implements FeedListener {
   readonly entities = new Map<string, string>()
   live = false
-  leaf = 0
   states = 0
 
-  state(_tick: number, leaf: number, entities: Uint8Array[]): void {
+  state(_tick: number, _leaf: number, entities: Uint8Array[]): void {
     this.entities.clear()
     this.#put(entities)
-    this.leaf = leaf
     this.live = true
     this.states++
   }
 
-  delta(_tick: number, leaf: number, changed: Uint8Array[], removed: string[]): void {
+  delta(_tick: number, _leaf: number, changed: Uint8Array[], removed: string[]): void {
     for (const id of removed) this.entities.delete(id)
     this.#put(changed)
-    this.leaf = leaf
   }
 
   lost(): void {

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { AreaInfo } from '../../../daemon/gateway/router.ts'
 import type { HostedAuthority } from '../../../daemon/hosting/engine.ts'
 import { type SigningKey, signingKeyOf, verifySignature } from '../../../daemon/identity/signing-key.ts'
-import { createWorld, type WorldHost } from '../../../world/world.ts'
+import type { WorldHost } from '../../../world/world.ts'
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
 const text = new TextEncoder()
@@ -99,12 +99,4 @@ function areaOf(
 
 export function worldHostOf(origin: string): WorldHost {
   return { origin, sha256, verifySignature }
-}
-
-/** Where the things that can be gathered stand in an area, as it is born. */
-export function resourcesOf(authority: HostedAuthority): { id: string; xMm: number; yMm: number }[] {
-  const world = createWorld(worldHostOf(authority.identity.origin), authority.charter)
-  return [...world.entities()]
-    .filter(entity => entity.kind === 'resource')
-    .map(entity => ({ id: entity.id, xMm: entity.motion.xMm, yMm: entity.motion.yMm }))
 }
