@@ -7,7 +7,7 @@ import { formatTlogProof } from '../../storage/log/tlog-proof.ts'
 import { type MerkleLog, tileWidth } from '../../storage/log/tree.ts'
 import { makeVkey, noteAlgorithm } from '../../storage/log/vkey.ts'
 import type { AppliedSeal } from '../authority/replica.ts'
-import type { LogView } from '../http/view.ts'
+import type { LogView, PublicLeaf } from '../http/view.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
 
 /** Signs a log's checkpoints with a node's log key, under the log's own name (C2SP tlog-checkpoint). */
@@ -59,6 +59,13 @@ export class PublishedLog implements LogView {
   async entries(index: number, width: number): Promise<Uint8Array | undefined> {
     if (index * tileWidth + width > this.#size) return undefined
     return await this.#reader.entryBundle(index, width)
+  }
+
+  async leaves(from: number, to: number): Promise<PublicLeaf[]> {
+    const leaves: PublicLeaf[] = []
+    for await (const { record } of this.#reader.records(from, Math.min(to, this.#size)))
+      leaves.push({ data: leafData(record), bodyBytes: record.body.length })
+    return leaves
   }
 
   async bodies(index: number, width: number): Promise<Uint8Array | undefined> {

@@ -110,6 +110,14 @@ export interface AuthorityView {
   }
 }
 
+/** What anybody may know of one leaf. */
+export interface PublicLeaf {
+  /** As the merkle log hashes it (storage/log/record.ts). */
+  readonly data: Uint8Array
+  /** null when the authority does not disclose it. */
+  readonly bodyBytes: number | null
+}
+
 /** One log, up to its last published checkpoint. What lies above is undefined, like what is not there. */
 export interface LogView {
   /** Leaves under the published checkpoint; 0 before the first. */
@@ -120,6 +128,8 @@ export interface LogView {
   tile(level: number, index: number, width: number): Promise<Uint8Array | undefined>
   /** An entry bundle of C2SP tlog-tiles: per leaf u16 length ‖ leaf data. */
   entries(index: number, width: number): Promise<Uint8Array | undefined>
+  /** Those with `from ≤ leaf < to`; fewer where the log is shorter. */
+  leaves(from: number, to: number): Promise<PublicLeaf[]>
   /** Our own: per leaf salt (16) ‖ u32 length ‖ body. Undefined also when the authority does not disclose them. */
   bodies(index: number, width: number): Promise<Uint8Array | undefined>
   /** A C2SP tlog-proof of a leaf under the checkpoint. */

@@ -144,6 +144,25 @@ describe('the HTTP API', () => {
     assert.equal((await get('/api/v1/leaves?authority=area/0000&limit=1001')).status, 400)
   })
 
+  it('reads no bundle and no body for a list of leaves', async () => {
+    const log = { ...fakeNode().log(ORIGIN)! }
+    log.entries = log.bodies = async () => assert.fail('a whole bundle was read')
+    const bare = await serve({ view: fakeNode({ log: () => log }) })
+    try {
+      const answer = await fetch(`${bare.server.url}/api/v1/leaves?authority=area/0000&from=7&limit=2`)
+      const { leaves } = (await answer.json()) as { leaves: { index: number; bodyBytes: number }[] }
+      assert.deepEqual(
+        leaves.map(({ index, bodyBytes }) => [index, bodyBytes]),
+        [
+          [7, 3],
+          [8, 3],
+        ],
+      )
+    } finally {
+      await bare.server.close()
+    }
+  })
+
   it('serves the page and nothing beside it', async () => {
     const page = await get('/')
     assert.equal(page.headers.get('content-type'), 'text/html; charset=utf-8')

@@ -48,6 +48,8 @@ const fakeLog: LogView = {
     const leaves = Array.from({ length: width }, (_, at) => fakeLeaf(index * 256 + at))
     return Buffer.concat(leaves.flatMap(leaf => [Buffer.of(0, leaf.length), leaf]))
   },
+  leaves: async (from, to) =>
+    Array.from({ length: to - from }, (_, at) => ({ data: fakeLeaf(from + at), bodyBytes: 3 })),
   bodies: async (index, width) => {
     const one = Buffer.concat([Buffer.alloc(16), Buffer.of(0, 0, 0, 3), Buffer.from('abc')])
     return index * 256 + width > LEAVES ? undefined : Buffer.concat(Array(width).fill(one))
