@@ -39,7 +39,8 @@ export async function runAuthorities(plan: SimulationPlan): Promise<SimulationRe
   } catch (error) {
     const tail = simulation.trace.tail(12).join('\n  ')
     const at = `at ${simulation.nowMs} ms of virtual time`
-    throw new Error(`${(error as Error).message}\n${at}; last events:\n  ${tail}`, { cause: error })
+    const trace = `trace ${simulation.trace.digest()}`
+    throw new Error(`${(error as Error).message}\n${at}; ${trace}; last events:\n  ${tail}`, { cause: error })
   }
 }
 
