@@ -55,6 +55,8 @@ const joinMs = 4_000
 export async function runTestnet(options: TestnetOptions): Promise<number> {
   mkdirSync(options.dir, { recursive: true })
   await buildPage()
+  // Asked to end before there was anything to end.
+  if (options.stop.aborted) return EXIT.ok
   const network = LocalNetwork.prepare({ ...options, firstPort: options.port, fresh: options.fresh === true })
   const testnet = new Testnet(options, network)
   const killAll = (): void => testnet.killAll()
