@@ -31,17 +31,15 @@ export function buildProgram(): Command {
     ...[initCommand(), startCommand(), stopCommand(), statusCommand(), peersCommand(), authoritiesCommand()],
     ...[logCommand(), verifyCommand(), auditCommand(), testnetCommand()],
   ]
-  for (const command of commands) program.addCommand(inherit(command, program))
+  for (const command of commands) program.addCommand(inherit(command, program, program.name()))
   return program
 }
 
 /** Commands that are built in their own files do not take over how the program speaks and ends. */
-function inherit(command: Command, parent: Command): Command {
-  command.copyInheritedSettings(parent)
-  command.showHelpAfterError(
-    `(freehold ${parent.parent === null ? '' : `${parent.name()} `}${command.name()} --help tells more)`,
-  )
-  for (const inner of command.commands) inherit(inner, command)
+function inherit(command: Command, parent: Command, path: string): Command {
+  const name = `${path} ${command.name()}`
+  command.copyInheritedSettings(parent).showHelpAfterError(`(${name} --help tells more)`)
+  for (const inner of command.commands) inherit(inner, command, name)
   return command
 }
 
