@@ -6,19 +6,26 @@ import { z } from 'zod'
  * this one schema (settings.ts): `httpPort` is `--http-port`, `FREEHOLD_HTTP_PORT` and `"httpPort"`.
  */
 
-const port = () => z.number().int().min(0).max(65_535)
-const host = () => z.string().min(1).max(253)
-const path = () => z.string().min(1).max(4096)
+function whole(from: number, to: number): z.ZodNumber {
+  const problem = `must be a whole number from ${from} to ${to}`
+  return z.number(problem).int(problem).min(from, problem).max(to, problem)
+}
+
+function text(maxLength: number): z.ZodString {
+  const problem = `must be a text of 1 to ${maxLength} characters`
+  return z.string(problem).min(1, problem).max(maxLength, problem)
+}
+
+const port = () => whole(0, 65_535)
+const host = () => text(253)
+const path = () => text(4096)
 
 const NETWORK_NAME = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/
+const NAME_PROBLEM =
+  'must be 1 to 63 characters of a-z, 0-9, dots and hyphens, and begin and end with a letter or digit'
 
 /** A network's name stands in log origins and directory names, so it is short and plain. */
-export const networkName = z
-  .string()
-  .regex(
-    NETWORK_NAME,
-    'must be 1 to 63 characters of a-z, 0-9, dots and hyphens, and begin and end with a letter or digit',
-  )
+export const networkName = z.string(NAME_PROBLEM).regex(NETWORK_NAME, NAME_PROBLEM)
 
 function isMultiaddr(text: string): boolean {
   try {
@@ -29,10 +36,13 @@ function isMultiaddr(text: string): boolean {
   }
 }
 
+const ADDRESS_PROBLEM = 'must be a multiaddr such as /ip4/0.0.0.0/tcp/7300'
+const ADDRESSES_PROBLEM = 'must be a list of 1 to 16 multiaddrs'
+
 export const multiaddrText = z
-  .string()
-  .max(256)
-  .refine(isMultiaddr, 'must be a multiaddr such as /ip4/0.0.0.0/tcp/7300')
+  .string(ADDRESS_PROBLEM)
+  .max(256, ADDRESS_PROBLEM)
+  .refine(isMultiaddr, ADDRESS_PROBLEM)
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
@@ -47,9 +57,9 @@ export const settingsSchema = z.strictObject({
     .optional()
     .meta({ description: 'genesis file (default: genesis.json in the data directory)', value: 'FILE' }),
   listen: z
-    .array(multiaddrText)
-    .min(1)
-    .max(16)
+    .array(multiaddrText, ADDRESSES_PROBLEM)
+    .min(1, ADDRESSES_PROBLEM)
+    .max(16, ADDRESSES_PROBLEM)
     .default(['/ip4/0.0.0.0/tcp/7300'])
     .meta({ description: 'multiaddrs to listen on for other nodes, comma-separated', value: 'ADDRESSES' }),
   gatewayHost: host().default('127.0.0.1').meta({ description: 'where game clients connect', value: 'HOST' }),
@@ -59,52 +69,28 @@ export const settingsSchema = z.strictObject({
     .meta({ description: 'where API, logs and map are served', value: 'HOST' }),
   httpPort: port().default(7302).meta({ description: 'its port; 0 takes a free one', value: 'PORT' }),
   logLevel: z
-    .enum(LOG_LEVELS)
+    .enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`)
     .default('info')
     .meta({ description: LOG_LEVELS.join(', '), value: 'LEVEL' }),
-  electionMs: z
-    .number()
-    .int()
-    .min(100)
-    .max(60_000)
+  electionMs: whole(100, 60_000)
     .default(1000)
     .meta({ description: 'silence of a leader after which others stand for election', value: 'MS' }),
-  heartbeatMs: z
-    .number()
-    .int()
-    .min(10)
-    .max(10_000)
+  heartbeatMs: whole(10, 10_000)
     .default(100)
     .meta({ description: 'time between signs of life', value: 'MS' }),
-  maxPeers: z
-    .number()
-    .int()
-    .min(1)
-    .max(10_000)
+  maxPeers: whole(1, 10_000)
     .default(300)
     .meta({ description: 'connections to other nodes at once', value: 'N' }),
-  maxSessions: z
-    .number()
-    .int()
-    .min(1)
-    .max(100_000)
+  maxSessions: whole(1, 100_000)
     .default(2000)
     .meta({ description: 'game clients connected at once', value: 'N' }),
-  maxInputsPerSecond: z
-    .number()
-    .int()
-    .min(1)
-    .max(10_000)
+  maxInputsPerSecond: whole(1, 10_000)
     .default(50)
     .meta({ description: 'inputs that one session may send', value: 'N' }),
-  recordsBetweenSnapshots: z
-    .number()
-    .int()
-    .min(100)
-    .max(10_000_000)
+  recordsBetweenSnapshots: whole(100, 10_000_000)
     .default(50_000)
     .meta({ description: 'records after which an area keeps its state anew', value: 'N' }),
-  metrics: z.boolean().default(true).meta({ description: 'serve /metrics' }),
+  metrics: z.boolean('must be true or false').default(true).meta({ description: 'serve /metrics' }),
 })
 
 export type Settings = z.infer<typeof settingsSchema>

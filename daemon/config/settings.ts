@@ -10,7 +10,7 @@ import {
   settingFields,
   settingsSchema,
 } from './schema.ts'
-import { badConfiguration, type SetupError } from './setup-error.ts'
+import { badConfiguration, badUsage, type SetupError } from './setup-error.ts'
 
 const MAX_FILE_BYTES = 1_000_000
 
@@ -28,32 +28,42 @@ export interface SettingSources {
   readonly configFile?: string | undefined
 }
 
+/** Where a setting was given. */
+interface Origin {
+  readonly shownAs: string
+  readonly isFlag: boolean
+}
+
 /**
- * Decides every setting: flag > environment > file > default. Throws a SetupError (exit 78) of one line that names
- * the setting, where it came from and what is wrong with it.
+ * Decides every setting: flag > environment > file > default. Throws a SetupError (exit 2 for a flag, else 78) of one
+ * line that names the setting, where it came from and what is wrong with it.
  */
 export function loadConfig(sources: SettingSources): NodeConfig {
-  const flags = parseTexts(sources.flags, field => field.flag)
-  const env = parseTexts(fromEnvironment(sources.env), field => field.variable)
+  const flags = parseTexts(sources.flags, field => ({ shownAs: field.flag, isFlag: true }))
+  const env = parseTexts(fromEnvironment(sources.env), field => ({
+    shownAs: field.variable,
+    isFlag: false,
+  }))
   const nearest = { ...env, ...flags }
   const dataDirHint = dataDirOf(nearest, sources.env)
   const fileName = sources.configFile ?? sources.env['FREEHOLD_CONFIG']
   const file =
     fileName === undefined ? readFile(join(dataDirHint, 'config.json'), false) : readFile(fileName, true)
-  const origin = (name: SettingName): string => {
+  const origin = (name: SettingName): Origin => {
     const field = settingFields.find(candidate => candidate.name === name)!
-    if (name in flags) return field.flag
-    return name in env ? field.variable : `"${name}" in ${fileName ?? join(dataDirHint, 'config.json')}`
+    if (name in flags) return { shownAs: field.flag, isFlag: true }
+    const inFile = `"${name}" in ${fileName ?? join(dataDirHint, 'config.json')}`
+    return { shownAs: name in env ? field.variable : inFile, isFlag: false }
   }
 
   const parsed = settingsSchema.safeParse({ ...file, ...nearest })
   if (!parsed.success) throw settingError(parsed.error.issues[0]!, origin)
   const settings = parsed.data
-  if (settings.electionMs < 3 * settings.heartbeatMs) {
-    throw badConfiguration(
-      'bad-config',
-      `${origin('electionMs')} is ${settings.electionMs}: it must be at least three times heartbeatMs (${settings.heartbeatMs}).`,
-    )
+  const { electionMs, heartbeatMs } = settings
+  if (electionMs < 3 * heartbeatMs) {
+    const given = [origin('electionMs'), origin('heartbeatMs')].find(({ isFlag }) => isFlag)
+    const problem = `The election time (${electionMs} ms) must be at least three times the time between heartbeats (${heartbeatMs} ms): change --election-ms or --heartbeat-ms.`
+    throw given === undefined ? badConfiguration('bad-config', problem) : badUsage('bad-config', problem)
   }
   const dataDir = resolve(settings.dataDir ?? dataDirOf(settings, sources.env))
   return { ...settings, dataDir, genesis: resolve(settings.genesis ?? join(dataDir, 'genesis.json')) }
@@ -88,26 +98,26 @@ function fromEnvironment(env: SettingSources['env']): RawSettings {
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined && value !== ''))
 }
 
-function parseTexts(given: RawSettings, nameOf: (field: SettingField) => string): RawSettings {
+function parseTexts(given: RawSettings, originOf: (field: SettingField) => Origin): RawSettings {
   const parsed: RawSettings = {}
   for (const field of settingFields) {
     const value = given[field.name]
     if (value !== undefined)
-      parsed[field.name] = typeof value === 'string' ? parseText(field, value, nameOf(field)) : value
+      parsed[field.name] = typeof value === 'string' ? parseText(field, value, originOf(field)) : value
   }
   return parsed
 }
 
-function parseText(field: SettingField, text: string, shownAs: string): unknown {
+function parseText(field: SettingField, text: string, origin: Origin): unknown {
   if (field.kind === 'list') return text.split(',').map(part => part.trim())
   if (field.kind === 'text') return text
   if (field.kind === 'number') {
     if (/^-?\d{1,15}$/.test(text)) return Number(text)
-    throw badConfiguration('bad-config', `${shownAs} is "${text}": it must be a whole number.`)
+    throw badValue(origin, ` is "${text}": it must be a whole number`)
   }
   if (['true', '1', 'yes', 'on'].includes(text)) return true
   if (['false', '0', 'no', 'off'].includes(text)) return false
-  throw badConfiguration('bad-config', `${shownAs} is "${text}": it must be true or false.`)
+  throw badValue(origin, ` is "${text}": it must be true or false`)
 }
 
 function readFile(path: string, mustExist: boolean): RawSettings {
@@ -148,7 +158,7 @@ interface Issue {
   readonly message: string
 }
 
-function settingError(issue: Issue, origin: (name: SettingName) => string): SetupError {
+function settingError(issue: Issue, origin: (name: SettingName) => Origin): SetupError {
   if (issue.code === 'unrecognized_keys') {
     const [key] = (issue as unknown as { keys: string[] }).keys
     return badConfiguration(
@@ -156,7 +166,11 @@ function settingError(issue: Issue, origin: (name: SettingName) => string): Setu
       `"${key}" in the configuration file is not a setting; is it misspelt?`,
     )
   }
-  const where = origin(issue.path[0] as SettingName)
   const item = issue.path.length > 1 ? ` (item ${Number(issue.path[1]) + 1})` : ''
-  return badConfiguration('bad-config', `${where}${item}: ${issue.message.replace(/\.$/, '')}.`)
+  return badValue(origin(issue.path[0] as SettingName), `${item}: it ${issue.message}`)
+}
+
+function badValue({ shownAs, isFlag }: Origin, problem: string): SetupError {
+  const message = `${shownAs}${problem}.`
+  return isFlag ? badUsage('bad-config', message) : badConfiguration('bad-config', message)
 }

@@ -27,3 +27,8 @@ export class SetupError extends Error {
 export function badConfiguration(code: string, message: string): SetupError {
   return new SetupError(code, message, EXIT.badConfiguration)
 }
+
+/** The same, for what stands in the command itself. */
+export function badUsage(code: string, message: string): SetupError {
+  return new SetupError(code, message, EXIT.usage)
+}

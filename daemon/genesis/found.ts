@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { networkName, type RawSettings } from '../config/schema.ts'
-import { badConfiguration } from '../config/setup-error.ts'
+import { badConfiguration, badUsage } from '../config/setup-error.ts'
 import { dataDirFiles } from '../identity/data-dir.ts'
 import { writeFileDurably } from '../identity/durable-file.ts'
 import { createNodeKeys } from '../identity/node-keys.ts'
@@ -81,18 +81,12 @@ export function foundNetwork(plan: FoundingPlan): Founded {
 function checkPlan({ network, dataDirs, areas, replicas, firstPort }: FoundingPlan): void {
   const name = networkName.safeParse(network)
   if (!name.success) {
-    throw badConfiguration(
-      'bad-plan',
-      `"${network}" is no network's name: it ${name.error.issues[0]!.message}.`,
-    )
+    throw badUsage('bad-plan', `"${network}" is no network's name: it ${name.error.issues[0]!.message}.`)
   }
   const nodes = dataDirs.length
   const within = (what: string, value: number, from: number, to: number): void => {
     if (Number.isInteger(value) && value >= from && value <= to) return
-    throw badConfiguration(
-      'bad-plan',
-      `${what} is ${value}: it must be a whole number from ${from} to ${to}.`,
-    )
+    throw badUsage('bad-plan', `${what} is ${value}: it must be a whole number from ${from} to ${to}.`)
   }
   within('The number of nodes', nodes, 1, MAX_FOUNDERS)
   within('The number of areas', areas, 1, MAX_AREAS)

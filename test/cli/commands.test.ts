@@ -48,6 +48,12 @@ describe('freehold', () => {
   it('ends with 2 on wrong usage and says what would be right', async () => {
     assertRefused(await freehold(['statsu']), 2, /unknown command 'statsu'[\s\S]*Did you mean status\?/)
     assertRefused(await freehold(['status', '--jsn']), 2, /unknown option '--jsn'[\s\S]*--json/)
+    assertRefused(await freehold(['log', 'show']), 2, /\(freehold log show --help tells more\)/)
+    assertRefused(
+      await freehold(['testnet', '--nodes', '2', '--replicas', '3', '--dir', join(dir, 'net')]),
+      2,
+      /replicas is 3: .*1 to 2/,
+    )
     assertRefused(await freehold(['log', 'prove', 'area/0000', 'x']), 2, /whole number from 0 up/)
     assertRefused(await freehold(['testnet', '--nodes', '0']), 2, /whole number from 1 to 100/)
     assertRefused(await freehold(['status', '--url', 'nowhere']), 2, /must look like http/)
@@ -65,9 +71,9 @@ describe('freehold', () => {
     assertRefused(await freehold(['stop', '--data-dir', dir]), 69, /^freehold: No node runs on /)
   })
 
-  it('ends with 78 on a bad setting, whichever way it came', async () => {
+  it('ends with 78 on a bad setting, and with 2 when it stands in the command', async () => {
     const start = (args: string[], env = {}) => freehold(['start', '--data-dir', dir, ...args], env)
-    assertRefused(await start(['--http-port', '99999']), 78, /^freehold: --http-port: .*65535/)
+    assertRefused(await start(['--http-port', '99999']), 2, /^freehold: --http-port: .*65535/)
     assertRefused(
       await start([], { FREEHOLD_GATEWAY_PORT: 'x' }),
       78,
@@ -122,11 +128,11 @@ describe('freehold init', () => {
     const home = join(dir, 'x')
     assertRefused(
       await freehold(['init', '--nodes', '2', '--replicas', '3', '--dir', home]),
-      78,
+      2,
       /replicas is 3: .*1 to 2/,
     )
-    assertRefused(await freehold(['init', '--areas', '999', '--dir', home]), 78, /areas is 999: .*1 to 256/)
-    assertRefused(await freehold(['init', '--network', 'No Such', '--dir', home]), 78, /network/i)
+    assertRefused(await freehold(['init', '--areas', '999', '--dir', home]), 2, /areas is 999: .*1 to 256/)
+    assertRefused(await freehold(['init', '--network', 'No Such', '--dir', home]), 2, /network/i)
     assert.ok(!existsSync(home))
   })
 })

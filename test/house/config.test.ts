@@ -29,12 +29,12 @@ describe('configuration', () => {
     })
   }
 
-  function refusal(sources: Parameters<typeof load>[0]): string {
+  function refusal(sources: Parameters<typeof load>[0], exitCode = 78): string {
     try {
       load(sources)
     } catch (error) {
       assert.ok(error instanceof SetupError, String(error))
-      assert.equal(error.exitCode, 78)
+      assert.equal(error.exitCode, exitCode)
       assert.ok(!error.message.includes('\n'), error.message)
       return error.message
     }
@@ -89,16 +89,32 @@ describe('configuration', () => {
   })
 
   it('names the setting and its source when a value is wrong', () => {
-    assert.match(refusal({ flags: { httpPort: 'x' } }), /^--http-port is "x": it must be a whole number/)
-    assert.match(refusal({ flags: { httpPort: '65536' } }), /^--http-port: .*65535/)
+    assert.match(refusal({ flags: { httpPort: 'x' } }, 2), /^--http-port is "x": it must be a whole number/)
+    assert.match(
+      refusal({ flags: { httpPort: '65536' } }, 2),
+      /^--http-port: it must be a whole number from 0 to 65535\.$/,
+    )
     assert.match(refusal({ env: { FREEHOLD_METRICS: 'maybe' } }), /^FREEHOLD_METRICS is "maybe"/)
-    assert.match(refusal({ env: { FREEHOLD_LOG_LEVEL: 'loud' } }), /^FREEHOLD_LOG_LEVEL: .*trace/)
+    assert.match(
+      refusal({ env: { FREEHOLD_LOG_LEVEL: 'loud' } }),
+      /^FREEHOLD_LOG_LEVEL: it must be one of fatal, .*, trace, silent\.$/,
+    )
     assert.match(
       refusal({ file: { listen: ['/ip4/127.0.0.1/tcp/1', 'nowhere'] } }),
       /^"listen" in .* \(item 2\): .*multiaddr/,
     )
-    assert.match(refusal({ flags: { network: '../up' } }), /^--network: .*characters/)
-    assert.match(refusal({ flags: { electionMs: '200' } }), /^--election-ms is 200: .*three times/)
+    assert.match(refusal({ flags: { network: '../up' } }, 2), /^--network: .*characters/)
+    assert.match(refusal({ flags: { electionMs: '200' } }, 2), /\(200 ms\) must be at least three times/)
+    assert.match(refusal({ file: { heartbeatMs: 900 } }), /three times .*\(900 ms\)/)
+    for (const [name, value] of [
+      ['logLevel', 3],
+      ['metrics', 'yes please'],
+      ['httpPort', 1.5],
+      ['genesis', 7],
+      ['network', []],
+      ['listen', '/ip4/1.2.3.4/tcp/1'],
+    ] as const)
+      assert.match(refusal({ file: { [name]: value } }), /^"\w+" in .*: it must be /)
   })
 
   it('refuses what it does not know, instead of ignoring it', () => {
