@@ -27,7 +27,9 @@ export class SnapshotError extends Error {
   readonly group: number
 
   constructor(group: number, why: string) {
-    super(`The stored state of group ${group} is damaged (${why}): restore the data directory from a backup.`)
+    super(
+      `The stored state of group ${group} is damaged (${why}): move the data directory away and restore a backup.`,
+    )
     this.name = 'SnapshotError'
     this.group = group
   }

@@ -30,7 +30,7 @@ export class DamagedLogError extends Error {
 
   constructor(group: number, leaf: number, what: string) {
     super(
-      `The stored log of group ${group} is damaged at leaf ${leaf} (${what}): restore this node's data from a backup.`,
+      `The stored log of group ${group} is damaged at leaf ${leaf} (${what}): move the data directory away and restore a backup.`,
     )
     this.name = 'DamagedLogError'
     this.group = group

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { EMPTY_BYTES, EntryType, type Snapshot } from '../../consensus/raft/types.ts'
 import { appliedInRaft } from '../../daemon/hosting/recover.ts'
+import { SnapshotError } from '../../daemon/hosting/snapshots.ts'
+import { DamagedLogError } from '../../storage/log/log-store.ts'
 
 const entries = (from: number, terms: readonly number[]) =>
   terms.map((term, i) => ({ index: from + i, term, type: EntryType.Normal, data: EMPTY_BYTES }))
@@ -33,5 +35,13 @@ describe("how far a replica's state vouches for its Raft log", () => {
     const recovered = { hardState: hardState(2), snapshot: undefined, entries: entries(1, [1, 1]) }
     assert.equal(appliedInRaft(recovered, at(40, 3)), 2)
     assert.equal(appliedInRaft(undefined, at(40, 3)), 0)
+  })
+})
+
+describe('what a damaged disk is answered with', () => {
+  it('says what can be done: a backup is not restored into the directory that is damaged', () => {
+    const advice = /: move the data directory away and restore a backup\.$/
+    assert.match(new DamagedLogError(1, 7, 'a batch was changed').message, advice)
+    assert.match(new SnapshotError(1, 'its manifest is unreadable').message, advice)
   })
 })
