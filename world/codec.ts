@@ -10,9 +10,12 @@ export {
   type Input,
   inputSignatureMessage,
   isPermanent,
+  LOG_TAG_BYTES,
+  logTagOf,
   PLAYER_BYTES,
   SESSION_BYTES,
   SIGNATURE_BYTES,
+  sessionNumber,
 } from './codec/input.ts'
 export { decodeOutcome, encodeOutcome, OUTCOME_MAX_BYTES, type Outcome } from './codec/outcome.ts'
 export { decodeHeader, decodePlayer } from './codec/state.ts'

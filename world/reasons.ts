@@ -7,7 +7,7 @@ const TABLE = [
   ['gap', 'An earlier input of this session is missing.'],
   ['duplicate', 'This input was applied before.'],
   ['no-session', 'This session is not open here: its first input must be spawn with seq 1.'],
-  ['session-closed', 'A newer session of this player closed this one.'],
+  ['session-closed', 'This player has opened a session of a higher number here.'],
   ['area-full', 'No more characters fit into this area.'],
   ['stale-tick', 'The tick is not after the last one.'],
   ['asleep', 'Your character sleeps: spawn wakes it.'],
@@ -31,6 +31,8 @@ const TABLE = [
   ['target-dead', 'It is dead already.'],
   ['target-asleep', "A sleeping character can't be struck."],
   ['in-combat', "A character can't leave in the middle of a fight."],
+  ['other-log', 'This input was made for another log.'],
+  ['session-ahead', "The session's number is too far ahead of the area's clock."],
 ] as const
 
 export type OutcomeCode = (typeof TABLE)[number][0]

@@ -1,17 +1,17 @@
 import { Area, type DirtyEntry, type PlayerSlot, type WorldHost } from './area.ts'
 import { type AreaCharter, checkCharter } from './charter.ts'
 import { binaryString, bytesEqual } from './codec/bytes.ts'
-import { decodeInput, type Input, PLAYER_BYTES } from './codec/input.ts'
+import { decodeInput, type Input, logTagOf, PLAYER_BYTES, sessionNumber } from './codec/input.ts'
 import { decodeOutcome, encodeOutcome, type Outcome } from './codec/outcome.ts'
 import { encodeHeader, encodePlayer, entityKey, HEADER_KEY, playerKey } from './codec/state.ts'
 import { decodeTick } from './codec/tick.ts'
 import type { EntityView } from './entity.ts'
-import { OUTCOMES_KEPT } from './limits.ts'
+import { MAX_SESSION_AHEAD_MS, OUTCOMES_KEPT } from './limits.ts'
 import type { Refusal } from './reasons.ts'
 import { restoreArea, type StateEntry } from './restore.ts'
 import { act } from './rules/act.ts'
 import { populate } from './rules/populate.ts'
-import { createCharacter, isClosed, takeOver } from './rules/presence.ts'
+import { createCharacter, takeOver } from './rules/presence.ts'
 import { advance } from './rules/tick.ts'
 import { type Verdict, verdict } from './rules/verdict.ts'
 
@@ -25,9 +25,9 @@ export const TICK_RECORD = 5
 
 /** What one record did. */
 export interface Applied {
-  /** For every input that can be read. Codes `gap`, `duplicate`, `no-session`, `session-closed` and `area-full` changed nothing. */
+  /** For every input that can be read. Codes `gap`, `duplicate`, `no-session`, `session-closed`, `session-ahead` and `area-full` changed nothing. */
   readonly outcome: Outcome | undefined
-  /** Why the record as a whole was passed over: not readable, or a tick that is not after the last. */
+  /** Why the record as a whole was passed over: not readable, made for another log, or a tick that is not after the last. */
   readonly ignored: Refusal | undefined
   /** Ids of what is new or changed, each once, in the order in which it happened. */
   readonly changed: readonly string[]
@@ -55,9 +55,12 @@ export function restoreWorld(host: WorldHost, charter: AreaCharter, entries: Ite
 /** The rules of one area. The same records give the same bytes everywhere, restored in between or not. */
 export class World {
   private readonly area: Area
+  private readonly logTag: Uint8Array
 
   constructor(area: Area) {
     this.area = area
+    const { host } = area
+    this.logTag = logTagOf(host.origin, bytes => host.sha256(bytes))
   }
 
   get tick(): number {
@@ -95,17 +98,19 @@ export class World {
 
   /**
    * The cheap filter before proposing. It refuses only what no earlier input still in flight could make right:
-   * unreadable bytes, a closed session, a duplicate (ask `outcomeOf`).
+   * unreadable bytes, another log's input, a closed session, a duplicate (ask `outcomeOf`). An opening that comes too
+   * late passes: its outcome tells the number that would be high enough.
    */
   check(body: Uint8Array): Refusal | undefined {
-    const input = decodeInput(body)
+    const input = this.read(body)
     if ('code' in input) return input
     const player = this.playerOf(input.player)
     if (!player) return undefined
-    if (isClosed(player, input.session)) return { code: 'session-closed' }
-    if (!bytesEqual(player.record.session, input.session)) return undefined
-    const { lastSeq } = player.record
-    return input.seq <= lastSeq ? { code: 'duplicate', seq: lastSeq } : undefined
+    const { session, lastSeq } = player.record
+    if (bytesEqual(session, input.session))
+      return input.seq <= lastSeq ? { code: 'duplicate', seq: lastSeq } : undefined
+    const closed = sessionNumber(input.session) <= sessionNumber(session)
+    return closed && !opensSession(input) ? { code: 'session-closed' } : undefined
   }
 
   /** The last seq applied for this session; 0 for one that is not open here. */
@@ -168,7 +173,7 @@ export class World {
   }
 
   private applyInput(body: Uint8Array): Applied {
-    const input = decodeInput(body)
+    const input = this.read(body)
     if ('code' in input) return this.applied(undefined, input)
     const { area } = this
     const known = this.playerOf(input.player)
@@ -185,24 +190,28 @@ export class World {
     return this.settle(player, input, act(area, player, input, body))
   }
 
+  private read(body: Uint8Array): Input | Refusal {
+    const input = decodeInput(body)
+    return 'code' in input || bytesEqual(input.log, this.logTag) ? input : { code: 'other-log' }
+  }
+
   /** Says why an input has no place in its session. Such an input consumes nothing and is not remembered. */
-  private refuseSession(
-    player: PlayerSlot | undefined,
-    { session, seq, action }: Input,
-  ): Verdict | undefined {
-    const opens = seq === 1 && action.kind === 'spawn'
-    if (!player) {
-      if (!opens) return verdict('no-session')
-      const { capacity } = this.area.charter
-      return this.area.counts.character >= capacity ? verdict('area-full', capacity) : undefined
-    }
-    const { record } = player
-    if (bytesEqual(record.session, session)) {
+  private refuseSession(player: PlayerSlot | undefined, input: Input): Verdict | undefined {
+    const { session, seq } = input
+    const record = player?.record
+    if (record && bytesEqual(record.session, session)) {
       if (seq <= record.lastSeq) return verdict('duplicate', record.lastSeq)
       return seq > record.lastSeq + 1 ? verdict('gap', record.lastSeq + 1) : undefined
     }
-    if (isClosed(player, session)) return verdict('session-closed')
-    return opens ? undefined : verdict('no-session')
+    const { charter, counts, timeMs } = this.area
+    const last = record ? sessionNumber(record.session) : 0
+    const number = sessionNumber(session)
+    if (number <= last) return verdict('session-closed', last)
+    if (!opensSession(input)) return verdict('no-session')
+    if (number > timeMs + MAX_SESSION_AHEAD_MS) return verdict('session-ahead', last)
+    return !player && counts.character >= charter.capacity
+      ? verdict('area-full', charter.capacity)
+      : undefined
   }
 
   /** The input's seq is consumed, whatever the verdict. */
@@ -235,3 +244,5 @@ export class World {
     return player && bytesEqual(player.record.session, session) ? player : undefined
   }
 }
+
+const opensSession = ({ seq, action }: Input): boolean => seq === 1 && action.kind === 'spawn'

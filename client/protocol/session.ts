@@ -10,9 +10,12 @@ export const KEY_BYTES = 32
 export const SIGNATURE_BYTES = 64
 export const NONCE_BYTES = 32
 export const HASH_BYTES = 32
+/** A session's id is its number u64 ‖ its tag 8. */
 export const SESSION_ID_BYTES = 16
-/** Every input body begins with: player key 32 ‖ session id 16 ‖ seq u32. */
-export const INPUT_HEAD_BYTES = KEY_BYTES + SESSION_ID_BYTES + 4
+export const SESSION_TAG_BYTES = 8
+const LOG_TAG_BYTES = 8
+/** Every input body begins with: player key 32 ‖ session id 16 ‖ seq u32 ‖ log tag 8. */
+export const INPUT_HEAD_BYTES = KEY_BYTES + SESSION_ID_BYTES + 4 + LOG_TAG_BYTES
 /** The longest time a grant may run, by the gateway's clock. */
 export const MAX_GRANT_MS = 24 * 60 * 60 * 1000
 
@@ -60,9 +63,21 @@ export function challengeMessage(challenge: {
   ])
 }
 
-/** The session id, 16 bytes: the beginning of the hash of the session's public key. */
-export function sessionIdOf(sessionKey: Uint8Array, sha256: (bytes: Uint8Array) => Uint8Array): Uint8Array {
-  return sha256(sessionKey).slice(0, SESSION_ID_BYTES)
+/** The session's tag: the beginning of the hash of its public key. */
+export function sessionTagOf(sessionKey: Uint8Array, sha256: (bytes: Uint8Array) => Uint8Array): Uint8Array {
+  return sha256(sessionKey).slice(0, SESSION_TAG_BYTES)
+}
+
+/**
+ * The session's id. `number` has to be higher than those of all the player's sessions that were open in the area before,
+ * and is at best the time of opening in milliseconds since 1970.
+ */
+export function sessionIdOf(
+  sessionKey: Uint8Array,
+  number: number,
+  sha256: (bytes: Uint8Array) => Uint8Array,
+): Uint8Array {
+  return concat([u64(number), sessionTagOf(sessionKey, sha256)])
 }
 
 /** The seq in the head of an input body of at least `INPUT_HEAD_BYTES`. */

@@ -6,7 +6,7 @@ import { Histogram } from './histogram.ts'
 import { Lifeline } from './lifeline.ts'
 import type { Link } from './link.ts'
 import type { Item } from './outbox.ts'
-import { bodyOf, checkAction, type ExportedSession, exportSession } from './session.ts'
+import { bodyOf, checkAction, type ExportedSession, exportSession, renumber } from './session.ts'
 import { trustOfWelcome } from './trust.ts'
 import type { ClientSettings, ClientState, ClientStats, Done, KeptReceipt, Place } from './types.ts'
 import { View } from './view.ts'
@@ -23,8 +23,12 @@ type Look = { place: false; radiusMm: number; limit: number } | ({ place: true; 
 const CHECK_MS = 250
 const DUPLICATE_RETRY_MS = 100
 const MAX_DUPLICATES = 20
+/** So often a session's number is raised before it counts as lost to others that keep opening higher ones. */
+const MAX_RENUMBERINGS = 8
 /** The session is over for good: another one, here or elsewhere, took its place. */
 const SESSION_OVER = new Set(['session-replaced', 'session-closed', 'no-session'])
+/** The opening's number will not do; the outcome's value is the one to be exceeded. */
+const NUMBER_REFUSED = new Set(['session-closed', 'session-ahead'])
 /** It was applied before, and what came of it isn't known any more. */
 const APPLIED = new Set(['duplicate', 'outcome-forgotten'])
 /** Takes the place of an input that was refused without being logged: there is nothing with this id, so it changes nothing. */
@@ -45,6 +49,7 @@ export class Client {
   private readonly latency = new Histogram()
   private readonly lifeline: Lifeline
   private currentState: ClientState = 'connecting'
+  private renumberings = 0
   private look: Look | undefined
   private pumpTimer: ReturnType<typeof setTimeout> | undefined
   private checkTimer: ReturnType<typeof setInterval> | undefined
@@ -179,7 +184,7 @@ export class Client {
     )
     this.setState('open', link.url)
     this.sendLook()
-    for (const item of this.outbox.pending()) if (item.body === undefined) this.prepare(item)
+    this.prepareAll()
     this.pump()
   }
 
@@ -205,11 +210,16 @@ export class Client {
     })
   }
 
+  private prepareAll(): void {
+    for (const item of this.outbox.pending()) if (item.body === undefined) this.prepare(item)
+  }
+
+  /** Makes the body, unless that has to wait: for the first link, or for the opening, which may change the session's number. */
   private prepare(item: Item): void {
-    const origin = this.lifeline.trust?.areas.get(this.area)?.origin
-    if (origin === undefined) return // not connected yet: done when linked
+    const area = this.lifeline.trust?.areas.get(this.area)
+    if (area === undefined || (item.seq > 1 && this.outbox.get(1) !== undefined)) return
     const { session, player } = this.settings
-    const body = bodyOf(item, session, player, origin)
+    const body = bodyOf(item, session, player, area)
     if (body instanceof Uint8Array) {
       item.body = body
       this.pump()
@@ -274,6 +284,7 @@ export class Client {
     if (waiting !== undefined) waiting.fault = fault
     if (expectedSeq > 0) this.gap(seq, expectedSeq)
     else if (retryAfterMs > 0) this.outbox.postpone(seq, retryAfterMs, this.settings.nowMs())
+    else if (code === 'other-log') this.lifeline.leave(link, code)
     else this.refused(item, code)
     this.pump()
   }
@@ -312,10 +323,11 @@ export class Client {
     const { seq } = item
     // Logged, but nothing came of it and the seq is still free.
     if (outcome.code === 'gap') return this.gap(seq, outcome.value ?? seq)
-    if (outcome.code === 'no-session' && this.outbox.get(1) !== undefined) return this.gap(seq, 1)
     if (outcome.code === 'duplicate') return this.duplicate(item)
+    if (seq === 1 && NUMBER_REFUSED.has(outcome.code) && this.renumberings++ < MAX_RENUMBERINGS)
+      return this.reopen(item, outcome.value! + 1)
     if (SESSION_OVER.has(outcome.code)) return this.end(outcome.code, 'The session is over.')
-    this.outbox.remove(seq)
+    this.removeAnswered(seq)
     const latencyMs = this.settings.nowMs() - item.submittedMs
     this.counts.committed++
     if (outcome.code !== 'ok') this.counts.rejected++
@@ -324,6 +336,19 @@ export class Client {
     this.waiting.get(seq)?.resolve({ seq, body: item.body!, outcome, receipt, latencyMs })
     this.waiting.delete(seq)
     if (outcome.code === 'area-full') this.end('area-full', 'No more characters fit into this area.')
+  }
+
+  private removeAnswered(seq: number): void {
+    this.outbox.remove(seq)
+    if (seq === 1) this.prepareAll()
+  }
+
+  /** This clock is behind that of an earlier session, or far ahead of the area's: the opening is asked for again. */
+  private reopen(item: Item, number: number): void {
+    renumber(this.settings.session, number)
+    item.body = undefined
+    this.outbox.postpone(item.seq, 0, this.settings.nowMs())
+    this.prepare(item)
   }
 
   /** A gateway that hands out such receipts is left; the action is asked for again elsewhere. */
@@ -348,15 +373,13 @@ export class Client {
   }
 
   private unknown(seq: number): void {
-    this.outbox.remove(seq)
+    this.removeAnswered(seq)
     this.fail(seq, 'outcome-unknown', 'It was applied; its outcome is not kept any more.', { applied: true })
   }
 
   private refused(item: Item, code: string): void {
     this.counts.refused++
     if (APPLIED.has(code)) return this.unknown(item.seq)
-    if (code === 'no-session' && item.seq > 1 && this.outbox.get(1) !== undefined)
-      return this.gap(item.seq, 1)
     if (SESSION_OVER.has(code) || item.seq === 1 || item.action === FILLER)
       return this.end(code, `The session was refused: ${code}.`)
     this.fail(item.seq, 'refused', `The gateway refused it: ${code}.`, { reason: code })

@@ -14,7 +14,7 @@ export interface ConnectOptions {
   readonly session?: ExportedSession
   /** The genesis file's bytes: with it the client believes no gateway. Without it, the first gateway names the keys. */
   readonly genesis?: Uint8Array
-  /** Name of the area to enter; the gateway chooses when it isn't given. */
+  /** Name of the area to enter; the gateway chooses when it isn't given. A session of before stays in its own. */
   readonly area?: string
   /** When an action is given up (30 s). */
   readonly actionTimeoutMs?: number
@@ -40,8 +40,8 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   const client = new Client({
     gateways,
     player: options.player instanceof Uint8Array ? await signerOf(options.player) : options.player,
-    session: options.session ? await resumeSession(options.session, nowMs()) : await newSession(),
-    area: options.area ?? options.session?.area ?? '',
+    session: options.session ? await resumeSession(options.session, nowMs()) : await newSession(Date.now()),
+    area: options.session?.area || options.area || '',
     trust: options.genesis && trustOfGenesis(options.genesis),
     verify: options.verify ?? sharedVerify,
     makeSocket: options.makeSocket ?? (url => new WebSocket(url) as unknown as SocketLike),

@@ -58,7 +58,7 @@ export interface LinkOptions {
   readonly onClose: (code: string) => void
 }
 
-/** Connects and opens the session. Rejects with a `ClientError`: `unreachable`, `timeout`, `refused`, `other-network`, … */
+/** Connects and opens the session. Rejects with a `ClientError`: `unreachable`, `timeout`, `refused`, `other-network`, `other-area`, … */
 export function openLink(options: LinkOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = options.makeSocket(options.url)
@@ -123,6 +123,12 @@ export function openLink(options: LinkOptions): Promise<void> {
       } else if (message.kind === 'challenge' && genesisHash === undefined) {
         answer(message.challenge!).catch(fail)
       } else if (message.kind === 'welcome' && genesisHash !== undefined) {
+        const { area } = message.welcome!
+        // What this session has asked for is for one area, and must not reach another.
+        if (options.area !== '' && area !== options.area)
+          return fail(
+            new ClientError('other-area', `The gateway ${options.url} opened another area: ${area}.`),
+          )
         opened = true
         clearTimeout(timer)
         // At once and not by the promise: the next message may come before a promise is told.

@@ -4,15 +4,18 @@ import {
   encodeInput,
   inputSignatureMessage,
   isPermanent,
+  LOG_TAG_BYTES,
 } from '../../world/codec.ts'
 import { sessionIdOf } from '../protocol/session.ts'
 import { ClientError } from './errors.ts'
 import { randomSeed, type Signer, sha256, signerOf } from './keys.ts'
 import { type Item, Outbox } from './outbox.ts'
+import type { AreaTrust } from './trust.ts'
 
 /** A session as it can be put aside and taken up again, at any gateway. Keep it secret: it holds the session's key. */
 export interface ExportedSession {
   readonly sessionSeed: Uint8Array
+  readonly number: number
   readonly nextSeq: number
   readonly area: string
   /** Input bodies that were sent and not answered yet. */
@@ -23,12 +26,20 @@ export interface ExportedSession {
 export interface PlayerSession {
   readonly seed: Uint8Array
   readonly signer: Signer
-  readonly id: Uint8Array
   readonly outbox: Outbox
+  number: number
+  id: Uint8Array
 }
 
-export async function newSession(): Promise<PlayerSession> {
-  return sessionOf(randomSeed(), new Outbox(1))
+/** `number` must be higher than the player's last session's in the area: the time, by the player's clock. */
+export async function newSession(number: number): Promise<PlayerSession> {
+  return sessionOf(randomSeed(), number, new Outbox(1))
+}
+
+/** Takes a higher number, as long as nothing but the opening was sent under the old one. */
+export function renumber(session: PlayerSession, number: number): void {
+  session.number = number
+  session.id = sessionIdOf(session.signer.publicKey, number, sha256)
 }
 
 /** Takes up an exported session; what was unanswered is sent again, and applied once. */
@@ -40,17 +51,23 @@ export async function resumeSession(exported: ExportedSession, nowMs: number): P
       throw new ClientError('bad-session', 'The exported session holds an input that is none.')
     outbox.restore(input.seq, input.action, body, nowMs)
   }
-  return sessionOf(exported.sessionSeed, outbox)
+  return sessionOf(exported.sessionSeed, exported.number, outbox)
 }
 
 export function exportSession(session: PlayerSession, area: string): ExportedSession {
-  const unanswered = [...session.outbox.pending()].flatMap(({ body }) => (body === undefined ? [] : [body]))
-  return { sessionSeed: session.seed, nextSeq: session.outbox.nextSeq, area, unanswered }
+  const { seed, number, outbox } = session
+  const unanswered: Uint8Array[] = []
+  for (const { seq, body } of outbox.pending()) {
+    // Neither this one nor any after it was sent: their seqs are free.
+    if (body === undefined) return { sessionSeed: seed, number, nextSeq: seq, area, unanswered }
+    unanswered.push(body)
+  }
+  return { sessionSeed: seed, number, nextSeq: outbox.nextSeq, area, unanswered }
 }
 
-async function sessionOf(seed: Uint8Array, outbox: Outbox): Promise<PlayerSession> {
+async function sessionOf(seed: Uint8Array, number: number, outbox: Outbox): Promise<PlayerSession> {
   const signer = await signerOf(seed)
-  return { seed, signer, id: sessionIdOf(signer.publicKey, sha256), outbox }
+  return { seed, signer, outbox, number, id: sessionIdOf(signer.publicKey, number, sha256) }
 }
 
 /**
@@ -61,9 +78,10 @@ export function bodyOf(
   item: Item,
   session: PlayerSession,
   player: Signer,
-  origin: string,
+  { origin, logTag }: AreaTrust,
 ): Uint8Array | Promise<Uint8Array> {
-  const input = { player: player.publicKey, session: session.id, seq: item.seq, action: item.action }
+  const { seq, action } = item
+  const input = { player: player.publicKey, session: session.id, seq, log: logTag, action }
   if (!isPermanent(item.action)) return encodeInput(input)
   const message = inputSignatureMessage(origin, input)
   return player.sign(message).then(signature => encodeInput({ ...input, signature }))
@@ -71,6 +89,7 @@ export function bodyOf(
 
 /** Throws when the action can't be encoded, before it has taken a seq. */
 export function checkAction(action: Action): void {
-  const blank = new Uint8Array(64)
-  encodeInput({ player: blank.subarray(32), session: blank.subarray(48), seq: 1, action, signature: blank })
+  const signature = new Uint8Array(64)
+  const [player, session, log] = [32, 16, LOG_TAG_BYTES].map(length => signature.subarray(0, length))
+  encodeInput({ player: player!, session: session!, seq: 1, log: log!, action, signature })
 }

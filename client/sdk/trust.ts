@@ -1,3 +1,4 @@
+import { logTagOf } from '../../world/codec.ts'
 import type { Welcome } from '../protocol/gateway.pb.js'
 import { equalBytes } from '../protocol/session.ts'
 import { ClientError } from './errors.ts'
@@ -6,6 +7,8 @@ import { sha256 } from './keys.ts'
 /** What receipts of one area are checked against. */
 export interface AreaTrust {
   readonly origin: string
+  /** What says in each input that it is for this area's log. */
+  readonly logTag: Uint8Array
   /** Log keys of the members by node number. */
   readonly logKeys: ReadonlyMap<number, Uint8Array>
 }
@@ -37,7 +40,7 @@ export function trustOfGenesis(file: Uint8Array): Trust {
   const keys = new Map(genesis.nodes.map(node => [node.number, bytesOfBase64(node.keys.log)]))
   const areas = genesis.authorities.map(({ name, birth, members }): [string, AreaTrust] => {
     const logKeys = new Map(members.map(number => [number, keys.get(number)!]))
-    return [name, { origin: `${genesis.network}/${name}/${birth}`, logKeys }]
+    return [name, areaTrust(`${genesis.network}/${name}/${birth}`, logKeys)]
   })
   return { genesisHash: sha256(file), areas: new Map(areas) }
 }
@@ -48,9 +51,13 @@ export function trustOfWelcome(genesisHash: Uint8Array, welcome: Welcome): Trust
     const logKeys = members.flatMap(({ number, logKey }): [number, Uint8Array][] =>
       logKey ? [[number, logKey]] : [],
     )
-    return [name, { origin, logKeys: new Map(logKeys) }]
+    return [name, areaTrust(origin, new Map(logKeys))]
   })
   return { genesisHash, areas: new Map(areas) }
+}
+
+function areaTrust(origin: string, logKeys: ReadonlyMap<number, Uint8Array>): AreaTrust {
+  return { origin, logTag: logTagOf(origin, sha256), logKeys }
 }
 
 /** Throws `other-network` when the gateway is of another world. */

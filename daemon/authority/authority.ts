@@ -112,6 +112,7 @@ const unconsumed: ReadonlySet<Outcome['code']> = new Set([
   'duplicate',
   'no-session',
   'session-closed',
+  'session-ahead',
   'area-full',
 ])
 /** So that one gateway's flood leaves room for the others. */

@@ -9,8 +9,9 @@ import {
   PROTOCOL_VERSION_MAX,
   PROTOCOL_VERSION_MIN,
   SESSION_ID_BYTES,
+  SESSION_TAG_BYTES,
   seqOfBody,
-  sessionIdOf,
+  sessionTagOf,
 } from '../../client/protocol/session.ts'
 import { Admission } from './admission.ts'
 import { newBucket, take, waitMs } from './bucket.ts'
@@ -74,6 +75,7 @@ export interface GatewayStats {
   readonly unreadable: number
 }
 
+const SESSION_ID_END = KEY_BYTES + SESSION_ID_BYTES
 /** How long a client should wait when the gateway itself is full. */
 const FULL_RETRY_MS = 100
 
@@ -240,7 +242,7 @@ export class GatewayCore {
       player,
       // Copies: a parsed message is a window on a larger buffer.
       playerKey: open.playerKey.slice(),
-      sessionId: sessionIdOf(open.sessionKey, this.ports.sha256),
+      sessionTag: sessionTagOf(open.sessionKey, this.ports.sha256),
       expiresAtMs: open.expiresAtMs,
       inputs: newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs),
       areaNames: areas.map(({ name }) => name),
@@ -367,9 +369,10 @@ export class GatewayCore {
   }
 }
 
+/** The rules judge the session's number, which comes before its tag. */
 function belongsTo(session: Session, body: Uint8Array): boolean {
   return (
     equalBytes(body.subarray(0, KEY_BYTES), session.playerKey) &&
-    equalBytes(body.subarray(KEY_BYTES, KEY_BYTES + SESSION_ID_BYTES), session.sessionId)
+    equalBytes(body.subarray(SESSION_ID_END - SESSION_TAG_BYTES, SESSION_ID_END), session.sessionTag)
   )
 }

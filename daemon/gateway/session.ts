@@ -12,7 +12,7 @@ export interface Place {
 export interface Session {
   readonly player: string
   readonly playerKey: Uint8Array
-  readonly sessionId: Uint8Array
+  readonly sessionTag: Uint8Array
   /** By the gateway's wall clock. */
   readonly expiresAtMs: number
   readonly inputs: Bucket

@@ -87,7 +87,7 @@ describe('a member that lies in a well-formed log', function () {
     const leaf = leafOf(recordKind.attestation)
     const { slots } = decodeAttestation(honest[leaf]!.body)!
     const inputs = slots.filter(slot => slot === undefined).length
-    const wrong = await found(resealed(town, changed(leaf + 1, inputOf(0, 90))))
+    const wrong = await found(resealed(town, changed(leaf + 1, inputOf(town, 0, 90))))
     assert.equal(wrong.code, 'bad-attestation')
     assert.deepEqual(range(wrong), [leaf, leaf + inputs])
   })

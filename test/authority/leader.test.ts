@@ -5,9 +5,9 @@ import type { InputAnswer } from '../../daemon/authority/intake.ts'
 import { recoverAuthority } from '../../daemon/hosting/recover.ts'
 import { decodeBatch, recordKind } from '../../storage/log/record.ts'
 import { MemoryStore } from '../../storage/store-memory.ts'
-import { foundRealm, seededKey, worldHostOf } from '../../testnet/simulation/authorities/realm.ts'
+import { foundRealm, seededKey, sha256, worldHostOf } from '../../testnet/simulation/authorities/realm.ts'
 import { SimRandom } from '../../testnet/simulation/random.ts'
-import { encodeInput } from '../../world/codec.ts'
+import { encodeInput, logTagOf } from '../../world/codec.ts'
 
 const realm = foundRealm({ seed: 1, nodes: 1, areas: 1, replicas: 1 })
 const { identity, charter } = realm.hosted.get(1)!
@@ -75,8 +75,9 @@ class Leader {
   /** A new player arrives. */
   spawn(): void {
     const player = seededKey(1, `player ${++this.#players}`).publicKey
-    const session = player.slice(0, 16)
-    const body = encodeInput({ player, session, seq: 1, action: { kind: 'spawn', name: 'somebody' } })
+    const session = new Uint8Array(16).with(7, 1)
+    const log = logTagOf(identity.origin, sha256)
+    const body = encodeInput({ player, session, seq: 1, log, action: { kind: 'spawn', name: 'somebody' } })
     const signature = node.identity.sign(inputBatchMessage(identity.origin, 1, [bodyHash(body)]))
     this.authority.offer({ gateway: 1, bodies: [body], signature }, (_, answer) => this.answers.push(answer))
     this.authority.flush(0)

@@ -1,8 +1,9 @@
 import { generateKeyPairSync, hash, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { recordLeafHash } from '../../audit/verify/record.ts'
 import { batchTree, encodeReceipt, receiptItem, receiptMessage } from '../../client/protocol/receipt.ts'
+import { sessionIdOf } from '../../client/protocol/session.ts'
 import type { AreaInfo, FeedListener, InputResult } from '../../daemon/gateway/router.ts'
-import { type Action, encodeInput, encodeOutcome, encodeTick } from '../../world/codec.ts'
+import { type Action, encodeInput, encodeOutcome, encodeTick, logTagOf } from '../../world/codec.ts'
 import type { Character } from '../../world/entity.ts'
 import { type Applied, createWorld, INPUT_RECORD, TICK_RECORD, type World } from '../../world/world.ts'
 import { verifyEd25519 } from './keys.ts'
@@ -147,7 +148,7 @@ export class Town {
   }
 
   #addBot(name: string): void {
-    const bot = { player: randomBytes(32), session: randomBytes(16), seq: 0 }
+    const bot = { player: randomBytes(32), session: sessionIdOf(randomBytes(32), 1, sha256), seq: 0 }
     this.bots.push(bot)
     this.#act(bot, { kind: 'spawn', name })
   }
@@ -155,7 +156,9 @@ export class Town {
   #act(bot: Bot, action: Action): void {
     bot.seq += 1
     this.actions += 1
-    this.#apply(INPUT_RECORD, encodeInput({ player: bot.player, session: bot.session, seq: bot.seq, action }))
+    const { player, session, seq } = bot
+    const log = logTagOf(this.info.origin, sha256)
+    this.#apply(INPUT_RECORD, encodeInput({ player, session, seq, log, action }))
   }
 
   #tick(): void {

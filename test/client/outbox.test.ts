@@ -161,7 +161,10 @@ describe('the bytes that open a session', () => {
     const body = inputBody(player, 0xfedcba98, ACTION)
     assert.equal(seqOfBody(body), 0xfedcba98)
     assert.deepEqual(Buffer.from(body.subarray(0, 32)), Buffer.from(player.publicKey))
-    assert.deepEqual(Buffer.from(body.subarray(32, 48)), Buffer.from(sessionIdOf(player.sessionKey, sha256)))
+    assert.deepEqual(
+      Buffer.from(body.subarray(32, 48)),
+      Buffer.from(sessionIdOf(player.sessionKey, player.number, sha256)),
+    )
   })
 })
 

@@ -98,7 +98,7 @@ describe('the gateway core: opening a session', () => {
   it('closes the older connection when the player opens another', () => {
     const gateway = new Harness()
     gateway.join(1, ada)
-    gateway.join(2, testPlayer('Ada', '2'))
+    gateway.join(2, testPlayer('Ada', 2))
     assert.equal(gateway.closings.get(1), 'session-replaced')
     gateway.core.closed(1)
     assert.equal(gateway.core.stats.sessions, 1)
@@ -156,7 +156,7 @@ describe('the gateway core: inputs', () => {
     const gateway = new Harness()
     gateway.join(1, ada)
     gateway.act(1, bob, 1, { kind: 'spawn', name: 'Bob' })
-    gateway.act(1, testPlayer('Ada', '2'), 1, { kind: 'spawn', name: 'Ada' })
+    gateway.act(1, testPlayer('Ada', 2), 1, { kind: 'spawn', name: 'Ada' })
     assert.deepEqual(gateway.takeProblems(1), ['other-session', 'other-session'])
     assert.equal(gateway.authority.arrivals, 0)
   })

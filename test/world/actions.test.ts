@@ -6,7 +6,16 @@ import {
   inputSignatureMessage,
   positionAt,
 } from '../../world/codec.ts'
-import { fakeSignature, hexEntries, ORIGIN, playerKey, type Stage, sessionOf, stageOf } from './support.ts'
+import {
+  fakeSignature,
+  hexEntries,
+  LOG,
+  ORIGIN,
+  playerKey,
+  type Stage,
+  sessionOf,
+  stageOf,
+} from './support.ts'
 
 const NOWHERE = '0'.repeat(32)
 const move = (vxMmPerTick: number, vyMmPerTick: number): Action => ({
@@ -147,6 +156,7 @@ describe('building', () => {
       player: playerKey(1),
       session: sessionOf(1),
       seq,
+      log: LOG,
       action,
     })
     return stage.send(1, action, 1, fakeSignature(playerKey(1), message))
@@ -186,7 +196,8 @@ describe('building', () => {
     const before = stage.world.entity(stage.world.characterOf(playerKey(1))!)
     const action = build(xMm + 1000, yMm)
     assert.equal(stage.ask(1, action).code, 'bad-signature')
-    const elsewhere = { player: playerKey(1), session: sessionOf(1), seq: stage.seqs.get('1/1')! + 1, action }
+    const seq = stage.seqs.get('1/1')! + 1
+    const elsewhere = { player: playerKey(1), session: sessionOf(1), seq, log: LOG, action }
     for (const message of [
       inputSignatureMessage('testnet/area/0232/0', elsewhere),
       inputSignatureMessage(ORIGIN, { ...elsewhere, seq: elsewhere.seq + 7 }),

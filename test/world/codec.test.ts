@@ -56,6 +56,7 @@ const input: fc.Arbitrary<Input> = fc
       player: bytes(32),
       session: bytes(16),
       seq: fc.integer({ min: 1, max: 0xffffffff }),
+      log: bytes(8),
       action,
       signature: bytes(64),
     },
@@ -165,8 +166,8 @@ describe('the codec of the rules', function () {
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat({ max: 8 }), (noise, kind) => {
         for (const [, reencode] of codecs) reencode(noise)
         if (kind !== TICK_RECORD) stage.world.apply(kind, noise, stage.leaf++)
-        const { ignored } = stage.world.apply(INPUT_RECORD, noise.subarray(0, 60), stage.leaf++)
-        const refusal = stage.world.check(noise.subarray(0, 60))
+        const { ignored } = stage.world.apply(INPUT_RECORD, noise.subarray(0, 68), stage.leaf++)
+        const refusal = stage.world.check(noise.subarray(0, 68))
         assert.deepEqual(refusal, ignored)
       }),
     )
@@ -178,19 +179,20 @@ describe('the codec of the rules', function () {
       player: new Uint8Array(32),
       session: new Uint8Array(16),
       seq: 1,
+      log: new Uint8Array(8),
       action: { kind: 'spawn', name: 'Ada' },
     })
     const bent = (at: number, to: number) => spawn.with(at, to)
     assert.deepEqual(decodeInput(new Uint8Array(0)), { code: 'malformed' })
     assert.deepEqual(decodeInput(new Uint8Array(100_000)), { code: 'malformed' })
     assert.deepEqual(decodeInput(bent(51, 0)), { code: 'malformed' }, 'seq 0')
-    assert.deepEqual(decodeInput(bent(52, 99)), { code: 'unknown-action' })
-    assert.deepEqual(decodeInput(bent(54, 0x21)), { code: 'bad-name' })
-    assert.deepEqual(decodeInput(bent(53, 2)), { code: 'malformed' }, 'a byte too many')
+    assert.deepEqual(decodeInput(bent(60, 99)), { code: 'unknown-action' })
+    assert.deepEqual(decodeInput(bent(62, 0x21)), { code: 'bad-name' })
+    assert.deepEqual(decodeInput(bent(61, 2)), { code: 'malformed' }, 'a byte too many')
   })
 
   it('refuses to write what could not be read', () => {
-    const input = { player: new Uint8Array(32), session: new Uint8Array(16), seq: 1 }
+    const input = { player: new Uint8Array(32), session: new Uint8Array(16), seq: 1, log: new Uint8Array(8) }
     const wrong: Action[] = [
       { kind: 'move', vxMmPerTick: 0.5, vyMmPerTick: 0 },
       { kind: 'move', vxMmPerTick: 0, vyMmPerTick: 32768 },

@@ -9,7 +9,7 @@ import {
   STRUCTURES,
 } from '../../world/codec.ts'
 import { type Applied, INPUT_RECORD, TICK_RECORD } from '../../world/world.ts'
-import { charterOf, fakeSignature, ORIGIN, playerKey, type Stage, sessionOf } from './support.ts'
+import { charterOf, fakeSignature, LOG, ORIGIN, playerKey, type Stage, sessionOf } from './support.ts'
 
 /** An area so small that players, NPCs and resources meet all the time. */
 export const smallCharter = charterOf({
@@ -101,6 +101,7 @@ export function play(stage: Stage, turn: Turn, seen: (applied: Applied) => void)
         player: playerKey(player),
         session: sessionOf(player, session),
         seq,
+        log: LOG,
         action: { kind: 'leave' },
       })
       seen(
@@ -119,7 +120,7 @@ export function play(stage: Stage, turn: Turn, seen: (applied: Applied) => void)
 
 function signatureFor(stage: Stage, player: number, session: number, action: Action): Uint8Array {
   const seq = (stage.seqs.get(`${player}/${session}`) ?? 0) + 1
-  const input = { player: playerKey(player), session: sessionOf(player, session), seq, action }
+  const input = { player: playerKey(player), session: sessionOf(player, session), seq, log: LOG, action }
   return fakeSignature(input.player, inputSignatureMessage(ORIGIN, input))
 }
 

@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict'
-import { type Action, encodeInput } from '../../world/codec.ts'
+import { type Action, encodeInput, logTagOf, MAX_SESSION_AHEAD_MS } from '../../world/codec.ts'
 import { INPUT_RECORD } from '../../world/world.ts'
-import { hexEntries, playerKey, type Stage, sessionOf, stageOf } from './support.ts'
+import { hexEntries, LOG, playerKey, type Stage, sessionOf, sha256, stageOf } from './support.ts'
 
 const spawn: Action = { kind: 'spawn', name: 'Ada' }
 const stop: Action = { kind: 'move', vxMmPerTick: 0, vyMmPerTick: 0 }
 
 function bodyOf(player: number, session: number, seq: number, action: Action): Uint8Array {
-  return encodeInput({ player: playerKey(player), session: sessionOf(player, session), seq, action })
+  return encodeInput({
+    player: playerKey(player),
+    session: sessionOf(player, session),
+    seq,
+    log: LOG,
+    action,
+  })
 }
 
 /** Sends exactly this seq, and gives the code. */
@@ -70,6 +76,73 @@ describe('a session', () => {
     assert.deepEqual(stage.world.check(bodyOf(1, 1, 3, stop)), { code: 'session-closed' })
     assert.equal(stage.world.lastSeq(playerKey(1), sessionOf(1)), 0)
     assert.equal(send(stage, 2, 2, stop).code, 'ok')
+  })
+
+  it('stays closed however many come after it: none of its inputs is ever applied again', () => {
+    const stage = stageOf()
+    for (let session = 1; session <= 30; session++) {
+      assert.equal(send(stage, session, 1, spawn).code, 'ok')
+      assert.equal(send(stage, session, 2, stop).code, 'ok')
+    }
+    const before = hexEntries(stage.world)
+    for (let session = 1; session < 30; session++) {
+      const reopened = send(stage, session, 1, spawn)
+      assert.deepEqual([reopened.code, reopened.value], ['session-closed', 30])
+      assert.equal(send(stage, session, 2, stop).code, 'session-closed')
+      assert.equal(stage.world.check(bodyOf(1, session, 1, spawn)), undefined, 'its answer tells the number')
+      assert.deepEqual(stage.world.check(bodyOf(1, session, 2, stop)), { code: 'session-closed' })
+    }
+    assert.deepEqual(hexEntries(stage.world), before)
+  })
+
+  it('of the same number as the open one is another, and comes too late', () => {
+    const stage = stageOf()
+    send(stage, 3, 1, spawn)
+    const other = sessionOf(1, 3).with(15, sessionOf(1, 3)[15]! ^ 1)
+    const body = encodeInput({ player: playerKey(1), session: other, seq: 1, log: LOG, action: spawn })
+    assert.equal(stage.world.apply(INPUT_RECORD, body, stage.leaf++).outcome!.code, 'session-closed')
+  })
+
+  it("has a number at most a day ahead of the area's clock, so that no opening can shut out all later ones", () => {
+    const stage = stageOf()
+    stage.tickTo(50)
+    const open = (number: number) => {
+      const session = new Uint8Array(16)
+      new DataView(session.buffer).setBigUint64(0, BigInt(number))
+      const body = encodeInput({ player: playerKey(1), session, seq: 1, log: LOG, action: spawn })
+      assert.equal(stage.world.check(body), undefined, 'a tick in flight may make it right')
+      const { code, value } = stage.world.apply(INPUT_RECORD, body, stage.leaf++).outcome!
+      return [code, value]
+    }
+    const latest = 5_000 + MAX_SESSION_AHEAD_MS
+    assert.deepEqual(open(latest + 1), ['session-ahead', 0])
+    assert.deepEqual(open(2 ** 63), ['session-ahead', 0])
+    assert.deepEqual(open(0), ['session-closed', 0])
+    assert.deepEqual(open(latest), ['ok', undefined])
+    assert.deepEqual(open(latest + 1), ['session-ahead', latest])
+    stage.tickTo(51)
+    assert.deepEqual(open(latest + 1), ['ok', undefined])
+  })
+
+  it('takes nothing that was made for another log, not even in its turn', () => {
+    const stage = stageOf()
+    const { world } = stage
+    const bodyFor = (origin: string, seq: number, action: Action) => {
+      const log = logTagOf(origin, sha256)
+      return encodeInput({ player: playerKey(1), session: sessionOf(1), seq, log, action })
+    }
+    const others = ['testnet/area/0232/0', 'testnet/area/0231/1', 'othernet/area/0231/0']
+    for (const [seq, action] of [spawn, stop].entries()) {
+      const before = hexEntries(world)
+      for (const origin of others) {
+        const body = bodyFor(origin, seq + 1, action)
+        assert.deepEqual(world.check(body), { code: 'other-log' })
+        const { outcome, ignored } = world.apply(INPUT_RECORD, body, stage.leaf++)
+        assert.deepEqual([outcome, ignored], [undefined, { code: 'other-log' }])
+      }
+      assert.deepEqual(hexEntries(world), before)
+      assert.equal(send(stage, 1, seq + 1, action).code, 'ok')
+    }
   })
 
   it('ends with a sleeping character that stands still, and spawn wakes it', () => {

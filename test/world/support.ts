@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Action, encodeInput, encodeTick, type Outcome } from '../../world/codec.ts'
+import { type Action, encodeInput, encodeTick, logTagOf, type Outcome } from '../../world/codec.ts'
 import {
   type Applied,
   type AreaCharter,
@@ -45,7 +45,18 @@ export function charterOf(changes: Partial<AreaCharter> = {}): AreaCharter {
 
 export const playerKey = (number: number): Uint8Array => sha256(Buffer.from(`player ${number}`))
 export const sessionOf = (player: number, number = 1): Uint8Array =>
-  sha256(Buffer.from(`session ${player} ${number}`)).subarray(0, 16)
+  Uint8Array.of(
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    number >> 8,
+    number,
+    ...sha256(Buffer.from(`session ${player}`)).subarray(0, 8),
+  )
+export const LOG = logTagOf(ORIGIN, sha256)
 
 /** A world with its next leaf, and players that count their own seqs. */
 export class Stage {
@@ -60,7 +71,8 @@ export class Stage {
   send(player: number, action: Action, session = 1, signature: Uint8Array = new Uint8Array(64)): Applied {
     const name = `${player}/${session}`
     const seq = (this.seqs.get(name) ?? 0) + 1
-    const input = { player: playerKey(player), session: sessionOf(player, session), seq, action, signature }
+    const head = { player: playerKey(player), session: sessionOf(player, session), seq, log: LOG }
+    const input = { ...head, action, signature }
     const applied = this.world.apply(INPUT_RECORD, encodeInput(input), this.leaf++)
     if (this.world.lastSeq(input.player, input.session) === seq) this.seqs.set(name, seq)
     return applied

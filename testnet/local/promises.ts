@@ -9,6 +9,7 @@ const notApplied: ReadonlySet<Outcome['code']> = new Set([
   'duplicate',
   'no-session',
   'session-closed',
+  'session-ahead',
   'area-full',
 ])
 

@@ -13,14 +13,18 @@ export type Action =
   | { readonly kind: 'leave' }
 
 /**
- * player 32 ‖ session 16 ‖ seq u32 ‖ action: u8 number ‖ its fields (‖ signature 64 where the action is permanent).
+ * player 32 ‖ session 16 ‖ seq u32 ‖ log tag 8 ‖ action: u8 number ‖ its fields (‖ signature 64 where the action is
+ * permanent).
  * spawn 1: u8 length ‖ name. move 2: vx i16 ‖ vy i16. gather 3: id 16. build 4: u8 structure ‖ x i64 ‖ y i64.
  * strike 5: id 16. leave 6: nothing.
  */
 export interface Input {
   readonly player: Uint8Array
+  /** number u64 (`sessionNumber`) ‖ 8 bytes that the rules only compare. */
   readonly session: Uint8Array
   readonly seq: number
+  /** `logTagOf` the one log that this input is for. */
+  readonly log: Uint8Array
   readonly action: Action
   /** The player's own, over `inputSignatureMessage`; there exactly when `isPermanent(action)`. */
   readonly signature?: Uint8Array | undefined
@@ -28,12 +32,25 @@ export interface Input {
 
 export const PLAYER_BYTES = 32
 export const SESSION_BYTES = 16
+export const LOG_TAG_BYTES = 8
 export const SIGNATURE_BYTES = 64
 /** No input is longer. */
-export const INPUT_MAX_BYTES = PLAYER_BYTES + SESSION_BYTES + 4 + 32 + SIGNATURE_BYTES
+export const INPUT_MAX_BYTES = PLAYER_BYTES + SESSION_BYTES + 4 + LOG_TAG_BYTES + 32 + SIGNATURE_BYTES
 
-const SEQ_AT = PLAYER_BYTES + SESSION_BYTES
+const ACTION_AT = PLAYER_BYTES + SESSION_BYTES + 4 + LOG_TAG_BYTES
 const SIGNATURE_CONTEXT = 'freehold/permanent-input/1\n'
+
+/** The beginning of the hash of a log's origin: with it in every input, what was made for one log is nothing in another. */
+export function logTagOf(origin: string, sha256: (bytes: Uint8Array) => Uint8Array): Uint8Array {
+  return sha256(asciiBytes(origin)).slice(0, LOG_TAG_BYTES)
+}
+
+/** A player's sessions go upwards by this number, so that one that was closed can never be opened again. */
+export function sessionNumber(session: Uint8Array): number {
+  // Past 2⁵³ it is inexact, and in any case further ahead than the rules allow.
+  const reader = new ByteReader(session)
+  return reader.u32() * 4_294_967_296 + reader.u32()
+}
 
 export const isPermanent = (action: Action): boolean => action.kind === 'build'
 
@@ -44,7 +61,7 @@ export function encodeInput(input: Input): Uint8Array {
 }
 
 /**
- * What the player signs: "freehold/permanent-input/1\n" ‖ u16 origin length ‖ origin ‖ player ‖ session ‖ seq ‖ action.
+ * What the player signs: "freehold/permanent-input/1\n" ‖ u16 origin length ‖ origin ‖ player ‖ session ‖ seq ‖ log tag ‖ action.
  * The origin names network, area and birth, so a signature is good in one place, once.
  */
 export function inputSignatureMessage(origin: string, input: Omit<Input, 'signature'>): Uint8Array {
@@ -66,21 +83,22 @@ export function signatureMessage(origin: string, unsigned: Uint8Array): Uint8Arr
 
 /** Never throws: what is not exactly one input is a refusal. */
 export function decodeInput(body: Uint8Array): Input | Refusal {
-  if (body.length <= SEQ_AT + 4 || body.length > INPUT_MAX_BYTES) return { code: 'malformed' }
+  if (body.length <= ACTION_AT || body.length > INPUT_MAX_BYTES) return { code: 'malformed' }
   const reader = new ByteReader(body)
   const player = reader.raw(PLAYER_BYTES)
   const session = reader.raw(SESSION_BYTES)
   const seq = reader.u32()
+  const log = reader.raw(LOG_TAG_BYTES)
   const action = readAction(reader)
   if ('code' in action) return action
   const signature = isPermanent(action) ? reader.raw(SIGNATURE_BYTES) : undefined
   if (!reader.done() || seq === 0) return { code: 'malformed' }
   if (action.kind === 'spawn' && !NAME_PATTERN.test(action.name)) return { code: 'bad-name' }
-  return { player, session, seq, action, signature }
+  return { player, session, seq, log, action, signature }
 }
 
-function writeUnsigned({ player, session, seq, action }: Input): void {
-  writer.start().raw(player, PLAYER_BYTES).raw(session, SESSION_BYTES).u32(seq)
+function writeUnsigned({ player, session, seq, log, action }: Input): void {
+  writer.start().raw(player, PLAYER_BYTES).raw(session, SESSION_BYTES).u32(seq).raw(log, LOG_TAG_BYTES)
   switch (action.kind) {
     case 'spawn':
       if (!NAME_PATTERN.test(action.name))

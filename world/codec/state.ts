@@ -1,4 +1,4 @@
-import { CLOSED_SESSIONS_KEPT, OUTCOMES_KEPT } from '../limits.ts'
+import { OUTCOMES_KEPT } from '../limits.ts'
 import { ByteReader, bytesOfBinaryString, ID_BYTES, writer } from './bytes.ts'
 import { encodeOutcome, type Outcome, readOutcome } from './outcome.ts'
 
@@ -20,11 +20,10 @@ export interface AreaHeader {
 
 export interface PlayerRecord {
   readonly character: string
+  /** The newest one: those with a lower number are closed. */
   session: Uint8Array
   lastSeq: number
   lastInputTick: number
-  /** The newest last. */
-  closedSessions: Uint8Array[]
   /** Encoded, as they are written at every seal and hardly ever read. The newest last, at most `OUTCOMES_KEPT`, all of this session. */
   outcomes: Uint8Array[]
 }
@@ -53,7 +52,7 @@ export function decodeHeader(bytes: Uint8Array): AreaHeader | undefined {
   return reader.done() ? header : undefined
 }
 
-/** character 16 ‖ session 16 ‖ lastSeq u32 ‖ lastInputTick u64 ‖ u8 count ‖ closed sessions ‖ u8 count ‖ outcomes */
+/** character 16 ‖ session 16 ‖ lastSeq u32 ‖ lastInputTick u64 ‖ u8 count ‖ outcomes */
 export function encodePlayer(player: PlayerRecord): Uint8Array {
   writer
     .start()
@@ -61,8 +60,6 @@ export function encodePlayer(player: PlayerRecord): Uint8Array {
     .raw(player.session, ID_BYTES)
     .u32(player.lastSeq)
     .u53(player.lastInputTick)
-  writer.u8(player.closedSessions.length)
-  for (const session of player.closedSessions) writer.raw(session, ID_BYTES)
   writer.u8(player.outcomes.length)
   for (const outcome of player.outcomes) writer.raw(outcome)
   return writer.finish()
@@ -75,11 +72,7 @@ export function decodePlayer(bytes: Uint8Array): PlayerRecord | undefined {
     session: reader.raw(ID_BYTES),
     lastSeq: reader.u32(),
     lastInputTick: reader.u53(),
-    closedSessions: [],
     outcomes: [],
-  }
-  for (let left = reader.index(CLOSED_SESSIONS_KEPT + 1); left > 0; left--) {
-    player.closedSessions.push(reader.raw(ID_BYTES))
   }
   const outcomes: Outcome[] = []
   for (let left = reader.index(OUTCOMES_KEPT + 1); left > 0; left--) outcomes.push(readOutcome(reader))

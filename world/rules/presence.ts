@@ -1,7 +1,7 @@
 import type { Area, PlayerSlot } from '../area.ts'
-import { binaryString, bytesEqual } from '../codec/bytes.ts'
+import { binaryString } from '../codec/bytes.ts'
 import { type Input, PLAYER_BYTES } from '../codec/input.ts'
-import { CLOSED_SESSIONS_KEPT, IDLE_TICKS } from '../limits.ts'
+import { IDLE_TICKS } from '../limits.ts'
 import { isMoving, positionAt, standing } from '../motion.ts'
 import { spawnPlace } from './place.ts'
 import { newActor } from './populate.ts'
@@ -26,7 +26,6 @@ export function createCharacter(area: Area, input: Input, name: string): PlayerS
     session: input.session,
     lastSeq: 0,
     lastInputTick: area.tick,
-    closedSessions: [],
     outcomes: [],
   }
   area.emit({ kind: 'spawned', tick: area.tick, ...place, entity: birth.id })
@@ -35,8 +34,6 @@ export function createCharacter(area: Area, input: Input, name: string): PlayerS
 
 /** Closes the session that was open and opens another; the character goes on as it is. */
 export function takeOver({ record }: PlayerSlot, session: Uint8Array): void {
-  record.closedSessions.push(record.session)
-  if (record.closedSessions.length > CLOSED_SESSIONS_KEPT) record.closedSessions.shift()
   record.session = session
   record.lastSeq = 0
   record.outcomes = []
@@ -73,6 +70,3 @@ export function checkIdle(area: Area, player: PlayerSlot): void {
   if (sleepTick <= area.tick) fallAsleep(area, player, true)
   else area.idle.schedule(player, Math.min(sleepTick, area.tick + IDLE_TICKS))
 }
-
-export const isClosed = ({ record }: PlayerSlot, session: Uint8Array): boolean =>
-  record.closedSessions.some(closed => bytesEqual(closed, session))

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exportLog } from '../../../cli/log-export.ts'
 import type { NodeApi } from '../../../cli/node-api.ts'
+import { sessionIdOf } from '../../../client/protocol/session.ts'
 import { Authority, type AuthorityIdentity } from '../../../daemon/authority/authority.ts'
 import { bodyHash, inputBatchMessage } from '../../../daemon/authority/batch.ts'
 import { decodeSeal, encodeSeal, type Seal } from '../../../daemon/authority/bodies.ts'
@@ -24,7 +25,7 @@ import { MerkleLog } from '../../../storage/log/tree.ts'
 import { StateTree } from '../../../storage/state/state-tree.ts'
 import type { StoreOp } from '../../../storage/store.ts'
 import { MemoryStore } from '../../../storage/store-memory.ts'
-import { encodeInput } from '../../../world/codec.ts'
+import { encodeInput, logTagOf } from '../../../world/codec.ts'
 import { createWorld } from '../../../world/world.ts'
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
@@ -120,8 +121,8 @@ export function playTown(town: Town, size: number, players = 6): LogRecord[] {
   let nowMs = 10_000
   for (let step = 0, index = 2; records.length < size || records.at(-1)!.kind !== recordKind.seal; step++) {
     nowMs += 100
-    const inputs = inputsOf(step, players)
-    offer(town, authority, [...inputs.slice(2), ...retryOf(step, players)])
+    const inputs = inputsOf(town, step, players)
+    offer(town, authority, [...inputs.slice(2), ...retryOf(town, step, players)])
     for (const input of inputs.slice(0, 2)) offer(town, authority, [input])
     authority.tick(nowMs, nowMs)
     while (proposed.length > 0) {
@@ -141,20 +142,21 @@ function offer(town: Town, authority: Authority, bodies: Uint8Array[]): void {
 }
 
 /** Each player comes in, then keeps changing its course. */
-function inputsOf(step: number, players: number): Uint8Array[] {
-  return Array.from({ length: players }, (_, player) => inputOf(player, step + 1))
+function inputsOf(town: Town, step: number, players: number): Uint8Array[] {
+  return Array.from({ length: players }, (_, player) => inputOf(town, player, step + 1))
 }
 
 /** Now and then a gateway sends something again, which the leader leaves out. */
-function retryOf(step: number, players: number): Uint8Array[] {
-  return step % 5 === 4 ? [inputOf(players - 1, step)] : []
+function retryOf(town: Town, step: number, players: number): Uint8Array[] {
+  return step % 5 === 4 ? [inputOf(town, players - 1, step)] : []
 }
 
-export function inputOf(player: number, seq: number): Uint8Array {
+export function inputOf({ origin }: Town, player: number, seq: number): Uint8Array {
   return encodeInput({
     player: sha256(Uint8Array.of(player)),
-    session: sha256(Uint8Array.of(player, 1)).slice(0, 16),
+    session: sessionIdOf(Uint8Array.of(player), 1, sha256),
     seq,
+    log: logTagOf(origin, sha256),
     action:
       seq === 1
         ? { kind: 'spawn', name: `player-${player}` }

@@ -61,7 +61,7 @@ export const AREA_INFO: AreaInfo = {
 }
 
 /** Logged, but their seq is still free. */
-const CHANGED_NOTHING = new Set(['no-session', 'session-closed', 'area-full', 'duplicate'])
+const CHANGED_NOTHING = new Set(['no-session', 'session-closed', 'session-ahead', 'area-full', 'duplicate'])
 
 /** What an input's way through the authority can be made to suffer. */
 export interface Mishap {
@@ -104,6 +104,8 @@ export class TestAuthority implements AuthorityRouter {
     this.key = privateKeyOf(sha256(new TextEncoder().encode('log key')))
     this.logKey = publicBytesOf(this.key)
     this.immediate = options.immediate
+    // As a leader does: sessions are numbered by the clock.
+    this.apply(TICK_RECORD, encodeTick({ tick: 1, timeMs: Date.now() }))
   }
 
   areas(): readonly AreaInfo[] {
@@ -148,7 +150,7 @@ export class TestAuthority implements AuthorityRouter {
   /** Time goes on by one tick; the feed is told what has happened since the last. */
   tick(): void {
     this.flushBatch()
-    this.apply(TICK_RECORD, encodeTick({ tick: this.world.tick + 1, timeMs: 0 }))
+    this.apply(TICK_RECORD, encodeTick({ tick: this.world.tick + 1, timeMs: Date.now() }))
     this.flushFeed()
   }
 

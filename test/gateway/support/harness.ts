@@ -10,11 +10,12 @@ import { challengeMessage, grantMessage, sessionIdOf } from '../../../client/pro
 import { GatewayCore } from '../../../daemon/gateway/core.ts'
 import type { GatewayLimits } from '../../../daemon/gateway/limits.ts'
 import type { AuthorityRouter } from '../../../daemon/gateway/router.ts'
-import { type Action, encodeInput } from '../../../world/codec.ts'
+import { type Action, encodeInput, logTagOf } from '../../../world/codec.ts'
 import {
   GENESIS_HASH,
   MEMBER,
   NETWORK,
+  ORIGIN,
   privateKeyOf,
   publicBytesOf,
   sha256,
@@ -30,12 +31,15 @@ export interface TestPlayer {
   readonly publicKey: Uint8Array
   readonly session: KeyObject
   readonly sessionKey: Uint8Array
+  /** The session's. */
+  readonly number: number
 }
 
-export function testPlayer(name: string, session = '1'): TestPlayer {
+export function testPlayer(name: string, number = 1): TestPlayer {
   const key = privateKeyOf(sha256(new TextEncoder().encode(`player ${name}`)))
-  const sessionKey = privateKeyOf(sha256(new TextEncoder().encode(`session ${name} ${session}`)))
-  return { key, publicKey: publicBytesOf(key), session: sessionKey, sessionKey: publicBytesOf(sessionKey) }
+  const sessionKey = privateKeyOf(sha256(new TextEncoder().encode(`session ${name} ${number}`)))
+  const keys = { publicKey: publicBytesOf(key), sessionKey: publicBytesOf(sessionKey) }
+  return { ...keys, key, session: sessionKey, number }
 }
 
 /** A gateway core with a clock in hand, everything that it sent, and the closings. */
@@ -140,8 +144,9 @@ export class Harness {
 }
 
 export function inputBody(player: TestPlayer, seq: number, action: Action): Uint8Array {
-  const session = sessionIdOf(player.sessionKey, sha256)
-  return encodeInput({ player: player.publicKey, session, seq, action, signature: new Uint8Array(64) })
+  const session = sessionIdOf(player.sessionKey, player.number, sha256)
+  const log = logTagOf(ORIGIN, sha256)
+  return encodeInput({ player: player.publicKey, session, seq, log, action, signature: new Uint8Array(64) })
 }
 
 export function encodeClient(message: ClientMessage): Uint8Array {

@@ -12,7 +12,7 @@ import { type Promised, promiseKey } from './judge.ts'
 import { type Realm, worldHostOf } from './realm.ts'
 
 /** Outcomes of copies and of what came out of order: nothing was applied. */
-const UNAPPLIED = new Set(['gap', 'duplicate', 'no-session', 'session-closed', 'area-full'])
+const UNAPPLIED = new Set(['gap', 'duplicate', 'no-session', 'session-closed', 'session-ahead', 'area-full'])
 
 export interface FinalLog {
   readonly records: number

@@ -15,6 +15,7 @@ import {
   encodeInput,
   inputSignatureMessage,
   isPermanent,
+  logTagOf,
   OUTCOMES_KEPT,
 } from '../../../world/codec.ts'
 import type { SimNode } from '../node.ts'
@@ -72,6 +73,7 @@ export class SimPlayer {
   #session: SigningKey
   #sessions = 1
   #sessionId: Uint8Array
+  readonly #logTag: Uint8Array
   #nextSeq = 1
   #items: Item[] = []
   #line: Line | undefined
@@ -79,17 +81,16 @@ export class SimPlayer {
   #waitUntilMs = 0
   #nextActionMs = 0
   readonly #window: number
-  /** An older session was left before its spawn was answered: should that arrive late, it closes the newer one. */
-  #mayBeReplaced = false
 
   constructor(parts: PlayerParts) {
     this.#parts = parts
     this.area = parts.area
+    this.#logTag = logTagOf(parts.area.origin, sha256)
     this.random = parts.simulation.random.fork(`player ${parts.index}`)
     this.key = seededKey(parts.simulation.seed, `player ${parts.index}`)
     this.#window = WINDOWS[parts.index % WINDOWS.length]!
     this.#session = this.#newSession()
-    this.#sessionId = sessionIdOf(this.#session.publicKey, sha256)
+    this.#sessionId = sessionIdOf(this.#session.publicKey, this.#sessions, sha256)
     this.#nextActionMs = this.random.below(500)
     this.#step()
   }
@@ -97,14 +98,6 @@ export class SimPlayer {
   /** Inputs without an answer. */
   get waiting(): number {
     return this.#items.length
-  }
-
-  get seqsUsed(): number {
-    return this.#nextSeq - 1
-  }
-
-  get sessions(): number {
-    return this.#sessions
   }
 
   describe(): string {
@@ -164,7 +157,7 @@ export class SimPlayer {
     const { area, decide, index } = this.#parts
     const seq = this.#nextSeq++
     const action: Action = seq === 1 ? { kind: 'spawn', name: `p${index}` } : decide(this)
-    const unsigned = { player: this.key.publicKey, session: this.#sessionId, seq, action }
+    const unsigned = { player: this.key.publicKey, session: this.#sessionId, seq, log: this.#logTag, action }
     const signature = isPermanent(action)
       ? this.key.sign(inputSignatureMessage(area.origin, unsigned))
       : undefined
@@ -175,10 +168,9 @@ export class SimPlayer {
   #startAnew(): void {
     this.#parts.judge.count('sessions-replaced')
     this.#leave()
-    if (this.#items[0]?.seq === 1) this.#mayBeReplaced = true
     this.#sessions++
     this.#session = this.#newSession()
-    this.#sessionId = sessionIdOf(this.#session.publicKey, sha256)
+    this.#sessionId = sessionIdOf(this.#session.publicKey, this.#sessions, sha256)
     this.#items = []
     this.#nextSeq = 1
   }
@@ -260,8 +252,6 @@ export class SimPlayer {
       judge.count(`answer-${answer.code}`)
       this.#waitUntilMs = simulation.nowMs + answer.retryAfterMs
       for (const each of this.#items) if (each.seq >= item.seq) each.sentMs = undefined
-    } else if (answer.code === 'session-closed' && this.#mayBeReplaced) {
-      this.#startAnew()
     } else judge.fail(`player ${index}: seq ${item.seq} was refused: ${answer.code}`)
   }
 
