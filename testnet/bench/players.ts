@@ -34,16 +34,20 @@ export async function benchPlayers(belongings: Belongings): Promise<object> {
   const on = machine()
   const crowd = await Crowd.begin(belongings)
   const steps: Step[] = []
+  const measure = async (): Promise<boolean> => {
+    const step = await crowd.measure()
+    steps.push(step)
+    process.stderr.write(
+      `${step.players} players: p50 ${step.p50Ms} ms, p99 ${step.p99Ms} ms, ${step.actionsPerSecond} actions/s\n`,
+    )
+    return step.ok
+  }
   const best = async (from: number, by: number, below: number): Promise<number> => {
     let good = from
     for (let players = from + by; players < below; players += by) {
       await crowd.grow(players)
-      const step = await crowd.measure()
-      steps.push(step)
-      process.stderr.write(
-        `${step.players} players: p50 ${step.p50Ms} ms, p99 ${step.p99Ms} ms, ${step.actionsPerSecond} actions/s\n`,
-      )
-      if (!step.ok) {
+      // Twice before it counts as too many: the machine may have had something else to do.
+      if (!(await measure()) && !(await measure())) {
         await crowd.shrink(good)
         return good
       }

@@ -51,6 +51,7 @@ const network = await startNetwork({
   identitySeed: Buffer.from(setup.identitySeed, 'hex'),
   listenAddresses: [self.address],
   bootstrap: others.map(({ peerId, address }) => ({ peerId, addresses: [address] })),
+  maxPeers: others.length,
   clock: realClock,
   random: realRandom,
   logger: createLogger('error'),
