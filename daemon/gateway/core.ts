@@ -221,7 +221,9 @@ export class GatewayCore {
     if (open.version < PROTOCOL_VERSION_MIN || open.version > PROTOCOL_VERSION_MAX) return 'version'
     const wallMs = this.ports.wallMs()
     if (open.expiresAtMs <= wallMs || open.expiresAtMs > wallMs + MAX_GRANT_MS) return 'expired'
-    if (this.ports.router.areas().length === 0) return 'no-area'
+    const areas = this.ports.router.areas()
+    if (areas.length === 0) return 'no-area'
+    if (open.area !== '' && !areas.some(({ name }) => name === open.area)) return 'unknown-area'
     const challenge = challengeMessage({ genesisHash, gatewayId, nonce, playerKey: open.playerKey })
     if (!this.ports.verify(open.sessionKey, challenge, open.sessionSignature)) return 'bad-session'
     const grant = grantMessage({
@@ -237,7 +239,6 @@ export class GatewayCore {
   private newSession(open: Open, nowMs: number): Session {
     const areas = this.ports.router.areas()
     const player = keyText(open.playerKey)
-    const wished = areas.find(area => area.name === open.area) ?? areas[0]!
     return {
       player,
       // Copies: a parsed message is a window on a larger buffer.
@@ -246,7 +247,8 @@ export class GatewayCore {
       expiresAtMs: open.expiresAtMs,
       inputs: newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs),
       areaNames: areas.map(({ name }) => name),
-      area: this.feeds.areaOf(player) ?? wished.name,
+      // Only the client knows where its inputs may go; what the ghosts show is good for a guess.
+      area: open.area || this.feeds.areaOf(player) || areas[0]!.name,
       inFlight: 0,
       ownSight: { radiusMm: this.limits.viewRadiusMm, limit: this.limits.viewEntities },
       place: undefined,

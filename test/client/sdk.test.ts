@@ -7,9 +7,10 @@ import {
   randomSeed,
   type WorldEvent,
 } from '../../client/index.ts'
-import { decodeInput, type Input, inputSignatureMessage } from '../../world/codec.ts'
-import { ORIGIN, TestAuthority, verifyEd25519 } from '../gateway/support/authority.ts'
+import { decodeInput, type Input, inputSignatureMessage, sessionNumber } from '../../world/codec.ts'
+import { AREA, ORIGIN, TestAuthority, verifyEd25519 } from '../gateway/support/authority.ts'
 import { startTestGateway, type TestGateway } from '../gateway/support/server.ts'
+import { misleadingSockets } from './support/misleading-sockets.ts'
 
 describe('the SDK with a real gateway', function () {
   this.timeout(10_000)
@@ -203,6 +204,86 @@ describe('the SDK with a real gateway', function () {
       [1, 2, 3],
     )
     await until(() => after.stats.committed === 2)
+  })
+
+  for (const [clock, number] of [
+    ['is behind', 5],
+    ['is ahead by centuries', 2 ** 50],
+  ] as const) {
+    it(`opens its session by itself with a number that will do when the own clock ${clock}`, async () => {
+      const { url } = await gateway()
+      const seed = randomSeed()
+      const before = await player(url, { player: seed })
+      await before.spawn('Ada')
+      before.close()
+      const last = sessionNumber((decodeInput(authority.applied[0]!.body) as Input).session)
+      const session = { sessionSeed: randomSeed(), number, nextSeq: 1, area: '', unanswered: [] }
+      const client = await player(url, { player: seed, session })
+      const done = await Promise.all([
+        client.spawn('Ada'),
+        client.act({ kind: 'move', vxMmPerTick: 1, vyMmPerTick: 0 }),
+        client.act({ kind: 'build', structure: 0, xMm: 0, yMm: 0 }),
+      ])
+      assert.deepEqual(
+        done.map(({ outcome }) => [outcome.seq, outcome.code]),
+        [
+          [1, 'ok'],
+          [2, 'ok'],
+          [3, 'out-of-reach'],
+        ],
+      )
+      for (const { body } of done) assert.equal(sessionNumber((decodeInput(body) as Input).session), last + 1)
+      assert.equal(client.exportSession().number, last + 1)
+      assert.equal(client.stats.forged, 0)
+    })
+  }
+
+  it('leaves a gateway that opens another area, and sends it nothing', async () => {
+    const [first, liar, honest] = [
+      await gateway({ id: 'first' }),
+      await gateway({ id: 'liar' }),
+      await gateway({ id: 'honest' }),
+    ]
+    const sockets = misleadingSockets(liar.url, 'area/1')
+    const client = await player([first.url, liar.url, honest.url], { makeSocket: sockets.make })
+    await client.spawn('Ada')
+    authority.mishap = () => ({ loseAnswer: true })
+    const move = client.act({ kind: 'move', vxMmPerTick: 1, vyMmPerTick: 0 })
+    await until(() => authority.applied.length === 2)
+    authority.mishap = () => undefined
+    await first.stop()
+    assert.equal((await move).outcome.code, 'ok')
+    assert.equal(client.area, AREA)
+    assert.equal(client.gateway, honest.url)
+    assert.deepEqual(sockets.sent, ['open'])
+    assert.equal(authority.applied.length, 2)
+  })
+
+  it('leaves a gateway that takes its inputs to another log', async () => {
+    const [astray, honest] = [await gateway({ id: 'astray' }), await gateway({ id: 'honest' })]
+    let strays = 1
+    authority.mishap = seq =>
+      seq === 2 && strays-- > 0 ? { result: { kind: 'refused', code: 'other-log' } } : undefined
+    const client = await player([astray.url, honest.url])
+    await client.spawn('Ada')
+    assert.equal((await client.act({ kind: 'leave' })).outcome.code, 'ok')
+    assert.equal(client.gateway, honest.url)
+  })
+
+  it('exports no seq that was never sent', async () => {
+    const { url } = await gateway()
+    const seed = randomSeed()
+    authority.mishap = () => ({ loseAnswer: true })
+    const before = await player(url, { player: seed })
+    const waiting = [before.spawn('Ada'), before.act({ kind: 'leave' })]
+    await until(() => authority.applied.length === 1)
+    const session = before.exportSession()
+    before.close()
+    for (const done of waiting) await assert.rejects(done)
+    assert.deepEqual([session.nextSeq, session.unanswered.length], [2, 1])
+    authority.mishap = () => undefined
+    const after = await player(url, { player: seed, session })
+    assert.equal((await after.act({ kind: 'leave' })).seq, 2)
   })
 
   it('ends when the player opens a new session elsewhere', async () => {

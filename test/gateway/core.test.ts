@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { decodeReceipt } from '../../client/protocol/receipt.ts'
-import { AREA, GENESIS_HASH } from './support/authority.ts'
+import type { AuthorityRouter } from '../../daemon/gateway/router.ts'
+import { AREA, AREA_INFO, GENESIS_HASH, TestAuthority } from './support/authority.ts'
 import { encodeClient, GATEWAY_ID, Harness, inputBody, testPlayer } from './support/harness.ts'
 
 const STOP = { kind: 'move', vxMmPerTick: 0, vyMmPerTick: 0 } as const
@@ -93,6 +94,35 @@ describe('the gateway core: opening a session', () => {
     gateway.wallMs += 2 * 3_600_000
     gateway.pass(1_100)
     assert.equal(gateway.closings.get(1), 'grant-expired')
+  })
+
+  it('opens the area that is wished for, wherever else the player has a character, and chooses only when asked to', () => {
+    const area = new TestAuthority()
+    const submitted: string[] = []
+    const router: AuthorityRouter = {
+      areas: () => [{ ...AREA_INFO, name: 'area/1' }, AREA_INFO],
+      submit: (name, body, answer) => {
+        submitted.push(name)
+        if (name === AREA) area.submit(name, body, answer)
+      },
+      subscribe: (name, listener) => (name === AREA ? area.subscribe(name, listener) : () => {}),
+    }
+    const gateway = new Harness({ router })
+    const join = (id: number, number: number, wish: string) => {
+      gateway.core.connected(id, '127.0.0.1')
+      gateway.say(id, gateway.openMessage(id, testPlayer('Ada', number), { area: wish }))
+      gateway.act(id, testPlayer('Ada', number), 1, { kind: 'spawn', name: 'Ada' })
+      return gateway.take(id).find(({ welcome }) => welcome !== undefined)?.welcome?.area
+    }
+    assert.equal(join(1, 1, AREA), AREA)
+    area.flushFeed()
+    gateway.pass(1_000)
+    assert.equal(join(2, 2, 'area/1'), 'area/1')
+    assert.equal(join(3, 3, ''), AREA)
+    assert.deepEqual(submitted, [AREA, 'area/1', AREA])
+    gateway.core.connected(4, '127.0.0.1')
+    gateway.say(4, gateway.openMessage(4, bob, { area: 'area/7' }))
+    assert.deepEqual(gateway.takeProblems(4), ['unknown-area'])
   })
 
   it('closes the older connection when the player opens another', () => {
