@@ -32,6 +32,8 @@ export class AreaGhosts implements FeedListener {
   handles = new Float64Array(FIRST_CAPACITY)
   /** Grows with each change of a slot's bytes. */
   versions = new Uint32Array(FIRST_CAPACITY)
+  /** 1 for characters and NPCs. */
+  lives = new Uint8Array(FIRST_CAPACITY)
   /** Slots in use are below this. */
   slotEnd = 0
   /** Number of the next event; the oldest one kept is `nextEvent - events.length`. */
@@ -159,6 +161,7 @@ export class AreaGhosts implements FeedListener {
     }
     this.forms[slot] = form
     this.bytes[slot] = bytes
+    this.lives[slot] = form.lives ? 1 : 0
     this.pieces[slot] = undefined
     this.versions[slot] = (this.versions[slot]! + 1) >>> 0 || 1
     this.place(slot, form, this.tick)
@@ -211,6 +214,7 @@ export class AreaGhosts implements FeedListener {
     this.yMm = grown(this.yMm, new Float64Array(capacity))
     this.handles = grown(this.handles, new Float64Array(capacity))
     this.versions = grown(this.versions, new Uint32Array(capacity))
+    this.lives = grown(this.lives, new Uint8Array(capacity))
     this.cellSlots = new Int32Array(capacity)
   }
 
@@ -244,7 +248,7 @@ export class AreaGhosts implements FeedListener {
   }
 }
 
-function grown<T extends Float64Array | Uint32Array>(old: T, larger: T): T {
+function grown<T extends Float64Array | Uint32Array | Uint8Array>(old: T, larger: T): T {
   larger.set(old)
   return larger
 }

@@ -16,7 +16,10 @@ const STAY = 1.15
 /** Farther than this part of the radius, changes are only sent at surveys. */
 const NEAR = 0.5
 
-/** Distances are packed with their index into one number, so that selecting needs no second array: mm · 2^20 + index. */
+/** What grows or stands counts as so much farther away: else a thicket would hide all who live there. */
+const LIFELESS_FACTOR = 4
+
+/** Ranks are packed with their index into one number, so that selecting needs no second array: mm · 2^20 + index. */
 const INDEX_SPACE = 2 ** 20
 
 /** Puts the `wanted` smallest of the first `count` numbers in front, in any order (Hoare's quickselect). */
@@ -134,6 +137,10 @@ export class Interest {
     this.choose(chosen, sight, scratch)
   }
 
+  private factor(slot: number): number {
+    return this.ghosts.lives[slot] === 1 ? 1 : LIFELESS_FACTOR
+  }
+
   /** Packs the candidates in reach; what is seen already counts as a little nearer than it is. */
   private rank(sight: Sight, candidates: number, scratch: Scratch): number {
     const { ghosts } = this
@@ -144,7 +151,8 @@ export class Interest {
       const dy = ghosts.yMm[slot]! - sight.yMm
       const known = scratch.stamps[slot] === scratch.stamp
       const distance = Math.sqrt(dx * dx + dy * dy) / (known ? STAY : 1)
-      if (distance <= sight.radiusMm) scratch.ranks[ranked++] = Math.floor(distance) * INDEX_SPACE + c
+      if (distance > sight.radiusMm) continue
+      scratch.ranks[ranked++] = Math.floor(distance * this.factor(slot)) * INDEX_SPACE + c
     }
     return ranked
   }
@@ -158,7 +166,7 @@ export class Interest {
     let fresh = 0
     for (let r = 0; r < chosen; r++) {
       const slot = scratch.found[keep[r]! % INDEX_SPACE]!
-      const near = Math.floor(keep[r]! / INDEX_SPACE) <= nearMm ? 1 : 0
+      const near = Math.floor(keep[r]! / INDEX_SPACE) <= nearMm * this.factor(slot) ? 1 : 0
       if (scratch.stamps[slot] === scratch.stamp) {
         this.near[scratch.places[slot]!] = near
         scratch.stamps[slot] = 0

@@ -12,6 +12,8 @@ export interface PublicForm {
   readonly id: string
   /** Hex of the player's key, for characters. */
   readonly player: string | undefined
+  /** A character or an NPC, and not what grows or stands. */
+  readonly lives: boolean
   readonly motion: Motion
 }
 
@@ -20,7 +22,8 @@ export function readForm(bytes: Uint8Array): PublicForm | undefined {
   const entity = decodeEntity(bytes)
   if (entity === undefined) return undefined
   const player = entity.kind === 'character' ? keyText(entity.player) : undefined
-  return { id: entity.id, player, motion: entity.motion }
+  const lives = entity.kind === 'character' || entity.kind === 'npc'
+  return { id: entity.id, player, lives, motion: entity.motion }
 }
 
 /** The player's key as a map key. */

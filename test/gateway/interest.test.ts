@@ -28,6 +28,29 @@ function resource(number: number, xMm: number, yMm: number, stock = 1): Uint8Arr
   } satisfies EntityView)
 }
 
+function npc(number: number, xMm: number, yMm: number): Uint8Array {
+  const motion = { xMm, yMm, vxMmPerTick: 0, vyMmPerTick: 0, sinceTick: 0, untilTick: 0 }
+  return encodeEntity({
+    kind: 'npc',
+    id: idOf(number),
+    birthOrigin: 'net/area/0',
+    birthLeaf: 1,
+    motion,
+    brave: true,
+    homeXMm: xMm,
+    homeYMm: yMm,
+    mood: undefined,
+    health: 100,
+    healthTick: 0,
+    items: [0, 0],
+    gatherReadyTick: 0,
+    strikeReadyTick: 0,
+    combatUntilTick: 0,
+    respawnTick: 0,
+    strike: undefined,
+  } satisfies EntityView)
+}
+
 const idOf = (number: number): string => number.toString(16).padStart(32, '0')
 
 function spawned(number: number, xMm: number, yMm: number): Uint8Array {
@@ -129,6 +152,30 @@ describe('what a client sees', () => {
     eye.ghosts.state(1, 1, entities)
     eye.look(true, 10)
     assert.deepEqual(eye.seenTexts, entities.slice(0, 10).map(hex).sort())
+  })
+
+  it('is, in a thicket, who lives there before what grows there, up to four times as far', () => {
+    const eye = new Eye(10)
+    const thicket = Array.from({ length: 100 }, (_, i) =>
+      resource(i, CENTRE_MM + 10_000 + i * 100, CENTRE_MM),
+    )
+    const near = Array.from({ length: 5 }, (_, i) => npc(200 + i, CENTRE_MM, CENTRE_MM + 39_000 + i))
+    const far = npc(300, CENTRE_MM, CENTRE_MM + 50_000)
+    eye.ghosts.state(1, 1, [...thicket, ...near, far])
+    eye.look(true, 10)
+    assert.deepEqual(eye.seenTexts, [...near, ...thicket.slice(0, 5)].map(hex).sort())
+  })
+
+  it('reaches as far for what grows as for who lives', () => {
+    const eye = new Eye(10)
+    const edge = resource(1, CENTRE_MM + RADIUS_MM - 1, CENTRE_MM)
+    const near = (stock: number) => resource(2, CENTRE_MM + 90_000, CENTRE_MM, stock)
+    eye.ghosts.state(1, 1, [edge, near(1)])
+    eye.look(true, 10)
+    assert.equal(eye.seen.size, 2)
+    eye.ghosts.delta(1, 1, [near(2)], [], [])
+    eye.look(false, 10)
+    assert.deepEqual(eye.seenTexts, [edge, near(2)].map(hex).sort())
   })
 
   it('does not flicker at the edge', () => {
