@@ -1,12 +1,14 @@
 import type { GatewayLimits } from './limits.ts'
 
+type AdmissionLimits = Pick<GatewayLimits, 'maxConnections' | 'maxPerAddress' | 'maxLoopback'>
+
 /** Counts connections, in total and by address, and says who may still come in. */
 export class Admission {
-  private readonly limits: GatewayLimits
+  private readonly limits: AdmissionLimits
   private readonly perAddress = new Map<string, number>()
   private total = 0
 
-  constructor(limits: GatewayLimits) {
+  constructor(limits: AdmissionLimits) {
     this.limits = limits
   }
 

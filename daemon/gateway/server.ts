@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import { Admission } from './admission.ts'
 import { type GatewayConfig, GatewayCore, type GatewayPorts } from './core.ts'
 
 const TICK_MS = 20
@@ -9,6 +10,9 @@ const BACKLOG_MS = 100
 const PING_MS = 15_000
 /** How long a closed connection may take to say goodbye itself. */
 const CLOSE_MS = 2_000
+/** So many above its limits are let in, all in all and of each address, to be told that it is full. */
+const SPARE_CONNECTIONS = 100
+const SPARE_PER_ADDRESS = 16
 
 export interface GatewayServerOptions {
   readonly host: string
@@ -77,8 +81,21 @@ export async function startGatewayServer(options: GatewayServerOptions): Promise
     clientTracking: false,
   })
   http.headersTimeout = core.limits.handshakeMs
-  // Those above are still told that it is full.
-  http.maxConnections = core.limits.maxConnections + 100
+  // What never becomes a WebSocket costs a descriptor all the same.
+  const door = new Admission({
+    maxConnections: core.limits.maxConnections + SPARE_CONNECTIONS,
+    maxPerAddress: core.limits.maxPerAddress + SPARE_PER_ADDRESS,
+    maxLoopback: core.limits.maxLoopback + SPARE_PER_ADDRESS,
+  })
+  http.on('connection', (tcp: Socket) => {
+    const address = tcp.remoteAddress ?? ''
+    if (door.admit(address)) {
+      tcp.once('close', () => door.release(address))
+      return
+    }
+    ports.count('gateway_closed_total', { code: 'not-admitted' })
+    tcp.destroy()
+  })
   // A connection that couldn't be accepted (no descriptors left) is no reason to stop serving the others.
   server.on('error', () => ports.count('gateway_closed_total', { code: 'not-accepted' }))
 

@@ -6,7 +6,8 @@ import { TestAuthority } from './support/authority.ts'
 import { encodeClient } from './support/harness.ts'
 import { startTestGateway, type TestGateway } from './support/server.ts'
 
-describe('the gateway on the wire', () => {
+describe('the gateway on the wire', function () {
+  this.timeout(10_000)
   const open: { close(): void }[] = []
   let gateway: TestGateway
 
@@ -102,6 +103,19 @@ describe('the gateway on the wire', () => {
     await stillServes()
   })
 
+  it('lets no address hold many connections that never become WebSockets', async () => {
+    await start({ limits: { maxLoopback: 2, maxConnections: 50 } })
+    const sockets = Array.from({ length: 40 }, () => tcp().resume())
+    const held = () => sockets.filter(({ destroyed }) => !destroyed).length
+    const refused = () => gateway.counts.get('gateway_closed_total not-admitted') ?? 0
+    for (let tries = 0; tries < 100 && refused() < 22; tries++) await sleep(20)
+    await sleep(100)
+    assert.deepEqual([held(), refused()], [18, 22], 'sixteen more than may stay, to tell them so')
+    for (const socket of sockets) socket.destroy()
+    await sleep(100)
+    await stillServes()
+  })
+
   it('says when its port is taken', async () => {
     await start()
     await assert.rejects(
@@ -136,3 +150,5 @@ describe('the gateway on the wire', () => {
     await stillServes()
   })
 })
+
+const sleep = (delayMs: number) => new Promise(resolve => setTimeout(resolve, delayMs))
