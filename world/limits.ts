@@ -1,4 +1,4 @@
-/** Every number of the rules, version 1. Time is in ticks of 100 ms, lengths in whole millimetres. `docs/rules.md` explains them. */
+/** Every number of the rules, version 2. Time is in ticks of 100 ms, lengths in whole millimetres. `docs/rules.md` explains them. */
 
 export const TICKS_PER_SECOND = 10
 
@@ -14,6 +14,8 @@ export const ORIGIN_MAX_CHARS = 160
 export const IDLE_TICKS = 3000
 
 export const ITEMS = ['wood', 'stone'] as const
+/** What a look asks about: the course, or how many of an item. */
+export const ASPECTS = ['course', ...ITEMS] as const
 export const INVENTORY_MAX_ITEMS = 50
 export const GATHER_REACH_MM = 3_000
 export const GATHER_COOLDOWN_TICKS = 10
