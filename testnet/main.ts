@@ -55,7 +55,7 @@ const failoverTailMs = 1_000
 const joinMs = 4_000
 const lastLooksMs = 6_000
 /** At the end of a run that was interrupted. */
-const hastyLooksMs = 1_500
+const hastyLooksMs = 600
 
 /** Runs a whole network with bots on this machine. Returns the exit code. @throws SetupError */
 export async function runTestnet(options: TestnetOptions): Promise<number> {

@@ -55,6 +55,7 @@ export class Witness {
   readonly #process: Process
   readonly #mind: Mind
   #client: Client | undefined
+  #asking = false
   #resting = false
 
   constructor(options: WitnessOptions) {
@@ -85,7 +86,7 @@ export class Witness {
   /** One look at all that anybody wrote. */
   async lookAtAll(): Promise<void> {
     const client = this.#client
-    if (client === undefined) return
+    if (client === undefined || this.#asking) return
     for (const player of this.#options.cast.keys()) {
       for (const aspect of ASPECTS.keys()) {
         if (client.state === 'closed') return
@@ -108,8 +109,11 @@ export class Witness {
       makeSocket: url => new WebSocket(url, { perMessageDeflate: false }) as unknown as SocketLike,
     }).catch(() => undefined)
     if (client === undefined) return undefined
+    if (this.#resting) {
+      client.close()
+      return undefined
+    }
     this.#client = client
-    if (this.#resting) return client
     const { session } = sessionOf(client)
     const wish = { f: 'write', key: `${name}/session`, value: session } as const
     const done = await this.#ask(client, { ...wish, action: { kind: 'spawn', name } })
@@ -151,11 +155,13 @@ export class Witness {
 
   async #ask(client: Client, { action, ...wish }: Wish): Promise<Done | undefined> {
     const { recorder, counts } = this.#options
+    this.#asking = true
     const end = recorder.invoke(this.#process, { ...wish, ...sessionOf(client) })
     const asked = await client.act(action).then(
       done => ({ done, ended: endOf(wish, done) }),
       error => ({ done: undefined, ended: failureOf(wish, error) }),
     )
+    this.#asking = false
     counts[asked.ended.type]++
     end(asked.ended)
     return asked.done
