@@ -294,7 +294,7 @@ class Testnet {
 
   async #end(): Promise<void> {
     clearInterval(this.#screen)
-    await this.#witnesses?.stop(hastyLooksMs)
+    if (this.#witnesses !== undefined) await this.#witnesses.stop(hastyLooksMs)
     await Promise.all([this.#players?.stop(), this.#network.stop()])
   }
 
