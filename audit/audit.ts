@@ -3,10 +3,11 @@ import { fastNodeHash } from './crypto.ts'
 import { AuditError } from './errors.ts'
 import { Findings } from './findings.ts'
 import { charterBody, findArea, type Genesis, logVerifiers, originOf, readGenesis } from './genesis.ts'
-import { type CheckedLeaf, checkBundle } from './log/bundle.ts'
+import { type BundleFiles, checkBundle } from './log/bundle.ts'
 import { checkExtraFiles } from './log/extra-files.ts'
-import { bodiesPath, bundlesOf } from './log/fetch.ts'
+import { bundlesOf } from './log/fetch.ts'
 import { TileLevels } from './log/levels.ts'
+import { pathOf, resourceAt, tileWidth } from './log/paths.ts'
 import { KnownSizes, LogMemory } from './memory.ts'
 import { Replay } from './replay/replay.ts'
 import { type AuditReport, withMessage } from './report.ts'
@@ -16,7 +17,6 @@ import { type LogSource, openSource } from './source/source.ts'
 import { equalBytes, toBase64 } from './verify/bytes.ts'
 import type { Checkpoint } from './verify/checkpoint.ts'
 import { RootOfLeaves } from './verify/merkle.ts'
-import { resourcesOf } from './verify/tiles.ts'
 
 export { AuditError } from './errors.ts'
 export type { Finding } from './findings.ts'
@@ -42,6 +42,8 @@ export interface AuditOptions {
 const smallFileBytes = 1024 * 1024
 const genesisFileBytes = 16 * 1024 * 1024
 const progressEveryMs = 2000
+/** Bundles in a row of which no file is there. */
+const maxMissing = 16
 
 /**
  * Checks an authority's whole log, trusting nothing but the genesis file: the checkpoint's signature, every file against the others
@@ -69,7 +71,8 @@ class Audit {
   readonly #folder: string
   readonly #findings = new Findings()
   readonly #notes: string[] = []
-  #paths: string[] = []
+  /** Leaves under the checkpoint. */
+  #size = 0
 
   constructor(options: AuditOptions, genesis: Genesis, source: LogSource) {
     this.#options = options
@@ -85,21 +88,20 @@ class Audit {
     const opened = await this.#openCheckpoint()
     if (opened === undefined) return this.#report(undefined, replay)
     const { checkpoint, note } = opened
-    this.#paths = resourcesOf('entries', checkpoint.size).map(
-      ({ path }) => `${this.#folder}/${bodiesPath(path)}`,
-    )
+    this.#size = checkpoint.size
     await this.#checkSmallFiles()
     const memory = this.#openMemory()
     const known = new KnownSizes(memory?.checkpoints ?? [])
     const withBodies = await this.#hasBodies(checkpoint.size)
-    await this.#checkLog(checkpoint, known, withBodies, replay)
-    await checkExtraFiles(this.#source, this.#folder, checkpoint.size, withBodies, this.#findings)
-    if (memory !== undefined) this.#compareWithMemory(memory, known, checkpoint, note)
+    const isSigned = await this.#checkLog(checkpoint, known, withBodies, replay)
+    await checkExtraFiles(this.#source, this.#folder, checkpoint.size, this.#findings)
+    if (memory !== undefined) this.#compareWithMemory(memory, isSigned ? known : undefined, checkpoint, note)
     return this.#report(checkpoint, replay)
   }
 
   #bodiesOf(leaf: number): string {
-    return this.#paths[Math.floor(leaf / 256)]!
+    const resource = resourceAt('bodies', Math.floor(leaf / tileWidth), this.#size)
+    return `${this.#folder}/${resource === undefined ? 'bodies' : pathOf(resource)}`
   }
 
   async #openCheckpoint(): Promise<OpenedCheckpoint | undefined> {
@@ -143,35 +145,42 @@ class Audit {
 
   /** Whether any bodies are there: those of the first leaves, or of the last. */
   async #hasBodies(size: number): Promise<boolean> {
-    for (const path of [this.#paths[0], this.#paths.at(-1)]) {
-      if (path !== undefined && (await this.#source.read(path, 0)) !== undefined) return true
-    }
     if (size === 0) return true
+    for (const leaf of [0, size - 1]) {
+      if ((await this.#source.read(this.#bodiesOf(leaf), 0)) !== undefined) return true
+    }
     const what = 'the source withholds the bodies, so the records cannot be replayed'
     this.#findings.add('bodies-withheld', `${this.#folder}/bodies`, 0, size - 1, what)
     return false
   }
 
+  /** Returns whether the leaves are those that were signed. */
   async #checkLog(
     checkpoint: Checkpoint,
     known: KnownSizes,
     withBodies: boolean,
     replay: Replay,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { size, root } = checkpoint
     const log = new RootOfLeaves(fastNodeHash)
     const rootNow = () => log.root()
-    const levels = new TileLevels(size, this.#folder, path => this.#source.read(path, 256 * 32))
-    let complete = true
+    const levels = new TileLevels(size, this.#folder, path => this.#source.read(path, tileWidth * 32))
     let replaying = withBodies
+    let missing = 0
+    // Those of one bundle are checked on other threads while the next one is replayed.
+    let signatures = Promise.resolve()
     const progress = this.#progress(size)
     for await (const files of bundlesOf(this.#source, this.#folder, size, withBodies)) {
+      missing = isMissing(files) ? missing + 1 : 0
+      if (missing > maxMissing) return this.#giveUp(files.firstLeaf, replay)
       const leaves = checkBundle(files, this.#genesis.rules.version, withBodies, this.#findings)
       for (let i = 0; i < leaves.length; i++) {
         const leaf = files.firstLeaf + i
         const { hash, record } = leaves[i]!
-        log.add(hash ?? noHash)
-        known.grown(leaf + 1, rootNow)
+        if (hash !== undefined && log.size === leaf) {
+          log.add(hash)
+          known.grown(leaf + 1, rootNow)
+        }
         if (!replaying) continue
         if (record === undefined) {
           replaying = false
@@ -182,31 +191,49 @@ class Audit {
         const outcome = replay.apply(leaf, record, rootNow)
         this.#options.onRecord?.(leaf, record.kind, record.body, outcome)
       }
-      complete &&= leaves.every(({ hash }) => hash !== undefined)
-      await levels.addLeaves(hashesOf(leaves))
-      await replay.settled()
+      await levels.addLeaves(leaves.map(({ hash }) => hash))
+      await signatures
+      signatures = replay.settled()
       progress(files.firstLeaf + files.width)
     }
+    await signatures
     if (replaying) await replay.finish(size)
     levels.judge(root, this.#findings)
-    if (this.#findings.count === 0 || complete) this.#checkRoot(log.root(), checkpoint)
+    return this.#checkRoot(levels.root(), checkpoint)
   }
 
-  /** The leaves themselves must give the signed root; if they don't and no file was found to be odd, all of them were rewritten. */
-  #checkRoot(root: Uint8Array, checkpoint: Checkpoint): void {
-    if (equalBytes(root, checkpoint.root) || this.#findings.has('rewritten')) return
+  /** Whoever signs a size can make it as large as it likes: what isn't there isn't asked for file by file. */
+  async #giveUp(leaf: number, replay: Replay): Promise<false> {
+    await replay.abandon()
+    const what = 'so many files are missing in a row that the audit was given up'
+    this.#findings.add('missing-file', `${this.#folder}/tile`, leaf, this.#size - 1, what)
+    return false
+  }
+
+  /** The leaves must give the signed root; if they don't and no tile tells where, all of them may have been rewritten. */
+  #checkRoot(root: Uint8Array | undefined, checkpoint: Checkpoint): boolean {
+    if (root === undefined) return false
+    if (equalBytes(root, checkpoint.root)) return true
     const what = 'the leaves do not lead to the signed root'
-    this.#findings.add('wrong-root', `${this.#folder}/checkpoint`, 0, Math.max(0, checkpoint.size - 1), what)
+    if (!this.#findings.has('rewritten'))
+      this.#findings.add('wrong-root', `${this.#folder}/checkpoint`, 0, Math.max(0, this.#size - 1), what)
+    return false
   }
 
-  #compareWithMemory(memory: LogMemory, known: KnownSizes, checkpoint: Checkpoint, note: string): void {
+  /** @param known undefined when the leaves are not those that were signed, and so tell nothing about the signer */
+  #compareWithMemory(
+    memory: LogMemory,
+    known: KnownSizes | undefined,
+    checkpoint: Checkpoint,
+    note: string,
+  ): void {
     const path = `${this.#folder}/checkpoint`
     const same = memory.checkpoints.find(seen => seen.size === checkpoint.size)
-    const rival = known.forkedAt ?? (same && !equalBytes(same.root, checkpoint.root) ? same : undefined)
+    const rival = known?.forkedAt ?? (same && !equalBytes(same.root, checkpoint.root) ? same : undefined)
     if (rival !== undefined) {
       const proof = memory.keepRival(note)
       const what = `another checkpoint was signed before for ${rival.size} leaves; both are kept in ${proof}`
-      this.#findings.add('fork', path, known.agreedSize, rival.size - 1, what)
+      this.#findings.add('fork', path, known?.agreedSize ?? 0, rival.size - 1, what)
       return
     }
     const before = memory.sizeAt(this.#source.name)
@@ -216,7 +243,7 @@ class Audit {
       this.#findings.add('shrunken', path, checkpoint.size, before - 1, what)
     } else if (newest > checkpoint.size)
       this.#notes.push(`The source is behind: ${newest} leaves were seen elsewhere.`)
-    memory.remember(this.#source.name, note, checkpoint)
+    if (known !== undefined) memory.remember(this.#source.name, note, checkpoint)
   }
 
   #progress(size: number): (done: number) => void {
@@ -251,9 +278,7 @@ class Audit {
   }
 }
 
-/** Stands for a leaf of which no file tells the hash; that is a finding already. */
-const noHash = new Uint8Array(32)
-
-function hashesOf(leaves: readonly CheckedLeaf[]): Uint8Array[] {
-  return leaves.map(({ hash }) => hash ?? noHash)
+/** No file of the bundle is there. */
+function isMissing({ bodies, entries, tile }: BundleFiles): boolean {
+  return bodies.bytes === undefined && entries.bytes === undefined && tile.bytes === undefined
 }

@@ -28,6 +28,8 @@ export function stopSignals(): StopSignals {
   }
   // Started by another program over a channel: when that program is gone, so is whoever could end this one.
   process.on('disconnect', () => graceful.abort('disconnect'))
+  // Listening to the channel must not keep alive what has failed to start.
+  process.channel?.unref()
   return { graceful: graceful.signal, atOnce: atOnce.signal }
 }
 

@@ -15,6 +15,7 @@ export {
   type ReceiptVerdict,
   verifyReceipt,
 } from './protocol/receipt.ts'
+export { formatReceiptFile, parseReceiptFile, type ReceiptFile } from './protocol/receipt-file.ts'
 export type { Client } from './sdk/client.ts'
 export { type ConnectOptions, connect } from './sdk/connect.ts'
 export { ClientError } from './sdk/errors.ts'

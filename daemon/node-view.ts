@@ -163,7 +163,7 @@ function roleOf({ board, self }: NodeViewParts, number: number, leader: number):
 }
 
 function queuesOf({ authority }: AuthorityHost): AuthorityView['queues'] {
-  const view = (queue: BoundedQueue<unknown>): QueueView => ({ length: queue.length, dropped: queue.dropped })
+  const view = <T>(queue: BoundedQueue<T>): QueueView => ({ length: queue.length, dropped: queue.dropped })
   const { inputs, intents, simulation, outputs } = authority
   return { input: view(inputs), intent: view(intents), simulation: view(simulation), output: view(outputs) }
 }

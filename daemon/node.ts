@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto'
 import { nodeKey } from '../storage/keys.ts'
+import { sha256 } from '../storage/sha256.ts'
 import type { Store } from '../storage/store.ts'
 import { openLevelStore } from '../storage/store-level.ts'
 import { AdvertBoard } from './adverts/board.ts'
@@ -26,7 +26,7 @@ import { startNetwork } from './network/network.ts'
 import type { KnownPeer, KnownPeerStore, RunningNetwork } from './network/options.ts'
 import { publicKeyOfPeerId } from './network/peer-id.ts'
 import { ledView, nodeView } from './node-view.ts'
-import { realClock, realRandom } from './real-ports.ts'
+import { atEndOfTurn, realClock, realRandom } from './real-ports.ts'
 import { serveIntake } from './routing/intake-server.ts'
 import { InputRouter } from './routing/router.ts'
 import { version } from './version.ts'
@@ -47,7 +47,6 @@ export interface RunningNode {
   stop(deadlineMs: number): Promise<void>
 }
 
-const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
 /** Clocks of honest nodes differ by seconds; by minutes, and by more than this, something is wrong. */
 const clockToleranceMs = 5 * 60_000
 const clockCheckMs = 1_000
@@ -72,7 +71,7 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
       `This program's rules differ from those that ${config.genesis} names: run the version that the network runs.`,
     )
   }
-  const dataDir = openDataDir(config.dataDir, genesis.hashHex)
+  const dataDir = openDataDir(config.dataDir, genesis.hashHex, keys.peerId)
   const starting = new Starting(config, dependencies, genesis, keys, self, dataDir)
   try {
     return await starting.run()
@@ -123,6 +122,7 @@ class Starting {
     const startedAtMs = realClock.wallMs()
     const store = await openLevelStore(this.#dataDir.files.store)
     this.#store = store
+    this.#dataDir.begun()
     const network = await this.#startNetwork(store)
     this.#network = network
     const engine = await this.#startEngine(store, network)
@@ -207,11 +207,12 @@ class Starting {
       network,
       clock: realClock,
       random: realRandom,
-      schedule: setImmediate,
+      schedule: atEndOfTurn,
       sha256,
       verify: verifySignature,
       heartbeatMs: this.#config.heartbeatMs,
       electionMs: this.#config.electionMs,
+      recordsBetweenSnapshots: this.#config.recordsBetweenSnapshots,
       count: (name, labels) => this.#metrics.count(name, labels),
       log: (event, facts) => log.info(facts, event),
       onHalted: (name, error) => {
@@ -262,7 +263,7 @@ class Starting {
     const local = (group: number) => engine.authority(group)
     serveIntake({
       network,
-      schedule: setImmediate,
+      schedule: atEndOfTurn,
       nodeOf: peer => nodes.get(peer),
       originOf: group => origins.get(group),
       local,
@@ -277,7 +278,7 @@ class Starting {
       local,
       network,
       clock: realClock,
-      schedule: setImmediate,
+      schedule: atEndOfTurn,
       sign: message => this.#keys.identity.sign(message),
       count,
     })

@@ -29,3 +29,25 @@ export const realRandom: Random = {
   },
   below: randomInt,
 }
+
+let endOfTurn: (() => void)[] = []
+
+/**
+ * Runs a function soon, after everything that is at hand now. What it asks for in this way itself runs right after it and
+ * not a round of the event loop later: an input passes from queue to queue within one turn, and still none of them begins
+ * before all before it have come that far.
+ */
+export function atEndOfTurn(run: () => void): void {
+  if (endOfTurn.push(run) === 1) setImmediate(runEndOfTurn)
+}
+
+function runEndOfTurn(): void {
+  let done = 0
+  try {
+    // The list may grow while it is being worked off.
+    while (done < endOfTurn.length) endOfTurn[done++]!()
+  } finally {
+    endOfTurn = endOfTurn.slice(done)
+    if (endOfTurn.length > 0) setImmediate(runEndOfTurn)
+  }
+}

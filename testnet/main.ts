@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { badConfiguration, EXIT } from '../daemon/config/setup-error.ts'
@@ -216,7 +216,7 @@ class Testnet {
   }
 
   #startPlayers(): Players {
-    rmSync(this.#promisesPath, { force: true })
+    writeFileSync(this.#promisesPath, '') // the promises of this run alone
     return new Players({
       count: this.#options.bots,
       gateways: this.#network.nodes.map(node => node.gatewayUrl),

@@ -29,7 +29,7 @@ export interface CheckedRecord {
 }
 
 export interface CheckedLeaf {
-  /** Undefined where no file tells it. */
+  /** Undefined where the files don't tell it, or not which of two. */
   readonly hash: Uint8Array | undefined
   readonly record: CheckedRecord | undefined
 }
@@ -121,7 +121,7 @@ function settle(
   const named = entry?.subarray(4)
   if (digest !== undefined && named !== undefined && equalBytes(named, digest))
     return { hash: entryHash, header: entry, named, odd: 'tile' }
-  return { hash: hash ?? entryHash, header: undefined, named: undefined, odd: 'unknown' }
+  return { hash: undefined, header: undefined, named: undefined, odd: 'unknown' }
 }
 
 /** The header with which a record of this digest has this leaf hash; there are only as many as there are kinds. */

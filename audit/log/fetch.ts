@@ -1,55 +1,41 @@
 import type { LogSource } from '../source/source.ts'
-import { resourcesOf } from '../verify/tiles.ts'
 import { type BundleFiles, maxBundleBytes, type NamedFile } from './bundle.ts'
+import { pathOf, type Resource, resourceAt, tileWidth } from './paths.ts'
 
 /** Bundles that are fetched while one is being checked. */
 const lookAhead = 6
 
-/** The files of a log of `size` leaves, bundle by bundle, in order. @param folder as `log/<origin>` */
+/**
+ * The files of a log of `size` leaves, bundle by bundle, in order.
+ * @param folder as `log/<origin>`
+ */
 export async function* bundlesOf(
   source: LogSource,
   folder: string,
   size: number,
   withBodies: boolean,
 ): AsyncGenerator<BundleFiles> {
-  const fetchNamed = async (path: string, maxBytes: number): Promise<NamedFile> => ({
-    path,
-    bytes: await source.read(path, maxBytes),
-  })
-  const fetchBundle = async (path: string, index: number, width: number): Promise<BundleFiles> => {
+  const fetchNamed = async (resource: Resource, maxBytes: number): Promise<NamedFile> => {
+    const path = `${folder}/${pathOf(resource)}`
+    const wanted = withBodies || resource.section !== 'bodies'
+    return { path, bytes: wanted ? await source.read(path, maxBytes) : undefined }
+  }
+  const fetchBundle = async (entriesAt: Resource): Promise<BundleFiles> => {
     const [bodies, entries, tile] = await Promise.all([
-      withBodies
-        ? fetchNamed(`${folder}/${bodiesPath(path)}`, maxBundleBytes.bodies)
-        : { path: `${folder}/${bodiesPath(path)}`, bytes: undefined },
-      fetchNamed(`${folder}/${path}`, maxBundleBytes.entries),
-      fetchNamed(`${folder}/${path.replace('/entries/', '/0/')}`, maxBundleBytes.tile),
+      fetchNamed({ ...entriesAt, section: 'bodies' }, maxBundleBytes.bodies),
+      fetchNamed(entriesAt, maxBundleBytes.entries),
+      fetchNamed({ ...entriesAt, section: 0 }, maxBundleBytes.tile),
     ])
-    return { firstLeaf: index * 256, width, bodies, entries, tile }
+    return { firstLeaf: entriesAt.index * tileWidth, width: entriesAt.width, bodies, entries, tile }
   }
   const underWay: Promise<BundleFiles>[] = []
-  for (const { path, index, width } of resourcesOf('entries', size)) {
-    const bundle = fetchBundle(path, index, width)
+  for (let index = 0; ; index++) {
+    const next = resourceAt('entries', index, size)
+    if (next === undefined) break
+    const bundle = fetchBundle(next)
     bundle.catch(() => {}) // it is awaited below
     underWay.push(bundle)
     if (underWay.length > lookAhead) yield await underWay.shift()!
   }
   for (const bundle of underWay) yield await bundle
-}
-
-/** Where the bodies of an entry bundle are. */
-export function bodiesPath(entriesPath: string): string {
-  return entriesPath.replace('tile/entries/', 'bodies/')
-}
-
-/** Every file that a log of `size` leaves has in its folder. */
-export function expectedFiles(size: number, withBodies: boolean): Set<string> {
-  const files = new Set(['checkpoint', 'charter'])
-  for (const { path } of resourcesOf('entries', size)) {
-    files.add(path)
-    if (withBodies) files.add(bodiesPath(path))
-  }
-  for (let level = 0; 256 ** level <= size; level++) {
-    for (const { path } of resourcesOf(level, size)) files.add(path)
-  }
-  return files
 }

@@ -11,12 +11,15 @@ interface Mismatch {
   readonly fault: 'other-hash' | 'missing-file' | 'wrong-length'
 }
 
+/** Undefined where it isn't known. */
+type Hash = Uint8Array | undefined
+
 interface Level {
-  /** Hashes of the tile that is being filled, made from what lies below. */
-  hashes: Uint8Array[]
+  /** Hashes of the tile that is being filled, made from what lies below, or else from the file. */
+  hashes: Hash[]
   count: number
   /** The same from the files, for the tile at the right edge. */
-  told: Uint8Array[]
+  told: Hash[]
 }
 
 const tileWidth = 256
@@ -41,7 +44,7 @@ export class TileLevels {
   }
 
   /** The leaf hashes of the next bundle. */
-  async addLeaves(hashes: readonly Uint8Array[]): Promise<void> {
+  async addLeaves(hashes: readonly Hash[]): Promise<void> {
     const level = this.#level(0)
     level.count += hashes.length
     if (hashes.length === tileWidth) return this.#addNode(1, rootOf(hashes))
@@ -49,8 +52,8 @@ export class TileLevels {
     level.told = level.hashes
   }
 
-  /** The root over all leaves, as they hash. */
-  root(): Uint8Array {
+  /** The root over all leaves, as they hash; of what isn't known of them, as the tiles above say. */
+  root(): Hash {
     return rootOfEdges(this.#levels.map(level => level.hashes))
   }
 
@@ -59,9 +62,10 @@ export class TileLevels {
    * @param signedRoot what the checkpoint says
    */
   judge(signedRoot: Uint8Array, findings: Findings): void {
-    const byLeaves = equalBytes(this.root(), signedRoot)
+    const leadsThere = (root: Hash): boolean => root !== undefined && equalBytes(root, signedRoot)
     // Where the leaves don't lead to the signed root but the tiles do, the leaves were rewritten below the tiles.
-    const rewritten = !byLeaves && equalBytes(rootOfEdges(this.#levels.map(({ told }) => told)), signedRoot)
+    const byTiles = leadsThere(rootOfEdges(this.#levels.map(({ told }) => told)))
+    const rewritten = byTiles && !leadsThere(this.root())
     const lowest = Math.min(...this.#mismatches.map(({ level }) => level))
     for (const { level, index, file, fault } of this.#mismatches) {
       const [first, last] = this.#leavesBelow(level, index)
@@ -80,7 +84,7 @@ export class TileLevels {
     return this.#levels[number]
   }
 
-  async #addNode(number: number, hash: Uint8Array): Promise<void> {
+  async #addNode(number: number, hash: Hash): Promise<void> {
     const level = this.#level(number)
     level.hashes.push(hash)
     level.count += 1
@@ -109,9 +113,10 @@ export class TileLevels {
         note(i, bytes === undefined ? 'missing-file' : 'wrong-length')
         return hash
       }
-      if (!equalBytes(told, hash)) note(i, 'other-hash')
+      if (hash !== undefined && !equalBytes(told, hash)) note(i, 'other-hash')
       return told
     })
+    level.hashes = level.hashes.map((hash, i) => hash ?? level.told[i])
     if (bytes !== undefined && bytes.length > width * 32) note(width - 1, 'wrong-length')
   }
 
@@ -121,18 +126,27 @@ export class TileLevels {
   }
 }
 
-function rootOf(hashes: readonly Uint8Array[]): Uint8Array {
+function rootOf(hashes: readonly Hash[]): Hash {
   const tree = new RootOfLeaves(fastNodeHash)
-  for (const hash of hashes) tree.add(hash)
+  for (const hash of hashes) {
+    if (hash === undefined) return undefined
+    tree.add(hash)
+  }
   return tree.root()
 }
 
-/** The root over the partial tiles at the right edge, lowest level first; what is right of a node hangs beside it as one more. */
-function rootOfEdges(edges: readonly (readonly Uint8Array[])[]): Uint8Array {
-  let right: Uint8Array | undefined
+/**
+ * The root over the partial tiles at the right edge, lowest level first; what is right of a node hangs beside it as one
+ * more.
+ */
+function rootOfEdges(edges: readonly (readonly Hash[])[]): Hash {
+  let right: Hash
+  let isEmpty = true
   for (const edge of edges) {
-    const nodes = right === undefined ? edge : [...edge, right]
-    if (nodes.length > 0) right = rootOf(nodes)
+    const nodes = isEmpty ? edge : [...edge, right]
+    if (nodes.length === 0) continue
+    right = rootOf(nodes)
+    isEmpty = false
   }
-  return right ?? rootOf([])
+  return isEmpty ? rootOf([]) : right
 }

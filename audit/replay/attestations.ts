@@ -15,7 +15,8 @@ interface Open {
 
 /** Checks that a gateway signed for every input: an attestation, then at once the inputs that it speaks of. */
 export class Attestations {
-  readonly #origin: string
+  /** "freehold/gateway-batch/1\n" ‖ u16 origin length ‖ origin: how every message begins. */
+  readonly #messageHead: Uint8Array
   readonly #nodes: ReadonlyMap<number, GenesisMember>
   readonly #findings: Findings
   readonly #fileOf: (leaf: number) => string
@@ -28,7 +29,12 @@ export class Attestations {
     findings: Findings,
     fileOf: (leaf: number) => string,
   ) {
-    this.#origin = origin
+    const name = utf8(origin)
+    this.#messageHead = concat(
+      utf8('freehold/gateway-batch/1\n'),
+      Uint8Array.of(name.length >> 8, name.length & 255),
+      name,
+    )
     this.#nodes = nodes
     this.#findings = findings
     this.#fileOf = fileOf
@@ -89,7 +95,7 @@ export class Attestations {
     const refuse = (what: string) =>
       this.#findings.add('bad-attestation', this.#fileOf(leaf), leaf, lastLeaf, what)
     if (key === undefined) return refuse(`no node ${gateway} that could attest inputs`)
-    const message = batchMessage(this.#origin, gateway, hashes)
+    const message = batchMessage(this.#messageHead, gateway, hashes)
     const checked = verifyEd25519Aside(key, message, signature).then(good => {
       if (!good) refuse(`node ${gateway} did not sign for exactly these inputs`)
     })
@@ -97,18 +103,10 @@ export class Attestations {
   }
 }
 
-/** "freehold/gateway-batch/1\n" ‖ u16 origin length ‖ origin ‖ gateway u32 ‖ count u16 ‖ SHA-256 of each body. */
-function batchMessage(origin: string, gateway: number, hashes: readonly Uint8Array[]): Uint8Array {
-  const name = utf8(origin)
-  const numbers = Buffer.alloc(8)
-  numbers.writeUInt16BE(name.length, 0)
-  numbers.writeUInt32BE(gateway, 2)
-  numbers.writeUInt16BE(hashes.length, 6)
-  return concat(
-    utf8('freehold/gateway-batch/1\n'),
-    numbers.subarray(0, 2),
-    name,
-    numbers.subarray(2),
-    ...hashes,
-  )
+/** The head ‖ gateway u32 ‖ count u16 ‖ SHA-256 of each body: what a gateway's node signs with its identity. */
+function batchMessage(head: Uint8Array, gateway: number, hashes: readonly Uint8Array[]): Uint8Array {
+  const numbers = Buffer.alloc(6)
+  numbers.writeUInt32BE(gateway, 0)
+  numbers.writeUInt16BE(hashes.length, 4)
+  return concat(head, numbers, ...hashes)
 }

@@ -1,6 +1,7 @@
-import { PbfReader, PbfWriter } from 'pbf'
+import { PbfReader } from 'pbf'
 import { leafHash, verifyInclusion } from '../../audit/verify/merkle.ts'
 import { recordLeafHash } from '../../audit/verify/record.ts'
+import { encoded } from './encode.ts'
 import { type Receipt as ReceiptMessage, readReceipt, writeReceipt } from './receipt.pb.js'
 import { concat, equalBytes, HASH_BYTES, SIGNATURE_BYTES, sizedText, u32, u64 } from './session.ts'
 
@@ -45,12 +46,18 @@ export type Hash = (bytes: Uint8Array) => Uint8Array
 export const MAX_RECEIPT_BYTES = 16_384
 const HEADER_BYTES = 4
 const SALT_BYTES = 16
+const LEAF_BYTES = 8
 const MAX_PATH = 32
 const RECEIPT_DOMAIN = new TextEncoder().encode('freehold/receipt/1\n')
 
 /** One item of a batch: leaf index u64 ‖ leaf hash 32 ‖ outcome bytes. */
 export function receiptItem(leaf: number, recordHash: Uint8Array, outcome: Uint8Array): Uint8Array {
-  return concat([u64(leaf), recordHash, outcome])
+  const item = new Uint8Array(LEAF_BYTES + recordHash.length + outcome.length)
+  for (let at = LEAF_BYTES - 1, rest = leaf; at >= 0; at--, rest = Math.floor(rest / 256))
+    item[at] = rest % 256
+  item.set(recordHash, LEAF_BYTES)
+  item.set(outcome, LEAF_BYTES + recordHash.length)
+  return item
 }
 
 /** What the leader's log key signs. */
@@ -67,7 +74,7 @@ export function receiptMessage(batch: ReceiptBatch, root: Uint8Array): Uint8Arra
 }
 
 const LEAF_PREFIX = new Uint8Array([0])
-const NODE_PREFIX = new Uint8Array([1])
+const NODE_PREFIX = 1
 
 export interface BatchTree {
   readonly root: Uint8Array
@@ -80,12 +87,20 @@ export interface BatchTree {
  * is, which gives the same tree as the RFC's recursive split.
  */
 export function batchTree(items: readonly Uint8Array[], sha256: Hash): BatchTree {
+  const pair = new Uint8Array(1 + 2 * HASH_BYTES)
+  pair[0] = NODE_PREFIX
   const levels: Uint8Array[][] = [items.map(item => sha256(concat([LEAF_PREFIX, item])))]
   for (let level = levels[0]!; level.length > 1; level = levels[levels.length - 1]!) {
     const above: Uint8Array[] = []
     for (let i = 0; i < level.length; i += 2) {
       const right = level[i + 1]
-      above.push(right === undefined ? level[i]! : sha256(concat([NODE_PREFIX, level[i]!, right])))
+      if (right === undefined) {
+        above.push(level[i]!)
+        continue
+      }
+      pair.set(level[i]!, 1)
+      pair.set(right, 1 + HASH_BYTES)
+      above.push(sha256(pair))
     }
     levels.push(above)
   }
@@ -102,9 +117,38 @@ function pathThrough(levels: readonly Uint8Array[][], index: number): Uint8Array
 }
 
 export function encodeReceipt(receipt: Receipt): Uint8Array {
-  const pbf = new PbfWriter()
-  writeReceipt({ ...receipt, path: receipt.path as Uint8Array[] }, pbf)
-  return pbf.finish()
+  return encoded(writeReceipt, { ...receipt, path: receipt.path as Uint8Array[] })
+}
+
+/** What differs between the receipts of one batch. */
+export type ReceiptPart = Pick<Receipt, 'leaf' | 'header' | 'salt' | 'outcome' | 'index' | 'path'>
+
+const NO_PART = { leaf: 0, header: undefined, salt: undefined, outcome: undefined, index: 0, path: [] }
+const NO_BATCH = {
+  genesisHash: undefined,
+  origin: '',
+  epoch: 0,
+  view: 0,
+  term: 0,
+  count: 0,
+  signer: 0,
+  signature: undefined,
+  root: undefined,
+}
+
+/** The receipts of one batch, each as `encodeReceipt` makes it: what they share comes first, and is encoded once. */
+export function encodeReceipts(
+  batch: Omit<Receipt, keyof ReceiptPart>,
+  parts: readonly ReceiptPart[],
+): Uint8Array[] {
+  const shared = encoded(writeReceipt, { ...batch, ...NO_PART })
+  return parts.map(({ leaf, header, salt, outcome, index, path }) =>
+    encoded(
+      writeReceipt,
+      { ...NO_BATCH, leaf, header, salt, outcome, index, path: path as Uint8Array[] },
+      shared,
+    ),
+  )
 }
 
 /** Undefined when the bytes are no receipt: from a gateway they may be anything. */

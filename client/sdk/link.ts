@@ -1,4 +1,5 @@
-import { PbfReader, PbfWriter } from 'pbf'
+import { PbfReader } from 'pbf'
+import { encoded } from '../protocol/encode.ts'
 import {
   type Challenge,
   type ClientMessage,
@@ -167,9 +168,7 @@ async function openMessage(options: LinkOptions, challenge: Challenge, genesisHa
 }
 
 function encodeClient(message: ClientMessage): Uint8Array<ArrayBuffer> {
-  const pbf = new PbfWriter()
-  writeClientMessage(message, pbf)
-  return pbf.finish() as Uint8Array<ArrayBuffer>
+  return encoded(writeClientMessage, message)
 }
 
 function decodeServer(data: unknown): ServerMessage | undefined {

@@ -2,6 +2,7 @@ import type { Store, StoreOp } from '../../storage/store.ts'
 import type { GroupHost } from './host.ts'
 import type {
   CommittedEntry,
+  GroupFault,
   Lane,
   Proposed,
   RoleChange,
@@ -26,6 +27,8 @@ export interface DriverOptions {
   /** Fetch and verify this state, then call `snapshotReady`, or `snapshotFailed`. */
   readonly onSnapshotOffer: (offer: SnapshotOffer) => void
   readonly onSnapshotInstalled: (installed: SnapshotInstalled) => void
+  /** This group was closed, and takes part no more; the others go on. */
+  readonly onGroupFault: (fault: GroupFault) => void
   /** Once. The host has stopped: nothing that was not written has been acknowledged, and nothing will be. */
   readonly onStoreFailure: (error: Error) => void
 }
@@ -53,6 +56,8 @@ export class GroupDriver {
   #failed = false
   #ops: StoreOp[] = []
   #opsWaitedTicks = 0
+  /** Word of a commit index leaves once a tick, or with what else goes to the peer: by itself it would be half of all frames. */
+  #ticked = false
   #onSynced: (() => void)[] = []
 
   constructor(options: DriverOptions) {
@@ -95,6 +100,7 @@ export class GroupDriver {
   tick(): void {
     if (this.#ops.length > 0) this.#opsWaitedTicks++
     this.#host.tick()
+    this.#ticked = true
     this.wake()
   }
 
@@ -125,7 +131,8 @@ export class GroupDriver {
   #turn(): void {
     if (this.#failed) return
     const isDue = this.#onSynced.length > 0 || this.#opsWaitedTicks >= MAX_WAIT_TICKS
-    const effects = this.#host.takeEffects(isDue)
+    const effects = this.#host.takeEffects(isDue, this.#ticked)
+    this.#ticked = false
     for (const { peer, lane, frame } of effects.send) this.#send(peer, lane, frame)
     for (const role of effects.roles) this.#options.onRole(role)
     for (const installed of effects.installed) this.#options.onSnapshotInstalled(installed)
@@ -134,6 +141,7 @@ export class GroupDriver {
       this.#options.onCommitted(group, entries)
     }
     for (const offer of effects.offered) this.#options.onSnapshotOffer(offer)
+    for (const fault of effects.faults) this.#options.onGroupFault(fault)
     // Last, so that what the callbacks have added goes along.
     if (effects.write !== undefined) this.#write(effects.write)
   }

@@ -2,6 +2,7 @@ import { EMPTY_BYTES, type Entry, EntryType } from '../raft/types.ts'
 import type {
   CommittedEntry,
   Effects,
+  GroupFault,
   OutFrame,
   RoleChange,
   SnapshotInstalled,
@@ -15,6 +16,7 @@ export class EffectsBuilder {
   #roles: RoleChange[] = []
   #offered: SnapshotOffer[] = []
   #installed: SnapshotInstalled[] = []
+  #faults: GroupFault[] = []
 
   committed(group: number, entries: readonly Entry[]): void {
     const waiting = this.#committed.get(group)
@@ -35,6 +37,10 @@ export class EffectsBuilder {
     this.#installed.push({ group, index, term, meta })
   }
 
+  fault(fault: GroupFault): void {
+    this.#faults.push(fault)
+  }
+
   take(send: readonly OutFrame[], write: WriteEffect | undefined): Effects {
     const effects: Effects = {
       send,
@@ -43,11 +49,13 @@ export class EffectsBuilder {
       roles: this.#roles,
       offered: this.#offered,
       installed: this.#installed,
+      faults: this.#faults,
     }
     if (this.#committed.size > 0) this.#committed = new Map()
     this.#roles = []
     this.#offered = []
     this.#installed = []
+    this.#faults = []
     return effects
   }
 }

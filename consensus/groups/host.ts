@@ -1,4 +1,6 @@
 import type { StoreOp } from '../../storage/store.ts'
+import { RaftFault } from '../raft/fault.ts'
+import { names } from '../raft/tracker/config.ts'
 import { EntryType, type Message, MessageType, NONE, newMessage, type Ready } from '../raft/types.ts'
 import { EffectsBuilder } from './effects.ts'
 import { decodeFrame, type GroupMessages } from './frame.ts'
@@ -136,9 +138,11 @@ export class GroupHost {
     this.#outbox.drop(peer)
     for (const hosted of this.#groups.values()) {
       if (hosted.node.role !== 'leader') continue
-      hosted.node.reportUnreachable(peer)
-      hosted.node.reportSnapshot(peer, false)
-      this.#dirty.add(hosted)
+      this.#contain(hosted, ({ node }) => {
+        node.reportUnreachable(peer)
+        node.reportSnapshot(peer, false)
+        this.#dirty.add(hosted)
+      })
     }
   }
 
@@ -156,20 +160,23 @@ export class GroupHost {
     if (this.#stopped) return
     this.#ticks++
     if (this.#ticks % DRAIN_TICKS === 0) this.#outbox.allDrained()
-    for (const hosted of this.#groups.values()) {
+    const tick = (hosted: HostedGroup): void => {
       hosted.node.tick()
       if (this.#ticks % SNAPSHOT_PROBE_TICKS === 0) this.#probeSnapshots(hosted)
       if (hosted.node.hasReady()) this.#dirty.add(hosted)
     }
+    for (const hosted of this.#groups.values()) this.#contain(hosted, tick)
   }
 
   /** Asks the leader, which this node must be, to hand over to a member that is up to date or nearly so. */
   transfer(group: number, to: number): void {
     const hosted = this.#groups.get(group)
     if (hosted === undefined || this.#stopped) return
-    this.#submitProposals(hosted)
-    hosted.node.transferLeader(to)
-    this.#dirty.add(hosted)
+    this.#contain(hosted, ({ node }) => {
+      this.#submitProposals(hosted)
+      node.transferLeader(to)
+      this.#dirty.add(hosted)
+    })
   }
 
   /**
@@ -201,7 +208,7 @@ export class GroupHost {
     if (hosted === undefined || offer?.snapshot?.index !== index || this.#stopped) return false
     hosted.offer = undefined
     hosted.offerOps = ops
-    this.#step(hosted, offer)
+    this.#contain(hosted, () => this.#step(hosted, offer))
     return true
   }
 
@@ -237,13 +244,17 @@ export class GroupHost {
     this.#effects = new EffectsBuilder()
   }
 
-  /** All that is to be done now. `flush`: a batch even if Raft needs none, since the caller has ops to add. */
-  takeEffects(flush = false): Effects {
+  /**
+   * All that is to be done now.
+   * @param flush a batch even if Raft needs none, since the caller has ops to add
+   * @param all false keeps back what tells a follower of a commit index and nothing else; it goes with the next frame
+   */
+  takeEffects(flush = false, all = true): Effects {
     if (this.#stopped) return this.#effects.take([], undefined)
-    for (const hosted of this.#dirty) this.#drain(hosted)
+    for (const hosted of this.#dirty) this.#contain(hosted, () => this.#drain(hosted))
     this.#dirty.clear()
     const write = this.#writes.take(flush, this.#ticks % LAZY_WRITE_TICKS === 0)
-    const frames = this.#outbox.takeFrames(this.#settings.limits.maxFrameBytes)
+    const frames = this.#outbox.takeFrames(this.#settings.limits.maxFrameBytes, all)
     return this.#effects.take(frames, write)
   }
 
@@ -253,7 +264,20 @@ export class GroupHost {
     const steps = this.#writes.persisted(cycle)
     if (steps === undefined)
       throw new GroupError('unknown-cycle', 0, `No write of cycle ${cycle} is in flight.`)
-    for (const step of steps) this.#stored(step)
+    for (const step of steps) this.#contain(step.group, () => this.#stored(step))
+  }
+
+  /** A core that contradicts itself ends its own group, before anything that followed from it leaves, and no other. */
+  #contain(hosted: HostedGroup, run: (hosted: HostedGroup) => void): void {
+    try {
+      run(hosted)
+    } catch (error) {
+      if (!(error instanceof RaftFault)) throw error
+      const { group } = hosted.instance
+      this.close(group)
+      this.#count('raft-fault')
+      this.#effects.fault({ group, code: error.code, message: error.message })
+    }
   }
 
   #stored(step: PersistStep): void {
@@ -290,10 +314,15 @@ export class GroupHost {
       this.#count(order < 0 ? 'older-instance' : 'newer-instance')
       return
     }
-    for (const message of received.messages) this.#receiveMessage(peer, hosted, message)
-    if (received.snapshotFailed === 0) return
-    hosted.node.reportSnapshot(peer, false)
-    this.#dirty.add(hosted)
+    if (!isMember(hosted, peer)) {
+      this.#count('not-member', Math.max(1, received.messages.length))
+      return
+    }
+    this.#contain(hosted, ({ node }) => {
+      for (const message of received.messages) this.#receiveMessage(peer, hosted, message)
+      if (received.snapshotFailed > 0) node.reportSnapshot(peer, false)
+      this.#dirty.add(hosted)
+    })
   }
 
   #receiveMessage(peer: number, hosted: HostedGroup, message: Message): void {
@@ -396,4 +425,13 @@ export class GroupHost {
   #count(code: string, by = 1): void {
     this.#counters.set(code, (this.#counters.get(code) ?? 0) + by)
   }
+}
+
+/**
+ * The core takes the lead of whoever proves a higher term, since it can't know of a change that it hasn't applied. A
+ * replica that was opened without members, to be added, learns them from its leader.
+ */
+function isMember({ node }: HostedGroup, peer: number): boolean {
+  const { config } = node.raft.tracker
+  return config.voters.length === 0 || names(config, peer)
 }

@@ -1,5 +1,5 @@
 import type { RaftInstance } from '../../storage/keys.ts'
-import type { Message } from '../raft/types.ts'
+import { type Message, MessageType } from '../raft/types.ts'
 import { encodeFrames, type Outgoing } from './frame.ts'
 import { laneOf } from './lanes.ts'
 import type { Lane, OutFrame } from './types.ts'
@@ -11,18 +11,23 @@ export class Outbox {
   readonly #waiting = new Map<number, Lanes>()
   /** Peers whose bulk lane is full. What waits here costs little: messages refer to entries that the log holds anyway. */
   readonly #full = new Set<number>()
+  /** Peers for which something waits that is more than word of a commit index. */
+  readonly #pressing = new Set<number>()
 
   add(instance: RaftInstance, message: Message): void {
     this.#lanes(message.to)[laneOf(message)].push({ instance, message, snapshotFailed: 0 })
+    if (!isWordOfCommit(message)) this.#pressing.add(message.to)
   }
 
   addSnapshotFailed(peer: number, instance: RaftInstance, index: number): void {
     this.#lanes(peer)[1].push({ instance, message: undefined, snapshotFailed: index })
+    this.#pressing.add(peer)
   }
 
   drop(peer: number): void {
     this.#waiting.delete(peer)
     this.#full.delete(peer)
+    this.#pressing.delete(peer)
   }
 
   /** Nothing more for the bulk lane to this peer until `drained`. */
@@ -40,15 +45,21 @@ export class Outbox {
 
   clear(): void {
     this.#waiting.clear()
+    this.#pressing.clear()
   }
 
-  takeFrames(maxFrameBytes: number): OutFrame[] {
+  /**
+   * @param all false leaves word of commit indexes for the next frame that goes to the peer anyway
+   */
+  takeFrames(maxFrameBytes: number, all: boolean): OutFrame[] {
     const frames: OutFrame[] = []
     for (const lane of [0, 1] as Lane[]) {
       for (const [peer, lanes] of this.#waiting) {
         if (lanes[lane].length === 0 || (lane === 1 && this.#full.has(peer))) continue
+        if (!all && !this.#pressing.has(peer)) continue
         for (const frame of encodeFrames(lanes[lane], maxFrameBytes)) frames.push({ peer, lane, frame })
         lanes[lane].length = 0
+        if (lane === 1) this.#pressing.delete(peer)
       }
     }
     return frames
@@ -61,4 +72,8 @@ export class Outbox {
     this.#waiting.set(peer, lanes)
     return lanes
   }
+}
+
+function isWordOfCommit(message: Message): boolean {
+  return message.type === MessageType.App && message.entries.length === 0
 }

@@ -40,14 +40,16 @@ export interface RecoveredGroup {
   readonly oldestCovered: number
 }
 
-/** The Raft records on the disk contradict themselves. This replica must be rebuilt from the others. */
+/** The Raft records on the disk contradict themselves. */
 export class RaftDiskError extends Error {
   readonly code = 'corrupt'
   readonly instance: RaftInstance
 
   constructor(instance: RaftInstance, what: string) {
     const { group, epoch, view } = instance
-    super(`The Raft log of group ${group} (epoch ${epoch}, view ${view}) is damaged: ${what}.`)
+    super(
+      `The Raft log of group ${group} (epoch ${epoch}, view ${view}) is damaged (${what}): restore this node's data from a backup.`,
+    )
     this.name = 'RaftDiskError'
     this.instance = instance
   }

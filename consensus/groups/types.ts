@@ -107,6 +107,13 @@ export interface SnapshotInstalled {
   readonly meta: Uint8Array
 }
 
+/** The core of this group contradicted itself: the group is closed on this node, for as long as the host lives. */
+export interface GroupFault {
+  readonly group: number
+  readonly code: string
+  readonly message: string
+}
+
 export interface WriteEffect {
   readonly cycle: number
   /** One batch, together with what the caller puts ahead of them. */
@@ -122,6 +129,7 @@ export interface Effects {
   readonly roles: readonly RoleChange[]
   readonly offered: readonly SnapshotOffer[]
   readonly installed: readonly SnapshotInstalled[]
+  readonly faults: readonly GroupFault[]
 }
 
 export interface PeerStatus {

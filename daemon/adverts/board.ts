@@ -90,12 +90,17 @@ export class AdvertBoard {
     return best
   }
 
-  /** How far this node's wall clock is behind the others', by the median of those alive; 0 with fewer than two of them. */
+  /**
+   * How far this node's wall clock is behind: what more than half of all nodes alive, this one among them, agree on at
+   * least; 0 with fewer than two others. One clock gone wrong must not make the right ones doubt theirs.
+   */
   clockBehindMs(): number {
     const offsets = [...this.#heard]
       .filter(([node]) => this.isAlive(node))
       .map(([, heard]) => heard.clockOffsetMs)
     if (offsets.length < 2) return 0
-    return offsets.sort((a, b) => a - b)[Math.floor(offsets.length / 2)]!
+    const sorted = [0, ...offsets].sort((a, b) => a - b)
+    const middle = [sorted[Math.floor((sorted.length - 1) / 2)]!, sorted[Math.floor(sorted.length / 2)]!]
+    return middle.sort((a, b) => Math.abs(a) - Math.abs(b))[0]!
   }
 }

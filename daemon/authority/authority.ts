@@ -1,9 +1,8 @@
-import { putU64 } from '../../storage/bytes.ts'
-import { authorityKey } from '../../storage/keys.ts'
 import { encodeBatch, type LogRecord, recordHeader, recordKind, saltBytes } from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import { encodeOutcome, encodeTick, type Outcome } from '../../world/codec.ts'
 import type { Random } from '../ports.ts'
+import { appliedOp } from './applied.ts'
 import { bodyHash, type InputBatch, maxInputBytes } from './batch.ts'
 import { encodeAttestation, encodeMark, encodeSeal } from './bodies.ts'
 import { InFlightInputs, type InputAnswer, type InputHead, inputHead, type Waiter } from './intake.ts'
@@ -29,6 +28,8 @@ export interface AuthorityIdentity {
 export interface AuthorityLimits {
   /** Input batches that wait for the leader to propose them. */
   readonly inputBatches: number
+  /** Of inputs that wait, before and after the filter each. One gateway's may take a quarter of it. */
+  readonly queueBytes: number
   readonly intents: number
   readonly simulationJobs: number
   readonly outputs: number
@@ -40,6 +41,7 @@ export interface AuthorityLimits {
 
 export const defaultAuthorityLimits: AuthorityLimits = {
   inputBatches: 4096,
+  queueBytes: 16 * 1024 * 1024,
   intents: 4096,
   simulationJobs: 16,
   outputs: 4096,
@@ -96,6 +98,12 @@ interface Admitted {
 }
 
 type SimulationJob = 'charter' | 'tick' | 'mark' | 'seal'
+const jobOfKind: ReadonlyMap<number, SimulationJob> = new Map([
+  [recordKind.charter, 'charter'],
+  [recordKind.tick, 'tick'],
+  [recordKind.mark, 'mark'],
+  [recordKind.seal, 'seal'],
+])
 
 const noLeader = 0
 /** Outcomes of inputs that changed nothing and used no seq. */
@@ -106,6 +114,10 @@ const unconsumed: ReadonlySet<Outcome['code']> = new Set([
   'session-closed',
   'area-full',
 ])
+/** So that one gateway's flood leaves room for the others. */
+const gatewayShare = 0.25
+/** What a queued body takes beside its bytes, roughly. */
+const bodyOverheadBytes = 128
 const busy: InputAnswer = { kind: 'busy', retryAfterMs: 200 }
 
 /**
@@ -127,6 +139,8 @@ export class Authority {
   readonly #ports: AuthorityPorts
   readonly #recent = new RecentOutcomes()
   readonly #inFlight = new InFlightInputs()
+  /** Of each gateway's batches in the input queue. */
+  readonly #waitingBytes = new Map<number, number>()
   #leading = false
   /** The leader has applied an entry of its own term, so its state holds all that was committed before. */
   #caughtUp = false
@@ -147,8 +161,15 @@ export class Authority {
     this.replica = replica
     this.limits = limits
     this.#ports = ports
-    this.inputs = new BoundedQueue('input', limits.inputBatches)
-    this.intents = new BoundedQueue('intent', limits.intents)
+    this.inputs = new BoundedQueue('input', limits.inputBatches, {
+      maxBytes: limits.queueBytes,
+      sizeOf: queued => batchBytes(queued.batch),
+    })
+    // Twice as much, so that whatever passes the filter has room.
+    this.intents = new BoundedQueue('intent', limits.intents, {
+      maxBytes: 2 * limits.queueBytes,
+      sizeOf: admitted => admitted.sizeBytes,
+    })
     this.simulation = new BoundedQueue('simulation', limits.simulationJobs)
     this.outputs = new BoundedQueue('output', limits.outputs)
   }
@@ -164,12 +185,13 @@ export class Authority {
 
   /** Raft's word on who leads in which term. */
   roleChanged(leading: boolean, term: number, leader: number): void {
+    const goesOn = leading && term === this.term
     const wasLeading = this.#leading
     this.term = term
     this.leader = leader
     this.#leading = leading
-    if (leading && !wasLeading) this.#caughtUp = false
-    if (!leading && wasLeading) this.#resign()
+    // What was proposed in an older term may never come, also when this node won the next one too.
+    if (wasLeading && !goesOn) this.#resign()
   }
 
   #resign(): void {
@@ -179,6 +201,7 @@ export class Authority {
     this.#jobsInFlight.clear()
     this.simulation.drain()
     this.intents.drain() // whoever waits for these is in `#inFlight`
+    this.#waitingBytes.clear()
     for (const { batch, waiter } of this.inputs.drain())
       batch.bodies.forEach((_, i) => void waiter(i, answer))
     this.#inFlight.abandon(answer)
@@ -186,12 +209,17 @@ export class Authority {
 
   /** A gateway's batch, its signature already checked. `waiter` is called once for each body, at once or later. */
   offer(batch: InputBatch, waiter: (index: number, answer: InputAnswer) => void): void {
-    const refusal: InputAnswer | undefined = !this.#leading
-      ? { kind: 'not-leader', leader: this.leader }
-      : this.inputs.push({ batch, waiter })
-        ? undefined
-        : busy
+    const refusal = this.#enqueue({ batch, waiter })
     if (refusal !== undefined) batch.bodies.forEach((_, i) => void waiter(i, refusal))
+  }
+
+  #enqueue(queued: QueuedBatch): InputAnswer | undefined {
+    if (!this.#leading) return { kind: 'not-leader', leader: this.leader }
+    const { gateway } = queued.batch
+    const waitingBytes = (this.#waitingBytes.get(gateway) ?? 0) + batchBytes(queued.batch)
+    if (waitingBytes > this.limits.queueBytes * gatewayShare || !this.inputs.push(queued)) return busy
+    this.#waitingBytes.set(gateway, waitingBytes)
+    return undefined
   }
 
   /** Every 10 ms or so: time for ticks and seals. */
@@ -225,7 +253,7 @@ export class Authority {
       if (!result.ok) {
         this.#ports.count('authority_proposal_refused', { code: result.code })
         this.#inFlight.abandon(busy)
-        this.#jobsInFlight.clear()
+        this.#jobsDone(records)
         return
       }
       this.#entriesInFlight++
@@ -302,9 +330,11 @@ export class Authority {
 
   /** The filter: what may be proposed goes on to the intent queue, all else is answered. */
   #admitInputs(): void {
-    while (this.intents.length < this.intents.limit) {
+    while (this.intents.length < this.intents.limit && this.intents.sizeBytes < this.limits.queueBytes) {
       const queued = this.inputs.shift()
       if (queued === undefined) return
+      const { gateway } = queued.batch
+      this.#waitingBytes.set(gateway, (this.#waitingBytes.get(gateway) ?? 0) - batchBytes(queued.batch))
       const admitted = this.#admit(queued)
       if (admitted !== undefined) this.intents.push(admitted)
     }
@@ -403,7 +433,7 @@ export class Authority {
       this.#noteProgress(entry.term, result)
     }
     const last = entries[entries.length - 1]
-    if (last !== undefined) ops.push(appliedOp(this.identity.group, last.index, this.replica.log.size))
+    if (last !== undefined) ops.push(appliedOp(this.identity.group, { ...last, size: this.replica.log.size }))
     const records = applied.flatMap(entry => entry.records)
     this.#answer(records)
     this.#publish(records)
@@ -415,10 +445,14 @@ export class Authority {
     this.#caughtUp = true
     if (result.records.length === 0) return
     if (this.#entriesInFlight > 0) this.#entriesInFlight--
-    for (const { record } of result.records) {
-      if (record.kind === recordKind.tick) this.#jobsInFlight.delete('tick')
-      else if (record.kind === recordKind.mark) this.#jobsInFlight.delete('mark')
-      else if (record.kind === recordKind.seal) this.#jobsInFlight.delete('seal')
+    this.#jobsDone(result.records.map(({ record }) => record))
+  }
+
+  /** Applied, or not even proposed: each may be planned again. One that is on its way may not. */
+  #jobsDone(records: readonly LogRecord[]): void {
+    for (const { kind } of records) {
+      const job = jobOfKind.get(kind)
+      if (job !== undefined) this.#jobsInFlight.delete(job)
     }
   }
 
@@ -492,9 +526,8 @@ export class Authority {
   }
 }
 
-function appliedOp(group: number, index: number, size: number): StoreOp {
-  const value = new Uint8Array(16)
-  putU64(value, 0, index)
-  putU64(value, 8, size)
-  return { key: authorityKey(group, 'applied'), value }
+function batchBytes(batch: InputBatch): number {
+  let bytes = 0
+  for (const body of batch.bodies) bytes += body.length + bodyOverheadBytes
+  return bytes
 }

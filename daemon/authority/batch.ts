@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto'
 import { joinBytes, putU16, putU32 } from '../../storage/bytes.ts'
+import { sha256 } from '../../storage/sha256.ts'
 
 /** Inputs that a gateway passes on together, under one signature of its node's identity. */
 export interface InputBatch {
@@ -31,5 +31,5 @@ export function inputBatchMessage(
 }
 
 export function bodyHash(body: Uint8Array): Uint8Array {
-  return hash('sha256', body, 'buffer')
+  return sha256(body)
 }

@@ -1,7 +1,10 @@
+import { LRUCache } from 'lru-cache'
+import { copyBytes } from '../../storage/bytes.ts'
+import { OUTCOMES_KEPT } from '../../world/codec.ts'
 import type { Receiptable } from './receipts.ts'
 
-/** Outcomes remembered per player: as many as a client may have in flight and ask for again. */
-const rememberedPerPlayer = 64
+/** Players whose outcomes are at hand; those of others are read from the log. */
+const playersKept = 1024
 
 interface Remembered {
   readonly session: string
@@ -13,7 +16,7 @@ interface Remembered {
  * replica keeps it, since any may lead next. A cache: what it has lost is read from the log.
  */
 export class RecentOutcomes {
-  readonly #players = new Map<string, Remembered>()
+  readonly #players = new LRUCache<string, Remembered>({ max: playersKept })
 
   remember(player: string, session: string, seq: number, outcome: Receiptable): void {
     let remembered = this.#players.get(player)
@@ -21,8 +24,10 @@ export class RecentOutcomes {
       remembered = { session, bySeq: new Map() }
       this.#players.set(player, remembered)
     }
-    remembered.bySeq.set(seq, outcome)
-    if (remembered.bySeq.size > rememberedPerPlayer) remembered.bySeq.delete(seq - rememberedPerPlayer)
+    // Copies: salt and leaf hash are views of a whole entry, which must not stay in memory for their sake.
+    const { salt, leafHash } = outcome
+    remembered.bySeq.set(seq, { ...outcome, salt: copyBytes(salt), leafHash: copyBytes(leafHash) })
+    remembered.bySeq.delete(seq - OUTCOMES_KEPT)
   }
 
   find(player: string, session: string, seq: number): Receiptable | undefined {

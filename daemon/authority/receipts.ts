@@ -1,11 +1,11 @@
-import { hash } from 'node:crypto'
 import {
   batchTree,
-  encodeReceipt,
+  encodeReceipts,
   type ReceiptBatch,
   receiptItem,
   receiptMessage,
 } from '../../client/protocol/receipt.ts'
+import { sha256 } from '../../storage/sha256.ts'
 
 /** What a receipt says of one applied input. */
 export interface Receiptable {
@@ -23,8 +23,6 @@ export interface ReceiptSigner {
   readonly sign: (message: Uint8Array) => Uint8Array
 }
 
-const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
-
 /** One encoded receipt for each item, all under one signature. */
 export function makeReceipts(
   batch: ReceiptBatch,
@@ -36,19 +34,11 @@ export function makeReceipts(
     sha256,
   )
   const signature = signer.sign(receiptMessage(batch, tree.root))
-  return items.map((item, index) =>
-    encodeReceipt({
-      ...batch,
-      root: tree.root,
-      count: items.length,
-      signer: signer.number,
-      signature,
-      leaf: item.leaf,
-      header: item.header,
-      salt: item.salt,
-      outcome: item.outcome,
-      index,
-      path: tree.path(index),
+  const shared = { ...batch, root: tree.root, count: items.length, signer: signer.number, signature }
+  return encodeReceipts(
+    shared,
+    items.map(({ leaf, header, salt, outcome }, index) => {
+      return { leaf, header, salt, outcome, index, path: tree.path(index) }
     }),
   )
 }

@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto'
 import { equalBytes, joinBytes } from '../../storage/bytes.ts'
+import { sha256 } from '../../storage/sha256.ts'
 
 /**
  * How one entry of the world's state stands in the state tree: under the hash of its key, so that the tree stays even,
@@ -12,7 +12,7 @@ export function treeEntry(key: Uint8Array, value: Uint8Array): { key: Uint8Array
 }
 
 export function treeKey(key: Uint8Array): Uint8Array {
-  return hash('sha256', key, 'buffer')
+  return sha256(key)
 }
 
 /** The world's entry back from the tree's; undefined when the two don't belong together. */

@@ -97,6 +97,13 @@ export const settingsSchema = z.strictObject({
     .max(10_000)
     .default(50)
     .meta({ description: 'inputs that one session may send', value: 'N' }),
+  recordsBetweenSnapshots: z
+    .number()
+    .int()
+    .min(100)
+    .max(10_000_000)
+    .default(50_000)
+    .meta({ description: 'records after which an area keeps its state anew', value: 'N' }),
   metrics: z.boolean().default(true).meta({ description: 'serve /metrics' }),
 })
 

@@ -1,4 +1,5 @@
-import { PbfReader, PbfWriter } from 'pbf'
+import { PbfReader } from 'pbf'
+import { encoded } from '../../client/protocol/encode.ts'
 import {
   type FeedFrame,
   readFeedFrame,
@@ -16,9 +17,7 @@ export const framePart = { delta: 0, state: 1, lastState: 2, notHere: 3 } as con
 export type { FeedFrame }
 
 export function encodeSubscribe(group: number): Uint8Array {
-  const pbf = new PbfWriter()
-  writeFeedSubscribe({ group }, pbf)
-  return pbf.finish()
+  return encoded(writeFeedSubscribe, { group })
 }
 
 export function decodeSubscribe(frame: Uint8Array): number | undefined {
@@ -31,9 +30,7 @@ export function decodeSubscribe(frame: Uint8Array): number | undefined {
 }
 
 export function encodeFrame(frame: FeedFrame): Uint8Array {
-  const pbf = new PbfWriter()
-  writeFeedFrame(frame, pbf)
-  return pbf.finish()
+  return encoded(writeFeedFrame, frame)
 }
 
 /** Undefined for what no honest node sends; whether the entities in it are well-formed is the gateway's to check. */

@@ -21,6 +21,7 @@ export class FeedPublisher {
   readonly #state: () => FeedState
   readonly #local = new Set<FeedListener>()
   readonly #remote = new Map<Channel, { lagging: boolean }>()
+  #last: { readonly tick: number; readonly leaf: number } | undefined
 
   constructor(state: () => FeedState) {
     this.#state = state
@@ -55,6 +56,7 @@ export class FeedPublisher {
 
   publish(delta: FeedDelta): void {
     const { tick, leaf, changed, removed, events } = delta
+    this.#last = { tick, leaf }
     for (const listener of this.#local) listener.delta(tick, leaf, [...changed], [...removed], [...events])
     if (this.#remote.size === 0) return
     const frame = encodeFrame({
@@ -72,7 +74,7 @@ export class FeedPublisher {
 
   /** A sign of life, so that a subscriber can tell a quiet authority from a dead node. */
   keepAlive(): void {
-    const { tick, leaf } = this.#state()
+    const { tick, leaf } = this.#last ?? this.#state()
     this.publish({ tick, leaf, changed: [], removed: [], events: [] })
   }
 

@@ -1,4 +1,5 @@
-import { PbfReader, PbfWriter } from 'pbf'
+import { PbfReader } from 'pbf'
+import { encoded } from '../../client/protocol/encode.ts'
 import {
   type Open as OpenMessage,
   readClientMessage,
@@ -75,7 +76,5 @@ function isCount(value: number): boolean {
 }
 
 export function encodeServer(message: ServerMessage): Uint8Array {
-  const pbf = new PbfWriter()
-  writeServerMessage(message, pbf)
-  return pbf.finish()
+  return encoded(writeServerMessage, message)
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http'
 import { createServer } from 'node:http'
+import type { Socket } from 'node:net'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import { type GatewayConfig, GatewayCore, type GatewayPorts } from './core.ts'
 
@@ -28,6 +29,7 @@ export interface GatewayServer {
 
 interface Line {
   readonly socket: WebSocket
+  readonly tcp: Socket
   answered: boolean
 }
 
@@ -42,7 +44,12 @@ export async function startGatewayServer(options: GatewayServerOptions): Promise
     { ...config, limits },
     {
       ...ports,
-      send: (id, bytes) => lines.get(id)?.socket.send(bytes),
+      send(id, bytes) {
+        const line = lines.get(id)
+        if (line === undefined) return
+        inOneWrite(line.tcp)
+        line.socket.send(bytes)
+      },
       close: (id, code, reason) => {
         const socket = lines.get(id)?.socket
         if (socket !== undefined) closeSoon(socket, code, reason)
@@ -50,10 +57,17 @@ export async function startGatewayServer(options: GatewayServerOptions): Promise
     },
   )
 
+  const refused = (): void => ports.count('gateway_refused_total', { code: 'not-websocket' })
   const http = createServer({ connectionsCheckingInterval: 5_000 }, (_request, response) => {
+    refused()
     response
       .writeHead(426, { 'content-type': 'text/plain', connection: 'close' })
       .end('This port speaks WebSocket.\n')
+  })
+  http.on('clientError', (_error, socket) => {
+    refused()
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+    else socket.destroy()
   })
   // Compression would cost more than the bytes; clients send little, so a larger message is no client's.
   const server = new WebSocketServer({
@@ -73,7 +87,7 @@ export async function startGatewayServer(options: GatewayServerOptions): Promise
       if (isTooLong(error)) ports.count('gateway_refused_total', { code: 'oversized' })
     })
     const id = ++lastId
-    const line: Line = { socket, answered: true }
+    const line: Line = { socket, tcp: request.socket, answered: true }
     lines.set(id, line)
     request.socket.setNoDelay(true)
     socket.on('pong', () => {
@@ -133,6 +147,13 @@ const NOT_BINARY = new Uint8Array(0)
 function bytesOf(data: RawData): Uint8Array {
   if (data instanceof Uint8Array) return data
   return data instanceof ArrayBuffer ? new Uint8Array(data) : Buffer.concat(data as Buffer[])
+}
+
+/** All that a client is sent in one go, such as the answers to a whole batch, leaves in one system call. */
+function inOneWrite(tcp: Socket): void {
+  if (tcp.writableCorked > 0) return
+  tcp.cork()
+  process.nextTick(() => tcp.uncork())
 }
 
 /** A peer that doesn't answer the goodbye is cut off. */

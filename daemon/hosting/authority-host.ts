@@ -23,11 +23,14 @@ export interface AuthorityHostParts {
   readonly schedule: (run: () => void) => void
   /** Puts ops into the node's next batch; `written` is called once they can be read back. */
   readonly write: (ops: readonly StoreOp[], written: () => void) => void
+  /** Calls `done` once all that was put into batches so far is durable. */
+  readonly sync: (done: () => void) => void
   /** The replica must not go on: it diverged, or its disk is damaged. */
   readonly halted: (name: string, error: Error) => void
 }
 
 const keepAliveMs = 1_000
+const noLeader = 0
 
 /** One authority on this node with everything around it: batches in and out, its feed, its published log, its snapshots. */
 export class AuthorityHost {
@@ -66,6 +69,7 @@ export class AuthorityHost {
   }
 
   roleChanged(change: RoleChange): void {
+    if (this.#halted) return this.authority.roleChanged(false, change.term, noLeader)
     this.authority.roleChanged(change.role === 'leader', change.term, change.leader)
   }
 
@@ -85,7 +89,7 @@ export class AuthorityHost {
     try {
       this.#apply(news)
     } catch (error) {
-      this.#halt(error as Error)
+      this.halt(error as Error)
     }
   }
 
@@ -107,7 +111,8 @@ export class AuthorityHost {
     const tiles: Tile[] = delivery.entries.flatMap(entry => entry.tiles)
     const { log } = this.authority.replica
     this.#parts.write(delivery.ops, () => log.tilesWritten(tiles))
-    for (const seal of delivery.seals) this.published.publish(seal)
+    // Strangers hold a node to what it signed: it signs what it will still have after a power cut.
+    for (const seal of delivery.seals) this.#parts.sync(() => this.published.publish(seal))
     for (const delta of this.authority.outputs.drain()) this.feed.publish(delta)
     if (delivery.entries.at(-1)?.marked) this.#parts.snapshots.take(this.authority.replica, entries.at(-1)!)
   }
@@ -133,13 +138,15 @@ export class AuthorityHost {
       if (record === undefined) lookup.waiter({ kind: 'refused', code: 'outcome-forgotten' })
       else this.authority.foundRecord(lookup, record, leafHash(record))
     } catch (error) {
-      this.#halt(error as Error)
+      this.halt(error as Error)
     }
   }
 
-  #halt(error: Error): void {
+  /** For good: it serves nobody any more, and is told to the node once. */
+  halt(error: Error): void {
     if (this.#halted) return
     this.#halted = true
+    this.authority.roleChanged(false, this.authority.term, noLeader)
     this.feed.end('the authority halted on this node')
     this.#parts.halted(this.name, error)
   }

@@ -7,19 +7,19 @@ import {
   type SnapshotOffer,
   TICK_MS,
 } from '../../consensus/groups/types.ts'
-import { joinBytes, putU64, readU64 } from '../../storage/bytes.ts'
-import { authorityKey } from '../../storage/keys.ts'
+import { readU64 } from '../../storage/bytes.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
 import type { AreaCharter } from '../../world/charter.ts'
 import type { WorldHost } from '../../world/world.ts'
+import { appliedOp } from '../authority/applied.ts'
 import { Authority, type AuthorityIdentity } from '../authority/authority.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
 import type { Cancel, Clock, Network, PeerId, Random } from '../ports.ts'
 import { AuthorityHost } from './authority-host.ts'
 import { checkpointSigner, PublishedLog } from './log-view.ts'
 import { RaftLanes } from './raft-lanes.ts'
-import { recoverAuthority } from './recover.ts'
+import { appliedInRaft, recoverAuthority } from './recover.ts'
 import { SnapshotKeeper } from './snapshots.ts'
 import { fetchBatches, serveSync } from './sync.ts'
 
@@ -94,6 +94,7 @@ export class Engine {
       },
       onSnapshotOffer: offer => void this.#catchUp(offer),
       onSnapshotInstalled: () => {},
+      onGroupFault: ({ group, message }) => this.#authorities.get(group)?.halt(new Error(message)),
       onStoreFailure: options.onStoreFailure,
     })
     this.#lanes = new RaftLanes({
@@ -155,7 +156,8 @@ export class Engine {
     const heir = status.peers
       .filter(peer => peer.active && !peer.learner && peer.peer !== this.#options.self)
       .sort((a, b) => b.match - a.match)[0]
-    if (heir !== undefined) this.#host.transfer(group, heir.peer)
+    if (heir === undefined) return
+    this.#host.transfer(group, heir.peer)
     this.driver.wake()
   }
 
@@ -164,7 +166,7 @@ export class Engine {
     const { identity, charter, name } = hosted
     const { group, epoch, view, origin } = identity
     const world: WorldHost = { origin, sha256, verifySignature: verify }
-    const { replica, appliedIndex, snapshot } = await recoverAuthority(store, identity, charter, world)
+    const { replica, applied, snapshot } = await recoverAuthority(store, identity, charter, world)
     const authority = new Authority(identity, replica, {
       propose: data => {
         const proposed = this.driver.propose(group, data)
@@ -204,19 +206,27 @@ export class Engine {
       authority,
       published,
       reader,
-      appliedIndex,
+      appliedIndex: applied.index,
       snapshots,
       clock,
       schedule,
       write,
+      sync: done => this.driver.sync(done),
       halted: onHalted,
     })
     this.#authorities.set(group, host)
     const recovered = await recoverGroup(store, { group, epoch, view })
-    // A catch-up that a crash cut short leaves the replica ahead of Raft's own log.
-    const stored = recovered?.entries.at(-1)?.index ?? recovered?.snapshot?.index ?? 0
-    const applied = Math.min(appliedIndex, stored)
-    this.#host.open({ group, epoch, view, voters: identity.members, learners: [], applied }, recovered)
+    this.#host.open(
+      {
+        group,
+        epoch,
+        view,
+        voters: identity.members,
+        learners: [],
+        applied: appliedInRaft(recovered, applied),
+      },
+      recovered,
+    )
   }
 
   #begin(): void {
@@ -234,7 +244,11 @@ export class Engine {
     const due = Math.floor((nowMs - this.#tickedAtMs) / TICK_MS)
     this.#tickedAtMs += due * TICK_MS
     for (let i = 0; i < Math.min(due, maxTicksAtOnce); i++) this.driver.tick()
-    for (const authority of this.#authorities.values()) authority.tick(nowMs, wallMs)
+    for (const [group, authority] of this.#authorities) {
+      // Its copy of Raft's log is as good as any, so it votes and stores on; but what it would answer is not.
+      if (authority.halted) this.#handOver(group)
+      else authority.tick(nowMs, wallMs)
+    }
   }
 
   /** The same store, but whoever put ops into a batch is told when they can be read back. */
@@ -257,7 +271,7 @@ export class Engine {
 
   /** This replica is behind what the leader's Raft log still holds: it reads the missed batches and applies them. */
   async #catchUp(offer: SnapshotOffer): Promise<void> {
-    const { group, from, index } = offer
+    const { group, from, index, term } = offer
     const host = this.#authorities.get(group)
     const peer = this.#options.peers.get(from)
     if (host === undefined || peer === undefined || offer.meta.length !== 8) {
@@ -268,12 +282,12 @@ export class Engine {
     try {
       const request = { group, from: host.authority.replica.log.size, to }
       if (request.from < to)
-        await fetchBatches(this.#options.network, peer, request, batch => {
+        await fetchBatches(this.#options.network, this.#options.clock, peer, request, batch => {
           host.committed([{ index: batch.index, term: batch.term, data: batch.batch }])
         })
       if (host.halted || host.authority.replica.log.size !== to)
         throw new Error('The log came out at another size.')
-      this.#host.snapshotReady(group, index, [appliedAt(group, index, to)])
+      this.#host.snapshotReady(group, index, [appliedOp(group, { index, term, size: to })])
       this.#options.log('caught-up', { authority: host.name, from: request.from, to })
     } catch (error) {
       this.#options.count('catch_up_failed', {})
@@ -282,11 +296,4 @@ export class Engine {
     }
     this.driver.wake()
   }
-}
-
-function appliedAt(group: number, index: number, size: number): StoreOp {
-  const [indexBytes, sizeBytes] = [new Uint8Array(8), new Uint8Array(8)]
-  putU64(indexBytes, 0, index)
-  putU64(sizeBytes, 0, size)
-  return { key: authorityKey(group, 'applied'), value: joinBytes([indexBytes, sizeBytes]) }
 }

@@ -1,5 +1,4 @@
-import { readU64 } from '../../storage/bytes.ts'
-import { authorityKey } from '../../storage/keys.ts'
+import type { RecoveredGroup } from '../../consensus/groups/raft-disk.ts'
 import { DamagedLogError, LogReader, tileReader } from '../../storage/log/log-store.ts'
 import { leafHashes } from '../../storage/log/record.ts'
 import { MerkleLog, tileWidth } from '../../storage/log/tree.ts'
@@ -7,6 +6,7 @@ import { StateTree } from '../../storage/state/state-tree.ts'
 import type { Store } from '../../storage/store.ts'
 import type { AreaCharter } from '../../world/charter.ts'
 import { createWorld, restoreWorld, type StateEntry, type WorldHost } from '../../world/world.ts'
+import { type AppliedPoint, appliedKey, decodeApplied, nothingApplied } from '../authority/applied.ts'
 import type { AuthorityIdentity } from '../authority/authority.ts'
 import { Replica } from '../authority/replica.ts'
 import { treeEntry, worldEntry } from '../authority/state-entry.ts'
@@ -14,8 +14,7 @@ import { loadSnapshot, type StoredSnapshot } from './snapshots.ts'
 
 export interface RecoveredAuthority {
   readonly replica: Replica
-  /** The last Raft index that the replica has applied; 0 for a new one. */
-  readonly appliedIndex: number
+  readonly applied: AppliedPoint
   readonly snapshot: StoredSnapshot | undefined
 }
 
@@ -56,11 +55,28 @@ export async function recoverAuthority(
     if (batch.firstLeaf < log.size) continue
     log.tilesWritten(replica.applyRecords(batch.records, []).tiles)
   }
-  const applied = await store.get(authorityKey(group, 'applied'))
-  const appliedIndex = applied === undefined ? 0 : readU64(applied, 0)
-  const size = applied === undefined ? 0 : readU64(applied, 8)
-  if (size !== log.size) throw new DamagedLogError(group, Math.min(size, log.size), 'its end is missing')
-  return { replica, appliedIndex, snapshot }
+  const stored = await store.get(appliedKey(group))
+  const applied = stored === undefined ? nothingApplied : decodeApplied(stored)
+  if (applied?.size !== log.size)
+    throw new DamagedLogError(group, Math.min(applied?.size ?? 0, log.size), 'its end is missing')
+  return { replica, applied, snapshot }
+}
+
+/**
+ * Up to which index Raft's own log is known to be what the replica applied. A catch-up that a crash cut short leaves the
+ * replica ahead of that log, whose end may even be entries that were never committed: to call these committed would
+ * keep the leader from ever replacing them.
+ */
+export function appliedInRaft(
+  recovered: Pick<RecoveredGroup, 'hardState' | 'snapshot' | 'entries'> | undefined,
+  applied: AppliedPoint,
+): number {
+  const { index, term } = applied
+  const cutAt = recovered?.snapshot?.index ?? 0
+  if (index <= cutAt) return index
+  // The same index and term: the same entry, and the same before it (Raft's log matching property).
+  if (recovered?.entries[index - cutAt - 1]?.term === term) return index
+  return Math.min(index, recovered?.hardState?.commit ?? 0)
 }
 
 function fill(tree: StateTree, entries: Iterable<StateEntry>): void {

@@ -2,7 +2,7 @@ import { PbfReader, PbfWriter } from 'pbf'
 import { logBatchRange, parseLogBatchKey } from '../../storage/keys.ts'
 import { decodeStoredBatch } from '../../storage/log/record.ts'
 import type { Store } from '../../storage/store.ts'
-import type { Channel, Network, PeerId } from '../ports.ts'
+import type { Channel, Clock, Network, PeerId } from '../ports.ts'
 import {
   readSyncBatch,
   readSyncRequest,
@@ -14,6 +14,8 @@ import {
 
 const syncProtocol = 'sync/1'
 const maxSyncFrameBytes = 20 * 1024 * 1024
+/** A peer that sends nothing for so long is given up: it may hang while its connection stands. */
+const silenceMs = 3_000
 const protocolOptions = { maxFrameBytes: maxSyncFrameBytes, maxChannelsPerPeer: 4 }
 
 export interface SyncServerOptions {
@@ -60,7 +62,7 @@ async function sendBatches(store: Store, channel: Channel, request: SyncRequest)
       const at = parseLogBatchKey(key)
       if (closed || stored === undefined || at === undefined) break
       const frame = encodeBatch({ firstLeaf: at.firstLeaf, ...stored, end: false })
-      if (!channel.send(frame)) await new Promise<void>(resolve => (drained = resolve))
+      if (!channel.send(frame) && !closed) await new Promise<void>(resolve => (drained = resolve))
     }
     if (!closed) channel.send(encodeBatch({ firstLeaf: 0, index: 0, term: 0, batch: undefined, end: true }))
   } catch (error) {
@@ -77,10 +79,11 @@ export interface FetchedBatch {
 
 /**
  * Reads the batches of the leaves with `from ≤ leaf < to` from a peer, in order; each is handed to `take`. Rejects when the
- * peer ends early or sends what isn't asked for.
+ * peer ends early, falls silent, or sends what isn't asked for.
  */
 export async function fetchBatches(
   network: Network,
+  clock: Clock,
   peer: PeerId,
   request: SyncRequest,
   take: (batch: FetchedBatch) => void,
@@ -88,10 +91,15 @@ export async function fetchBatches(
   const channel = await network.open(peer, syncProtocol)
   await new Promise<void>((resolve, reject) => {
     let expected = request.from
-    channel.onClose(reason =>
-      reject(new Error(`The peer ended the transfer at leaf ${expected}: ${reason}.`)),
-    )
+    const giveUp = (): void => channel.close('silent')
+    let timer = clock.after(silenceMs, giveUp)
+    channel.onClose(reason => {
+      timer()
+      reject(new Error(`The transfer ended at leaf ${expected}: ${reason}.`))
+    })
     channel.onFrame(frame => {
+      timer()
+      timer = clock.after(silenceMs, giveUp)
       const batch = decodeBatchFrame(frame)
       if (batch === undefined || (!batch.end && batch.firstLeaf !== expected))
         return channel.close('malformed')

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { badConfiguration, SetupError } from '../config/setup-error.ts'
 import { writeFileDurably } from './durable-file.ts'
@@ -8,7 +8,7 @@ export function dataDirFiles(dataDir: string) {
   return {
     config: join(dataDir, 'config.json'),
     genesis: join(dataDir, 'genesis.json'),
-    /** Hash of the genesis that the store was begun with. */
+    /** Hash of the genesis that the store was begun with, and the peer id of the node that began it. */
     genesisHash: join(dataDir, 'genesis.sha256'),
     nodeKeys: join(dataDir, 'node-keys.json'),
     lock: join(dataDir, 'lock'),
@@ -20,36 +20,62 @@ export function dataDirFiles(dataDir: string) {
 
 export interface DataDir {
   readonly files: ReturnType<typeof dataDirFiles>
+  /** The store is there: from now on the directory is this network's, and refused should the store be gone. */
+  begun(): void
   /** Lets another process have it. */
   release(): void
 }
 
 /**
- * Takes a data directory for this process and for one network. Throws a SetupError when another process has it (1),
- * or when it belongs to another network (78).
+ * Takes a data directory for this process, one network and one node. Throws a SetupError when another process has it
+ * (1), when it belongs to another network or node (78), or when its store is gone (1): keys that voted before must not
+ * vote by a disk that forgot it.
  */
-export function openDataDir(dataDir: string, genesisHashHex: string): DataDir {
+export function openDataDir(dataDir: string, genesisHashHex: string, peerId: string): DataDir {
   const files = dataDirFiles(dataDir)
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   takeLock(files.lock, dataDir)
   const release = (): void => rmSync(files.lock, { force: true })
   try {
-    bindToGenesis(files.genesisHash, dataDir, genesisHashHex)
+    const recorded = readText(files.genesisHash)
+    if (recorded !== undefined) checkBegun(files.store, dataDir, recorded, genesisHashHex, peerId)
+    const begun = (): void => {
+      if (recorded === undefined) writeFileDurably(files.genesisHash, `${genesisHashHex}\n${peerId}\n`)
+    }
+    return { files, begun, release }
   } catch (error) {
     release()
     throw error
   }
-  return { files, release }
 }
 
-function bindToGenesis(file: string, dataDir: string, genesisHashHex: string): void {
-  const recorded = readText(file)
-  if (recorded === undefined) writeFileDurably(file, `${genesisHashHex}\n`)
-  if ((recorded?.trim() ?? genesisHashHex) === genesisHashHex) return
-  throw badConfiguration(
-    'wrong-genesis',
-    `${dataDir} belongs to the network with genesis ${recorded?.trim().slice(0, 16)}…, the genesis file given has ` +
-      `${genesisHashHex.slice(0, 16)}…: give the right --genesis, or another --data-dir.`,
+function checkBegun(
+  store: string,
+  dataDir: string,
+  recorded: string,
+  genesisHashHex: string,
+  peerId: string,
+): void {
+  const [begunHash = '', begunPeer] = recorded.split('\n')
+  if (begunHash !== genesisHashHex) {
+    throw badConfiguration(
+      'wrong-genesis',
+      `${dataDir} belongs to the network with genesis ${begunHash.slice(0, 16)}…, the genesis file given has ` +
+        `${genesisHashHex.slice(0, 16)}…: give the right --genesis, or another --data-dir.`,
+    )
+  }
+  if (begunPeer !== peerId) {
+    throw badConfiguration(
+      'other-keys',
+      `The store of ${dataDir} was begun by node ${begunPeer}, and the keys there are those of ${peerId}: put its own ` +
+        'keys back, or give these an own --data-dir.',
+    )
+  }
+  if (existsSync(store) && readdirSync(store).length > 0) return
+  throw new SetupError(
+    'lost-store',
+    `The store of ${dataDir} is gone, though this node has run before: restore it from a backup; with these keys and ` +
+      'without what they promised it must not take part again.',
   )
 }
 

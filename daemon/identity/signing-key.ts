@@ -48,6 +48,17 @@ export function verifySignature(publicKey: Uint8Array, message: Uint8Array, sign
   }
 }
 
+/** Keys that were used lately: making one from its bytes costs a good part of a verification. The oldest goes first. */
+const knownKeys = new Map<string, KeyObject>()
+const maxKnownKeys = 4096
+
 function publicKeyObject(publicKey: Uint8Array): KeyObject {
-  return createPublicKey({ key: Buffer.concat([PUBLIC_HEADER, publicKey]), format: 'der', type: 'spki' })
+  const name = Buffer.from(publicKey.buffer, publicKey.byteOffset, publicKey.length).toString('latin1')
+  const known = knownKeys.get(name)
+  if (known !== undefined) return known
+  const der = Buffer.concat([PUBLIC_HEADER, publicKey])
+  const key = createPublicKey({ key: der, format: 'der', type: 'spki' })
+  if (knownKeys.size >= maxKnownKeys) knownKeys.delete(knownKeys.keys().next().value!)
+  knownKeys.set(name, key)
+  return key
 }

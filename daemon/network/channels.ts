@@ -3,6 +3,7 @@ import type { Channel, PeerId, ProtocolOptions } from '../ports.ts'
 import { type ChannelFault, type ChannelOwner, StreamChannel } from './channel.ts'
 import { counted } from './counters.ts'
 import { messageOf, NetworkError } from './errors.ts'
+import { updateWindowSeldom } from './lean-yamux.ts'
 import { protocolName } from './names.ts'
 import type { Counters, Logger } from './options.ts'
 
@@ -128,6 +129,7 @@ export class Channels implements ChannelOwner {
     protocol: Protocol,
   ): StreamChannel {
     const facts = { peer, protocol: name, opener, connectionId: connection.id, ...protocol.options }
+    updateWindowSeldom(stream)
     const channel = new StreamChannel(stream, facts, this)
     this.#open.add(channel)
     return channel

@@ -9,6 +9,7 @@ import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import { maxDials } from './dial-plan.ts'
 import { messageOf, NetworkError } from './errors.ts'
+import { lean } from './lean-noise.ts'
 
 export const dialTimeoutMs = 5000
 
@@ -49,7 +50,7 @@ export async function createHost(settings: HostSettings): Promise<Libp2p> {
     },
     addresses: { listen: [...settings.listenAddresses] },
     transports: [tcp({ backlog: burstPerAddress })],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [lean(noise())],
     streamMuxers: [
       yamux({
         maxEarlyStreams: 64,

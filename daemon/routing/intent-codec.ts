@@ -1,4 +1,5 @@
-import { PbfReader, PbfWriter } from 'pbf'
+import { PbfReader } from 'pbf'
+import { encoded } from '../../client/protocol/encode.ts'
 import { type InputBatch, maxBatchInputs, maxInputBytes } from '../authority/batch.ts'
 import type { InputAnswer } from '../authority/intake.ts'
 import {
@@ -27,9 +28,7 @@ export interface Answers {
 }
 
 export function encodeRequest(request: Request): Uint8Array {
-  const pbf = new PbfWriter()
-  writeIntentRequest({ ...request, bodies: request.bodies as Uint8Array[] }, pbf)
-  return pbf.finish()
+  return encoded(writeIntentRequest, { ...request, bodies: request.bodies as Uint8Array[] })
 }
 
 /** Undefined for what no honest node sends. */
@@ -52,9 +51,7 @@ export function inputBatchOf(request: Request, gateway: number): InputBatch {
 }
 
 export function encodeAnswers(answers: Answers): Uint8Array {
-  const pbf = new PbfWriter()
-  writeIntentAnswers({ batch: answers.batch, answers: answers.answers.map(toWire) }, pbf)
-  return pbf.finish()
+  return encoded(writeIntentAnswers, { batch: answers.batch, answers: answers.answers.map(toWire) })
 }
 
 function toWire({ index, answer }: { index: number; answer: InputAnswer }): IntentAnswer {

@@ -31,7 +31,8 @@ export interface RouterOptions {
 export class InputRouter implements AuthorityRouter {
   readonly #options: RouterOptions
   readonly #lanes = new Map<string, Lane>()
-  readonly #channels = new Map<number, Channel | 'opening'>()
+  /** A symbol stands for an attempt to open one: what comes of an older attempt is none of ours any more. */
+  readonly #channels = new Map<number, Channel | symbol>()
   #batches = 0
 
   constructor(options: RouterOptions) {
@@ -91,7 +92,7 @@ export class InputRouter implements AuthorityRouter {
     if (node === this.#options.self) return this.#sendLocal(request)
     const channel = this.#channels.get(node)
     if (channel === undefined) return this.#open(node)
-    if (channel === 'opening') return 'opening'
+    if (typeof channel === 'symbol') return 'opening'
     channel.send(encodeRequest(request))
     return 'sent'
   }
@@ -108,10 +109,16 @@ export class InputRouter implements AuthorityRouter {
   #open(node: number): 'opening' | 'unreachable' {
     const peer = this.#options.peerOf(node)
     if (!this.#options.network.peers().includes(peer)) return 'unreachable'
-    this.#channels.set(node, 'opening')
+    const attempt = Symbol('opening')
+    this.#channels.set(node, attempt)
+    const isOurs = (): boolean => this.#channels.get(node) === attempt
     this.#options.network.open(peer, intentProtocol).then(
-      channel => this.#opened(node, channel),
+      channel => {
+        if (isOurs()) this.#opened(node, channel)
+        else channel.close('given up')
+      },
       () => {
+        if (!isOurs()) return
         this.#channels.delete(node)
         this.#options.count('routing_open_failed', {})
         this.#nodeLost(node)
@@ -146,7 +153,7 @@ export class InputRouter implements AuthorityRouter {
       if (this.#options.peerOf(node) !== peer) continue
       const channel = this.#channels.get(node)
       this.#channels.delete(node)
-      if (channel !== undefined && channel !== 'opening') channel.close('peer lost')
+      if (typeof channel === 'object') channel.close('peer lost')
       this.#nodeLost(node)
     }
   }

@@ -1,14 +1,14 @@
 /** RFC 6962, section 2.1: the hashes of a merkle log's leaves and inner nodes. */
-import { hash } from 'node:crypto'
+import { sha256 } from '../sha256.ts'
 
 /** The root of a log without leaves: SHA-256 of nothing. */
-export const emptyRoot: Uint8Array = hash('sha256', new Uint8Array(0), 'buffer')
+export const emptyRoot: Uint8Array = sha256(new Uint8Array(0))
 
 /** SHA-256(0x00 ‖ data). */
 export function hashLeaf(data: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(1 + data.length)
   bytes.set(data, 1)
-  return hash('sha256', bytes, 'buffer')
+  return sha256(bytes)
 }
 
 const pair = new Uint8Array(65)
@@ -18,5 +18,5 @@ pair[0] = 1
 export function hashChildren(left: Uint8Array, right: Uint8Array): Uint8Array {
   pair.set(left, 1)
   pair.set(right, 33)
-  return hash('sha256', pair, 'buffer')
+  return sha256(pair)
 }

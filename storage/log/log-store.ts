@@ -30,7 +30,7 @@ export class DamagedLogError extends Error {
 
   constructor(group: number, leaf: number, what: string) {
     super(
-      `The stored log of group ${group} is damaged at leaf ${leaf} (${what}): fetch it again from another replica.`,
+      `The stored log of group ${group} is damaged at leaf ${leaf} (${what}): restore this node's data from a backup.`,
     )
     this.name = 'DamagedLogError'
     this.group = group

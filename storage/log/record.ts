@@ -6,9 +6,9 @@
  *   leaf hash     = SHA-256(0x00 ‖ leaf data)                             (RFC 6962, section 2.1)
  *   batch         = format u8 = 1 ‖ count u32 ‖ (header ‖ salt ‖ body length u32 ‖ body) × count
  */
-import { hash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { putU16, putU32, putU64, readU16, readU32, readU64 } from '../bytes.ts'
+import { putSha256 } from '../sha256.ts'
 
 export const recordVersion = 1
 export const batchFormat = 1
@@ -158,7 +158,7 @@ function putLeafData(bytes: Uint8Array, at: number, record: LogRecord): void {
   putHeader(bytes, at, record)
   scratch.set(record.salt, 0)
   scratch.set(record.body, saltBytes)
-  bytes.set(hash('sha256', scratch.subarray(0, saltBytes + record.body.length), 'buffer'), at + headerBytes)
+  putSha256(bytes, at + headerBytes, scratch.subarray(0, saltBytes + record.body.length))
 }
 
 /** What the merkle log hashes and tile/entries serves: 36 bytes. */
@@ -174,7 +174,7 @@ export function leafHashes(records: readonly LogRecord[]): Uint8Array {
   leafScratch[0] = 0
   for (let i = 0; i < records.length; i++) {
     putLeafData(leafScratch, 1, records[i]!)
-    hashes.set(hash('sha256', leafScratch, 'buffer'), i * hashBytes)
+    putSha256(hashes, i * hashBytes, leafScratch)
   }
   return hashes
 }

@@ -5,9 +5,9 @@
  *   empty = SHA-256 of nothing
  * A key goes on with one byte 00 and then ff for ever, so that a key and its own prefix differ somewhere.
  */
-import { hash } from 'node:crypto'
+import { sha256 } from '../sha256.ts'
 
-export const emptyStateRoot: Uint8Array = hash('sha256', new Uint8Array(0), 'buffer')
+export const emptyStateRoot: Uint8Array = sha256(new Uint8Array(0))
 
 /** How many bytes `value`, up to 2^32 - 1, takes as a varint (7 bits a byte, low ones first). */
 export function varintBytes(value: number): number {
@@ -36,7 +36,7 @@ export function hashStateLeaf(key: Uint8Array, value: Uint8Array): Uint8Array {
   bytes.set(key, at)
   at = putVarint(bytes, at + key.length, value.length)
   bytes.set(value, at)
-  return hash('sha256', bytes, 'buffer')
+  return sha256(bytes)
 }
 
 const inner = new Uint8Array(1 + 5 + 64)
@@ -46,7 +46,7 @@ export function hashStateInner(bit: number, left: Uint8Array, right: Uint8Array)
   const at = putVarint(inner, 1, bit)
   inner.set(left, at)
   inner.set(right, at + 32)
-  return hash('sha256', inner.subarray(0, at + 64), 'buffer')
+  return sha256(inner.subarray(0, at + 64))
 }
 
 function keyByte(key: Uint8Array, at: number): number {

@@ -114,6 +114,22 @@ describe('an exported log', function () {
     assert.match(body.message, /ended before leaf 256/)
   })
 
+  it('with two of its three copies gone is found so, and its signer is not blamed', async () => {
+    const memory = join(town.folder, 'memory')
+    const remembering = () =>
+      auditAuthority({ authority: 'area/0000', from: folder, genesis: town.genesisPath, memory })
+    assert.equal((await remembering()).ok, true)
+    const gone = ['tile/entries/001', 'tile/0/001']
+    for (const path of gone) renameSync(inLog(path), inLog(`${path}.away`))
+    const report = await remembering()
+    for (const path of gone) renameSync(inLog(`${path}.away`), inLog(path))
+    assert.deepEqual(
+      report.findings.filter(({ code }) => code !== 'extra-file').map(({ code, file }) => [code, file]),
+      gone.map(path => ['missing-file', `log/${town.origin}/${path}`]),
+    )
+    assert.equal((await remembering()).ok, true)
+  })
+
   it('names a file that does not belong', async () => {
     writeFileSync(inLog('tile/0/900'), 'x')
     const report = await audit()

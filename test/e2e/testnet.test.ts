@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -126,6 +128,19 @@ describe('a testnet on one machine', function () {
       assert.deepEqual(processesOn(dir), [])
     })
   }
+
+  it('says in one line why it cannot start, and leaves no process behind', async () => {
+    const taken = createServer().listen(port + 3, '127.0.0.1')
+    await once(taken, 'listening')
+    try {
+      const { ended, said } = start('--fresh', '--json')
+      assert.equal(await ended, 1)
+      assert.match(said().at(-1)!, new RegExp(`^freehold: Node 2 .*Port ${port + 3} is in use`))
+      assert.deepEqual(processesOn(dir), [])
+    } finally {
+      taken.close()
+    }
+  })
 
   it('starts over with --fresh, also after a founding that was cut short', async () => {
     const old = existsSync(join(dir, 'node-1/genesis.json')) ? readGenesis() : ''

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDataDir } from '../../daemon/identity/data-dir.ts'
@@ -81,40 +81,71 @@ describe("a node's keys", () => {
 
 describe('a data directory', () => {
   const mine = 'a'.repeat(64)
+  const peer = 'peer-1'
+
+  /** As a node does at its first start. */
+  function begin() {
+    const { files, begun, release } = openDataDir(dir, mine, peer)
+    mkdirSync(files.store)
+    writeFileSync(join(files.store, 'CURRENT'), 'MANIFEST-000001\n')
+    begun()
+    release()
+    return files
+  }
 
   it('belongs to one network from its first use on', () => {
-    openDataDir(dir, mine).release()
-    openDataDir(dir, mine).release()
-    assert.throws(() => openDataDir(dir, 'b'.repeat(64)), {
+    begin()
+    openDataDir(dir, mine, peer).release()
+    assert.throws(() => openDataDir(dir, 'b'.repeat(64), peer), {
       code: 'wrong-genesis',
       exitCode: 78,
       message: /aaaaaaaa.*bbbbbbbb/,
     })
-    openDataDir(dir, mine).release()
+    openDataDir(dir, mine, peer).release()
+  })
+
+  it('belongs to one node: what one promised, the keys of another must not go on with', () => {
+    begin()
+    assert.throws(() => openDataDir(dir, mine, 'peer-2'), {
+      code: 'other-keys',
+      exitCode: 78,
+      message: /begun by node peer-1, .* those of peer-2: /,
+    })
+  })
+
+  it('is refused once its store is gone, and not before there was one', () => {
+    openDataDir(dir, mine, peer).release()
+    const { store } = begin()
+    rmSync(join(store, 'CURRENT'))
+    const lost = { code: 'lost-store', exitCode: 1, message: /store .* is gone.*: restore/ }
+    assert.throws(() => openDataDir(dir, mine, peer), lost)
+    rmSync(store, { recursive: true })
+    assert.throws(() => openDataDir(dir, mine, peer), lost)
+    openDataDir(join(dir, 'other'), mine, peer).release()
   })
 
   it('is held by one process at a time', () => {
-    const held = openDataDir(dir, mine)
-    assert.throws(() => openDataDir(dir, mine), {
+    const held = openDataDir(dir, mine, peer)
+    assert.throws(() => openDataDir(dir, mine, peer), {
       code: 'data-dir-locked',
       exitCode: 1,
       message: new RegExp(`in use by process ${process.pid}: .*freehold stop`),
     })
     held.release()
-    openDataDir(dir, mine).release()
+    openDataDir(dir, mine, peer).release()
   })
 
   it('is free again after its process was killed, and does not take a reused process id for it', async () => {
     const child = spawn(process.execPath, ['-e', ''])
     await once(child, 'exit')
     writeFileSync(join(dir, 'lock'), `${child.pid} 12345\n`)
-    openDataDir(dir, mine).release()
+    openDataDir(dir, mine, peer).release()
     if (process.platform === 'linux') {
       writeFileSync(join(dir, 'lock'), `${process.pid} 1\n`)
-      openDataDir(dir, mine).release()
+      openDataDir(dir, mine, peer).release()
     }
     writeFileSync(join(dir, 'lock'), 'garbage')
-    openDataDir(dir, mine).release()
+    openDataDir(dir, mine, peer).release()
   })
 
   it('shows the running node to other commands, and not one that is gone', async () => {

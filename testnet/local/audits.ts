@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { auditAuthority } from '../../audit/audit.ts'
 import { originOf } from '../../daemon/genesis/genesis.ts'
@@ -18,26 +21,45 @@ export interface AuditSummary {
 
 const settleMs = 20_000
 
-/** Audits every replica of every area over HTTP, and holds clients' promises against the first of each. */
+/**
+ * Audits every replica of every area over HTTP, and holds clients' promises against each. The audits share a memory, so that
+ * two replicas which are each in order by themselves but tell different histories are found.
+ */
 export async function auditNetwork(
   network: LocalNetwork,
   book: PromiseBook,
   progress: (line: string) => void,
 ): Promise<AuditSummary> {
-  await settled(network)
+  await settled(network, book)
+  const memory = mkdtempSync(join(tmpdir(), 'freehold-audit-'))
+  try {
+    return await auditAll(network, book, memory, progress)
+  } finally {
+    rmSync(memory, { recursive: true, force: true })
+  }
+}
+
+async function auditAll(
+  network: LocalNetwork,
+  book: PromiseBook,
+  memory: string,
+  progress: (line: string) => void,
+): Promise<AuditSummary> {
   let [records, sealedRoots, replicas] = [0, 0, 0]
   const findings: string[] = []
   const { file } = network.genesis
   for (const area of file.authorities) {
     const origin = originOf(file.network, area)
     for (const [i, member] of area.members.entries()) {
+      const tally = book.newTally(origin)
       progress(`auditing ${area.name} on node ${member}`)
       const report = await auditAuthority({
         authority: area.name,
         from: network.nodes[member - 1]!.httpUrl,
         genesis: network.genesisPath,
+        memory,
         onRecord: (leaf, _kind, body, outcome) => {
-          if (i === 0 && outcome !== undefined) book.audited(origin, leaf, body, outcome)
+          if (outcome !== undefined) tally.audited(leaf, body, outcome)
         },
       })
       replicas++
@@ -50,8 +72,8 @@ export async function auditNetwork(
   return { ok: findings.length === 0, records, sealedRoots, replicas, findings }
 }
 
-/** Waits until every replica has sealed everything and all replicas of an area stand alike. */
-async function settled(network: LocalNetwork): Promise<void> {
+/** Waits until every replica has sealed all that was promised, and all replicas of an area stand alike. */
+async function settled(network: LocalNetwork, book: PromiseBook): Promise<void> {
   const deadline = performance.now() + settleMs
   while (performance.now() < deadline) {
     const views = (await Promise.all(network.nodes.map(node => network.authoritiesOf(node)))).flatMap(
@@ -62,10 +84,10 @@ async function settled(network: LocalNetwork): Promise<void> {
     for (const { name, sealedSize } of hosted) sizes.set(name, (sizes.get(name) ?? new Set()).add(sealedSize))
     const expected = network.genesis.file.authorities.reduce((sum, area) => sum + area.members.length, 0)
     const alike = hosted.length === expected && [...sizes.values()].every(each => each.size === 1)
-    const quiet = hosted.every(
-      authority => authority.sealedSize > 0 && authority.size - authority.sealedSize < 50,
+    const sealed = hosted.every(
+      authority => authority.sealedSize > Math.max(0, book.highestLeaf(authority.origin)),
     )
-    if (alike && quiet) return
+    if (alike && sealed) return
     await sleep(200)
   }
 }

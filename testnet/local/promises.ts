@@ -12,13 +12,14 @@ const notApplied: ReadonlySet<Outcome['code']> = new Set([
   'area-full',
 ])
 
-/** What receipts promised, held against what an audit found in the log. */
+/** Everything that a receipt promises. Two receipts that differ in anything are two promises. */
+type PromiseName = string
+
+/** What receipts promised, held against what audits found in the replicas' logs. */
 export class PromiseBook {
-  readonly #promises = new Map<string, Map<number, BotPromise>>()
-  /** How often each input was applied: by log, player, session and seq. */
-  readonly #applied = new Map<string, number>()
-  #kept = 0
-  #made = 0
+  readonly #promises = new Map<string, Set<PromiseName>>()
+  readonly #highest = new Map<string, number>()
+  readonly #tallies: ReplicaTally[] = []
 
   /** Reads a file of promises, one JSON object a line. A last line that was cut off is left out. */
   static async read(path: string): Promise<PromiseBook> {
@@ -29,50 +30,84 @@ export class PromiseBook {
     return book
   }
 
-  #add(promise: BotPromise): void {
-    let ofLog = this.#promises.get(promise.origin)
-    if (ofLog === undefined) {
-      ofLog = new Map()
-      this.#promises.set(promise.origin, ofLog)
-    }
-    // A retry brings the same promise again.
-    if (!ofLog.has(promise.leaf)) this.#made++
-    ofLog.set(promise.leaf, promise)
+  #add({ origin, leaf, player, session, seq, outcome }: BotPromise): void {
+    const ofLog = this.#promises.get(origin) ?? new Set()
+    this.#promises.set(origin, ofLog.add(promiseName(leaf, player, session, seq, outcome)))
+    this.#highest.set(origin, Math.max(leaf, this.highestLeaf(origin)))
   }
 
-  /** One audited input record of a log, with what the replayed rules made of it. */
-  audited(origin: string, leaf: number, body: Uint8Array, outcome: Outcome): void {
-    const input = decodeInput(body)
-    if ('code' in input) return
-    if (!notApplied.has(outcome.code)) {
-      const name = `${hex(input.player)}/${hex(input.session)}/${input.seq}`
-      this.#applied.set(name, (this.#applied.get(name) ?? 0) + 1)
-    }
-    const promise = this.#promises.get(origin)?.get(leaf)
-    if (promise === undefined) return
-    const same =
-      promise.player === hex(input.player) &&
-      promise.session === hex(input.session) &&
-      promise.seq === input.seq &&
-      promise.outcome === hex(encodeOutcome(outcome))
-    if (same) this.#kept++
+  /** The highest leaf that was promised in this log; −1 for none. */
+  highestLeaf(origin: string): number {
+    return this.#highest.get(origin) ?? -1
   }
 
-  get made(): number {
-    return this.#made
+  /** For the audit of one replica: what it holds is told to the tally. */
+  newTally(origin: string): ReplicaTally {
+    const tally = new ReplicaTally(origin, this.#promises.get(origin) ?? new Set())
+    this.#tallies.push(tally)
+    return tally
   }
 
-  /** Promises that the audited log does not keep. */
+  /** Promises that some replica of their log doesn't keep. */
   get lost(): number {
-    return this.#made - this.#kept
+    const lost = new Set<PromiseName>()
+    for (const tally of this.#tallies) for (const name of tally.missing()) lost.add(`${tally.origin} ${name}`)
+    return lost.size
   }
 
-  /** Times that an input was applied beyond its first. */
+  /** Times that an input was applied beyond its first, in any log. */
   get duplicated(): number {
     let extra = 0
-    for (const times of this.#applied.values()) extra += times - 1
+    const inAnyLog = new Map<string, string>()
+    for (const { origin, applied } of this.#tallies) {
+      for (const [name, times] of applied) {
+        const elsewhere = inAnyLog.get(name)
+        extra += times - 1 + (elsewhere !== undefined && elsewhere !== origin ? 1 : 0)
+        inAnyLog.set(name, origin)
+      }
+    }
     return extra
   }
+}
+
+/** What one replica's audited log says of the promises that were made in its name. */
+export class ReplicaTally {
+  readonly origin: string
+  /** How often each input was applied: by player, session and seq. */
+  readonly applied = new Map<string, number>()
+  readonly #promised: ReadonlySet<PromiseName>
+  readonly #kept = new Set<PromiseName>()
+
+  constructor(origin: string, promised: ReadonlySet<PromiseName>) {
+    this.origin = origin
+    this.#promised = promised
+  }
+
+  /** One audited input record, with what the replayed rules made of it. */
+  audited(leaf: number, body: Uint8Array, outcome: Outcome): void {
+    const input = decodeInput(body)
+    if ('code' in input) return
+    const [player, session] = [hex(input.player), hex(input.session)]
+    if (!notApplied.has(outcome.code)) {
+      const name = `${player}/${session}/${input.seq}`
+      this.applied.set(name, (this.applied.get(name) ?? 0) + 1)
+    }
+    this.#kept.add(promiseName(leaf, player, session, input.seq, hex(encodeOutcome(outcome))))
+  }
+
+  missing(): PromiseName[] {
+    return [...this.#promised].filter(name => !this.#kept.has(name))
+  }
+}
+
+function promiseName(
+  leaf: number,
+  player: string,
+  session: string,
+  seq: number,
+  outcome: string,
+): PromiseName {
+  return `${leaf}/${player}/${session}/${seq}/${outcome}`
 }
 
 function hex(bytes: Uint8Array): string {

@@ -39,7 +39,7 @@ export interface Town {
   readonly identity: AuthorityIdentity
 }
 
-export function foundTown(): Town {
+export function foundTown(resourceCount = 60): Town {
   const folder = mkdtempSync(join(tmpdir(), 'freehold-audit-'))
   const nodes = [1, 2, 3].map(n => createNodeKeys(join(folder, `node-${n}.json`), 'town'))
   const plan = buildGenesis({
@@ -51,7 +51,7 @@ export function foundTown(): Town {
     seed: 7,
   })
   const [area] = plan.file.authorities
-  const small = { ...area!, resourceCount: 60, npcCount: 4 }
+  const small = { ...area!, resourceCount, npcCount: 4 }
   const genesis = parseGenesis(encodeGenesis({ ...plan.file, authorities: [small] }))
   const genesisPath = join(folder, 'genesis.json')
   writeFileSync(genesisPath, genesis.bytes)
@@ -231,19 +231,23 @@ export function resealed(
   change: (seal: Seal) => Seal = seal => seal,
 ): LogRecord[] {
   const replica = newReplica(town)
+  let before: LogRecord | undefined
   return records.map(record => {
-    if (record.kind !== recordKind.seal) {
-      replica.applyRecords([record], [])
-      return record
+    const mark = replica.pendingMark
+    if (record.kind !== recordKind.seal || mark === undefined) {
+      // A seal without a mark is the one before once more.
+      const next = record.kind === recordKind.seal ? before! : record
+      replica.applyRecords([next], [])
+      return next
     }
-    const mark = replica.pendingMark!
     const seal = {
       ...decodeSeal(record.body)!,
       previous: replica.previousHash,
       stateRoot: mark.stateRoot,
       asOfSize: mark.size,
     }
-    replica.applyRecords([{ ...record, body: encodeSeal(seal) }], [])
+    before = { ...record, body: encodeSeal(seal) }
+    replica.applyRecords([before], [])
     return { ...record, body: encodeSeal(change(seal)) }
   })
 }

@@ -184,6 +184,7 @@ export class GroupNode {
       },
       onSnapshotOffer: offer => this.#fetch(offer),
       onSnapshotInstalled: ({ group, index, meta }) => this.#install(group, index, meta),
+      onGroupFault: fault => this.failures.push(new Error(fault.message)),
       onStoreFailure: error => this.failures.push(error),
     })
   }

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { GroupDriver } from '../../../consensus/groups/driver.ts'
 import { GroupHost } from '../../../consensus/groups/host.ts'
 import { recoverGroup } from '../../../consensus/groups/raft-disk.ts'
+import type { GroupFault } from '../../../consensus/groups/types.ts'
+import { RaftFault } from '../../../consensus/raft/fault.ts'
+import { MemoryLog } from '../../../consensus/raft/log/memory-log.ts'
 import type { StoreOp } from '../../../storage/store.ts'
 import { MemoryStore } from '../../../storage/store-memory.ts'
 import { bytes } from './wired.ts'
@@ -23,12 +26,14 @@ function rig(): {
   kept: (readonly StoreOp[])[]
   committed: string[]
   failures: Error[]
+  faults: GroupFault[]
   turn: () => void
 } {
   const writes: HeldWrite[] = []
   const kept: (readonly StoreOp[])[] = []
   const committed: string[] = []
   const failures: Error[] = []
+  const faults: GroupFault[] = []
   const scheduled: (() => void)[] = []
   const store = new MemoryStore()
   store.write = (ops, { sync }, done) => {
@@ -50,6 +55,7 @@ function rig(): {
     onRole: () => {},
     onSnapshotOffer: () => {},
     onSnapshotInstalled: () => {},
+    onGroupFault: fault => faults.push(fault),
     onStoreFailure: error => failures.push(error),
   })
   const turn = (): void => {
@@ -66,7 +72,7 @@ function rig(): {
     turn()
   }
   committed.length = 0
-  return { driver, host, writes, kept, committed, failures, turn }
+  return { driver, host, writes, kept, committed, failures, faults, turn }
 }
 
 const textKeys = (write: HeldWrite): string[] =>
@@ -174,6 +180,40 @@ describe('group driver', () => {
     assert.equal(writes.length, 1)
     assert.deepEqual(driver.propose(1, bytes('b')), { ok: false, code: 'stopped', leader: 0 })
     assert.equal(host.takeEffects().write, undefined)
+  })
+
+  it('closes and reports a group whose core contradicts itself, and goes on with the others', () => {
+    const { driver, host, writes, committed, failures, faults, turn } = rig()
+    host.open({ group: 2, epoch: 1, view: 0, voters: [1], learners: [] })
+    const append = MemoryLog.prototype.append
+    try {
+      MemoryLog.prototype.append = function (entries) {
+        if (entries.some(({ data }) => Buffer.from(data).toString() === 'bad')) throw new RaftFault('planted')
+        append.call(this, entries)
+      }
+      for (let i = 0; i < 100 && host.status(2)!.role !== 'leader'; i++) {
+        driver.tick()
+        turn()
+        for (const write of writes.splice(0)) write.done()
+      }
+      driver.propose(1, bytes('bad'))
+      driver.propose(2, bytes('good'))
+      turn()
+      while (writes.length > 0) writes.shift()!.done()
+    } finally {
+      MemoryLog.prototype.append = append
+    }
+    assert.deepEqual(
+      faults.map(({ group, code }) => ({ group, code })),
+      [{ group: 1, code: 'planted' }],
+    )
+    assert.equal(host.status(1), undefined)
+    assert.deepEqual(
+      committed.filter(text => text !== ''),
+      ['good'],
+    )
+    assert.deepEqual(failures, [])
+    assert.deepEqual(driver.propose(1, bytes('x')), { ok: false, code: 'unknown-group', leader: 0 })
   })
 
   it('leaves on disk what a new host goes on from', async () => {

@@ -217,6 +217,38 @@ describe('group host', () => {
     })
   })
 
+  it('lets only members of a group speak in it: a stranger of a higher term does not lead it', () => {
+    const wired = new Wired([1, 2, 3, 4])
+    const plan = { group: 1, epoch: 1, view: 0 }
+    for (const node of [1, 2, 3]) wired.host(node).open({ ...plan, voters: [1, 2], learners: [3] })
+    const say = (to: number, from: number, message: Partial<Message>): void => {
+      const full = { ...newMessage(MessageType.App, to), from, term: 9, ...message }
+      const [frame] = encodeFrames([{ instance: plan, message: full, snapshotFailed: 0 }], MAX)
+      wired.host(to).receive(from, frame!)
+    }
+    const entries = [{ term: 9, index: 1, type: 0 as const, data: bytes('forged') }]
+    for (const member of [1, 2, 3]) {
+      say(member, 4, { entries, commit: 1 })
+      say(member, 4, { type: MessageType.Vote })
+      assert.equal(wired.host(member).status(1)!.term, 0)
+      assert.deepEqual(Object.fromEntries(wired.host(member).counters()), { 'not-member': 2 })
+    }
+    say(2, 3, { type: MessageType.Heartbeat, term: 1 })
+    assert.equal(wired.host(2).status(1)!.leader, 3, 'a learner here may have been made a voter')
+    wired.settle()
+    for (const member of [1, 2, 3]) assert.deepEqual(wired.texts(member), [])
+  })
+
+  it('lets a replica that has no members yet hear the leader that adds it', () => {
+    const wired = new Wired([1, 4])
+    const plan = { group: 1, epoch: 1, view: 0 }
+    wired.host(4).open({ ...plan, voters: [], learners: [] })
+    const message = { ...newMessage(MessageType.Heartbeat, 4), from: 1, term: 3 }
+    const [frame] = encodeFrames([{ instance: plan, message, snapshotFailed: 0 }], MAX)
+    wired.host(4).receive(1, frame!)
+    assert.equal(wired.host(4).status(1)!.leader, 1)
+  })
+
   it('never throws on what peers send, and goes on', () => {
     const wired = led()
     wired.host(1).propose(1, bytes('x'))

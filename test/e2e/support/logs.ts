@@ -32,12 +32,18 @@ export async function readCheckpoint(httpUrl: string, origin: string): Promise<C
   return checkpoint
 }
 
+export interface BrokenPromise {
+  readonly httpUrl: string
+  readonly promise: BotPromise
+  readonly found: string | undefined
+}
+
 /** Waits until the promises lie under the replica's checkpoint, and returns those that its log does not keep. */
 export async function brokenPromises(
   httpUrl: string,
   origin: string,
   promises: readonly BotPromise[],
-): Promise<BotPromise[]> {
+): Promise<BrokenPromise[]> {
   const made = promises.filter(promise => promise.origin === origin)
   const last = Math.max(-1, ...made.map(promise => promise.leaf))
   await until(`leaf ${last} is sealed at ${httpUrl}`, async () => {
@@ -45,7 +51,9 @@ export async function brokenPromises(
     return response.status === 200 && (await readCheckpoint(httpUrl, origin)).size > last
   })
   const { leafHashes } = await readLog(httpUrl, origin)
-  return made.filter(promise => leafHashes[promise.leaf] !== promise.leafHash)
+  return made
+    .filter(promise => leafHashes[promise.leaf] !== promise.leafHash)
+    .map(promise => ({ httpUrl, promise, found: leafHashes[promise.leaf] }))
 }
 
 async function read(url: string): Promise<Buffer> {

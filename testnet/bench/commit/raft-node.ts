@@ -8,7 +8,7 @@ import { type CommittedEntry, DEFAULT_LIMITS, TICK_MS } from '../../../consensus
 import { RaftLanes } from '../../../daemon/hosting/raft-lanes.ts'
 import { createLogger } from '../../../daemon/log.ts'
 import { startNetwork } from '../../../daemon/network/network.ts'
-import { realClock, realRandom } from '../../../daemon/real-ports.ts'
+import { atEndOfTurn, realClock, realRandom } from '../../../daemon/real-ports.ts'
 import { batchOp, tileOps } from '../../../storage/log/log-store.ts'
 import { decodeBatch, leafHashes } from '../../../storage/log/record.ts'
 import { MerkleLog } from '../../../storage/log/tree.ts'
@@ -68,7 +68,7 @@ const driver: GroupDriver = new GroupDriver({
   host,
   store,
   send: (peer, lane, frame) => lanes.send(peer, lane, frame),
-  schedule: setImmediate,
+  schedule: atEndOfTurn,
   onCommitted: (_, entries) => entries.forEach(apply),
   onRole: ({ role }) => {
     loop.leads(role === 'leader')
@@ -94,7 +94,7 @@ const lanes = new RaftLanes({
 })
 const loop = new ProposalLoop({
   random: realRandom,
-  schedule: setImmediate,
+  schedule: atEndOfTurn,
   propose: data => driver.propose(group, data).ok,
 })
 host.open({ ...instance, voters: setup.nodes.map(node => node.number), learners: [] })

@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import { type Client, connect, type SocketLike } from '../../../client/index.ts'
 import { newSharedVerify } from '../../bots/verify.ts'
@@ -12,6 +13,8 @@ import { Stopwatch, type Stretch } from './measure.ts'
 export interface SdkClientsSetup {
   readonly gateways: readonly string[]
   readonly sessions: number
+  /** A session is full before the next one begins. */
+  readonly inFlightOfEach: number
   readonly genesisPath: string
 }
 
@@ -32,6 +35,25 @@ const tell = (message: SdkClientsMessage): void => void process.send!(message)
 const clients: Client[] = []
 let moves = 0
 
+/** What is sent in one go leaves in one system call, as the gateway's answers do. */
+function makeSocket(url: string): SocketLike {
+  const socket = new WebSocket(url, { perMessageDeflate: false })
+  const send = socket.send.bind(socket)
+  let tcp: Socket | undefined
+  socket.on('upgrade', response => {
+    tcp = response.socket
+  })
+  socket.send = (data: Uint8Array) => {
+    if (tcp !== undefined && tcp.writableCorked === 0) {
+      const { uncork } = tcp
+      tcp.cork()
+      process.nextTick(uncork.bind(tcp))
+    }
+    send(data)
+  }
+  return socket as unknown as SocketLike
+}
+
 async function join(): Promise<void> {
   const genesis = readFileSync(setup.genesisPath)
   const verify = newSharedVerify()
@@ -41,7 +63,7 @@ async function join(): Promise<void> {
       player: hash('sha256', `freehold/bench/${process.pid}/${i}`, 'buffer'),
       genesis,
       verify,
-      makeSocket: url => new WebSocket(url, { perMessageDeflate: false }) as unknown as SocketLike,
+      makeSocket,
     })
     await client.spawn(`bench-${i}`)
     clients.push(client)
@@ -64,7 +86,9 @@ async function run(stretch: Stretch): Promise<Stopwatch> {
       if (!watch.ended(startedMs, performance.now())) return
     }
   }
-  await Promise.all(Array.from({ length: stretch.inFlight }, (_, i) => keep(clients[i % clients.length]!)))
+  await Promise.all(
+    Array.from({ length: stretch.inFlight }, (_, i) => keep(clients[Math.floor(i / setup.inFlightOfEach)]!)),
+  )
   return watch
 }
 

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { extname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { OUTCOMES_KEPT } from '../../../world/codec.ts'
 import { LocalNetwork } from '../../local/network.ts'
 import type { NodeProcess } from '../../local/processes.ts'
 import type { Belongings } from '../belongings.ts'
@@ -14,8 +15,8 @@ const program = fileURLToPath(
 )
 const nodes = 3
 const portsPerNode = 3
-/** A session may have 16 inputs under way, the owner keeps no more outcomes: 32 sessions have 512. */
-const sessions = 32
+/** A client keeps no more under way than the owner keeps outcomes of: 32 sessions have 512. */
+const sessions = 512 / OUTCOMES_KEPT
 const leaderDeadlineMs = 20_000
 /** A node takes no more than this from one session by default; here few sessions stand for many players. */
 const inputsPerSecond = 10_000
@@ -37,6 +38,7 @@ export async function startSdkNetwork(belongings: Belongings): Promise<Subject> 
   const setup: SdkClientsSetup = {
     gateways: [leader.gatewayUrl],
     sessions,
+    inFlightOfEach: OUTCOMES_KEPT,
     genesisPath: network.genesisPath,
   }
   const child = fork(program, [JSON.stringify(setup)], { serialization: 'advanced' })

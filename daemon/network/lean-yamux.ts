@@ -1,0 +1,32 @@
+import type { Stream } from '@libp2p/interface'
+
+interface YamuxStream {
+  readonly recvWindow: number
+  readonly recvWindowCapacity: number
+  sendWindowUpdate(): void
+}
+
+/**
+ * libp2p's yamux answers each frame that it reads with an update of the window: a packet, an encryption and two system calls
+ * for every one of ours. As in other implementations, an update waits here until half of the window is used up. The first
+ * one passes, since it may carry the flag that accepts the stream.
+ */
+export function updateWindowSeldom(stream: Stream): void {
+  const yamux = stream as Stream & Partial<YamuxStream>
+  if (!isYamux(yamux)) return
+  const send = yamux.sendWindowUpdate.bind(yamux)
+  let first = true
+  yamux.sendWindowUpdate = () => {
+    if (!first && yamux.recvWindowCapacity > yamux.recvWindow / 2) return
+    first = false
+    send()
+  }
+}
+
+function isYamux(stream: Stream & Partial<YamuxStream>): stream is Stream & YamuxStream {
+  return (
+    typeof stream.sendWindowUpdate === 'function' &&
+    typeof stream.recvWindow === 'number' &&
+    typeof stream.recvWindowCapacity === 'number'
+  )
+}

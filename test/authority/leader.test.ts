@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { Authority, defaultAuthorityLimits, type ProposeResult } from '../../daemon/authority/authority.ts'
+import { bodyHash, inputBatchMessage } from '../../daemon/authority/batch.ts'
+import type { InputAnswer } from '../../daemon/authority/intake.ts'
+import { recoverAuthority } from '../../daemon/hosting/recover.ts'
+import { decodeBatch, recordKind } from '../../storage/log/record.ts'
+import { MemoryStore } from '../../storage/store-memory.ts'
+import { foundRealm, seededKey, worldHostOf } from '../../testnet/simulation/authorities/realm.ts'
+import { SimRandom } from '../../testnet/simulation/random.ts'
+import { encodeInput } from '../../world/codec.ts'
+
+const realm = foundRealm({ seed: 1, nodes: 1, areas: 1, replicas: 1 })
+const { identity, charter } = realm.hosted.get(1)!
+const node = realm.nodes[0]!
+
+/** A leader over a Raft log that the test commits by hand. */
+class Leader {
+  readonly authority: Authority
+  readonly proposed: Uint8Array[] = []
+  readonly answers: InputAnswer[] = []
+  nextResult: ProposeResult = { ok: true }
+  #committed = 0
+  #index = 0
+  #players = 0
+
+  constructor(authority: (leader: Leader) => Authority) {
+    this.authority = authority(this)
+  }
+
+  static async elected(entriesInFlight: number): Promise<Leader> {
+    const { replica } = await recoverAuthority(
+      new MemoryStore(),
+      identity,
+      charter,
+      worldHostOf(identity.origin),
+    )
+    const limits = { ...defaultAuthorityLimits, entriesInFlight }
+    const leader = new Leader(
+      self =>
+        new Authority(
+          identity,
+          replica,
+          {
+            propose: data => {
+              if (self.nextResult.ok) self.proposed.push(data)
+              return self.nextResult
+            },
+            random: new SimRandom(1),
+            signer: { number: 1, sign: message => node.log.sign(message) },
+            count: () => {},
+          },
+          limits,
+        ),
+    )
+    leader.lead(1)
+    leader.authority.tick(0, 0)
+    leader.commit()
+    return leader
+  }
+
+  /** Wins a term, and commits its first entry. */
+  lead(term: number): void {
+    this.authority.roleChanged(true, term, 1)
+    this.authority.committed([{ index: ++this.#index, term, data: new Uint8Array(0) }])
+  }
+
+  /** All that was proposed and not committed yet, or the next `count`. */
+  commit(count = this.proposed.length - this.#committed): void {
+    for (let i = 0; i < count; i++) {
+      const data = this.proposed[this.#committed++]!
+      this.authority.committed([{ index: ++this.#index, term: this.authority.term, data }])
+    }
+  }
+
+  /** A new player arrives. */
+  spawn(): void {
+    const player = seededKey(1, `player ${++this.#players}`).publicKey
+    const session = player.slice(0, 16)
+    const body = encodeInput({ player, session, seq: 1, action: { kind: 'spawn', name: 'somebody' } })
+    const signature = node.identity.sign(inputBatchMessage(identity.origin, 1, [bodyHash(body)]))
+    this.authority.offer({ gateway: 1, bodies: [body], signature }, (_, answer) => this.answers.push(answer))
+    this.authority.flush(0)
+  }
+
+  kindsOf(entry: number): number[] {
+    const batch = decodeBatch(this.proposed[entry]!)
+    assert.ok(batch.ok)
+    return batch.records.map(record => record.kind)
+  }
+}
+
+describe('an authority that leads', () => {
+  it('seals a mark once, also when a proposal was refused while the seal was on its way', async () => {
+    const leader = await Leader.elected(2)
+    leader.authority.tick(2_000, 2_000)
+    leader.commit()
+    leader.authority.tick(2_010, 2_010)
+    const seal = leader.proposed.length - 1
+    assert.ok(leader.kindsOf(seal).includes(recordKind.seal))
+    leader.nextResult = { ok: false, code: 'busy' }
+    leader.spawn()
+    leader.nextResult = { ok: true }
+    leader.spawn()
+    leader.authority.tick(2_020, 2_020)
+    leader.commit(1)
+    leader.authority.tick(2_030, 2_030)
+    leader.commit()
+    assert.equal(leader.authority.replica.lastSeal?.seal.height, 1)
+    assert.equal(leader.authority.replica.voidRecords, 0)
+    assert.deepEqual(
+      leader.answers.map(answer => answer.kind),
+      ['busy', 'committed'],
+    )
+  })
+
+  it('starts afresh in a new term, even when it heard of nobody else leading in between', async () => {
+    const leader = await Leader.elected(1)
+    leader.spawn()
+    assert.equal(leader.authority.inputsInFlight, 1)
+    leader.lead(2) // what was proposed in term 1 never comes
+    leader.spawn()
+    leader.proposed.splice(1, 1)
+    leader.commit()
+    assert.deepEqual(
+      leader.answers.map(answer => answer.kind),
+      ['not-leader', 'committed'],
+    )
+  })
+
+  it('answers busy to a gateway that floods it, and still takes the inputs of others', async () => {
+    const leader = await Leader.elected(1)
+    leader.spawn() // fills the pipeline, so that all that follows waits
+    const flood = {
+      gateway: 2,
+      bodies: Array.from({ length: 1000 }, () => new Uint8Array(4096)),
+      signature: new Uint8Array(64),
+    }
+    const busy: string[] = []
+    for (let i = 0; i < 10; i++) leader.authority.offer(flood, (_, answer) => busy.push(answer.kind))
+    assert.ok(busy.length > 0 && busy.every(kind => kind === 'busy'))
+    assert.ok(leader.authority.inputs.sizeBytes <= defaultAuthorityLimits.queueBytes / 4)
+    leader.spawn()
+    leader.commit()
+    leader.authority.flush(0)
+    leader.commit()
+    assert.deepEqual(
+      leader.answers.map(answer => answer.kind),
+      ['committed', 'committed'],
+    )
+  })
+})

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import type { Wiring } from '../../testnet/simulation/authorities/daemon.ts'
+import { HONEST, throughTo } from '../../testnet/simulation/authorities/planted.ts'
+import { SimRealm } from '../../testnet/simulation/authorities/sim-realm.ts'
+import { seedOr, simulate } from '../../testnet/simulation/replay.ts'
+import type { Simulation } from '../../testnet/simulation/simulation.ts'
+
+const TITLE = 'one authority of three replicas'
+const GROUP = 1
+
+function found(simulation: Simulation, wiring: Partial<Wiring> = {}): SimRealm {
+  const plan = { seed: simulation.seed, nodes: 3, areas: 1, replicas: 3 }
+  return new SimRealm(simulation, plan, { ...HONEST, ...wiring })
+}
+
+async function playing(realm: SimRealm): Promise<number> {
+  await realm.simulation.runFor(1_000)
+  realm.addPlayers(3)
+  await realm.simulation.runFor(2_000)
+  return realm.leaderOf(GROUP)!
+}
+
+const roleOn = (realm: SimRealm, number: number): string | undefined =>
+  realm.node(number).program?.engine.status(GROUP)?.role
+
+/** Everybody gets answers again within `limitMs`. */
+async function assertProgress(realm: SimRealm, limitMs: number): Promise<void> {
+  const before = realm.players.map(player => player.answered)
+  const progressed = (): boolean => realm.players.every((player, i) => player.answered > before[i]! + 2)
+  assert.ok(await realm.simulation.runUntil(progressed, limitMs), `no progress:\n${realm.describe()}`)
+}
+
+describe(TITLE, function () {
+  this.timeout(20_000)
+
+  it('goes on when the node that a returning replica catches up from hangs in the middle', async () => {
+    await simulate(seedOr(11), TITLE, async simulation => {
+      let hung = ''
+      const realm = found(simulation, {
+        engineNetwork: network => ({
+          ...throughTo(network),
+          open: async (peer, name) => {
+            const channel = await network.open(peer, name)
+            if (name === 'sync/1' && hung === '') {
+              hung = peer
+              simulation.node(peer).pause()
+            }
+            return channel
+          },
+        }),
+      })
+      const leader = await playing(realm)
+      const away = realm.node((leader % 3) + 1)
+      away.crash({ silent: true })
+      await simulation.runFor(12_000)
+      away.start()
+      assert.ok(await simulation.runUntil(() => hung !== '', 5_000), 'nobody had to catch up')
+      await assertProgress(realm, 15_000)
+    })
+  })
+
+  it('is not led by a replica that has halted', async () => {
+    await simulate(seedOr(12), TITLE, async simulation => {
+      const realm = found(simulation)
+      const leader = await playing(realm)
+      const halted = (leader % 3) + 1
+      realm.judge.fail = () => {}
+      // A state that no record made: the next seal shows it.
+      const { world } = realm.authorityOn(halted, GROUP)!.authority.replica
+      const open = world as unknown as { area: { players: Map<string, unknown> } }
+      open.area.players.clear()
+      const hasHalted = (): boolean => realm.authorityOn(halted, GROUP)!.halted
+      assert.ok(await simulation.runUntil(hasHalted, 5_000), 'it did not halt')
+      let elected = 0
+      for (let round = 0; round < 8; round++) {
+        const last = realm.leaderOf(GROUP)
+        if (last !== undefined) realm.node(last).crash()
+        await simulation.runUntil(() => roleOn(realm, halted) === 'leader', 2_000)
+        if (roleOn(realm, halted) === 'leader') elected++
+        if (last !== undefined && last !== halted) realm.node(last).start()
+        await assertProgress(realm, 10_000)
+      }
+      assert.ok(elected > 0, 'the halted replica was never elected')
+    })
+  })
+})

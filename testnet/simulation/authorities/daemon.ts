@@ -1,0 +1,201 @@
+import { serveFeeds } from '../../../daemon/feed/server.ts'
+import { GatewayCore } from '../../../daemon/gateway/core.ts'
+import { Engine } from '../../../daemon/hosting/engine.ts'
+import { verifySignature } from '../../../daemon/identity/signing-key.ts'
+import type { Clock, Network } from '../../../daemon/ports.ts'
+import { serveIntake } from '../../../daemon/routing/intake-server.ts'
+import { InputRouter, type LocalAuthority } from '../../../daemon/routing/router.ts'
+import { snapshotRange } from '../../../storage/keys.ts'
+import type { Store } from '../../../storage/store.ts'
+import type { SimContext } from '../node.ts'
+import type { Judge } from './judge.ts'
+import { Mirror } from './mirror.ts'
+import { nameOf, type Realm, sha256 } from './realm.ts'
+
+/** Where a planted bug gets between the parts. Each is the identity in an honest run. */
+export interface Wiring {
+  readonly store: (store: Store) => Store
+  readonly engineNetwork: (network: Network) => Network
+  readonly routerNetwork: (network: Network) => Network
+  readonly routerClock: (clock: Clock) => Clock
+  readonly started: (engine: Engine, context: SimContext) => void
+}
+
+export interface DaemonSettings {
+  readonly recordsBetweenSnapshots: number
+  readonly heartbeatMs: number
+  readonly electionMs: number
+}
+
+/** What a gateway says to the simulated clients. */
+export interface ClientSide {
+  fromGateway(connection: number, bytes: Uint8Array): void
+  closedByGateway(connection: number): void
+}
+
+const GATEWAY_TICK_MS = 50
+const REPORT_MS = 100
+
+/** One node as the daemon composes it, but for libp2p, HTTP and WebSocket. */
+export class SimDaemon {
+  readonly number: number
+  readonly engine: Engine
+  readonly router: InputRouter
+  readonly gateway: GatewayCore
+  readonly mirrors = new Map<number, Mirror>()
+  readonly #context: SimContext
+
+  constructor(
+    context: SimContext,
+    number: number,
+    engine: Engine,
+    router: InputRouter,
+    gateway: GatewayCore,
+  ) {
+    this.#context = context
+    this.number = number
+    this.engine = engine
+    this.router = router
+    this.gateway = gateway
+  }
+
+  /** In the process's own time: while it is stopped, clients wait. */
+  connected(connection: number): void {
+    this.#context.clock.after(0, () => this.gateway.connected(connection, '10.0.0.1'))
+  }
+
+  message(connection: number, bytes: Uint8Array): void {
+    this.#context.clock.after(0, () => this.gateway.message(connection, bytes))
+  }
+
+  closed(connection: number): void {
+    this.#context.clock.after(0, () => this.gateway.closed(connection))
+  }
+}
+
+export async function startDaemon(
+  realm: Realm,
+  settings: DaemonSettings,
+  wiring: Wiring,
+  judge: Judge,
+  clients: ClientSide,
+  context: SimContext,
+): Promise<SimDaemon> {
+  const { clock, random } = context
+  const node = realm.nodes.find(({ name }) => name === context.name)!
+  const self = node.number
+  const store = wiring.store(context.store)
+  const schedule = (run: () => void): void => void clock.after(0, run)
+  const count = (name: string): void => judge.count(name)
+  const others = realm.nodes.filter(({ number }) => number !== self)
+  const hosted = [...realm.hosted.values()].filter(({ identity }) => identity.members.includes(self))
+  for (const { identity } of hosted) {
+    for await (const _ of store.range({ ...snapshotRange(identity.group), limit: 1 }))
+      judge.count('restored-from-snapshot')
+  }
+  const engine = await Engine.start({
+    self,
+    peers: new Map(others.map(({ number, name }) => [number, name])),
+    authorities: hosted,
+    logKey: node.log,
+    store,
+    network: wiring.engineNetwork(context.network),
+    clock,
+    random,
+    schedule,
+    sha256,
+    verify: verifySignature,
+    ...settings,
+    count,
+    log: (event, facts) => judge.heard(self, event, facts),
+    onHalted: (name, error) => judge.fail(`${name} halted on ${nameOf(self)}: ${error.message}`),
+    onStoreFailure: error => judge.fail(`the store of ${nameOf(self)} failed: ${error.message}`),
+  })
+  const local = watchedAuthorities(realm, engine, judge, self)
+  serveIntake({
+    network: context.network,
+    schedule,
+    nodeOf: peer => {
+      const found = realm.nodes.find(({ name }) => name === peer)
+      return found && { number: found.number, identityKey: found.identity.publicKey }
+    },
+    originOf: group => realm.hosted.get(group)?.identity.origin,
+    local,
+    verify: verifySignature,
+    count,
+  })
+  serveFeeds(context.network, local, count)
+  const router = new InputRouter({
+    areas: realm.areas,
+    self,
+    peerOf: nameOf,
+    local,
+    network: wiring.routerNetwork(context.network),
+    clock: wiring.routerClock(clock),
+    schedule,
+    sign: message => node.identity.sign(message),
+    count,
+  })
+  const gateway = new GatewayCore(
+    {
+      network: realm.network,
+      genesisHash: realm.genesisHash,
+      gatewayId: context.name,
+      nodeNumber: self,
+      tickMs: 100,
+      logKeyOf: number => realm.nodes[number - 1]?.log.publicKey,
+    },
+    {
+      router,
+      send: (connection, bytes) => clients.fromGateway(connection, bytes),
+      close: connection => clients.closedByGateway(connection),
+      count,
+      monotonicMs: () => clock.monotonicMs(),
+      wallMs: () => clock.wallMs(),
+      randomBytes: length => random.bytes(length),
+      sha256,
+      verify: verifySignature,
+    },
+  )
+  const daemon = new SimDaemon(context, self, engine, router, gateway)
+  for (const { group, name } of realm.areas) {
+    const mirror = new Mirror()
+    daemon.mirrors.set(group, mirror)
+    router.subscribe(name, mirror)
+  }
+  every(clock, GATEWAY_TICK_MS, () => gateway.tick())
+  every(clock, REPORT_MS, () => judge.look(self, engine))
+  wiring.started(engine, context)
+  return daemon
+}
+
+/** The authorities of this node; every promise that leaves one is held against the disks at that very moment. */
+function watchedAuthorities(
+  realm: Realm,
+  engine: Engine,
+  judge: Judge,
+  self: number,
+): (group: number) => LocalAuthority | undefined {
+  const byGroup = new Map<number, LocalAuthority>()
+  for (const { group } of realm.areas) {
+    const host = engine.authority(group)
+    if (host === undefined) continue
+    byGroup.set(group, {
+      feed: host.feed,
+      offer: (batch, waiter) =>
+        host.offer(batch, (index, answer) => {
+          if (answer.kind === 'committed') judge.promisedBy(self, group, batch.bodies[index]!, answer.receipt)
+          waiter(index, answer)
+        }),
+    })
+  }
+  return group => byGroup.get(group)
+}
+
+function every(clock: Clock, ms: number, run: () => void): void {
+  const again = (): void => {
+    clock.after(ms, again)
+    run()
+  }
+  again()
+}

@@ -1,0 +1,129 @@
+import { decodeMark, decodeSeal } from '../../../daemon/authority/bodies.ts'
+import { inputHead } from '../../../daemon/authority/intake.ts'
+import { treeEntry, treeKey } from '../../../daemon/authority/state-entry.ts'
+import { LogReader } from '../../../storage/log/log-store.ts'
+import { type LogRecord, leafHashes, recordKind } from '../../../storage/log/record.ts'
+import { StateTree } from '../../../storage/state/state-tree.ts'
+import type { Store } from '../../../storage/store.ts'
+import { encodeOutcome } from '../../../world/codec.ts'
+import { createWorld, type World } from '../../../world/world.ts'
+import type { SimDisk } from '../disk.ts'
+import { type Promised, promiseKey } from './judge.ts'
+import { type Realm, worldHostOf } from './realm.ts'
+
+/** Outcomes of copies and of what came out of order: nothing was applied. */
+const UNAPPLIED = new Set(['gap', 'duplicate', 'no-session', 'session-closed', 'area-full'])
+
+export interface FinalLog {
+  readonly records: number
+  readonly applied: number
+  readonly sealedRoots: number
+}
+
+/**
+ * Reads an authority's log from every member's disk, replays the longest through the
+ * rules, and holds the promises and the seals against what comes out.
+ * @throws an Error that says what was lost, doubled or contradicted
+ */
+export async function checkFinalLog(
+  realm: Realm,
+  group: number,
+  diskOf: (node: number) => SimDisk,
+  promises: ReadonlyMap<string, Promised>,
+): Promise<FinalLog> {
+  const { identity, name } = realm.hosted.get(group)!
+  const logs: LogRecord[][] = []
+  for (const member of identity.members) logs.push(await recordsOn(diskOf(member), group))
+  const longest = logs.reduce((a, b) => (b.length > a.length ? b : a))
+  logs.forEach((log, i) => {
+    const at = firstDifference(log, longest)
+    if (at < log.length)
+      throw new Error(`${name}: n${identity.members[i]} has another record at leaf ${at} than the others`)
+  })
+  const replayed = replay(realm, group, longest)
+  for (const [key, promised] of promises) {
+    if (promised.group !== group) continue
+    const applied = replayed.applied.get(key)
+    if (applied === undefined) throw new Error(`lost: ${name}, leaf ${promised.leaf}, promised as ${key}`)
+    if (applied.leaf !== promised.leaf || applied.outcome !== promised.outcome)
+      throw new Error(`${name}: ${key} was promised at leaf ${promised.leaf}, but stands at ${applied.leaf}`)
+    const short = logs.findIndex(log => log.length <= promised.leaf)
+    if (short >= 0) throw new Error(`${name}: n${identity.members[short]} has no leaf ${promised.leaf}`)
+  }
+  return { records: longest.length, applied: replayed.applied.size, sealedRoots: replayed.sealedRoots }
+}
+
+async function recordsOn(disk: SimDisk, group: number): Promise<LogRecord[]> {
+  const records: LogRecord[] = []
+  for await (const batch of new LogReader(readOnly(disk), group).batches(0)) records.push(...batch.records)
+  return records
+}
+
+/** Reads a disk without taking virtual time. */
+function readOnly({ visible }: SimDisk): Store {
+  return {
+    write: () => {
+      throw new Error('only for reading')
+    },
+    get: async key => visible.get(key),
+    getMany: async keys => keys.map(key => visible.get(key)),
+    async *range(range) {
+      yield* visible.slice(range)
+    },
+    close: async () => {},
+  }
+}
+
+function firstDifference(a: readonly LogRecord[], b: readonly LogRecord[]): number {
+  const [left, right] = [leafHashes(a), leafHashes(b)]
+  for (let i = 0; i < Math.min(a.length, b.length); i++) {
+    if (Buffer.compare(left.subarray(32 * i, 32 * i + 32), right.subarray(32 * i, 32 * i + 32)) !== 0)
+      return i
+  }
+  return Math.min(a.length, b.length)
+}
+
+interface Replayed {
+  readonly applied: Map<string, { leaf: number; outcome: string }>
+  sealedRoots: number
+}
+
+/** The whole log through the rules from the charter on, by a shorter way than the daemon's own. */
+function replay(realm: Realm, group: number, records: readonly LogRecord[]): Replayed {
+  const { identity, charter, name } = realm.hosted.get(group)!
+  const world = createWorld(worldHostOf(identity.origin), charter)
+  const tree = new StateTree()
+  for (const entry of world.entries()) {
+    const { key, value } = treeEntry(entry.key, entry.value)
+    tree.set(key, value)
+  }
+  world.takeDirty()
+  const replayed: Replayed = { applied: new Map(), sealedRoots: 0 }
+  let marked: { height: number; root: Uint8Array } | undefined
+  records.forEach((record, leaf) => {
+    if (record.kind === recordKind.input || record.kind === recordKind.tick) {
+      const { outcome } = world.apply(record.kind, record.body, leaf)
+      if (record.kind === recordKind.input && outcome !== undefined && !UNAPPLIED.has(outcome.code)) {
+        const key = promiseKey(inputHead(record.body)!)
+        if (replayed.applied.has(key)) throw new Error(`${name}: ${key} was applied twice`)
+        replayed.applied.set(key, { leaf, outcome: Buffer.from(encodeOutcome(outcome)).toString('hex') })
+      }
+    } else if (record.kind === recordKind.mark) {
+      marked = { height: decodeMark(record.body)!.height, root: rootOf(world, tree) }
+    } else if (record.kind === recordKind.seal) {
+      const seal = decodeSeal(record.body)!
+      if (seal.height !== marked?.height) return // out of order: without effect
+      if (Buffer.compare(seal.stateRoot, marked.root) !== 0)
+        throw new Error(`${name}: seal ${seal.height} names another state than the records give`)
+      replayed.sealedRoots++
+    }
+  })
+  return replayed
+}
+
+function rootOf(world: World, tree: StateTree): Uint8Array {
+  for (const { key, value } of world.takeDirty()) {
+    tree.set(treeKey(key), value === undefined ? undefined : treeEntry(key, value).value)
+  }
+  return tree.root()
+}

@@ -1,0 +1,142 @@
+import { decodeReceipt, type Receipt } from '../../../client/protocol/receipt.ts'
+import { inputHead } from '../../../daemon/authority/intake.ts'
+import type { Engine } from '../../../daemon/hosting/engine.ts'
+import { logBatchRange, raftEntryRange } from '../../../storage/keys.ts'
+import type { SimDisk } from '../disk.ts'
+import type { Simulation } from '../simulation.ts'
+import type { Realm } from './realm.ts'
+
+/** What an authority has bound itself to by a receipt. */
+export interface Promised {
+  readonly group: number
+  readonly body: Uint8Array
+  readonly leaf: number
+  /** As world/codec encodes it, in hex. */
+  readonly outcome: string
+}
+
+/** A promise's entry is looked for among so many of the newest. */
+const NEWEST_ENTRIES = 64
+
+/**
+ * Sees everything at every node, as no part of a real network can, and fails the run at the first moment at which
+ * something is wrong.
+ */
+export class Judge {
+  readonly promises = new Map<string, Promised>()
+  readonly counters = new Map<string, number>()
+  readonly #simulation: Simulation
+  readonly #realm: Realm
+  readonly #diskOf: (node: number) => SimDisk
+  /** Log roots by group and size, and seals by group and height, as first seen anywhere. */
+  readonly #roots = new Map<string, string>()
+  readonly #seals = new Map<string, string>()
+  readonly #leaders = new Map<string, number>()
+
+  constructor(simulation: Simulation, realm: Realm, diskOf: (node: number) => SimDisk) {
+    this.#simulation = simulation
+    this.#realm = realm
+    this.#diskOf = diskOf
+  }
+
+  count(name: string, by = 1): void {
+    this.counters.set(name, (this.counters.get(name) ?? 0) + by)
+  }
+
+  fail(problem: string): void {
+    this.#simulation.fail(new Error(problem))
+  }
+
+  /** An authority's word leaves `node`: it must stand on the disks of a quorum now, whatever crashes next. */
+  promisedBy(node: number, group: number, body: Uint8Array, bytes: Uint8Array): void {
+    const receipt = decodeReceipt(bytes)
+    const head = inputHead(body)
+    if (receipt === undefined || head === undefined) return this.fail('a receipt is unreadable')
+    this.count('receipts')
+    const key = promiseKey(head)
+    const outcome = Buffer.from(receipt.outcome).toString('hex')
+    const known = this.promises.get(key)
+    if (known === undefined) {
+      this.promises.set(key, { group, body: body.slice(), leaf: receipt.leaf, outcome })
+      this.#checkDurable(node, group, body, receipt)
+    } else if (known.leaf !== receipt.leaf || known.outcome !== outcome || known.group !== group) {
+      this.fail(`input ${head.seq} was promised twice: at leaf ${known.leaf} and at ${receipt.leaf}`)
+    }
+  }
+
+  #checkDurable(node: number, group: number, body: Uint8Array, { leaf }: Receipt): void {
+    const { members, epoch, view } = this.#realm.hosted.get(group)!.identity
+    const newest = { ...raftEntryRange({ group, epoch, view }), reverse: true, limit: NEWEST_ENTRIES }
+    const batch = { ...logBatchRange(group, 0, leaf + 1), reverse: true, limit: 1 }
+    const holders = members.filter(member => {
+      const { durable } = this.#diskOf(member)
+      const holds = (value: Uint8Array): boolean =>
+        Buffer.from(value.buffer, value.byteOffset, value.length).includes(Buffer.from(body))
+      return [...durable.slice(batch), ...durable.slice(newest)].some(({ value }) => holds(value))
+    })
+    if (2 * holders.length > members.length) return
+    this.fail(
+      `n${node} gave a receipt for leaf ${leaf} of group ${group} that only ${holders.length} of ${members.length} disks hold`,
+    )
+  }
+
+  heard(node: number, event: 'role' | 'caught-up', facts: object): void {
+    if (event === 'caught-up') return this.count('error' in facts ? 'catch-ups-failed' : 'catch-ups')
+    const { group, role, term } = facts as { group: number; role: string; term: number }
+    if (role !== 'leader') return
+    const key = `${group}/${term}`
+    const other = this.#leaders.get(key)
+    if (other === undefined) this.count('leaders')
+    this.#leaders.set(key, other ?? node)
+    if (other !== undefined && other !== node)
+      this.fail(`n${other} and n${node} both lead group ${group} in term ${term}`)
+  }
+
+  /** What a node holds now agrees with what any node ever held. */
+  look(node: number, engine: Engine): void {
+    for (const { authority, name } of engine.authorities()) {
+      const { log, lastSeal, voidRecords, malformedEntries } = authority.replica
+      const group = authority.identity.group
+      this.#agree(
+        this.#roots,
+        `${group}/${log.size}`,
+        hex(log.root()),
+        `n${node}: the log of ${name} at ${log.size}`,
+      )
+      if (lastSeal !== undefined) {
+        const { seal, size, root, checkpointHash } = lastSeal
+        const sealed = [seal.height, size, hex(root), hex(seal.stateRoot), hex(checkpointHash)].join()
+        this.#agree(
+          this.#seals,
+          `${group}/${seal.height}`,
+          sealed,
+          `n${node}: seal ${seal.height} of ${name}`,
+        )
+      }
+      if (malformedEntries > 0) this.fail(`n${node}: ${name} has a malformed entry`)
+      this.counters.set('void-records', Math.max(this.counters.get('void-records') ?? 0, voidRecords))
+      for (const queue of [authority.inputs, authority.intents, authority.simulation, authority.outputs]) {
+        if (queue.length > queue.limit)
+          this.fail(`n${node}: the ${queue.name} queue of ${name} is over its limit`)
+      }
+    }
+  }
+
+  #agree(truths: Map<string, string>, key: string, value: string, what: string): void {
+    const truth = truths.get(key)
+    if (truth === undefined) truths.set(key, value)
+    else if (truth !== value) this.fail(`${what} differs from what another replica has`)
+  }
+
+  get sealsSeen(): number {
+    return this.#seals.size
+  }
+}
+
+export function promiseKey(head: { player: string; session: string; seq: number }): string {
+  return `${hex(Buffer.from(head.player, 'latin1'))}/${hex(Buffer.from(head.session, 'latin1'))}/${head.seq}`
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}

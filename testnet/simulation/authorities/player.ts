@@ -1,0 +1,286 @@
+import { PbfReader, PbfWriter } from 'pbf'
+import {
+  type Answer,
+  type Challenge,
+  type ClientMessage,
+  readServerMessage,
+  writeClientMessage,
+} from '../../../client/protocol/gateway.pb.js'
+import { decodeReceipt, verifyReceipt } from '../../../client/protocol/receipt.ts'
+import { challengeMessage, grantMessage, sessionIdOf } from '../../../client/protocol/session.ts'
+import type { AreaInfo } from '../../../daemon/gateway/router.ts'
+import { type SigningKey, verifySignature } from '../../../daemon/identity/signing-key.ts'
+import {
+  type Action,
+  encodeInput,
+  inputSignatureMessage,
+  isPermanent,
+  OUTCOMES_KEPT,
+} from '../../../world/codec.ts'
+import type { SimNode } from '../node.ts'
+import type { SimRandom } from '../random.ts'
+import type { Simulation } from '../simulation.ts'
+import type { SimDaemon } from './daemon.ts'
+import type { Judge } from './judge.ts'
+import { type Realm, seededKey, sha256 } from './realm.ts'
+
+interface Item {
+  readonly seq: number
+  readonly body: Uint8Array
+  /** Undefined while it has to be sent (again). */
+  sentMs: number | undefined
+}
+
+interface Line {
+  readonly id: number
+  readonly node: SimNode<SimDaemon>
+  readonly daemon: SimDaemon
+  readonly openedMs: number
+  welcomed: boolean
+}
+
+const STEP_MS = 50
+const ON_THE_WAY_MS = 5
+/** Inputs without an answer that a careful player has, and a hasty one: as many as the rules keep outcomes of. */
+const WINDOWS = [4, 4, OUTCOMES_KEPT]
+/** Without an answer for so long, a player goes to another gateway. */
+const PATIENCE_MS = 2_500
+const NEW_SESSION_RATE = 0.01
+const GRANT_MS = 3_600_000
+
+export interface PlayerParts {
+  readonly simulation: Simulation
+  readonly realm: Realm
+  readonly nodes: readonly SimNode<SimDaemon>[]
+  readonly judge: Judge
+  readonly area: AreaInfo
+  readonly index: number
+  /** What to do next in the world. */
+  readonly decide: (player: SimPlayer) => Action
+  readonly newConnection: (player: SimPlayer) => number
+}
+
+/** A client at the gateway's protocol: everything that it asked for it asks again, here or elsewhere, until answered. */
+export class SimPlayer {
+  readonly key: SigningKey
+  readonly random: SimRandom
+  readonly area: AreaInfo
+  answered = 0
+  /** Asks for nothing new. */
+  resting = false
+  readonly #parts: PlayerParts
+  #session: SigningKey
+  #sessions = 1
+  #sessionId: Uint8Array
+  #nextSeq = 1
+  #items: Item[] = []
+  #line: Line | undefined
+  #lastNode: SimNode<SimDaemon> | undefined
+  #waitUntilMs = 0
+  #nextActionMs = 0
+  readonly #window: number
+  /** An older session was left before its spawn was answered: should that arrive late, it closes the newer one. */
+  #mayBeReplaced = false
+
+  constructor(parts: PlayerParts) {
+    this.#parts = parts
+    this.area = parts.area
+    this.random = parts.simulation.random.fork(`player ${parts.index}`)
+    this.key = seededKey(parts.simulation.seed, `player ${parts.index}`)
+    this.#window = WINDOWS[parts.index % WINDOWS.length]!
+    this.#session = this.#newSession()
+    this.#sessionId = sessionIdOf(this.#session.publicKey, sha256)
+    this.#nextActionMs = this.random.below(500)
+    this.#step()
+  }
+
+  /** Inputs without an answer. */
+  get waiting(): number {
+    return this.#items.length
+  }
+
+  get seqsUsed(): number {
+    return this.#nextSeq - 1
+  }
+
+  get sessions(): number {
+    return this.#sessions
+  }
+
+  describe(): string {
+    const { index } = this.#parts
+    const line = this.#line
+    const where =
+      line === undefined ? 'nowhere' : `at ${line.node.name}${line.welcomed ? '' : ' (not welcomed)'}`
+    return `player ${index} in ${this.area.name} ${where}, seqs ${this.#items.map(({ seq }) => seq).join()}`
+  }
+
+  #newSession(): SigningKey {
+    const { simulation, index } = this.#parts
+    return seededKey(simulation.seed, `player ${index} session ${this.#sessions}`)
+  }
+
+  #step(): void {
+    const { simulation } = this.#parts
+    simulation.schedule(undefined, STEP_MS, '', () => this.#step())
+    const nowMs = simulation.nowMs
+    if (this.#line !== undefined && this.#line.node.program !== this.#line.daemon) this.#line = undefined
+    if (this.#line === undefined) return this.#connect()
+    if (this.#isStuck(this.#line, nowMs)) return this.#leave()
+    if (!this.#line.welcomed) return
+    if (!this.resting && nowMs >= this.#nextActionMs && this.#items.length < this.#window) this.#act(nowMs)
+    this.#sendDue(nowMs)
+  }
+
+  #isStuck(line: Line, nowMs: number): boolean {
+    const since = line.welcomed ? this.#items[0]?.sentMs : line.openedMs
+    return since !== undefined && nowMs - since > PATIENCE_MS
+  }
+
+  #leave(): void {
+    const line = this.#line
+    this.#line = undefined
+    if (line === undefined) return
+    this.#parts.judge.count('gateway-switches')
+    this.#parts.simulation.schedule(undefined, ON_THE_WAY_MS, '', () => line.daemon.closed(line.id))
+  }
+
+  #connect(): void {
+    const { nodes, simulation, newConnection } = this.#parts
+    const up = nodes.filter(node => node.program !== undefined && node !== this.#lastNode)
+    const node = up[this.random.below(up.length)] ?? nodes.find(({ program }) => program !== undefined)
+    const daemon = node?.program
+    if (node === undefined || daemon === undefined) return
+    const id = newConnection(this)
+    this.#lastNode = node
+    this.#line = { id, node, daemon, openedMs: simulation.nowMs, welcomed: false }
+    for (const item of this.#items) item.sentMs = undefined
+    simulation.schedule(undefined, ON_THE_WAY_MS, '', () => daemon.connected(id))
+  }
+
+  #act(nowMs: number): void {
+    this.#nextActionMs = nowMs + 50 + this.random.below(this.#window > 4 ? 200 : 500)
+    if (this.#nextSeq > 3 && this.random.chance(NEW_SESSION_RATE)) return this.#startAnew()
+    const { area, decide, index } = this.#parts
+    const seq = this.#nextSeq++
+    const action: Action = seq === 1 ? { kind: 'spawn', name: `p${index}` } : decide(this)
+    const unsigned = { player: this.key.publicKey, session: this.#sessionId, seq, action }
+    const signature = isPermanent(action)
+      ? this.key.sign(inputSignatureMessage(area.origin, unsigned))
+      : undefined
+    this.#items.push({ seq, body: encodeInput({ ...unsigned, signature }), sentMs: undefined })
+  }
+
+  /** As a player does who starts the client again: what was asked for is left to its fate. */
+  #startAnew(): void {
+    this.#parts.judge.count('sessions-replaced')
+    this.#leave()
+    if (this.#items[0]?.seq === 1) this.#mayBeReplaced = true
+    this.#sessions++
+    this.#session = this.#newSession()
+    this.#sessionId = sessionIdOf(this.#session.publicKey, sha256)
+    this.#items = []
+    this.#nextSeq = 1
+  }
+
+  #sendDue(nowMs: number): void {
+    if (nowMs < this.#waitUntilMs) return
+    for (const item of this.#items) {
+      if (item.sentMs !== undefined) continue
+      item.sentMs = nowMs
+      this.#parts.judge.count('inputs-sent')
+      this.#send({ kind: 'input', input: { body: item.body } })
+    }
+  }
+
+  #send(message: ClientMessage): void {
+    const line = this.#line!
+    const pbf = new PbfWriter()
+    writeClientMessage(message, pbf)
+    const bytes = pbf.finish()
+    this.#parts.simulation.schedule(undefined, ON_THE_WAY_MS, '', () => {
+      if (line.node.program === line.daemon) line.daemon.message(line.id, bytes)
+    })
+  }
+
+  receive(connection: number, bytes: Uint8Array): void {
+    const { simulation, judge } = this.#parts
+    simulation.schedule(undefined, ON_THE_WAY_MS, '', () => {
+      if (this.#line?.id !== connection) return
+      simulation.trace.add(simulation.nowUs, `player ${this.#parts.index} hears`, bytes)
+      const message = readServerMessage(new PbfReader(bytes))
+      if (message.kind === 'challenge') this.#open(message.challenge!)
+      else if (message.kind === 'welcome') this.#line.welcomed = true
+      else if (message.kind === 'answer') void this.#answer(message.answer!)
+      else if (message.kind === 'problem') judge.count(`problem-${message.problem!.code}`)
+    })
+  }
+
+  closed(connection: number): void {
+    const { simulation } = this.#parts
+    simulation.schedule(undefined, ON_THE_WAY_MS, '', () => {
+      if (this.#line?.id === connection) this.#line = undefined
+    })
+  }
+
+  #open(challenge: Challenge): void {
+    const { gatewayId, nonce } = challenge
+    const genesisHash = challenge.genesisHash!
+    const playerKey = this.key.publicKey
+    const sessionKey = this.#session.publicKey
+    const expiresAtMs = challenge.nowMs + GRANT_MS
+    const grant = grantMessage({ genesisHash, sessionKey, gatewayId, nonce: nonce!, expiresAtMs })
+    const proof = challengeMessage({ genesisHash, gatewayId, nonce: nonce!, playerKey })
+    this.#send({
+      kind: 'open',
+      open: {
+        version: 1,
+        playerKey,
+        sessionKey,
+        expiresAtMs,
+        playerSignature: this.key.sign(grant),
+        sessionSignature: this.#session.sign(proof),
+        area: this.area.name,
+      },
+    })
+  }
+
+  async #answer(answer: Answer): Promise<void> {
+    const { simulation, judge, index } = this.#parts
+    const item = this.#items.find(({ seq }) => seq === answer.seq)
+    if (item === undefined) return judge.count('answers-again')
+    if (answer.receipt !== undefined) return this.#receipt(item, answer.receipt)
+    if (answer.expectedSeq) {
+      judge.count('gaps')
+      if (answer.expectedSeq > item.seq)
+        return judge.fail(`player ${index}: seq ${item.seq} is called applied without a receipt`)
+      this.#waitUntilMs = simulation.nowMs + 50
+      for (const each of this.#items) if (each.seq >= answer.expectedSeq) each.sentMs = undefined
+    } else if (answer.retryAfterMs) {
+      judge.count(`answer-${answer.code}`)
+      this.#waitUntilMs = simulation.nowMs + answer.retryAfterMs
+      for (const each of this.#items) if (each.seq >= item.seq) each.sentMs = undefined
+    } else if (answer.code === 'session-closed' && this.#mayBeReplaced) {
+      this.#startAnew()
+    } else judge.fail(`player ${index}: seq ${item.seq} was refused: ${answer.code}`)
+  }
+
+  async #receipt(item: Item, bytes: Uint8Array): Promise<void> {
+    const { realm, judge, index } = this.#parts
+    const receipt = decodeReceipt(bytes)
+    if (receipt === undefined) return judge.fail(`player ${index}: the receipt for ${item.seq} is unreadable`)
+    const verdict = await verifyReceipt(receipt, {
+      genesisHash: realm.genesisHash,
+      origin: this.area.origin,
+      body: item.body,
+      logKeys: new Map(this.area.members.map(number => [number, realm.nodes[number - 1]!.log.publicKey])),
+      verify: verifySignature,
+    })
+    if (!verdict.ok)
+      return judge.fail(`player ${index}: the receipt for ${item.seq} is false: ${verdict.code}`)
+    if (!this.#items.includes(item)) return
+    this.#items = this.#items.filter(each => each !== item)
+    this.answered++
+    judge.count('answered')
+  }
+}

@@ -1,0 +1,110 @@
+import { hash } from 'node:crypto'
+import type { AreaInfo } from '../../../daemon/gateway/router.ts'
+import type { HostedAuthority } from '../../../daemon/hosting/engine.ts'
+import { type SigningKey, signingKeyOf, verifySignature } from '../../../daemon/identity/signing-key.ts'
+import { createWorld, type WorldHost } from '../../../world/world.ts'
+
+export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
+const text = new TextEncoder()
+
+export interface RealmPlan {
+  readonly seed: number
+  readonly nodes: number
+  readonly areas: number
+  readonly replicas: number
+}
+
+export interface RealmNode {
+  readonly number: number
+  /** Its name in the simulation, which is its peer id too. */
+  readonly name: string
+  readonly identity: SigningKey
+  readonly log: SigningKey
+}
+
+/** What a genesis file would say, made from a seed: nodes with their keys, and areas with their members. */
+export interface Realm {
+  readonly genesisHash: Uint8Array
+  readonly network: string
+  readonly nodes: readonly RealmNode[]
+  readonly areas: readonly AreaInfo[]
+  readonly hosted: ReadonlyMap<number, HostedAuthority>
+}
+
+/** The simulator's wall clock begins here; so does tick 0. */
+const CREATED_AT_MS = 1_767_225_600_000
+/** Small, so that players meet and a state is quickly written. */
+const SIDE_MM = 200_000
+const RESOURCES = 30
+const NPCS = 2
+
+export const nameOf = (number: number): string => `n${number}`
+
+export function seededKey(seed: number, name: string): SigningKey {
+  return signingKeyOf(sha256(text.encode(`freehold simulation ${seed} ${name}`)))
+}
+
+export function foundRealm(plan: RealmPlan): Realm {
+  const genesisHash = sha256(text.encode(`genesis ${JSON.stringify(plan)}`))
+  const nodes = Array.from({ length: plan.nodes }, (_, i): RealmNode => {
+    const number = i + 1
+    const keyOf = (role: string): SigningKey => seededKey(plan.seed, `node ${number} ${role}`)
+    return { number, name: nameOf(number), identity: keyOf('identity'), log: keyOf('log') }
+  })
+  const hosted = new Map<number, HostedAuthority>()
+  const areas: AreaInfo[] = []
+  for (let index = 0; index < plan.areas; index++) {
+    const { info, authority } = areaOf(plan, index, genesisHash)
+    areas.push(info)
+    hosted.set(info.group, authority)
+  }
+  return { genesisHash, network: 'sim', nodes, areas, hosted }
+}
+
+function areaOf(
+  plan: RealmPlan,
+  index: number,
+  genesisHash: Uint8Array,
+): { info: AreaInfo; authority: HostedAuthority } {
+  const group = index + 1
+  const name = `area/${index.toString(4).padStart(4, '0')}`
+  const origin = `sim/${name}/0`
+  const members = Array.from({ length: plan.replicas }, (_, i) => ((index + i) % plan.nodes) + 1)
+  members.sort((a, b) => a - b)
+  const place = { quadkey: name.slice(5), xMm: index * SIDE_MM, yMm: 0, sideMm: SIDE_MM }
+  const middle = { xMm: place.xMm + SIDE_MM / 2, yMm: SIDE_MM / 2 }
+  const charter = {
+    name,
+    ...place,
+    spawns: [middle],
+    seed: plan.seed >>> 0,
+    resourceCount: RESOURCES,
+    npcCount: NPCS,
+    capacity: 200,
+  }
+  const identity = {
+    genesisHash,
+    origin,
+    group,
+    epoch: 1,
+    view: 0,
+    members,
+    charterBody: text.encode(`charter of ${origin}`),
+    rulesVersion: 1,
+    tickMs: 100,
+    createdAtMs: CREATED_AT_MS,
+  }
+  return { info: { name, origin, group, ...place, members }, authority: { name, identity, charter } }
+}
+
+export function worldHostOf(origin: string): WorldHost {
+  return { origin, sha256, verifySignature }
+}
+
+/** Where the things that can be gathered stand in an area, as it is born. */
+export function resourcesOf(authority: HostedAuthority): { id: string; xMm: number; yMm: number }[] {
+  const world = createWorld(worldHostOf(authority.identity.origin), authority.charter)
+  return [...world.entities()]
+    .filter(entity => entity.kind === 'resource')
+    .map(entity => ({ id: entity.id, xMm: entity.motion.xMm, yMm: entity.motion.yMm }))
+}

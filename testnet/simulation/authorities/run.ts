@@ -1,0 +1,175 @@
+import { HOME } from '../link.ts'
+import { Simulation } from '../simulation.ts'
+import { mend, sparesOne, torment } from './faults.ts'
+import { checkFinalLog } from './final.ts'
+import { HONEST, type PlantedBug, wiringOf } from './planted.ts'
+import { SimRealm } from './sim-realm.ts'
+
+export interface SimulationPlan {
+  readonly seed: number
+  readonly nodes: number
+  readonly clients: number
+  readonly areas: number
+  /** Virtual seconds of play under faults. */
+  readonly seconds: number
+  readonly bug?: PlantedBug | undefined
+}
+
+export interface SimulationResult {
+  /** Hex SHA-256 over all that happened. */
+  readonly trace: string
+  readonly virtualMs: number
+  readonly faults: ReadonlyMap<string, number>
+  readonly counters: ReadonlyMap<string, number>
+}
+
+const REPLICAS = 3
+/** After the last fault, everything that was asked for is answered within this time, and all replicas are equal. */
+const RECOVERY_MS = 15_000
+/** Every so many seeds the nodes are in homes far from each other, and not in one room. */
+const FAR_APART = 3
+/** Out of step with the areas' ticks, which leave the replicas unequal for a moment. */
+const LOOK_EVERY_MS = 73
+
+/** One whole network under one seed. @throws an Error that says what went wrong, with the last events */
+export async function runAuthorities(plan: SimulationPlan): Promise<SimulationResult> {
+  const simulation = new Simulation(plan.seed)
+  try {
+    return await new Run(simulation, plan).run()
+  } catch (error) {
+    const tail = simulation.trace.tail(12).join('\n  ')
+    const at = `at ${simulation.nowMs} ms of virtual time`
+    throw new Error(`${(error as Error).message}\n${at}; last events:\n  ${tail}`, { cause: error })
+  }
+}
+
+class Run {
+  readonly #simulation: Simulation
+  readonly #plan: SimulationPlan
+  readonly #sim: SimRealm
+
+  constructor(simulation: Simulation, plan: SimulationPlan) {
+    this.#simulation = simulation
+    this.#plan = plan
+    if (plan.seed % FAR_APART === 0) simulation.network.configure({ link: HOME })
+    const wiring = plan.bug === undefined ? HONEST : wiringOf(plan.bug)
+    this.#sim = new SimRealm(simulation, { ...plan, replicas: Math.min(REPLICAS, plan.nodes) }, wiring)
+  }
+
+  async run(): Promise<SimulationResult> {
+    const { seconds } = this.#plan
+    await this.#simulation.runFor(1_000)
+    this.#sim.addPlayers(this.#plan.clients)
+    await this.#simulation.runFor(2_000)
+    await torment(this.#simulation, this.#sim.nodes, seconds * 1_000)
+    await this.#recover('after the faults')
+    // Once more, from the disks alone.
+    for (const node of this.#sim.nodes) node.crash({ silent: true })
+    for (const player of this.#sim.players) player.resting = false
+    await this.#simulation.runFor(500)
+    await this.#recover('after a crash of all nodes')
+    // The records of what is applied follow with a later write.
+    await this.#simulation.runFor(1_000)
+    await this.#checkLogs()
+    return this.#result()
+  }
+
+  /** The faults are over, but for one node that may stay away: play goes on for a while, then everything comes to rest and is compared. */
+  async #recover(when: string): Promise<void> {
+    const away = sparesOne(this.#simulation, this.#sim.nodes)
+    mend(
+      this.#simulation,
+      this.#sim.nodes.filter(node => node !== away),
+    )
+    const before = this.#sim.players.map(player => player.answered)
+    const startMs = this.#simulation.nowMs
+    const progressed = (): boolean => this.#sim.players.every((player, i) => player.answered > before[i]! + 1)
+    if (!(await this.#simulation.runUntil(progressed, RECOVERY_MS)))
+      throw new Error(`no progress ${when}:\n${this.#sim.describe()}`)
+    for (const player of this.#sim.players) player.resting = true
+    const rested = (): boolean => this.#sim.players.every(player => player.waiting === 0)
+    if (!(await this.#simulation.runUntil(rested, RECOVERY_MS)))
+      throw new Error(`unanswered inputs ${when}:\n${this.#sim.describe()}`)
+    mend(this.#simulation, this.#sim.nodes)
+    if (!(await this.#settles()))
+      throw new Error(`not settled ${when}: ${this.#difference()}\n${this.#sim.describe()}`)
+    this.#sim.judge.counters.set(`longest recovery ms ${when}`, Math.round(this.#simulation.nowMs - startMs))
+  }
+
+  async #settles(): Promise<boolean> {
+    for (let ms = 0; ms < RECOVERY_MS; ms += LOOK_EVERY_MS) {
+      if (this.#difference() === undefined) return true
+      await this.#simulation.runFor(LOOK_EVERY_MS)
+    }
+    return false
+  }
+
+  /** What still differs or waits, or undefined when everything is equal and at rest. */
+  #difference(): string | undefined {
+    for (const { name, program } of this.#sim.nodes) {
+      if (program === undefined) return `${name} is not up`
+      if (program.router.pending > 0) return `${name}'s router waits for ${program.router.pending} answers`
+      if (program.gateway.stats.inFlight > 0) return `${name}'s gateway waits for answers`
+      for (const { authority, name: area } of program.engine.authorities()) {
+        const waiting = authority.inputs.length + authority.intents.length + authority.inputsInFlight
+        if (waiting > 0) return `${name} holds ${waiting} inputs of ${area}`
+      }
+    }
+    for (const { group } of this.#sim.realm.areas) {
+      const difference = this.#areaDifference(group)
+      if (difference !== undefined) return difference
+    }
+    return undefined
+  }
+
+  #areaDifference(group: number): string | undefined {
+    const { identity, name } = this.#sim.realm.hosted.get(group)!
+    const replicas = identity.members.map(
+      member => this.#sim.nodes[member - 1]!.program!.engine.authority(group)!.authority.replica,
+    )
+    const [first] = replicas
+    if (replicas.some(({ log }) => log.size !== first!.log.size)) {
+      return `the replicas of ${name} are at ${replicas.map(({ log }) => log.size).join(', ')}`
+    }
+    const state = stateOf(first!.world)
+    if (replicas.some(({ world }) => stateOf(world) !== state)) {
+      this.#sim.judge.fail(`the replicas of ${name} have equal logs and other states`)
+    }
+    const owned = new Map(
+      [...first!.world.entities()].map(({ id }) => [id, base64(first!.world.entityBytes(id)!)]),
+    )
+    for (const { name: node, program } of this.#sim.nodes) {
+      const mirror = program!.mirrors.get(group)!
+      if (!mirror.live) return `${node} has no feed of ${name}`
+      if (mirror.entities.size !== owned.size) return `${node}'s ghosts of ${name} are not all or too many`
+      for (const [id, bytes] of owned)
+        if (mirror.entities.get(id) !== bytes) return `${node}'s ghost of ${id} in ${name} is another`
+    }
+    return undefined
+  }
+
+  async #checkLogs(): Promise<void> {
+    for (const { group } of this.#sim.realm.areas) {
+      const final = await checkFinalLog(this.#sim.realm, group, this.#sim.diskOf, this.#sim.judge.promises)
+      this.#sim.judge.count('final-records', final.records)
+      this.#sim.judge.count('final-applied', final.applied)
+      this.#sim.judge.count('final-sealed-roots', final.sealedRoots)
+    }
+    this.#sim.judge.count('promises', this.#sim.judge.promises.size)
+  }
+
+  #result(): SimulationResult {
+    const { trace, faults, nowMs } = this.#simulation
+    return { trace: trace.digest(), virtualMs: nowMs, faults, counters: this.#sim.judge.counters }
+  }
+}
+
+function stateOf(world: { entries(): Iterable<{ key: Uint8Array; value: Uint8Array }> }): string {
+  let state = ''
+  for (const { key, value } of world.entries()) state += `${base64(key)} ${base64(value)}\n`
+  return state
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64')
+}

@@ -1,0 +1,113 @@
+import type { AuthorityHost } from '../../../daemon/hosting/authority-host.ts'
+import type { SimDisk } from '../disk.ts'
+import type { SimNode } from '../node.ts'
+import type { Simulation } from '../simulation.ts'
+import { type DaemonSettings, type SimDaemon, startDaemon, type Wiring } from './daemon.ts'
+import { Judge } from './judge.ts'
+import { decide } from './mind.ts'
+import { SimPlayer } from './player.ts'
+import { foundRealm, type Realm, type RealmPlan } from './realm.ts'
+
+const SETTINGS: DaemonSettings = { recordsBetweenSnapshots: 60, heartbeatMs: 50, electionMs: 300 }
+
+/** The nodes of a realm with their players on one simulation, under the eyes of one judge. */
+export class SimRealm {
+  readonly simulation: Simulation
+  readonly realm: Realm
+  readonly judge: Judge
+  readonly nodes: SimNode<SimDaemon>[] = []
+  readonly players: SimPlayer[] = []
+  readonly #playerOf = new Map<number, SimPlayer>()
+  #connections = 0
+
+  constructor(simulation: Simulation, plan: RealmPlan, wiring: Wiring) {
+    this.simulation = simulation
+    this.realm = foundRealm(plan)
+    this.judge = new Judge(simulation, this.realm, this.diskOf)
+    for (const { name } of this.realm.nodes) this.#startNode(name, plan, wiring)
+  }
+
+  readonly diskOf = (number: number): SimDisk => this.node(number).disk
+
+  node(number: number): SimNode<SimDaemon> {
+    return this.nodes[number - 1]!
+  }
+
+  /** The authority on this node, while that is up. */
+  authorityOn(number: number, group: number): AuthorityHost | undefined {
+    return this.node(number).program?.engine.authority(group)
+  }
+
+  /** The number of a node that leads the group and serves it. */
+  leaderOf(group: number): number | undefined {
+    const { members } = this.realm.hosted.get(group)!.identity
+    return members.find(member => this.authorityOn(member, group)?.authority.serving === true)
+  }
+
+  #startNode(name: string, plan: RealmPlan, wiring: Wiring): void {
+    const clients = {
+      fromGateway: (connection: number, bytes: Uint8Array) =>
+        this.#playerOf.get(connection)?.receive(connection, bytes),
+      closedByGateway: (connection: number) => this.#playerOf.get(connection)?.closed(connection),
+    }
+    const node = this.simulation.addNode(
+      name,
+      context => startDaemon(this.realm, SETTINGS, wiring, this.judge, clients, context),
+      { disk: { keepsUnsyncedPrefix: plan.seed % 2 === 0 } },
+    )
+    node.disk.onCrashPoint = () => node.crash()
+    this.nodes.push(node)
+    node.start()
+  }
+
+  /** Spread over the areas by turns. */
+  addPlayers(count: number): void {
+    const { areas } = this.realm
+    for (let index = 0; index < count; index++) {
+      const area = areas[index % areas.length]!
+      const player = new SimPlayer({
+        simulation: this.simulation,
+        realm: this.realm,
+        nodes: this.nodes,
+        judge: this.judge,
+        area,
+        index,
+        decide: ({ random, key }) => decide(random, key.publicKey, this.#worldOf(area.group)),
+        newConnection: who => {
+          this.#playerOf.set(++this.#connections, who)
+          return this.#connections
+        },
+      })
+      this.players.push(player)
+    }
+  }
+
+  /** Any replica's: players see about what it shows. */
+  #worldOf(group: number) {
+    for (const node of this.nodes) {
+      const host = node.program?.engine.authority(group)
+      if (host !== undefined) return host.authority.replica.world
+    }
+    return undefined
+  }
+
+  describe(): string {
+    const lines = this.players.filter(player => player.waiting > 0).map(player => player.describe())
+    for (const { group, name, members } of this.realm.areas) {
+      const replicas = members.map(member => this.#describeReplica(member, group))
+      lines.push(`${name}: ${replicas.join(' | ')}`)
+    }
+    return lines.join('\n')
+  }
+
+  #describeReplica(number: number, group: number): string {
+    const { name, program } = this.node(number)
+    const status = program?.engine.status(group)
+    if (program === undefined || status === undefined) return `${name} down`
+    const { authority } = program.engine.authority(group)!
+    const { role, term, leader, commit, applied, firstIndex, lastIndex } = status
+    const served = authority.serving ? ' serving' : ''
+    const size = authority.replica.log.size
+    return `${name} ${role}${served} t${term} l${leader} c${commit} a${applied} ${firstIndex}..${lastIndex} size ${size}`
+  }
+}
