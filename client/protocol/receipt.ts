@@ -15,7 +15,7 @@ export interface Receipt {
   readonly epoch: number
   readonly view: number
   readonly term: number
-  /** Items in the signed batch. */
+  /** Items in the signed batch: signed too, as a path alone can fit trees of more than one size. */
   readonly count: number
   /** The signing node's number in the genesis file. */
   readonly signer: number
@@ -39,6 +39,7 @@ export interface ReceiptBatch {
   readonly epoch: number
   readonly view: number
   readonly term: number
+  readonly count: number
 }
 
 export type Hash = (bytes: Uint8Array) => Uint8Array
@@ -48,6 +49,7 @@ const HEADER_BYTES = 4
 const SALT_BYTES = 16
 const LEAF_BYTES = 8
 const MAX_PATH = 32
+const MAX_U32 = 0xffffffff
 const RECEIPT_DOMAIN = new TextEncoder().encode('freehold/receipt/1\n')
 
 /** One item of a batch: leaf index u64 ‖ leaf hash 32 ‖ outcome bytes. */
@@ -69,6 +71,7 @@ export function receiptMessage(batch: ReceiptBatch, root: Uint8Array): Uint8Arra
     u32(batch.epoch),
     u32(batch.view),
     u64(batch.term),
+    u32(batch.count),
     root,
   ])
 }
@@ -168,16 +171,11 @@ function checkedReceipt(message: ReceiptMessage): Receipt | undefined {
     return undefined
   if (message.path.length > MAX_PATH || message.path.some(hash => hash.length !== HASH_BYTES))
     return undefined
-  const whole = [
-    message.epoch,
-    message.view,
-    message.term,
-    message.count,
-    message.signer,
-    message.leaf,
-    message.index,
-  ]
+  const { epoch, view, term, count, signer, leaf } = message
+  const whole = [epoch, view, term, count, signer, leaf, message.index]
   if (!whole.every(value => Number.isSafeInteger(value) && value >= 0)) return undefined
+  // They are signed as u32: a larger one would pass for what is left of it.
+  if (Math.max(epoch, view, count) > MAX_U32) return undefined
   if (message.index >= message.count) return undefined
   return { ...message, genesisHash, signature, root, header, salt, outcome }
 }

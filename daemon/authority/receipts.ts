@@ -25,7 +25,7 @@ export interface ReceiptSigner {
 
 /** One encoded receipt for each item, all under one signature. */
 export function makeReceipts(
-  batch: ReceiptBatch,
+  batch: Omit<ReceiptBatch, 'count'>,
   items: readonly Receiptable[],
   signer: ReceiptSigner,
 ): Uint8Array[] {
@@ -33,8 +33,9 @@ export function makeReceipts(
     items.map(item => receiptItem(item.leaf, item.leafHash, item.outcome)),
     sha256,
   )
-  const signature = signer.sign(receiptMessage(batch, tree.root))
-  const shared = { ...batch, root: tree.root, count: items.length, signer: signer.number, signature }
+  const counted = { ...batch, count: items.length }
+  const signature = signer.sign(receiptMessage(counted, tree.root))
+  const shared = { ...counted, root: tree.root, signer: signer.number, signature }
   return encodeReceipts(
     shared,
     items.map(({ leaf, header, salt, outcome }, index) => {

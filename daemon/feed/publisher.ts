@@ -22,6 +22,7 @@ export class FeedPublisher {
   readonly #local = new Set<FeedListener>()
   readonly #remote = new Map<Channel, { lagging: boolean }>()
   #last: { readonly tick: number; readonly leaf: number } | undefined
+  #ended = false
 
   constructor(state: () => FeedState) {
     this.#state = state
@@ -29,6 +30,11 @@ export class FeedPublisher {
 
   get subscribers(): number {
     return this.#local.size + this.#remote.size
+  }
+
+  /** This node follows the authority no more: it has nothing to tell. */
+  get ended(): boolean {
+    return this.#ended
   }
 
   /** A gateway on this node. Returns what ends the subscription. */
@@ -39,9 +45,9 @@ export class FeedPublisher {
     return () => void this.#local.delete(listener)
   }
 
-  /** A gateway on another node. False when there are too many. */
+  /** A gateway on another node. False when there are too many, or nothing to tell any more. */
   subscribeRemote(channel: Channel): boolean {
-    if (this.#remote.size >= maxSubscribers) return false
+    if (this.#ended || this.#remote.size >= maxSubscribers) return false
     const subscriber = { lagging: false }
     this.#remote.set(channel, subscriber)
     channel.onClose(() => void this.#remote.delete(channel))
@@ -80,6 +86,7 @@ export class FeedPublisher {
 
   /** Everybody has to look elsewhere: this node follows the authority no more. */
   end(reason: string): void {
+    this.#ended = true
     for (const listener of this.#local) listener.lost()
     this.#local.clear()
     for (const channel of [...this.#remote.keys()]) channel.close(reason)

@@ -64,7 +64,20 @@ export class InputRouter implements AuthorityRouter {
     const info = this.#options.areas.find(candidate => candidate.name === area)
     if (info === undefined) return () => {}
     const local = this.#options.local(info.group)
-    if (local !== undefined) return local.feed.subscribeLocal(listener)
+    if (local === undefined || local.feed.ended) return this.#follow(info, listener)
+    // When this node's own replica halts, the gateway goes on with what the others tell.
+    let stop = local.feed.subscribeLocal({
+      state: (tick, leaf, entities) => listener.state(tick, leaf, entities),
+      delta: (tick, leaf, changed, removed, events) => listener.delta(tick, leaf, changed, removed, events),
+      lost: () => {
+        listener.lost()
+        stop = this.#follow(info, listener)
+      },
+    })
+    return () => stop()
+  }
+
+  #follow(info: AreaInfo, listener: FeedListener): () => void {
     const { network, clock, count, peerOf } = this.#options
     const members = info.members.map(peerOf)
     const follower = new FeedFollower({ group: info.group, members, network, clock, count }, listener)

@@ -101,11 +101,11 @@ export class Town {
       epoch: EPOCH,
       view: VIEW,
       term: this.term,
+      count: 1,
     }
     const signature = sign(undefined, receiptMessage(batch, tree.root), this.leader.privateKey)
     const receipt = encodeReceipt({
       ...batch,
-      count: 1,
       signer: this.leader.number,
       signature,
       root: tree.root,

@@ -36,7 +36,7 @@ async function run(plan: Partial<SimulationPlan> & { seed: number }): Promise<Si
 }
 
 describe('authorities on the simulator', function () {
-  this.timeout(30_000)
+  this.timeout(60_000)
 
   it('keep every promise, once, and come together again after crashes, cuts and slow disks', async () => {
     const faults = new Map<string, number>()

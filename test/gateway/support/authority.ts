@@ -173,13 +173,13 @@ export class TestAuthority implements AuthorityRouter {
     )
     const tree = batchTree(items, sha256)
     const common = { genesisHash: GENESIS_HASH, origin: ORIGIN, epoch: 1, view: 0, term: 3 }
-    const signature = new Uint8Array(sign(null, receiptMessage(common, tree.root), this.key))
+    const shared = { ...common, count: batch.length }
+    const signature = new Uint8Array(sign(null, receiptMessage(shared, tree.root), this.key))
     batch.forEach(({ leaf, answer }, index) => {
       const item = { leaf, header, salt, outcome: outcomes[index]!, index, path: tree.path(index) }
       answer(
         encodeReceipt({
-          ...common,
-          count: batch.length,
+          ...shared,
           signer: MEMBER,
           signature,
           root: tree.root,

@@ -29,6 +29,8 @@ const inFlights = [1, 64, 512]
 const rounds = 3
 const warmUpMs = 500
 const measureMs = 2_000
+/** Before anything is measured: JavaScript that has run for a moment only is not compiled yet. */
+const heatMs = 5_000
 
 /** `npm run bench -- commit` */
 export async function benchCommit(belongings: Belongings): Promise<object> {
@@ -38,6 +40,8 @@ export async function benchCommit(belongings: Belongings): Promise<object> {
   if (version !== undefined) subjects.set('etcd', await startEtcdCluster(belongings, payloadBytes))
   subjects.set('raft', await startRaftCluster(belongings))
   subjects.set('sdk', await startSdkNetwork(belongings))
+  for (const subject of subjects.values())
+    await subject.run({ inFlight: Math.max(...inFlights), warmUpMs: 0, measureMs: heatMs })
   const results: Result[] = []
   const etcd: object[] = []
   for (const inFlight of inFlights) {

@@ -76,6 +76,9 @@ const driver: GroupDriver = new GroupDriver({
   },
   onSnapshotOffer: ({ index }) => host.snapshotFailed(group, index),
   onSnapshotInstalled: () => {},
+  onGroupFault: ({ message }) => {
+    throw new Error(message)
+  },
   onStoreFailure: error => {
     throw error
   },
