@@ -15,6 +15,7 @@ interface TestnetOptions {
   readonly chaos?: boolean
   readonly fresh?: boolean
   readonly json?: boolean
+  readonly history?: string
 }
 
 export function testnetCommand(): Command {
@@ -29,6 +30,7 @@ export function testnetCommand(): Command {
     .option('--chaos', 'kill the leader of the busiest area, twice')
     .option('--fresh', 'throw the data of the last time away')
     .option('--dir <DIR>', 'where its data is kept (default: $XDG_DATA_HOME/freehold/testnet)')
+    .option('--history <FILE>', 'write what some clients ask for and are answered, to be checked')
     .option('--json', 'print one line of JSON at the end, and nothing else')
     .action(testnet)
 }
@@ -38,6 +40,7 @@ async function testnet(options: TestnetOptions): Promise<void> {
   const { runTestnet } = await import('../testnet/main.ts')
   process.exitCode = await runTestnet({
     ...options,
+    ...(options.history === undefined ? {} : { history: resolve(options.history) }),
     dir: resolve(options.dir ?? defaultDataDir('testnet', process.env)),
     stop: graceful,
     stopAtOnce: atOnce,

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { EXIT } from '../daemon/config/setup-error.ts'
+import { badConfiguration, EXIT } from '../daemon/config/setup-error.ts'
 import { bundledPageDir, pageCacheDir } from '../daemon/http/built-page.ts'
+import { startWitnesses, type Witnesses } from './history/witnesses.ts'
 import { readNodes } from './local/api.ts'
 import { type AuditSummary, auditNetwork } from './local/audits.ts'
 import { type Failover, type Kill, killBusiestLeader } from './local/chaos.ts'
@@ -23,6 +24,8 @@ export interface TestnetOptions {
   readonly chaos?: boolean
   readonly fresh?: boolean
   readonly json?: boolean
+  /** Where to write what some clients asked for and were answered, as JSON lines. */
+  readonly history?: string
   readonly stop: AbortSignal
   readonly stopAtOnce: AbortSignal
 }
@@ -50,10 +53,14 @@ const chaosDefaultSeconds = 40
 /** After everything a failover delayed has been answered: retries go out within a second. */
 const failoverTailMs = 1_000
 const joinMs = 4_000
+const lastLooksMs = 6_000
+/** At the end of a run that was interrupted. */
+const hastyLooksMs = 600
 
 /** Runs a whole network with bots on this machine. Returns the exit code. @throws SetupError */
 export async function runTestnet(options: TestnetOptions): Promise<number> {
   mkdirSync(options.dir, { recursive: true })
+  if (options.history !== undefined) beginHistory(options.history)
   await buildPage()
   // Asked to end before there was anything to end.
   if (options.stop.aborted) return EXIT.ok
@@ -66,6 +73,15 @@ export async function runTestnet(options: TestnetOptions): Promise<number> {
     return await testnet.run()
   } finally {
     await testnet.end()
+  }
+}
+
+/** Says at the start that the history can't be written, and not at the end. */
+function beginHistory(path: string): void {
+  try {
+    writeFileSync(path, '')
+  } catch (error) {
+    throw badConfiguration('history', `The history can't be written: ${(error as Error).message}.`)
   }
 }
 
@@ -83,6 +99,7 @@ class Testnet {
   readonly #startedMs = performance.now()
   readonly #notes: string[] = []
   #players: Players | undefined
+  #witnesses: Witnesses | undefined
   #screen: NodeJS.Timeout | undefined
 
   constructor(options: TestnetOptions, network: LocalNetwork) {
@@ -101,6 +118,7 @@ class Testnet {
     if (stop.aborted) return EXIT.ok
     this.#say(`The nodes are up; ${bots} players join. Map and game: ${this.#network.nodes[0]!.httpUrl}`)
     this.#players = this.#startPlayers()
+    this.#witnesses = this.#startWitnesses()
     const duration = this.#options.duration ?? (chaos === true ? chaosDefaultSeconds : undefined)
     this.#showStatus()
     if (duration === undefined) return await this.#untilStopped()
@@ -125,6 +143,7 @@ class Testnet {
     const { kills, failovers } = await chaos
     if (this.#options.stop.aborted) return EXIT.ok
     clearInterval(this.#screen)
+    await this.#witnesses?.stop(lastLooksMs)
     await this.#players!.stop()
     const report = await this.#report(kills, failovers, beginMs + Math.min(joinMs, durationMs / 4))
     if (report === undefined || this.#options.stop.aborted) return EXIT.failed
@@ -208,6 +227,18 @@ class Testnet {
       promisesPath: this.#promisesPath,
       actionsPerSecond: 1,
       seed: 1,
+      peaceful: this.#options.history !== undefined,
+    })
+  }
+
+  #startWitnesses(): Witnesses | undefined {
+    const { history } = this.#options
+    if (history === undefined) return undefined
+    return startWitnesses({
+      gateways: this.#network.nodes.map(node => node.gatewayUrl),
+      areas: this.#network.genesis.file.authorities.map(area => area.name),
+      genesis: readFileSync(this.#network.genesisPath),
+      path: history,
     })
   }
 
@@ -265,6 +296,7 @@ class Testnet {
 
   async #end(): Promise<void> {
     clearInterval(this.#screen)
+    if (this.#witnesses !== undefined) await this.#witnesses.stop(hastyLooksMs)
     await Promise.all([this.#players?.stop(), this.#network.stop()])
   }
 

@@ -1,5 +1,6 @@
 /** The door for clients, gateways and auditors: bytes in, facts out, and the limits that both sides keep. Runs in browsers. */
 export { hexOf, ID_BYTES } from './codec/bytes.ts'
+export { type Course, decodeCourse, encodeCourse } from './codec/course.ts'
 export { decodeEntity, encodeEntity } from './codec/entity.ts'
 export { decodeEvent, encodeEvent, eventPosition, type WorldEvent } from './codec/event.ts'
 export {

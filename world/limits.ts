@@ -15,6 +15,8 @@ export const ORIGIN_MAX_CHARS = 160
 export const IDLE_TICKS = 3000
 
 export const ITEMS = ['wood', 'stone'] as const
+/** What a look asks about: the course, or how many of an item. */
+export const ASPECTS = ['course', ...ITEMS] as const
 export const INVENTORY_MAX_ITEMS = 50
 export const GATHER_REACH_MM = 3_000
 export const GATHER_COOLDOWN_TICKS = 10

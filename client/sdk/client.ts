@@ -82,6 +82,16 @@ export class Client {
     return this.settings.player.publicKey
   }
 
+  /** 16 bytes. */
+  get sessionId(): Uint8Array {
+    return this.settings.session.id
+  }
+
+  /** The seq that the next action will have. */
+  get nextSeq(): number {
+    return this.outbox.nextSeq
+  }
+
   get stats(): ClientStats {
     return { ...this.counts, links: this.lifeline.links, latency: this.latency }
   }

@@ -18,8 +18,8 @@ export interface FoundingPlan {
   readonly operator: string
   /** Data directory of each founding node, in the order of their numbers. */
   readonly dataDirs: readonly string[]
-  /** Address of all of them, as others reach it. */
-  readonly host: string
+  /** Address of all of them, or of each, as others reach it. */
+  readonly host: string | readonly string[]
   /** Of the first node; each takes three. */
   readonly firstPort: number
   readonly areas: number
@@ -48,22 +48,23 @@ export function foundNetwork(plan: FoundingPlan): Founded {
   const nodes = plan.dataDirs.map((dataDir, index) => ({
     dataDir,
     keys: createNodeKeys(dataDirFiles(dataDir).nodeKeys, plan.network),
+    host: typeof plan.host === 'string' ? plan.host : plan.host[index]!,
     port: plan.firstPort + PORTS_PER_NODE * index,
   }))
   const genesis = buildGenesis({
     ...plan,
-    nodes: nodes.map(({ keys, port }) => ({
+    nodes: nodes.map(({ keys, host, port }) => ({
       keys,
       operator: plan.operator,
-      addresses: [multiaddrOf(plan.host, port)],
+      addresses: [multiaddrOf(host, port)],
     })),
     seed: randomInt(2 ** 32),
   })
-  for (const { dataDir, port } of nodes) {
+  for (const { dataDir, host, port } of nodes) {
     const files = dataDirFiles(dataDir)
     const settings: RawSettings = {
       network: plan.network,
-      listen: [multiaddrOf(plan.host, port)],
+      listen: [multiaddrOf(host, port)],
       gatewayPort: port + 1,
       httpPort: port + 2,
       ...plan.settings,

@@ -5,6 +5,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { checkHistory } from '../history/check.ts'
+import { parseHistory } from '../history/operation.ts'
 import { brokenPromises, readPromises } from './support/logs.ts'
 import { freePorts } from './support/ports.ts'
 import { processesOn, type Running, root, startProgram, until } from './support/processes.ts'
@@ -58,8 +60,12 @@ describe('a testnet on one machine', function () {
   }
 
   it('survives two kills of the busiest leader and prints one line of JSON: nothing lost, nothing doubled', async () => {
-    const { ended, stdout, stderr } = start('--duration', '12', '--chaos', '--json')
+    const historyPath = join(dir, 'history.jsonl')
+    const { ended, stdout, stderr } = start('--duration', '12', '--chaos', '--json', '--history', historyPath)
     assert.equal(await ended, 0, `${stderr()}\n${stdout()}`)
+    const history = checkHistory(parseHistory(readFileSync(historyPath, 'utf8')))
+    assert.deepEqual(history.findings, [])
+    assert.ok(history.ok > 200, JSON.stringify(history))
     assert.equal(stdout().split('\n').length, 2, stdout())
     const { actions, kills, audit, ...rest } = JSON.parse(stdout())
     assert.deepEqual(rest, { nodes, areas: 2, bots: 12 })

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import fc from 'fast-check'
 import {
   type Action,
+  decodeCourse,
   decodeEvent,
   type EntityView,
+  encodeCourse,
   inputSignatureMessage,
   positionAt,
 } from '../../world/codec.ts'
@@ -143,6 +146,49 @@ describe('gathering', () => {
       stage.tickTo(stage.world.tick + 50)
     }
     assert.equal(stage.ask(1, { kind: 'gather', resource: resource.id }).code, 'inventory-full')
+  })
+})
+
+describe('looking', () => {
+  const course = (target: string): Action => ({ kind: 'look', target, aspect: 0 })
+
+  it("tells anybody's course as the log has it, and nothing of it changes", () => {
+    const stage = stageOf()
+    const runner = stage.enter(1)
+    stage.enter(2)
+    assert.deepEqual(stage.ask(2, course(runner)).value, 0)
+    stage.ask(1, move(-3, 690))
+    const applied = stage.send(2, course(runner))
+    assert.deepEqual([applied.outcome!.code, applied.outcome!.entity], ['ok', runner])
+    assert.deepEqual(decodeCourse(applied.outcome!.value!), { vxMmPerTick: -3, vyMmPerTick: 690 })
+    assert.deepEqual([applied.changed, applied.removed, applied.events], [[], [], []])
+    stage.tickTo(stage.world.entity(runner)!.motion.untilTick)
+    assert.equal(stage.ask(1, course(runner)).value, 0, 'who has arrived at the border stands')
+    assert.equal(stage.ask(1, course(NOWHERE)).code, 'unknown-target')
+  })
+
+  it('carries every course in one number, and gives it back', () => {
+    const i16 = fc.integer({ min: -32768, max: 32767 })
+    fc.assert(
+      fc.property(i16, i16, (vxMmPerTick, vyMmPerTick) => {
+        const value = encodeCourse({ vxMmPerTick, vyMmPerTick })
+        assert.deepEqual(decodeCourse(value), { vxMmPerTick, vyMmPerTick })
+      }),
+    )
+  })
+
+  it('counts what a character carries and what a resource still holds', () => {
+    const stage = stageOf({ resourceCount: 40 })
+    const id = stage.enter(1)
+    const { id: resource, motion, item } = resourceNear(stage, id)
+    const count = (target: string, of = item) => stage.ask(1, { kind: 'look', target, aspect: 1 + of }).value
+    walkTo(stage, 1, id, motion)
+    assert.deepEqual([count(id), count(resource)], [0, 20])
+    stage.ask(1, { kind: 'gather', resource })
+    assert.deepEqual([count(id), count(resource)], [1, 19])
+    assert.deepEqual([count(id, 1 - item), count(resource, 1 - item)], [0, 0])
+    stage.tickTo(stage.world.tick + 50)
+    assert.equal(count(resource), 20)
   })
 })
 

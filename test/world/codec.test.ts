@@ -48,6 +48,10 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   ),
   fc.record({ kind: fc.constant('strike' as const), target: id }, plain),
   fc.record({ kind: fc.constant('leave' as const) }, plain),
+  fc.record(
+    { kind: fc.constant('look' as const), target: id, aspect: fc.integer({ min: 0, max: 2 }) },
+    plain,
+  ),
 )
 
 const input: fc.Arbitrary<Input> = fc

@@ -26,6 +26,8 @@ export interface BotsOptions {
   readonly genesis?: Uint8Array
   /** Areas to spread over; the gateway chooses when it is empty. */
   readonly areas?: readonly string[]
+  /** Nobody strikes anybody (false). */
+  readonly peaceful?: boolean
   /** Called for every receipt: what the audited log has to hold. */
   readonly onPromise?: (promise: BotPromise) => void
   /** Called for what went wrong, a line each. */
@@ -97,7 +99,14 @@ export function startBots(options: BotsOptions): Bots {
   const bots = Array.from({ length: options.count }, (_, number): Bot => {
     const dice = seededRandom(options.seed * 1_000_003 + number)
     const joinMs = performance.now() + (number * 1000) / joinsPerSecond
-    return { number, dice, mind: new Mind(dice), client: undefined, state: 'away', dueMs: joinMs }
+    return {
+      number,
+      dice,
+      mind: new Mind(dice, options.peaceful),
+      client: undefined,
+      state: 'away',
+      dueMs: joinMs,
+    }
   })
 
   async function join(bot: Bot): Promise<void> {

@@ -2,6 +2,7 @@
  * Bots as a process of their own. Prints one JSON object per line: `{"type": "stats", …, "latencies": [[bucket, count], …]}`
  * every second (latencies of that second, see client/sdk/histogram) and `{"type": "final", …}` at the end. SIGTERM, SIGINT
  * or the end of stdin stop it gracefully. Receipts go to `--promises FILE`, a JSON object per line.
+ * With `--peaceful` no bot strikes anybody.
  */
 import { createWriteStream, readFileSync, type WriteStream } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     genesis: { type: 'string' },
     areas: { type: 'string' },
     promises: { type: 'string' },
+    peaceful: { type: 'boolean', default: false },
   },
 })
 
@@ -38,6 +40,7 @@ const bots = startBots({
   seed: wholeNumber('seed', values.seed),
   joinsPerSecond: wholeNumber('joins', values.joins),
   areas: values.areas?.split(',') ?? [],
+  peaceful: values.peaceful,
   ...(values.genesis === undefined ? {} : { genesis: readFileSync(values.genesis) }),
   onPromise: (promise: BotPromise) => {
     if (promises !== undefined) lines += `${JSON.stringify(promise)}\n`

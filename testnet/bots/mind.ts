@@ -24,10 +24,13 @@ const CAMPFIRE = 0
 /** One bot's will: what it does next follows from its dice and from what it sees. */
 export class Mind {
   private readonly dice: () => number
+  private readonly peaceful: boolean
   private home: Position | undefined
 
-  constructor(dice: () => number) {
+  /** Who is peaceful strikes nobody. */
+  constructor(dice: () => number, peaceful = false) {
     this.dice = dice
+    this.peaceful = peaceful
   }
 
   /** Undefined while there is nothing that it could do: it isn't in the world, or dead. */
@@ -39,8 +42,17 @@ export class Mind {
     const mood = this.dice()
     if (mood < 0.3) return this.gather(view, here)
     if (mood < 0.4) return this.build(own.items, here) ?? this.gather(view, here)
-    if (mood < 0.5) return this.strike(view, own.id, here)
+    if (mood < 0.5 && !this.peaceful) return this.strike(view, own.id, here)
     return this.wander(here)
+  }
+
+  /** Takes from the nearest resource, or goes there. Undefined as for `decide`. */
+  forage(view: Surroundings): Action | undefined {
+    const { own } = view
+    if (own?.kind !== 'character' || own.respawnTick > 0) return undefined
+    const here = view.positionOf(own)
+    this.home ??= here
+    return this.gather(view, here)
   }
 
   private wander(here: Position): Action {

@@ -19,6 +19,8 @@ export interface LocalNetworkPlan {
   /** Each node takes three ports from here on. */
   readonly firstPort: number
   readonly fresh: boolean
+  /** What the command line of the node with this number is put behind (`NodeProcess.behind`). */
+  readonly behind?: (node: number) => readonly string[]
 }
 
 const readyDeadlineMs = 60_000
@@ -48,6 +50,7 @@ export class LocalNetwork {
         dataDir,
         httpUrl: `http://${config.httpHost}:${config.httpPort}`,
         gatewayUrl: `ws://${config.gatewayHost}:${config.gatewayPort}`,
+        behind: plan.behind?.(i + 1) ?? [],
         child: undefined,
         expectedEnd: false,
       }

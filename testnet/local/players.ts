@@ -22,6 +22,8 @@ export interface PlayersOptions {
   readonly promisesPath: string
   readonly actionsPerSecond: number
   readonly seed: number
+  /** Nobody strikes anybody. */
+  readonly peaceful?: boolean
 }
 
 const none: PlayerStats = {
@@ -56,6 +58,7 @@ export class Players {
         options.promisesPath,
       ],
       ...['--rate', String(options.actionsPerSecond), '--seed', String(options.seed)],
+      ...(options.peaceful === true ? ['--peaceful'] : []),
     ]
     this.#child = startBotsProcess(args, line => this.#line(line))
     this.#child.on('exit', () => {

@@ -13,6 +13,8 @@ export interface NodeProcess {
   readonly dataDir: string
   readonly httpUrl: string
   readonly gatewayUrl: string
+  /** What its command line is put behind: `ip netns exec NAME` runs it in a network namespace. */
+  readonly behind?: readonly string[]
   child: ChildProcess | undefined
   /** It was killed on purpose, or is being stopped: its end is no surprise. */
   expectedEnd: boolean
@@ -26,15 +28,13 @@ export function startNodeProcess(node: NodeProcess, onExit: (node: NodeProcess, 
   node.expectedEnd = false
   // A group of its own, so that a terminal's Ctrl-C reaches the testnet alone, which then ends the nodes in order. The
   // channel is how the node notices that the testnet is gone.
-  node.child = spawn(
-    process.execPath,
-    [join(root, `cli/main${extension}`), 'start', '--data-dir', node.dataDir],
-    {
-      stdio: ['ignore', 'ignore', log, 'ipc'],
-      detached: true,
-      env: { ...process.env, FREEHOLD_DATA_DIR: undefined, FREEHOLD_CONFIG: undefined },
-    },
-  )
+  const own = [process.execPath, join(root, `cli/main${extension}`), 'start', '--data-dir', node.dataDir]
+  const [program, ...args] = [...(node.behind ?? []), ...own]
+  node.child = spawn(program!, args, {
+    stdio: ['ignore', 'ignore', log, 'ipc'],
+    detached: true,
+    env: { ...process.env, FREEHOLD_DATA_DIR: undefined, FREEHOLD_CONFIG: undefined },
+  })
   closeSync(log)
   const { child } = node
   child.on('exit', (code, signal) => {

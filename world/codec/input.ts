@@ -1,5 +1,5 @@
 import { WorldError } from '../errors.ts'
-import { NAME_MAX_CHARS, NAME_PATTERN, ORIGIN_MAX_CHARS, STRUCTURES } from '../limits.ts'
+import { ASPECTS, NAME_MAX_CHARS, NAME_PATTERN, ORIGIN_MAX_CHARS, STRUCTURES } from '../limits.ts'
 import type { Refusal } from '../reasons.ts'
 import { asciiBytes, ByteReader, writer } from './bytes.ts'
 
@@ -11,12 +11,14 @@ export type Action =
   | { readonly kind: 'build'; readonly structure: number; readonly xMm: number; readonly yMm: number }
   | { readonly kind: 'strike'; readonly target: string }
   | { readonly kind: 'leave' }
+  /** `aspect` is an index into `ASPECTS`. */
+  | { readonly kind: 'look'; readonly target: string; readonly aspect: number }
 
 /**
  * player 32 ‖ session 16 ‖ seq u32 ‖ log tag 8 ‖ action: u8 number ‖ its fields (‖ signature 64 where the action is
  * permanent).
  * spawn 1: u8 length ‖ name. move 2: vx i16 ‖ vy i16. gather 3: id 16. build 4: u8 structure ‖ x i64 ‖ y i64.
- * strike 5: id 16. leave 6: nothing.
+ * strike 5: id 16. leave 6: nothing. look 7: id 16 ‖ u8 aspect.
  */
 export interface Input {
   readonly player: Uint8Array
@@ -119,6 +121,9 @@ function writeUnsigned({ player, session, seq, log, action }: Input): void {
       return
     case 'leave':
       writer.u8(6)
+      return
+    case 'look':
+      writer.u8(7).id(action.target).u8(action.aspect)
   }
 }
 
@@ -141,6 +146,8 @@ function readAction(reader: ByteReader): Action | Refusal {
       return { kind: 'strike', target: reader.id() }
     case 6:
       return { kind: 'leave' }
+    case 7:
+      return { kind: 'look', target: reader.id(), aspect: reader.index(ASPECTS.length) }
     default:
       return { code: 'unknown-action' }
   }

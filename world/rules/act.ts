@@ -5,6 +5,7 @@ import { isMoving, moving, positionAt } from '../motion.ts'
 import { build } from './build.ts'
 import { isDead, strike } from './combat.ts'
 import { gather } from './gather.ts'
+import { look } from './look.ts'
 import { fallAsleep, wake } from './presence.ts'
 import { DONE, type Verdict, verdict } from './verdict.ts'
 
@@ -29,6 +30,8 @@ export function act(area: Area, player: PlayerSlot, input: Input, body: Uint8Arr
       if (area.tick < character.combatUntilTick) return verdict('in-combat', character.combatUntilTick)
       fallAsleep(area, player, false)
       return DONE
+    case 'look':
+      return look(area, action.target, action.aspect)
   }
 }
 
