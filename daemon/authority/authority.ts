@@ -115,6 +115,8 @@ const unconsumed: ReadonlySet<Outcome['code']> = new Set([
   'session-ahead',
   'area-full',
 ])
+/** Clocks of honest nodes differ by less. */
+const futureSealMs = 60_000
 /** So that one gateway's flood leaves room for the others. */
 const gatewayShare = 0.25
 /** What a queued body takes beside its bytes, roughly. */
@@ -232,11 +234,17 @@ export class Authority {
       this.#plan('tick')
     }
     if (this.replica.pendingMark !== undefined) this.#plan('seal')
-    else if (this.replica.unsealedRecords > 0 && nowMs >= this.#nextSealAtMs) {
+    else if (this.#sealIsDue(wallMs) && nowMs >= this.#nextSealAtMs) {
       this.#nextSealAtMs = nowMs + this.limits.sealEveryMs
       this.#plan('mark')
     }
     this.flush(wallMs)
+  }
+
+  /** There is something to seal, or the last seal was made by a clock that ran ahead: nodes start by the time it names. */
+  #sealIsDue(wallMs: number): boolean {
+    const sealedAtMs = this.replica.lastSeal?.seal.timeMs ?? 0
+    return this.replica.unsealedRecords > 0 || sealedAtMs > wallMs + futureSealMs
   }
 
   #plan(job: SimulationJob): void {

@@ -1,4 +1,4 @@
-import { INPUT_MAX_BYTES } from '../../world/codec.ts'
+import { INPUT_MAX_BYTES, OUTCOMES_KEPT } from '../../world/codec.ts'
 
 /** Everything a gateway bounds. */
 export interface GatewayLimits {
@@ -46,7 +46,7 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   maxBodyBytes: INPUT_MAX_BYTES,
   inputsPerSecond: 20,
   inputBurst: 40,
-  inputsInFlight: 64,
+  inputsInFlight: OUTCOMES_KEPT,
   totalInFlight: 20_000,
   requestsPerSecond: 5,
   requestBurst: 20,

@@ -149,4 +149,22 @@ describe('an authority that leads', () => {
       ['committed', 'committed'],
     )
   })
+
+  it('seals anew when the last seal was made by a clock that ran ahead, though nothing else happened', async () => {
+    const leader = await Leader.elected(2)
+    const dayMs = 86_400_000
+    const seal = (nowMs: number, wallMs: number) => {
+      for (const step of [0, 10, 20]) {
+        leader.authority.tick(nowMs + step, wallMs + step)
+        leader.commit()
+      }
+    }
+    seal(2_000, dayMs)
+    assert.equal(leader.authority.replica.lastSeal?.seal.height, 1)
+    seal(4_000, 4_000)
+    assert.equal(leader.authority.replica.lastSeal?.seal.height, 2)
+    assert.ok(leader.authority.replica.lastSeal.seal.timeMs < dayMs)
+    seal(6_000, 6_000)
+    assert.equal(leader.authority.replica.lastSeal.seal.height, 2)
+  })
 })
