@@ -187,6 +187,7 @@ class Starting {
       identitySeed: this.#keys.identity.seed,
       listenAddresses: this.#config.listen,
       bootstrap: file.nodes.filter(node => node !== this.#self),
+      maxPeers: this.#config.maxPeers,
       clock: realClock,
       random: realRandom,
       logger: this.#dependencies.log,

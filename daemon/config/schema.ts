@@ -80,7 +80,7 @@ export const settingsSchema = z.strictObject({
     .meta({ description: 'time between signs of life', value: 'MS' }),
   maxPeers: whole(1, 10_000)
     .default(300)
-    .meta({ description: 'connections to other nodes at once', value: 'N' }),
+    .meta({ description: 'peers at once; nodes of the genesis file always get in', value: 'N' }),
   maxSessions: whole(1, 100_000)
     .default(2000)
     .meta({ description: 'game clients connected at once', value: 'N' }),

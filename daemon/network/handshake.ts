@@ -21,6 +21,7 @@ export interface HandshakeRules {
   /** Asked at each handshake, since a node learns its addresses while it runs. */
   addresses(): readonly string[]
   allow(peer: Greeted): boolean
+  hasRoomFor(peer: string): boolean
 }
 
 export interface Refusal {
@@ -107,7 +108,8 @@ export class Handshake {
       protocol: common,
       addresses: hello.addresses.filter(isDialable).slice(0, addressesMax),
     }
-    return this.#rules.allow(greeted) ? greeted : refusalByUs('not-allowed', 'This node does not admit it.')
+    if (!this.#rules.allow(greeted)) return refusalByUs('not-allowed', 'This node does not admit it.')
+    return this.#rules.hasRoomFor(this.#peer) ? greeted : fullRefusal
   }
 
   #ownHello(): Hello {
@@ -173,7 +175,9 @@ function refusalByUs(code: string, reason: string): Refusal {
   return { by: 'us', code, reason }
 }
 
-const knownCodes = new Set(['other-genesis', 'no-common-protocol', 'not-allowed', 'malformed'])
+export const fullRefusal = refusalByUs('full', 'This node has as many peers as it may have.')
+
+const knownCodes = new Set(['full', 'other-genesis', 'no-common-protocol', 'not-allowed', 'malformed'])
 
 function refusalByThem(verdict: Verdict): Refusal {
   const code = knownCodes.has(verdict.code) ? verdict.code : 'other'

@@ -15,7 +15,9 @@ export const dialTimeoutMs = 5000
 
 /** A testnet's nodes join from one address and all at once, so limits per address say nothing. */
 const burstPerAddress = 500
-const maxConnections = 1000
+/** Two that dial at once have two connections for a while, and some are only there to be refused. */
+const connectionsPerPeer = 2
+const spareConnections = 400
 const maxPendingConnections = 256
 /**
  * What one stream may have under way. More (the default is 16 MiB) fills the socket's buffers, and then a vote on another
@@ -35,6 +37,7 @@ export interface HostSettings {
   readonly identitySeed: Uint8Array
   readonly listenAddresses: readonly string[]
   readonly softwareVersion: string
+  readonly maxPeers: number
   gossip(): (components: GossipSubComponents) => GossipSub
 }
 
@@ -58,7 +61,7 @@ export async function createHost(settings: HostSettings): Promise<Libp2p> {
       }),
     ],
     connectionManager: {
-      maxConnections,
+      maxConnections: connectionsPerPeer * settings.maxPeers + spareConnections,
       inboundConnectionThreshold: burstPerAddress,
       maxIncomingPendingConnections: maxPendingConnections,
       maxParallelDials: maxDials,

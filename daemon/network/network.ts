@@ -7,7 +7,7 @@ import { Dialler } from './dialler.ts'
 import { messageOf, NetworkError } from './errors.ts'
 import { Gossip } from './gossip.ts'
 import { greetOver, type HandshakeEnd, handshakeDeadline } from './greeter.ts'
-import type { HandshakeRules, Refusal } from './handshake.ts'
+import { fullRefusal, type HandshakeRules, type Refusal } from './handshake.ts'
 import { createHost, dialTimeoutMs, startHost } from './host.ts'
 import { admitOrHold, type Link, Links } from './links.ts'
 import { helloProtocol, protocolName } from './names.ts'
@@ -46,6 +46,7 @@ class Libp2pNetwork implements RunningNetwork {
   readonly #channels: Channels
   readonly #peerListeners: ((peer: PeerId, connected: boolean) => void)[] = []
   readonly #visible = new Set<PeerId>()
+  readonly #founders: ReadonlySet<PeerId>
   readonly #deadlines = new Map<Link, Cancel>()
   readonly #warnedMs = new Map<PeerId, number>()
   /** No handshake ends before the caller had a turn to register its protocols. */
@@ -65,7 +66,9 @@ class Libp2pNetwork implements RunningNetwork {
       softwareVersion,
       addresses: () => this.listenAddresses(),
       allow: peer => options.allow?.(peer) ?? true,
+      hasRoomFor: peer => this.#hasRoomFor(peer),
     }
+    this.#founders = new Set(options.bootstrap.map(({ peerId }) => peerId))
     this.#links = new Links(self)
     this.#dialler = new Dialler(self, {
       ...options,
@@ -84,11 +87,12 @@ class Libp2pNetwork implements RunningNetwork {
   }
 
   async start(): Promise<void> {
-    const { identitySeed, listenAddresses, softwareVersion, bootstrap, logger } = this.#options
+    const { identitySeed, listenAddresses, softwareVersion, bootstrap, maxPeers, logger } = this.#options
     const host = await createHost({
       identitySeed,
       listenAddresses,
       softwareVersion,
+      maxPeers,
       gossip: () => this.#gossip.service(),
     })
     this.#host = host
@@ -249,11 +253,21 @@ class Libp2pNetwork implements RunningNetwork {
       this.#refuse(link, end.refusal)
       return
     }
+    // Another handshake may have taken the last place while this one was under way.
+    if (!this.#hasRoomFor(link.peer)) {
+      this.#refuse(link, fullRefusal)
+      return
+    }
     link.state = 'greeted'
     link.greeted = end.greeted
     this.#remember(link)
     for (const { admit } of link.held.splice(0)) admit()
     this.#update(link.peer)
+  }
+
+  #hasRoomFor(peer: PeerId): boolean {
+    const has = this.#visible.has(peer) || this.#founders.has(peer)
+    return has || this.#visible.size < this.#options.maxPeers
   }
 
   #refuse(link: Link, refusal: Refusal): void {

@@ -62,6 +62,8 @@ export interface NetworkOptions {
   /** Multiaddrs; port 0 takes a free one. None at all makes a node that only dials. */
   readonly listenAddresses: readonly string[]
   readonly bootstrap: readonly BootstrapPeer[]
+  /** Peers at once. Bootstrap peers count among them, but are never turned away: the areas of this node need them. */
+  readonly maxPeers: number
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger

@@ -82,6 +82,7 @@ describe('the handshake', function () {
       softwareVersion: '1',
       addresses: () => [],
       allow: () => true,
+      hasRoomFor: () => true,
     }
     fc.assert(
       fc.property(

@@ -60,6 +60,7 @@ export async function startNode(changes: Partial<NetworkOptions> = {}): Promise<
     identitySeed: seed,
     listenAddresses: ['/ip4/127.0.0.1/tcp/0'],
     bootstrap: [],
+    maxPeers: 300,
     clock: systemClock,
     random: systemRandom,
     logger: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },

@@ -41,6 +41,7 @@ export async function greetProperly(connection: Connection): Promise<void> {
     softwareVersion: '1',
     addresses: () => [],
     allow: () => true,
+    hasRoomFor: () => true,
   }
   const handshake = new Handshake(rules, connection.remotePeer.toString(), true)
   const stream = await connection.newStream(['/freehold/test/hello/1'])

@@ -65,7 +65,7 @@ export class Intruder {
   async #greet(genesis: Genesis): Promise<void> {
     const rules = {
       ...{ genesisHash: genesis.hash, protocol: genesis.file.protocol, role: 'node', softwareVersion: '1' },
-      ...{ addresses: () => [], allow: () => true },
+      ...{ addresses: () => [], allow: () => true, hasRoomFor: () => true },
     }
     const handshake = new Handshake(rules, this.connection.remotePeer.toString(), true)
     const stream = await this.open('hello/1')
