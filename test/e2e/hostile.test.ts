@@ -164,7 +164,11 @@ describe('a running node under attack', function () {
       const { client, sent, line } = await recordedPlayer()
       await client.act({ kind: 'move', vxMmPerTick: 1, vyMmPerTick: 1 })
       const input = sent.at(-1)!
-      const actions = async () => (await network.local.authoritiesOf(network.node(1)))![0]!.actions
+      // A follower applies a little after the leader has answered.
+      const actions = async () => {
+        await sleep(200)
+        return (await network.local.authoritiesOf(network.node(1)))![0]!.actions
+      }
       const before = await actions()
       for (let i = 0; i < 10; i++) line.send(input)
       const other = await recordedPlayer()
