@@ -1,6 +1,6 @@
 import type { RaftInstance } from '../../storage/keys.ts'
 import type { Message } from '../raft/types.ts'
-import { encodeFrames, type Outgoing } from './frame.ts'
+import { encodeFrames, type Notes, type Outgoing } from './frame.ts'
 import { laneOf } from './lanes.ts'
 import type { Lane, OutFrame } from './types.ts'
 
@@ -12,12 +12,12 @@ export class Outbox {
   /** Peers whose bulk lane is full. What waits here costs little: messages refer to entries that the log holds anyway. */
   readonly #full = new Set<number>()
 
-  add(instance: RaftInstance, message: Message): void {
-    this.#lanes(message.to)[laneOf(message)].push({ instance, message, snapshotFailed: 0 })
+  add(instance: RaftInstance, message: Message, notes: Notes = {}): void {
+    this.#lanes(message.to)[laneOf(message)].push({ instance, message, ...notes })
   }
 
-  addSnapshotFailed(peer: number, instance: RaftInstance, index: number): void {
-    this.#lanes(peer)[1].push({ instance, message: undefined, snapshotFailed: index })
+  addNotes(peer: number, lane: Lane, instance: RaftInstance, notes: Notes): void {
+    this.#lanes(peer)[lane].push({ instance, message: undefined, ...notes })
   }
 
   drop(peer: number): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { GroupDriver } from '../../../consensus/groups/driver.ts'
 import { GroupHost } from '../../../consensus/groups/host.ts'
+import { recoverPromised } from '../../../consensus/groups/liveness/support-disk.ts'
 import { recoverGroup } from '../../../consensus/groups/raft-disk.ts'
 import {
   type CommittedEntry,
@@ -166,13 +167,14 @@ export class GroupNode {
   readonly #waiting = new Map<number, Set<string>>()
   #proposed = 0
 
-  constructor(cluster: Cluster, context: SimContext, chains: Map<number, Chain>) {
+  constructor(cluster: Cluster, context: SimContext, chains: Map<number, Chain>, promisedMs: number) {
     this.#cluster = cluster
     this.#context = context
     this.#chains = chains
     this.number = numberOf(context.name)
     const random = (below: number): number => context.random.below(below)
-    this.host = new GroupHost({ self: this.number, random, ...cluster.options.host })
+    const nowMs = (): number => context.clock.monotonicMs()
+    this.host = new GroupHost({ self: this.number, random, nowMs, promisedMs, ...cluster.options.host })
     this.driver = new GroupDriver({
       host: this.host,
       store: cluster.options.wrapStore?.(context.store) ?? context.store,
@@ -304,7 +306,7 @@ async function startNode(cluster: Cluster, context: SimContext): Promise<GroupNo
     const stored = await context.store.get(authorityKey(group, 'chain'))
     chains.set(group, stored === undefined ? START : decodeChain(stored))
   }
-  const node = new GroupNode(cluster, context, chains)
+  const node = new GroupNode(cluster, context, chains, await recoverPromised(context.store))
   for (const { group, voters } of plans) {
     const instance = { group, epoch: 1, view: 0 }
     const recovered = await recoverGroup(context.store, instance)

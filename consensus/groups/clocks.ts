@@ -1,0 +1,297 @@
+import { MessageType, NONE } from '../raft/types.ts'
+import { hasQuorum, isBound, unbind } from './cover.ts'
+import type { GroupMessages, Notes } from './frame.ts'
+import type { HostedGroup } from './hosted-group.ts'
+import { Liveness, type LivenessEvents, type LivenessOptions } from './liveness/liveness.ts'
+import { Orphans } from './orphans.ts'
+import { TICK_MS } from './types.ts'
+
+/** A group in which nothing happened for so long goes to sleep. */
+const SLEEP_AFTER_TICKS = 20
+
+/** Of the groups that this node leads and that somebody came back to, so many wake at each tick. */
+const MAX_WOKEN_PER_TICK = 50
+
+/** Groups that never sleep learn this often how far their members are. */
+const RETIME_TICKS = 100
+
+/** What only a leader says. */
+const LEADS: ReadonlySet<MessageType> = new Set<MessageType>([
+  MessageType.App,
+  MessageType.Heartbeat,
+  MessageType.Snap,
+])
+
+export interface ClocksOptions extends LivenessOptions {
+  readonly electionTicks: number
+  readonly groups: () => Iterable<HostedGroup>
+  /** The core may have something to hand out. */
+  readonly changed: (hosted: HostedGroup) => void
+  /** On the urgent lane, before anything that this node says of its liveness later. */
+  readonly note: (hosted: HostedGroup, peer: number, notes: Notes) => void
+}
+
+/**
+ * Decides which groups are ticked. A group sleeps while there is nothing to do and the nodes' liveness holds it
+ * together; it is woken by a proposal, a message, an input that waits, or a node that is lost or comes back.
+ */
+export class Clocks implements LivenessEvents {
+  readonly liveness: Liveness
+  readonly orphans: Orphans
+  readonly #options: ClocksOptions
+  readonly #awake = new Set<HostedGroup>()
+  readonly #toWake = new Set<HostedGroup>()
+  #ticks = 0
+
+  constructor(options: ClocksOptions) {
+    this.#options = options
+    const { self, nowMs, electionTicks } = options
+    this.liveness = new Liveness(options, this)
+    this.orphans = new Orphans({
+      self,
+      nowMs,
+      liveness: this.liveness,
+      settleMs: electionTicks * TICK_MS,
+      stand: hosted => this.#stand(hosted),
+    })
+  }
+
+  open(hosted: HostedGroup): void {
+    for (const { id } of hosted.node.raft.tracker.members) this.liveness.shares(id, 1)
+    this.orphans.add(hosted)
+  }
+
+  get diskIsStalled(): boolean {
+    return this.orphans.diskIsStalled
+  }
+
+  set diskIsStalled(stalled: boolean) {
+    this.orphans.diskIsStalled = stalled
+    this.liveness.asksForSupport = !stalled
+    if (!stalled) this.orphans.scanSoon()
+  }
+
+  close(hosted: HostedGroup): void {
+    for (const { id } of hosted.node.raft.tracker.members) this.liveness.shares(id, -1)
+    this.#awake.delete(hosted)
+    this.#toWake.delete(hosted)
+    this.orphans.remove(hosted)
+  }
+
+  get awake(): ReadonlySet<HostedGroup> {
+    return this.#awake
+  }
+
+  tick(): void {
+    this.#ticks++
+    this.liveness.tick()
+    let left = MAX_WOKEN_PER_TICK
+    for (const hosted of this.#toWake) {
+      if (left-- === 0) break
+      this.#toWake.delete(hosted)
+      if (hosted.node.role === 'leader') this.wake(hosted)
+    }
+    this.orphans.tick()
+    for (const hosted of this.#awake) {
+      if (this.#ticks % RETIME_TICKS === 0) hosted.node.retime(this.#electionTicks(hosted))
+      if (hosted.node.role === 'leader') this.#tickLeader(hosted)
+      else this.#tickFollower(hosted)
+      if (hosted.node.hasReady()) this.#options.changed(hosted)
+    }
+  }
+
+  /** Something is to be done in this group. */
+  wake(hosted: HostedGroup): void {
+    hosted.quietTicks = 0
+    hosted.lastActiveMs = this.#options.nowMs()
+    if (!hosted.asleep) return
+    hosted.asleep = false
+    hosted.node.resume()
+    hosted.node.retime(this.#electionTicks(hosted))
+    this.#awake.add(hosted)
+    this.#options.changed(hosted)
+  }
+
+  /** An input waits for this group: its leader is to be heard of soon, or another one to be elected. */
+  expectProgress(hosted: HostedGroup): void {
+    if (this.orphans.has(hosted)) this.orphans.hurry(hosted)
+    else if (hosted.node.role === 'leader' || !hosted.asleep) this.wake(hosted)
+    else this.#askLeader(hosted)
+  }
+
+  /** The group's timer runs until its leader, which is told, has been heard of and lets it sleep again. */
+  #askLeader(hosted: HostedGroup): void {
+    this.wake(hosted)
+    const { lead } = hosted.node
+    if (lead !== NONE) this.#options.note(hosted, lead, { wake: true })
+  }
+
+  /** A vote was asked for that this node must not give: whoever asks may know that the leader ignores this group. */
+  withheldVote(hosted: HostedGroup): void {
+    if (hosted.asleep && !this.orphans.has(hosted) && hosted.node.role !== 'leader') this.#askLeader(hosted)
+  }
+
+  /** Messages and notes of `peer` for this group have been taken. */
+  received(hosted: HostedGroup, peer: number, received: GroupMessages): void {
+    if (hosted.node.role === 'leader') this.#receivedAsLeader(hosted, peer, received)
+    else this.#receivedAsFollower(hosted, peer, received)
+  }
+
+  #receivedAsLeader(hosted: HostedGroup, peer: number, { messages, support, wake }: GroupMessages): void {
+    const { node, covering } = hosted
+    if (support > 0 && support === this.liveness.epochFrom(peer)) {
+      const answers = messages.some(
+        ({ type, term }) => type === MessageType.HeartbeatResp && term === node.term,
+      )
+      if (answers) covering.add(peer)
+    }
+    if (wake) covering.delete(peer)
+    if (wake || (hosted.asleep && !this.#isSettled(hosted))) this.wake(hosted)
+  }
+
+  #receivedAsFollower(hosted: HostedGroup, peer: number, received: GroupMessages): void {
+    const { node } = hosted
+    const { lead } = node
+    if (received.messages.length > 0) {
+      if (
+        lead === peer &&
+        received.messages.some(({ type, term }) => LEADS.has(type) && term === node.term)
+      ) {
+        hosted.boundTo = lead
+        hosted.lostLeader = 0
+      }
+      // An orphan that was merely asked for its vote goes on waiting for its turn.
+      if (hosted.asleep && !(lead === NONE && this.orphans.has(hosted))) this.wake(hosted)
+    }
+    if (received.sleepTerm > 0 && this.#maySleep(hosted, peer, received)) this.#sleep(hosted)
+  }
+
+  #maySleep({ node, boundTo }: HostedGroup, peer: number, { sleepTerm, sleepIndex }: GroupMessages): boolean {
+    const { log } = node.raft
+    if (node.role !== 'follower' || node.lead !== peer || node.term !== sleepTerm) return false
+    if (log.committed !== sleepIndex || log.lastIndex() !== sleepIndex) return false
+    // Else nobody here would notice the leader's end.
+    return boundTo === peer && this.liveness.supports(peer)
+  }
+
+  /** The core's role or leader is another one. */
+  roleChanged(hosted: HostedGroup): void {
+    const { node } = hosted
+    hosted.covering.clear()
+    if (node.role === 'leader') {
+      hosted.boundTo = 0
+      hosted.lostLeader = 0
+    }
+    if (node.lead !== NONE) this.orphans.remove(hosted)
+    if (hosted.asleep && !this.orphans.has(hosted)) this.wake(hosted)
+  }
+
+  lost(peer: number): void {
+    const orphans: HostedGroup[] = []
+    for (const hosted of this.#options.groups()) {
+      const { node, boundTo } = hosted
+      if (node.role === 'leader' || (boundTo !== peer && node.lead !== peer)) continue
+      if (this.#options.planted === 'never-wakes' && hosted.asleep) continue
+      if (boundTo === peer) hosted.boundTo = 0
+      hosted.lostLeader = peer
+      node.forgetLeader()
+      orphans.push(hosted)
+    }
+    orphans.sort((a, b) => Number(a.asleep) - Number(b.asleep) || b.lastActiveMs - a.lastActiveMs)
+    for (const hosted of orphans) {
+      this.#orphan(hosted)
+      this.#options.changed(hosted)
+    }
+  }
+
+  unsupported(peer: number): void {
+    const nowMs = this.#options.nowMs()
+    for (const hosted of this.#options.groups()) {
+      const { node } = hosted
+      if (node.role !== 'leader' || !hosted.asleep || node.raft.tracker.get(peer) === undefined) continue
+      // Its own quorum check decides.
+      if (!hasQuorum(node.raft.tracker.config, voter => this.#isThere(voter, nowMs))) this.#toWake.add(hosted)
+    }
+  }
+
+  supportedAnew(peer: number): void {
+    for (const hosted of this.#options.groups()) {
+      if (hosted.node.role !== 'leader' || hosted.node.raft.tracker.get(peer) === undefined) continue
+      hosted.covering.delete(peer)
+      this.#toWake.add(hosted)
+    }
+  }
+
+  changed(): void {
+    this.orphans.scanSoon()
+  }
+
+  #tickLeader(hosted: HostedGroup): void {
+    hosted.node.tick()
+    if (++hosted.quietTicks < SLEEP_AFTER_TICKS || !this.#isSettled(hosted)) return
+    const { node } = hosted
+    const nowMs = this.#options.nowMs()
+    for (const { id } of node.raft.tracker.members) {
+      if (id === this.#options.self || !this.#isThere(id, nowMs)) continue
+      this.#options.note(hosted, id, { sleepTerm: node.term, sleepIndex: node.raft.log.committed })
+    }
+    this.#sleep(hosted)
+  }
+
+  #tickFollower(hosted: HostedGroup): void {
+    const { node } = hosted
+    if (node.missesLeader && hosted.boundTo !== 0) {
+      unbind(hosted, this.liveness)
+      this.#options.note(hosted, node.lead, { wake: true })
+    }
+    if (node.timesOutNext && node.raft.promotable) {
+      if (isBound(hosted, this.liveness, this.#options.nowMs())) return
+      if (!this.orphans.isElectable(hosted)) return this.#orphan(hosted)
+    }
+    node.tick()
+  }
+
+  /** As a leader: everybody who is there has everything, and is covered by its node's support for ours. */
+  #isSettled(hosted: HostedGroup): boolean {
+    const { node, covering, proposals, lastStep, applied } = hosted
+    const { log, tracker, leadTransferee } = node.raft
+    const last = log.lastIndex()
+    if (log.committed !== last || applied !== last || lastStep !== undefined) return false
+    if (node.role !== 'leader' || leadTransferee !== NONE || proposals.payloads.length > 0) return false
+    const nowMs = this.#options.nowMs()
+    for (const { id, state, match } of tracker.members) {
+      if (id === this.#options.self || !this.#isThere(id, nowMs)) continue
+      if (state !== 'replicate' || match !== last || !covering.has(id)) return false
+    }
+    return hasQuorum(tracker.config, voter => this.#isThere(voter, nowMs))
+  }
+
+  /** It supports us. Who doesn't is dead or cut off, and keeps no group awake: it is seen to when it comes back. */
+  #isThere(member: number, nowMs: number): boolean {
+    return member === this.#options.self || nowMs < this.liveness.supportedUntilMs(member)
+  }
+
+  #sleep(hosted: HostedGroup): void {
+    hosted.asleep = true
+    this.#awake.delete(hosted)
+  }
+
+  #orphan(hosted: HostedGroup): void {
+    this.#sleep(hosted)
+    this.orphans.add(hosted)
+  }
+
+  #stand(hosted: HostedGroup): void {
+    this.wake(hosted)
+    hosted.node.campaign()
+    this.#options.changed(hosted)
+  }
+
+  #electionTicks({ node }: HostedGroup): number {
+    let farthestMs = 0
+    for (const { id } of node.raft.tracker.members) {
+      if (id !== this.#options.self) farthestMs = Math.max(farthestMs, this.liveness.roundTripMs(id))
+    }
+    return Math.max(this.#options.electionTicks, Math.ceil((2 * farthestMs) / TICK_MS))
+  }
+}
