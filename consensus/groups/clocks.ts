@@ -240,7 +240,7 @@ export class Clocks implements LivenessEvents {
 
   #tickFollower(hosted: HostedGroup): void {
     const { node } = hosted
-    if (node.missesLeader && hosted.boundTo !== 0) {
+    if (hosted.boundTo !== 0 && (node.missesLeader || node.timesOutNext)) {
       unbind(hosted, this.liveness)
       this.#options.note(hosted, node.lead, { wake: true })
     }

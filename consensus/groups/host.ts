@@ -281,6 +281,11 @@ export class GroupHost {
     return this.#counters
   }
 
+  /** Messages of groups that have left for peers so far; what nodes say of their liveness does not count. */
+  get messagesSent(): number {
+    return this.#outbox.messages
+  }
+
   /** After a failed write: it hosts nothing any more, since nothing more can be kept. */
   stop(): void {
     this.#stopped = true
@@ -467,6 +472,7 @@ export class GroupHost {
     const { term } = hosted.proposals
     for (const entry of entries) if (entry.term === term) hosted.uncommittedBytes -= entry.data.length
     hosted.applied = entries[entries.length - 1]!.index
+    hosted.quietTicks = 0
     this.#respond(hosted, apply.responses)
   }
 

@@ -11,6 +11,8 @@ export class Outbox {
   readonly #waiting = new Map<number, Lanes>()
   /** Peers whose bulk lane is full. What waits here costs little: messages refer to entries that the log holds anyway. */
   readonly #full = new Set<number>()
+  /** Messages and notes that were ever put into frames. */
+  messages = 0
 
   add(instance: RaftInstance, message: Message, notes: Notes = {}): void {
     this.#lanes(message.to)[laneOf(message)].push({ instance, message, ...notes })
@@ -48,6 +50,7 @@ export class Outbox {
       for (const [peer, lanes] of this.#waiting) {
         if (lanes[lane].length === 0 || (lane === 1 && this.#full.has(peer))) continue
         for (const frame of encodeFrames(lanes[lane], maxFrameBytes)) frames.push({ peer, lane, frame })
+        this.messages += lanes[lane].length
         lanes[lane].length = 0
       }
     }

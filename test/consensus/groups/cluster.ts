@@ -85,11 +85,22 @@ export class Cluster {
     const known = this.#leaders.get(key)
     if (known === undefined) this.leadersSeen++
     this.#leaders.set(key, known ?? number)
+    this.#checkLeases(number, change)
     assert.equal(
       known ?? number,
       number,
       `two leaders in one term: group ${change.group}, term ${change.term}`,
     )
+  }
+
+  /** Whoever holds a lease, at this moment, relies on nobody else being elected. */
+  #checkLeases(elected: number, { group, term }: RoleChange): void {
+    for (const { program } of this.nodes) {
+      if (program === undefined || program.number === elected || !program.host.holdsLease(group)) continue
+      assert.fail(
+        `node ${elected} leads group ${group} in term ${term}, and node ${program.number} has the lease`,
+      )
+    }
   }
 
   sawChain(number: number, group: number, chain: Chain): void {

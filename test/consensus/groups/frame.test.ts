@@ -111,7 +111,10 @@ describe('frames of many groups', () => {
       supports: [1, 300],
     }
     assert.deepEqual(decodeFrame(encodeLiveness(liveness), MAX), { groups: [], liveness })
-    assert.equal(decodeFrame(encodeLiveness({ ...liveness, supports: Array(5000).fill(1) }), MAX), 'too-large')
+    assert.equal(
+      decodeFrame(encodeLiveness({ ...liveness, supports: Array(5000).fill(1) }), MAX),
+      'too-large',
+    )
   })
 
   it('are refused, never thrown on, whatever the bytes are', () => {
