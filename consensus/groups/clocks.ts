@@ -12,6 +12,9 @@ const SLEEP_AFTER_TICKS = 20
 /** Of the groups that this node leads and that somebody came back to, so many wake at each tick. */
 const MAX_WOKEN_PER_TICK = 50
 
+/** A node that starts is told within this time of the leaders that are there already. */
+const SETTLE_MS = 300
+
 /** Groups that never sleep learn this often how far their members are. */
 const RETIME_TICKS = 100
 
@@ -51,7 +54,7 @@ export class Clocks implements LivenessEvents {
       self,
       nowMs,
       liveness: this.liveness,
-      settleMs: electionTicks * TICK_MS,
+      settleMs: Math.min(electionTicks * TICK_MS, SETTLE_MS),
       stand: hosted => this.#stand(hosted),
     })
   }

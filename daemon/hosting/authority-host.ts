@@ -23,6 +23,8 @@ export interface AuthorityHostParts {
   readonly schedule: (run: () => void) => void
   /** Puts ops into the node's next batch; `written` is called once they can be read back. */
   readonly write: (ops: readonly StoreOp[], written: () => void) => void
+  /** An input came to a replica that does not lead: it may be that nobody does. */
+  readonly inputWaits: () => void
   /** The replica must not go on: it diverged, or its disk is damaged. */
   readonly halted: (name: string, error: Error) => void
 }
@@ -63,6 +65,7 @@ export class AuthorityHost {
 
   offer(batch: InputBatch, waiter: (index: number, answer: InputAnswer) => void): void {
     this.authority.offer(batch, waiter)
+    if (!this.authority.serving) this.#parts.inputWaits()
     this.#flushSoon()
   }
 
