@@ -180,7 +180,9 @@ export class Liveness {
     this.#tickedMs = nowMs
     for (const peer of this.#peers.values()) {
       // What it said during our pause may still wait to be read. A longer promise breaks none.
-      if (pauseMs > OWN_PAUSE_MS && peer.supporting) peer.promisedUntilMs += pauseMs
+      if (pauseMs > OWN_PAUSE_MS && peer.supporting) {
+        peer.promisedUntilMs = Math.max(peer.promisedUntilMs, nowMs + INTERVAL_MS)
+      }
       if (peer.supporting && nowMs >= peer.promisedUntilMs) this.#withdraw(peer)
       this.#checkSupported(peer, nowMs)
     }
