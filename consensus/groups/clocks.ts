@@ -61,7 +61,7 @@ export class Clocks implements LivenessEvents {
 
   open(hosted: HostedGroup): void {
     for (const { id } of hosted.node.raft.tracker.members) this.liveness.shares(id, 1)
-    this.orphans.add(hosted)
+    this.orphans.add(hosted, true)
   }
 
   get diskIsStalled(): boolean {
@@ -186,6 +186,7 @@ export class Clocks implements LivenessEvents {
       hosted.lostLeader = 0
     }
     if (node.lead !== NONE) this.orphans.remove(hosted)
+    else if (node.role === 'follower' && !this.orphans.has(hosted)) return this.#orphan(hosted, false)
     if (hosted.asleep && !this.orphans.has(hosted)) this.wake(hosted)
   }
 
@@ -202,7 +203,7 @@ export class Clocks implements LivenessEvents {
     }
     orphans.sort((a, b) => Number(a.asleep) - Number(b.asleep) || b.lastActiveMs - a.lastActiveMs)
     for (const hosted of orphans) {
-      this.#orphan(hosted)
+      this.#orphan(hosted, true)
       this.#options.changed(hosted)
     }
   }
@@ -249,7 +250,7 @@ export class Clocks implements LivenessEvents {
     }
     if (node.timesOutNext && node.raft.promotable) {
       if (isBound(hosted, this.liveness, this.#options.nowMs())) return
-      if (!this.orphans.isElectable(hosted)) return this.#orphan(hosted)
+      if (!this.orphans.isElectable(hosted)) return this.#orphan(hosted, false)
     }
     node.tick()
   }
@@ -279,9 +280,9 @@ export class Clocks implements LivenessEvents {
     this.#awake.delete(hosted)
   }
 
-  #orphan(hosted: HostedGroup): void {
+  #orphan(hosted: HostedGroup, lost: boolean): void {
     this.#sleep(hosted)
-    this.orphans.add(hosted)
+    this.orphans.add(hosted, lost)
   }
 
   #stand(hosted: HostedGroup): void {

@@ -431,10 +431,17 @@ export class GroupHost {
     const result = hosted.node.step(message)
     if (!result.ok) this.#count(`refused-${result.code}`)
     this.#dirty.add(hosted)
+    if (message.type === MessageType.PreVote || message.type === MessageType.Vote)
+      this.#wasAsked(hosted, message)
+  }
+
+  /** A candidate that has all that is here is left its time; one that hasn't can't win, and costs no time. */
+  #wasAsked(hosted: HostedGroup, candidate: Message): void {
     const { raft } = hosted.node
-    const isBehind =
-      message.type === MessageType.PreVote && !raft.log.isUpToDate(message.index, message.logTerm)
-    if (isBehind && raft.lead === NONE) this.#clocks.orphans.standNow(hosted)
+    if (raft.lead !== NONE) return
+    const { orphans } = this.#clocks
+    if (raft.log.isUpToDate(candidate.index, candidate.logTerm)) orphans.leaveTo(hosted, candidate.from)
+    else orphans.standNow(hosted)
   }
 
   #submitProposals(hosted: HostedGroup): void {

@@ -13,6 +13,9 @@ const SCAN_TICKS = 5
 /** A member waits so much longer than the one that is before it in the order, and twice the round trip. */
 const RANK_DELAY_MS = 60
 
+/** Whoever has given its vote away leaves the candidate so much time, disks included, before it stands itself. */
+const VOTED_DELAY_MS = 250
+
 export interface OrphansOptions {
   readonly self: number
   readonly liveness: Liveness
@@ -41,11 +44,21 @@ export class Orphans {
     this.#settledMs = options.nowMs() + options.settleMs
   }
 
-  /** In the order in which they shall have leaders again. */
-  add(hosted: HostedGroup): void {
+  /** In the order in which they shall have leaders again. `lost`: by a node's loss, and so for its other members too. */
+  add(hosted: HostedGroup, lost: boolean): void {
     this.#standing.delete(hosted)
-    this.#waiting.set(hosted, this.#options.nowMs())
+    const { vote, id } = hosted.node.raft
+    const delayMs = vote !== NONE && vote !== id ? VOTED_DELAY_MS : RANK_DELAY_MS
+    this.#waiting.set(hosted, this.#options.nowMs() + (lost ? 0 : delayMs))
     this.scanSoon()
+  }
+
+  /** This node has just been asked for its vote, and could give it. */
+  leaveTo(hosted: HostedGroup, candidate: number): void {
+    const sinceMs = this.#waiting.get(hosted)
+    if (sinceMs === undefined) return
+    const delayMs = hosted.node.raft.vote === candidate ? VOTED_DELAY_MS : RANK_DELAY_MS
+    this.#waiting.set(hosted, Math.max(sinceMs, this.#options.nowMs() + delayMs))
   }
 
   /** It has a leader, or is closed. */
@@ -114,10 +127,11 @@ export class Orphans {
 
   #isTurn(hosted: HostedGroup, sinceMs: number, nowMs: number): boolean {
     const { tracker } = hosted.node.raft
-    if (nowMs < this.#settledMs && !tracker.isSingleton) return false
+    if (tracker.isSingleton) return true
+    if (nowMs < this.#settledMs) return false
     if (isBound(hosted, this.#options.liveness, nowMs) || !this.isElectable(hosted)) return false
     const rank = this.#rank(hosted)
-    return rank === 0 || nowMs >= Math.max(sinceMs, this.#settledMs) + rank * this.#rankDelayMs(hosted)
+    return nowMs >= Math.max(sinceMs, this.#settledMs) + rank * this.#rankDelayMs(hosted)
   }
 
   /** Live voters in order, rotated by the group's number so that a lost node's groups are spread over the others. */
