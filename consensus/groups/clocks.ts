@@ -12,6 +12,12 @@ const SLEEP_AFTER_TICKS = 20
 /** Of the groups that this node leads and that somebody came back to, so many wake at each tick. */
 const MAX_WOKEN_PER_TICK = 50
 
+/**
+ * Groups that nobody uses wait so much longer for a node that was lost without a sign of its end: most such nodes are
+ * back at once, and then nothing was lost.
+ */
+const DOUBT_MS = 300
+
 /** A node that starts is told within this time of the leaders that are there already. */
 const SETTLE_MS = 300
 
@@ -44,6 +50,9 @@ export class Clocks implements LivenessEvents {
   readonly #options: ClocksOptions
   readonly #awake = new Set<HostedGroup>()
   readonly #toWake = new Set<HostedGroup>()
+  /** Nodes that were lost, or whose support was, and when their sleeping groups are to be looked after. */
+  readonly #lostPeers = new Map<number, number>()
+  readonly #silentPeers = new Map<number, number>()
   #ticks = 0
 
   constructor(options: ClocksOptions) {
@@ -88,6 +97,7 @@ export class Clocks implements LivenessEvents {
   tick(): void {
     this.#ticks++
     this.liveness.tick()
+    this.#endDoubts()
     let left = MAX_WOKEN_PER_TICK
     for (const hosted of this.#toWake) {
       if (left-- === 0) break
@@ -117,6 +127,8 @@ export class Clocks implements LivenessEvents {
 
   /** An input waits for this group: its leader is to be heard of soon, or another one to be elected. */
   expectProgress(hosted: HostedGroup): void {
+    const { lead } = hosted.node
+    if (this.#lostPeers.has(lead)) this.#lose(hosted, lead)
     if (this.orphans.has(hosted)) this.orphans.hurry(hosted)
     else if (hosted.node.role === 'leader' || !hosted.asleep) this.wake(hosted)
     else this.#askLeader(hosted)
@@ -186,34 +198,74 @@ export class Clocks implements LivenessEvents {
       hosted.lostLeader = 0
     }
     if (node.lead !== NONE) this.orphans.remove(hosted)
-    else if (node.role === 'follower' && !this.orphans.has(hosted)) return this.#orphan(hosted, false)
+    else if (node.role === 'follower' && !this.orphans.has(hosted) && hosted.boundTo === 0)
+      return this.#orphan(hosted, false)
     if (hosted.asleep && !this.orphans.has(hosted)) this.wake(hosted)
   }
 
-  lost(peer: number): void {
-    const orphans: HostedGroup[] = []
-    for (const hosted of this.#options.groups()) {
-      const { node, boundTo } = hosted
-      if (node.role === 'leader' || (boundTo !== peer && node.lead !== peer)) continue
-      if (this.#options.planted === 'never-wakes' && hosted.asleep) continue
-      if (boundTo === peer) hosted.boundTo = 0
-      hosted.lostLeader = peer
-      node.forgetLeader()
-      orphans.push(hosted)
-    }
-    orphans.sort((a, b) => Number(a.asleep) - Number(b.asleep) || b.lastActiveMs - a.lastActiveMs)
-    for (const hosted of orphans) {
-      this.#orphan(hosted, true)
-      this.#options.changed(hosted)
+  lost(peer: number, isOver: boolean): void {
+    const isSure = isOver || !this.liveness.isUp(peer)
+    this.#lostPeers.set(peer, this.#options.nowMs() + (isSure ? 0 : DOUBT_MS))
+    this.#loseAll(peer, hosted => !hosted.asleep)
+    if (!isOver) return
+    this.#loseAll(peer, () => true)
+    // Its next life leads nothing.
+    for (const hosted of this.#options.groups()) if (hosted.boundTo === peer) hosted.boundTo = 0
+  }
+
+  /** It may go on in the groups that it led and that were given up, but in which nothing was done against it yet. */
+  found(peer: number): void {
+    this.#lostPeers.delete(peer)
+    for (const hosted of this.orphans.waiting()) {
+      if (hosted.boundTo !== peer || hosted.lostLeader !== peer) continue
+      this.orphans.remove(hosted)
+      hosted.lostLeader = 0
+      this.wake(hosted)
+      this.#options.note(hosted, peer, { wake: true })
     }
   }
 
   unsupported(peer: number): void {
+    this.#silentPeers.set(peer, this.#options.nowMs() + DOUBT_MS)
+  }
+
+  #endDoubts(): void {
     const nowMs = this.#options.nowMs()
+    for (const [peer, dueMs] of this.#lostPeers) {
+      if (nowMs < dueMs) continue
+      this.#lostPeers.delete(peer)
+      if (this.#options.planted !== 'never-wakes') this.#loseAll(peer, () => true)
+    }
+    for (const [peer, dueMs] of this.#silentPeers) {
+      if (nowMs < dueMs) continue
+      this.#silentPeers.delete(peer)
+      if (!this.#isThere(peer, nowMs)) this.#wakeWithoutQuorum(peer, nowMs)
+    }
+  }
+
+  /** Those with traffic first. */
+  #loseAll(peer: number, which: (hosted: HostedGroup) => boolean): void {
+    const groups: HostedGroup[] = []
+    for (const hosted of this.#options.groups()) {
+      if (hosted.node.role !== 'leader' && hosted.node.lead === peer && which(hosted)) groups.push(hosted)
+    }
+    groups.sort((a, b) => b.lastActiveMs - a.lastActiveMs)
+    for (const hosted of groups) this.#lose(hosted, peer)
+  }
+
+  #lose(hosted: HostedGroup, peer: number): void {
+    if (this.orphans.has(hosted)) return
+    hosted.lostLeader = peer
+    hosted.node.forgetLeader()
+    this.#orphan(hosted, true)
+    this.#options.changed(hosted)
+  }
+
+  /** As a leader: the quorum check of each decides. */
+  #wakeWithoutQuorum(peer: number, nowMs: number): void {
     for (const hosted of this.#options.groups()) {
       const { node } = hosted
       if (node.role !== 'leader' || !hosted.asleep || node.raft.tracker.get(peer) === undefined) continue
-      // Its own quorum check decides.
       if (!hasQuorum(node.raft.tracker.config, voter => this.#isThere(voter, nowMs))) this.#toWake.add(hosted)
     }
   }
@@ -244,15 +296,30 @@ export class Clocks implements LivenessEvents {
 
   #tickFollower(hosted: HostedGroup): void {
     const { node } = hosted
-    if (hosted.boundTo !== 0 && (node.missesLeader || node.timesOutNext)) {
-      unbind(hosted, this.liveness)
-      this.#options.note(hosted, node.lead, { wake: true })
-    }
+    if (node.missesLeader || node.timesOutNext) this.release(hosted)
     if (node.timesOutNext && node.raft.promotable) {
       if (isBound(hosted, this.liveness, this.#options.nowMs())) return
       if (!this.orphans.isElectable(hosted)) return this.#orphan(hosted, false)
     }
     node.tick()
+  }
+
+  /** This replica is about to give its vote to somebody, or at least to say that it would. */
+  beforeVote(hosted: HostedGroup, isReal: boolean): void {
+    const { lead } = hosted.node
+    if (this.#lostPeers.has(lead)) this.#lose(hosted, lead)
+    if (isReal) this.release(hosted)
+  }
+
+  /**
+   * This replica is about to act against the leader that its node's support covers here, when the promise is over. The
+   * leader is told before it is promised anything else.
+   */
+  release(hosted: HostedGroup): void {
+    const { boundTo } = hosted
+    if (boundTo === 0) return
+    unbind(hosted, this.liveness)
+    this.#options.note(hosted, boundTo, { wake: true })
   }
 
   /** As a leader: everybody who is there has everything, and is covered by its node's support for ours. */
@@ -286,6 +353,7 @@ export class Clocks implements LivenessEvents {
   }
 
   #stand(hosted: HostedGroup): void {
+    this.release(hosted)
     this.wake(hosted)
     hosted.node.campaign()
     this.#options.changed(hosted)

@@ -428,11 +428,12 @@ export class GroupHost {
   }
 
   #step(hosted: HostedGroup, message: Message): void {
+    const asksForVote = message.type === MessageType.PreVote || message.type === MessageType.Vote
+    if (asksForVote) this.#clocks.beforeVote(hosted, message.type === MessageType.Vote)
     const result = hosted.node.step(message)
     if (!result.ok) this.#count(`refused-${result.code}`)
     this.#dirty.add(hosted)
-    if (message.type === MessageType.PreVote || message.type === MessageType.Vote)
-      this.#wasAsked(hosted, message)
+    if (asksForVote) this.#wasAsked(hosted, message)
   }
 
   /** A candidate that has all that is here is left its time; one that hasn't can't win, and costs no time. */

@@ -67,6 +67,10 @@ export class Orphans {
     this.#waiting.delete(hosted)
   }
 
+  waiting(): HostedGroup[] {
+    return [...this.#waiting.keys()]
+  }
+
   has(hosted: HostedGroup): boolean {
     return this.#waiting.has(hosted)
   }

@@ -34,11 +34,16 @@ export interface LivenessOptions {
 
 /** What changed between this node and another; `peer` is the other. */
 export interface LivenessEvents {
-  /** Our support for it has ended: as far as we can tell it is dead, hung or cut off. */
-  lost(peer: number): void
+  /**
+   * Our support for it has ended: as far as we can tell it is dead, hung or cut off. `isOver`: its process has ended for
+   * certain, and another one runs in its place.
+   */
+  lost(peer: number, isOver: boolean): void
+  /** We support it, anew or for the first time. */
+  found(peer: number): void
   /** Its support for us has ended, by our clock. */
   unsupported(peer: number): void
-  /** It supports us in a new epoch: what it promised in the last one is void. */
+  /** It supports us in a new epoch: what it promised in the last one covers no group any more. */
   supportedAnew(peer: number): void
   /** Something that elections wait for may have changed: who is alive, or whom others support. */
   changed(): void
@@ -183,7 +188,7 @@ export class Liveness {
       if (pauseMs > OWN_PAUSE_MS && peer.supporting) {
         peer.promisedUntilMs = Math.max(peer.promisedUntilMs, nowMs + INTERVAL_MS)
       }
-      if (peer.supporting && nowMs >= peer.promisedUntilMs) this.#withdraw(peer)
+      if (peer.supporting && nowMs >= peer.promisedUntilMs) this.#withdraw(peer, false)
       this.#checkSupported(peer, nowMs)
     }
   }
@@ -228,7 +233,8 @@ export class Liveness {
     peer.supportEpoch = 0
     peer.supportedUntilMs = 0
     peer.promisedUntilMs = 0
-    if (peer.supporting) this.#withdraw(peer)
+    if (peer.supporting) this.#withdraw(peer, true)
+    else this.#events.lost(peer.number, true)
     this.#checkSupported(peer, this.#options.nowMs())
   }
 
@@ -247,8 +253,8 @@ export class Liveness {
     peer.promisedUntilMs = Math.max(peer.promisedUntilMs, nowMs + grantedMs)
     if (peer.supporting) return
     peer.supporting = true
-    peer.epoch++
     this.#tellAll()
+    this.#events.found(peer.number)
     this.#events.changed()
   }
 
@@ -275,10 +281,10 @@ export class Liveness {
     if (!supported) this.#events.unsupported(peer.number)
   }
 
-  #withdraw(peer: Peer): void {
+  #withdraw(peer: Peer, isOver: boolean): void {
     peer.supporting = false
     this.#tellAll()
-    this.#events.lost(peer.number)
+    this.#events.lost(peer.number, isOver)
     this.#events.changed()
   }
 

@@ -221,13 +221,16 @@ export class GroupNode {
 
   /** One entry for every group that this node leads, of at least `minBytes`. */
   proposeAll(minBytes = 0): void {
-    for (const group of this.host.groups()) {
-      const text = `${this.number}.${this.#context.incarnation}.${this.#proposed++}`.padEnd(minBytes)
-      const proposed = this.driver.propose(group, new Uint8Array(Buffer.from(text)))
-      if (!proposed.ok) continue
-      const waiting = this.#waiting.get(group) ?? new Set()
-      this.#waiting.set(group, waiting.add(`${proposed.index}/${proposed.term}`))
-    }
+    for (const group of this.host.groups()) this.propose(group, minBytes)
+  }
+
+  /** Nothing happens where this node does not lead. */
+  propose(group: number, minBytes = 0): void {
+    const text = `${this.number}.${this.#context.incarnation}.${this.#proposed++}`.padEnd(minBytes)
+    const proposed = this.driver.propose(group, new Uint8Array(Buffer.from(text)))
+    if (!proposed.ok) return
+    const waiting = this.#waiting.get(group) ?? new Set()
+    this.#waiting.set(group, waiting.add(`${proposed.index}/${proposed.term}`))
   }
 
   #connect(peer: string): void {
