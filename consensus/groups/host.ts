@@ -281,6 +281,11 @@ export class GroupHost {
     return this.#counters
   }
 
+  /** Groups that are ticked now. */
+  get awakeGroups(): number {
+    return this.#clocks.awake.size
+  }
+
   /** Messages of groups that have left for peers so far; what nodes say of their liveness does not count. */
   get messagesSent(): number {
     return this.#outbox.messages

@@ -87,26 +87,27 @@ function open(): void {
 }
 
 function state(): GroupsNodeState {
-  globalThis.gc!()
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
   let led = 0
   let leaderless = 0
   for (const leader of leaders.values()) {
     if (leader === setup.number) led++
     else if (leader === 0) leaderless++
   }
-  let asleep = 0
-  for (const group of leaders.keys()) if (host.status(group)!.asleep) asleep++
   const { frames } = driver.counters
   return {
     type: 'state',
     led,
-    asleep,
+    awake: host.awakeGroups,
     leaderless,
     messages: host.messagesSent,
     frames,
-    memoryBytes: heapUsed + arrayBuffers,
   }
+}
+
+function memoryBytes(): number {
+  globalThis.gc!()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
 }
 
 async function propose(count: number): Promise<void> {
@@ -157,6 +158,7 @@ function checkRecovered(): void {
 process.on('message', (request: GroupsNodeRequest) => {
   if (request.type === 'open') open()
   else if (request.type === 'state') tell(state())
+  else if (request.type === 'memory') tell({ type: 'memory', bytes: memoryBytes() })
   else if (request.type === 'watch') watch(request.dying)
   else void propose(request.count)
 })

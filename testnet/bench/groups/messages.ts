@@ -10,6 +10,8 @@ export interface GroupsNodeSetup {
 export type GroupsNodeRequest =
   | { readonly type: 'open' }
   | { readonly type: 'state' }
+  /** Collects garbage first, for which everything stands still. */
+  | { readonly type: 'memory' }
   /** To groups that this node leads: once while they sleep, and once more when that is committed. */
   | { readonly type: 'propose'; readonly count: number }
   /** Look out for the moment when all groups have another leader than this node, which is about to die. */
@@ -18,19 +20,19 @@ export type GroupsNodeRequest =
 export interface GroupsNodeState {
   readonly type: 'state'
   readonly led: number
-  readonly asleep: number
+  readonly awake: number
   /** Groups whose leader this node does not know. */
   readonly leaderless: number
   /** Of groups, and frames of any kind, sent since the start. */
   readonly messages: number
   readonly frames: number
-  /** Of the JavaScript heap and array buffers, after a collection. */
-  readonly memoryBytes: number
 }
 
 export type GroupsNodeAnswer =
   | { readonly type: 'up' }
   | GroupsNodeState
+  /** Of the JavaScript heap and array buffers. */
+  | { readonly type: 'memory'; readonly bytes: number }
   | { readonly type: 'proposed'; readonly asleepMs: number[]; readonly awakeMs: number[] }
   /** `atMs` by the machine's wall clock, which all processes share. */
   | {
