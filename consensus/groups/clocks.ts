@@ -96,6 +96,7 @@ export class Clocks implements LivenessEvents {
 
   tick(): void {
     this.#ticks++
+    if (this.#awake.size > 0) this.liveness.isBusy()
     this.liveness.tick()
     this.#endDoubts()
     let left = MAX_WOKEN_PER_TICK

@@ -95,7 +95,7 @@ export class GroupDriver {
   tick(): void {
     if (this.#ops.length > 0) this.#opsWaitedTicks++
     this.#host.tick()
-    this.wake()
+    if (this.#ops.length > 0 || !this.#host.isQuiet) this.wake()
   }
 
   /**

@@ -196,6 +196,14 @@ export class GroupHost {
     for (const hosted of this.#clocks.awake) this.#probeSnapshots(hosted)
   }
 
+  /** No effects wait to be taken: nothing to send, to write or to hand out. */
+  get isQuiet(): boolean {
+    if (this.#dirty.size > 0 || this.#clocks.awake.size > 0 || this.#ticks % LAZY_WRITE_TICKS === 0)
+      return false
+    if (this.#outbox.isWaiting || this.#writes.isWaiting) return false
+    return !this.#clocks.liveness.isDue && !this.#disk.probeIsDue
+  }
+
   /** An input waits for this group: a leader that ignores it is to be found out. */
   expectProgress(group: number): void {
     const hosted = this.#groups.get(group)

@@ -27,6 +27,11 @@ export class Outbox {
     this.#full.delete(peer)
   }
 
+  get isWaiting(): boolean {
+    for (const [urgent, bulk] of this.#waiting.values()) if (urgent.length + bulk.length > 0) return true
+    return false
+  }
+
   /** Nothing more for the bulk lane to this peer until `drained`. */
   hold(peer: number): void {
     this.#full.add(peer)

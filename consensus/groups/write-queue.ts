@@ -69,9 +69,8 @@ export class WriteQueue {
     this.#sync = true
   }
 
-  /** A batch that was taken and is not durable yet. */
-  get isWriting(): boolean {
-    return this.#inFlight !== undefined
+  get isWaiting(): boolean {
+    return this.#ops.length > 0 || this.#steps.length > 0
   }
 
   /** Removes the entries from `first` to `last`, which a snapshot covers, by and by. */

@@ -5,6 +5,10 @@ import { Peer } from './peer.ts'
 /** A node is heard of this often by every node that it shares a group with. */
 const INTERVAL_MS = 50
 
+/** Only so often while all groups of this node sleep, and have for a while: nobody waits for them. */
+const IDLE_INTERVAL_MS = 150
+const IDLE_AFTER_MS = 2000
+
 /** Support lasts for this many intervals, and the round trip: a node that misses so many is taken for dead. */
 const INTERVALS_SUPPORTED = 3
 
@@ -12,7 +16,7 @@ const INTERVALS_SUPPORTED = 3
 export const MAX_SUPPORT_MS = 2000
 
 /** The least that is remembered on disk, so that it is written once. From there on it doubles. */
-const LEAST_PROMISED_MS = 250
+const LEAST_PROMISED_MS = 500
 
 /**
  * Two clocks of correct nodes drift apart by less than this part of the time that they measure. A node counts on support
@@ -69,6 +73,7 @@ export class Liveness {
   #promisedMs: number
   #wantedMs = 0
   #asksForSupport = true
+  #busyMs: number
   #tickedMs: number
 
   constructor(options: LivenessOptions, events: LivenessEvents) {
@@ -77,6 +82,7 @@ export class Liveness {
     this.incarnation = 1 + options.random(2 ** 31)
     this.#promisedMs = options.promisedMs
     this.#tickedMs = options.nowMs()
+    this.#busyMs = this.#tickedMs
     const forgets = options.planted === 'forgets-support'
     this.mutedUntilMs = this.#tickedMs + (forgets ? 0 : options.promisedMs)
   }
@@ -108,6 +114,14 @@ export class Liveness {
   /** A node whose disk is stalled lets others take over. */
   set asksForSupport(asks: boolean) {
     this.#asksForSupport = asks
+  }
+
+  /** Some group of this node is awake. */
+  isBusy(): void {
+    const nowMs = this.#options.nowMs()
+    const wasIdle = this.#intervalMs(nowMs) !== INTERVAL_MS
+    this.#busyMs = nowMs
+    if (wasIdle) for (const peer of this.#peers.values()) peer.nextSendMs = nowMs
   }
 
   isUp(peer: number): boolean {
@@ -193,15 +207,31 @@ export class Liveness {
     }
   }
 
+  /** There are messages to take. */
+  get isDue(): boolean {
+    const nowMs = this.#options.nowMs()
+    for (const peer of this.#peers.values()) if (this.#isDue(peer, nowMs)) return true
+    return this.#wantedMs > 0
+  }
+
+  #isDue(peer: Peer, nowMs: number): boolean {
+    const speaks = peer.up && (peer.groups > 0 || peer.supporting)
+    return speaks && (peer.urgent || nowMs >= peer.nextSendMs)
+  }
+
+  #intervalMs(nowMs: number): number {
+    return nowMs - this.#busyMs < IDLE_AFTER_MS ? INTERVAL_MS : IDLE_INTERVAL_MS
+  }
+
   /** What is due now, by peer. */
   takeMessages(): { peer: number; message: LivenessMessage }[] {
     const nowMs = this.#options.nowMs()
+    const intervalMs = this.#intervalMs(nowMs)
     const due: { peer: number; message: LivenessMessage }[] = []
     for (const peer of this.#peers.values()) {
-      const speaks = peer.up && (peer.groups > 0 || peer.supporting)
-      if (!speaks || (nowMs < peer.nextSendMs && !peer.urgent)) continue
+      if (!this.#isDue(peer, nowMs)) continue
       // On one grid for all peers, so that all learn of our end at one time.
-      if (nowMs >= peer.nextSendMs) peer.nextSendMs = (Math.floor(nowMs / INTERVAL_MS) + 1) * INTERVAL_MS
+      if (nowMs >= peer.nextSendMs) peer.nextSendMs = (Math.floor(nowMs / intervalMs) + 1) * intervalMs
       peer.urgent = false
       due.push({ peer: peer.number, message: this.#messageFor(peer, nowMs) })
     }
@@ -210,7 +240,7 @@ export class Liveness {
 
   #messageFor(peer: Peer, nowMs: number): LivenessMessage {
     const { request } = peer
-    const askMs = INTERVALS_SUPPORTED * INTERVAL_MS + peer.roundTrip.boundMs
+    const askMs = INTERVALS_SUPPORTED * this.#intervalMs(nowMs) + peer.roundTrip.boundMs
     const supports: number[] = []
     for (const each of this.#peers.values()) if (each.supporting) supports.push(each.number)
     return {

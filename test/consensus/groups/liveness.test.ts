@@ -53,10 +53,10 @@ function leaderNode(cluster: Cluster, group = 1): Cluster['nodes'][number] {
 describe(TITLE, function () {
   this.timeout(20_000)
 
-  it('send nothing at all, however many they are; the nodes send twenty small frames a second to each other', async () => {
+  it('send nothing at all, however many they are; the nodes send seven small frames a second to each other', async () => {
     await simulate(seedOr(11), TITLE, async simulation => {
       const cluster = await asleep(simulation, 200)
-      await simulation.runFor(500)
+      await simulation.runFor(2500)
       const before = {
         messages: sent(cluster),
         frames: programs(cluster).map(({ driver }) => driver.counters),
@@ -65,7 +65,7 @@ describe(TITLE, function () {
       assert.equal(sent(cluster) - before.messages, 0)
       for (const [i, { driver }] of programs(cluster).entries()) {
         const frames = driver.counters.frames - before.frames[i]!.frames
-        assert.ok(frames > 180 && frames < 220, `${frames} frames`)
+        assert.ok(frames > 60 && frames < 74, `${frames} frames`)
         assert.ok((driver.counters.frameBytes - before.frames[i]!.frameBytes) / frames < 64)
       }
       assert.equal(led(cluster), 200)
