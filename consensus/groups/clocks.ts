@@ -214,6 +214,12 @@ export class Clocks implements LivenessEvents {
     for (const hosted of this.#options.groups()) if (hosted.boundTo === peer) hosted.boundTo = 0
   }
 
+  /** The channels to it broke: whoever is lost as well does not come back in a moment. */
+  peerDown(peer: number): void {
+    this.liveness.peerDown(peer)
+    if (this.#lostPeers.has(peer)) this.#lostPeers.set(peer, this.#options.nowMs())
+  }
+
   /** It may go on in the groups that it led and that were given up, but in which nothing was done against it yet. */
   found(peer: number): void {
     this.#lostPeers.delete(peer)

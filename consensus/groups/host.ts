@@ -167,7 +167,7 @@ export class GroupHost {
   peerDown(peer: number): void {
     if (!this.#peersUp.delete(peer)) return
     this.#outbox.drop(peer)
-    this.#clocks.liveness.peerDown(peer)
+    this.#clocks.peerDown(peer)
     for (const hosted of this.#groups.values()) {
       if (hosted.node.role !== 'leader') continue
       hosted.node.reportUnreachable(peer)

@@ -258,13 +258,14 @@ export class Liveness {
 
   /** Whoever ran under that number before is dead for certain: what was promised to it binds nobody. */
   #restarted(peer: Peer, incarnation: number): void {
+    const isFirst = peer.incarnation === 0
     peer.incarnation = incarnation
     peer.request = undefined
     peer.supportEpoch = 0
     peer.supportedUntilMs = 0
     peer.promisedUntilMs = 0
     if (peer.supporting) this.#withdraw(peer, true)
-    else this.#events.lost(peer.number, true)
+    else if (!isFirst) this.#events.lost(peer.number, true)
     this.#checkSupported(peer, this.#options.nowMs())
   }
 
