@@ -95,6 +95,7 @@ class Starting {
   #store: Store | undefined
   #network: RunningNetwork | undefined
   #engine: Engine | undefined
+  #router: InputRouter | undefined
   #board: AdvertBoard | undefined
   #gateway: GatewayServer | undefined
   #http: HttpServer | undefined
@@ -129,6 +130,7 @@ class Starting {
     this.#engine = engine
     this.#checkClockAgainstSeals(engine)
     const router = this.#startRouting(network, engine)
+    this.#router = router
     const board = this.#startAdverts(network, engine, router)
     this.#board = board
     const view = nodeView({
@@ -216,6 +218,7 @@ class Starting {
       recordsBetweenSnapshots: this.#config.recordsBetweenSnapshots,
       count: (name, labels) => this.#metrics.count(name, labels),
       log: (event, facts) => log.info(facts, event),
+      onLeader: (name, node) => this.#router?.leaderIs(name, node),
       onHalted: (name, error) => {
         this.#problems.push(error.message)
         log.error({ authority: name, error: error.message }, 'authority halted')
@@ -280,6 +283,7 @@ class Starting {
       network,
       clock: realClock,
       schedule: atEndOfTurn,
+      waits: group => engine.expectProgress(group),
       sign: message => this.#keys.identity.sign(message),
       count,
     })

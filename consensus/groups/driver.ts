@@ -101,7 +101,7 @@ export class GroupDriver {
     if (this.#ops.length > 0) this.#opsWaitedTicks++
     this.#host.tick()
     this.#ticked = true
-    this.wake()
+    if (this.#ops.length > 0 || !this.#host.isQuiet) this.wake()
   }
 
   /**

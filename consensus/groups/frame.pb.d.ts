@@ -1,16 +1,34 @@
 import type { PbfReader, PbfWriter } from 'pbf'
 
+export interface WireLiveness {
+  incarnation: number
+  sentUs: number
+  supportMs: number
+  forIncarnation: number
+  echoUs: number
+  heldUs: number
+  grantedMs: number
+  epoch: number
+  supports: readonly number[]
+}
+
 export interface WireGroupMessages {
   group: number
   epoch: number
   view: number
   messages: readonly Uint8Array[]
   snapshotFailed: number
+  sleepTerm: number
+  sleepIndex: number
+  wake: boolean
+  support: number
 }
 
 export interface WireFrame {
   groups: readonly WireGroupMessages[]
+  liveness: WireLiveness | undefined
 }
 
 export function readFrame(pbf: PbfReader, end?: number): WireFrame
-export function writeFrame(frame: WireFrame, pbf: PbfWriter): void
+export function writeFrame(frame: Partial<WireFrame>, pbf: PbfWriter): void
+export function readLiveness(pbf: PbfReader, end?: number): WireLiveness

@@ -3,25 +3,41 @@ import type { RaftInstance } from '../../storage/keys.ts'
 import { writeMessage } from '../raft/raft.pb.js'
 import type { Message, RefusalCode } from '../raft/types.ts'
 import { decodeMessage, messageSize } from '../raft/wire.ts'
+import { readLiveness, writeFrame } from './frame.pb.js'
+import type { LivenessMessage } from './liveness/message.ts'
 
-/** Something on its way to one peer: a message, or the notice that a snapshot's state could not be had. */
-export interface Outgoing {
-  readonly instance: RaftInstance
-  readonly message: Message | undefined
-  readonly snapshotFailed: number
+/** What one host says to another about a group, beside the core's messages; see frame.proto. */
+export interface Notes {
+  readonly snapshotFailed?: number
+  readonly sleepTerm?: number
+  readonly sleepIndex?: number
+  readonly wake?: boolean
+  readonly support?: number
 }
 
-export interface GroupMessages extends RaftInstance {
+/** Something on its way to one peer: a message, notes, or both. */
+export interface Outgoing extends Notes {
+  readonly instance: RaftInstance
+  readonly message: Message | undefined
+}
+
+export interface GroupMessages extends RaftInstance, Required<Notes> {
   readonly messages: readonly Message[]
-  readonly snapshotFailed: number
+}
+
+export interface Frame {
+  readonly groups: readonly GroupMessages[]
+  readonly liveness: LivenessMessage | undefined
 }
 
 export type FrameRefusal = 'too-large' | 'undecodable' | 'too-many-messages' | RefusalCode
 
 const MAX_MESSAGES_PER_FRAME = 20_000
 /** Bounds of what a group's header, and a message's tag and length, take. */
-const GROUP_BYTES = 40
+const GROUP_BYTES = 72
 const MESSAGE_HEADER_BYTES = 6
+/** Room for the numbers of some hundred nodes that a node supports. */
+const MAX_LIVENESS_BYTES = 4096
 
 /**
  * The frames for one peer and lane, in order. What follows in the same instance shares its header. Each payload is
@@ -65,29 +81,44 @@ function encodeFrame(outgoing: readonly Outgoing[], from: number, to: number, by
   return writer.finish()
 }
 
-/** Messages of one instance, as GroupMessages of frame.proto. */
+/** Messages of one instance, as GroupMessages of frame.proto. The last of notes of one kind is the one that counts. */
 function writeRun({ outgoing, from, to }: Run, writer: PbfWriter): void {
   const { group, epoch, view } = outgoing[from]!.instance
-  let snapshotFailed = 0
   writer.writeVarintField(1, group)
   if (epoch > 0) writer.writeVarintField(2, epoch)
   if (view > 0) writer.writeVarintField(3, view)
+  const notes = { snapshotFailed: 0, sleepTerm: 0, sleepIndex: 0, wake: false, support: 0 }
   for (let i = from; i < to; i++) {
-    const { message, snapshotFailed: failed } = outgoing[i]!
+    const { message, snapshotFailed, sleepTerm, sleepIndex, wake, support } = outgoing[i]!
     if (message !== undefined) writer.writeMessage(4, writeMessage, message)
-    if (failed > 0) snapshotFailed = failed
+    if (snapshotFailed) notes.snapshotFailed = snapshotFailed
+    if (sleepTerm) notes.sleepTerm = sleepTerm
+    if (sleepIndex) notes.sleepIndex = sleepIndex
+    if (wake) notes.wake = true
+    if (support) notes.support = support
   }
-  if (snapshotFailed > 0) writer.writeVarintField(5, snapshotFailed)
+  if (notes.snapshotFailed > 0) writer.writeVarintField(5, notes.snapshotFailed)
+  if (notes.sleepTerm > 0) writer.writeVarintField(6, notes.sleepTerm)
+  if (notes.sleepIndex > 0) writer.writeVarintField(7, notes.sleepIndex)
+  if (notes.wake) writer.writeBooleanField(8, true)
+  if (notes.support > 0) writer.writeVarintField(9, notes.support)
+}
+
+/** A frame of its own: it goes to every peer all the time, and carries no group. */
+export function encodeLiveness(liveness: LivenessMessage): Uint8Array {
+  const writer = new PbfWriter()
+  writeFrame({ liveness }, writer)
+  return writer.finish()
 }
 
 /**
  * All that a frame holds, by instance, or why it is refused as a whole. Payloads are views of `frame`. Every message
  * is well-formed in itself; whether it makes sense is the core's to judge, and who sent it the host's.
  */
-export function decodeFrame(frame: Uint8Array, maxFrameBytes: number): GroupMessages[] | FrameRefusal {
+export function decodeFrame(frame: Uint8Array, maxFrameBytes: number): Frame | FrameRefusal {
   if (frame.length > maxFrameBytes) return 'too-large'
   try {
-    return readGroups(new PbfReader(frame))
+    return readAll(new PbfReader(frame))
   } catch {
     return 'undecodable'
   }
@@ -98,27 +129,48 @@ interface Counted {
 }
 
 /** As the generated reader does it, but with a count: an empty message is 2 bytes on the wire and many in memory. */
-function readGroups(pbf: PbfReader): GroupMessages[] | FrameRefusal {
+function readAll(pbf: PbfReader): Frame | FrameRefusal {
   const groups: GroupMessages[] = []
   const counted: Counted = { fields: 0 }
+  let liveness: LivenessMessage | undefined
   for (let field = pbf.nextField(); field !== 0; field = pbf.nextField()) {
-    if (field !== 1) return 'undecodable'
-    const group = readGroup(pbf, endOfField(pbf, pbf.length), counted)
-    if (typeof group === 'string') return group
-    groups.push(group)
+    if (field === 1) {
+      const group = readGroup(pbf, endOfField(pbf, pbf.length), counted)
+      if (typeof group === 'string') return group
+      groups.push(group)
+    } else if (field === 2 && liveness === undefined) {
+      const end = endOfField(pbf, pbf.length)
+      if (end - pbf.pos > MAX_LIVENESS_BYTES) return 'too-large'
+      liveness = readLiveness(pbf, end)
+      if (pbf.pos !== end) return 'undecodable'
+    } else return 'undecodable'
   }
-  return pbf.pos === pbf.length ? groups : 'undecodable'
+  return pbf.pos === pbf.length ? { groups, liveness } : 'undecodable'
 }
 
 function readGroup(pbf: PbfReader, end: number, counted: Counted): GroupMessages | FrameRefusal {
   const messages: Message[] = []
-  const group = { group: 0, epoch: 0, view: 0, messages, snapshotFailed: 0 }
+  const group = {
+    group: 0,
+    epoch: 0,
+    view: 0,
+    messages,
+    snapshotFailed: 0,
+    sleepTerm: 0,
+    sleepIndex: 0,
+    wake: false,
+    support: 0,
+  }
   for (let field = pbf.nextField(end); field !== 0; field = pbf.nextField(end)) {
     if (++counted.fields > 8 * MAX_MESSAGES_PER_FRAME) return 'too-many-messages'
     if (field === 1) group.group = pbf.readVarint()
     else if (field === 2) group.epoch = pbf.readVarint()
     else if (field === 3) group.view = pbf.readVarint()
     else if (field === 5) group.snapshotFailed = pbf.readVarint()
+    else if (field === 6) group.sleepTerm = pbf.readVarint()
+    else if (field === 7) group.sleepIndex = pbf.readVarint()
+    else if (field === 8) group.wake = pbf.readBoolean()
+    else if (field === 9) group.support = pbf.readVarint()
     else if (field === 4) {
       const messageEnd = endOfField(pbf, end)
       const message = decodeMessage(pbf.buf.subarray(pbf.pos, messageEnd))

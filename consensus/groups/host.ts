@@ -1,9 +1,13 @@
 import type { StoreOp } from '../../storage/store.ts'
+import { isTransfer } from '../raft/election.ts'
 import { RaftFault } from '../raft/fault.ts'
 import { names } from '../raft/tracker/config.ts'
 import { EntryType, type Message, MessageType, NONE, newMessage, type Ready } from '../raft/types.ts'
+import { Clocks } from './clocks.ts'
+import { holdsLease, isBound } from './cover.ts'
+import { DiskWatch } from './disk-watch.ts'
 import { EffectsBuilder } from './effects.ts'
-import { decodeFrame, type GroupMessages } from './frame.ts'
+import { decodeFrame, encodeLiveness, type GroupMessages, type Notes } from './frame.ts'
 import { type CoreSettings, type HostedGroup, openGroup, type PersistStep } from './hosted-group.ts'
 import { FROM_PEERS } from './lanes.ts'
 import { Outbox } from './outbox.ts'
@@ -19,11 +23,13 @@ import {
   type GroupStatus,
   type Proposed,
   TICK_MS,
+  type WriteEffect,
 } from './types.ts'
 import { WriteQueue } from './write-queue.ts'
 
 const DEFAULT_HEARTBEAT_MS = 50
 const DEFAULT_ELECTION_MS = 250
+const DEFAULT_DISK_STALL_MS = 1000
 /** Commit indexes that nothing else has carried to the disk are written this often. */
 const LAZY_WRITE_TICKS = 20
 
@@ -51,6 +57,9 @@ export class GroupHost {
   readonly #outbox = new Outbox()
   readonly #writes = new WriteQueue()
   readonly #counters = new Map<string, number>()
+  readonly #clocks: Clocks
+  readonly #disk: DiskWatch
+  readonly #nowMs: () => number
   #effects = new EffectsBuilder()
   #stopped = false
   #ticks = 0
@@ -63,6 +72,22 @@ export class GroupHost {
       heartbeatTicks: Math.ceil((options.heartbeatMs ?? DEFAULT_HEARTBEAT_MS) / TICK_MS),
       limits: { ...DEFAULT_LIMITS, ...options.limits },
     }
+    const { self, random, electionTicks } = this.#settings
+    const nowMs = options.nowMs ?? (() => this.#ticks * TICK_MS)
+    this.#nowMs = nowMs
+    this.#disk = new DiskWatch(nowMs, options.diskStallMs ?? DEFAULT_DISK_STALL_MS)
+    this.#clocks = new Clocks({
+      self,
+      random,
+      electionTicks,
+      nowMs,
+      promisedMs: options.promisedMs ?? 0,
+      planted: options.planted,
+      contain: (hosted, run) => this.#contain(hosted, run),
+      groups: () => this.#groups.values(),
+      changed: hosted => this.#dirty.add(hosted),
+      note: (hosted, peer, notes) => this.#note(hosted, peer, notes),
+    })
   }
 
   /** Throws a GroupError when this instance or a newer one is open already, or its parts contradict each other. */
@@ -86,6 +111,7 @@ export class GroupHost {
     const oldest = recovered?.oldestCovered ?? 0
     if (oldest > 0) this.#writes.removeCovered(group.instance, oldest, group.firstStored - 1)
     this.#groups.set(options.group, group)
+    this.#clocks.open(group)
     this.#dirty.add(group)
   }
 
@@ -95,6 +121,7 @@ export class GroupHost {
     if (hosted === undefined) return
     this.#groups.delete(group)
     this.#dirty.delete(hosted)
+    this.#clocks.close(hosted)
     this.#writes.forget(hosted)
   }
 
@@ -113,6 +140,7 @@ export class GroupHost {
     proposals.term = node.term
     proposals.payloads.push(data)
     hosted.uncommittedBytes += data.length
+    this.#clocks.wake(hosted)
     this.#dirty.add(hosted)
     return { ok: true, index: node.raft.log.lastIndex() + proposals.payloads.length, term: node.term }
   }
@@ -120,22 +148,29 @@ export class GroupHost {
   /** Bytes that `peer` sent. Whatever they are, they are taken or refused and counted, and never throw. */
   receive(peer: number, frame: Uint8Array): void {
     if (this.#stopped) return
-    const groups = decodeFrame(frame, this.#settings.limits.maxFrameBytes)
-    if (typeof groups === 'string') {
-      this.#count(`frame-${groups}`)
+    const decoded = decodeFrame(frame, this.#settings.limits.maxFrameBytes)
+    if (typeof decoded === 'string') {
+      this.#count(`frame-${decoded}`)
       return
     }
-    for (const messages of groups) this.#receiveForGroup(peer, messages)
+    for (const messages of decoded.groups) this.#receiveForGroup(peer, messages)
+    const { liveness } = decoded
+    if (liveness !== undefined && !this.#clocks.liveness.receive(peer, liveness))
+      this.#count('liveness-malformed')
+    // A vote that waited for this word goes out in this turn.
+    this.#clocks.orphans.scan()
   }
 
   peerUp(peer: number): void {
     this.#peersUp.add(peer)
+    this.#clocks.liveness.peerUp(peer)
   }
 
   /** What was under way to it may be lost. */
   peerDown(peer: number): void {
     if (!this.#peersUp.delete(peer)) return
     this.#outbox.drop(peer)
+    this.#clocks.peerDown(peer)
     for (const hosted of this.#groups.values()) {
       if (hosted.node.role !== 'leader') continue
       this.#contain(hosted, ({ node }) => {
@@ -160,12 +195,34 @@ export class GroupHost {
     if (this.#stopped) return
     this.#ticks++
     if (this.#ticks % DRAIN_TICKS === 0) this.#outbox.allDrained()
-    const tick = (hosted: HostedGroup): void => {
-      hosted.node.tick()
-      if (this.#ticks % SNAPSHOT_PROBE_TICKS === 0) this.#probeSnapshots(hosted)
-      if (hosted.node.hasReady()) this.#dirty.add(hosted)
-    }
-    for (const hosted of this.#groups.values()) this.#contain(hosted, tick)
+    if (this.#disk.isStalled !== this.#clocks.diskIsStalled) this.#diskStalls(this.#disk.isStalled)
+    this.#clocks.tick()
+    if (this.#ticks % SNAPSHOT_PROBE_TICKS > 0) return
+    for (const hosted of this.#clocks.awake) this.#contain(hosted, () => this.#probeSnapshots(hosted))
+  }
+
+  /** No effects wait to be taken: nothing to send, to write or to hand out. */
+  get isQuiet(): boolean {
+    if (this.#dirty.size > 0 || this.#clocks.awake.size > 0 || this.#ticks % LAZY_WRITE_TICKS === 0)
+      return false
+    if (this.#outbox.isWaiting || this.#writes.isWaiting) return false
+    return !this.#clocks.liveness.isDue && !this.#disk.probeIsDue
+  }
+
+  /** An input waits for this group: a leader that ignores it is to be found out. */
+  expectProgress(group: number): void {
+    const hosted = this.#groups.get(group)
+    if (hosted !== undefined && !this.#stopped) this.#clocks.expectProgress(hosted)
+  }
+
+  /**
+   * Whether this node is, at this moment, certain to be the group's only leader: what it has applied is the newest state
+   * that anybody can have seen. It rests on clocks that drift apart by less than MAX_DRIFT.
+   */
+  holdsLease(group: number): boolean {
+    const hosted = this.#groups.get(group)
+    if (hosted === undefined || this.#stopped) return false
+    return holdsLease(hosted, this.#clocks.liveness, this.#settings.self, this.#nowMs())
   }
 
   /** Asks the leader, which this node must be, to hand over to a member that is up to date or nearly so. */
@@ -174,7 +231,9 @@ export class GroupHost {
     if (hosted === undefined || this.#stopped) return
     this.#contain(hosted, ({ node }) => {
       this.#submitProposals(hosted)
+      hosted.transferTerm = node.term
       node.transferLeader(to)
+      this.#clocks.wake(hosted)
       this.#dirty.add(hosted)
     })
   }
@@ -218,7 +277,9 @@ export class GroupHost {
     const offer = hosted?.offer
     if (hosted === undefined || offer?.snapshot?.index !== index) return
     hosted.offer = undefined
-    if (this.#peersUp.has(offer.from)) this.#outbox.addSnapshotFailed(offer.from, hosted.instance, index)
+    if (this.#peersUp.has(offer.from)) {
+      this.#outbox.addNotes(offer.from, 1, hosted.instance, { snapshotFailed: index })
+    }
   }
 
   status(group: number): GroupStatus | undefined {
@@ -233,6 +294,16 @@ export class GroupHost {
   /** What was refused, ignored or dropped since the start, by code. */
   counters(): ReadonlyMap<string, number> {
     return this.#counters
+  }
+
+  /** Groups that are ticked now. */
+  get awakeGroups(): number {
+    return this.#clocks.awake.size
+  }
+
+  /** Messages of groups that have left for peers so far; what nodes say of their liveness does not count. */
+  get messagesSent(): number {
+    return this.#outbox.messages
   }
 
   /** After a failed write: it hosts nothing any more, since nothing more can be kept. */
@@ -253,18 +324,24 @@ export class GroupHost {
     if (this.#stopped) return this.#effects.take([], undefined)
     for (const hosted of this.#dirty) this.#contain(hosted, () => this.#drain(hosted))
     this.#dirty.clear()
-    const write = this.#writes.take(flush, this.#ticks % LAZY_WRITE_TICKS === 0)
+    const write = this.#takeWrite(flush)
     const frames = this.#outbox.takeFrames(this.#settings.limits.maxFrameBytes, all)
+    // Last: what it promises is without the groups that the frames before it have taken out.
+    for (const { peer, message } of this.#clocks.liveness.takeMessages()) {
+      frames.push({ peer, lane: 0, frame: encodeLiveness(message) })
+    }
     return this.#effects.take(frames, write)
   }
 
   /** The write of this cycle is durable (or, if it asked for no sync, done). */
   persisted(cycle: number): void {
     if (this.#stopped) return
-    const steps = this.#writes.persisted(cycle)
-    if (steps === undefined)
+    const written = this.#writes.persisted(cycle)
+    if (written === undefined)
       throw new GroupError('unknown-cycle', 0, `No write of cycle ${cycle} is in flight.`)
-    for (const step of steps) this.#contain(step.group, () => this.#stored(step))
+    this.#disk.ended()
+    this.#clocks.liveness.remembered(written.promisedMs)
+    for (const step of written.steps) this.#contain(step.group, () => this.#stored(step))
   }
 
   /** A core that contradicts itself ends its own group, before anything that followed from it leaves, and no other. */
@@ -277,6 +354,28 @@ export class GroupHost {
       this.close(group)
       this.#count('raft-fault')
       this.#effects.fault({ group, code: error.code, message: error.message })
+    }
+  }
+
+  #takeWrite(flush: boolean): WriteEffect | undefined {
+    const { liveness } = this.#clocks
+    const promisedMs = liveness.takeToRemember()
+    if (promisedMs > 0) this.#writes.remember(promisedMs)
+    else if (this.#disk.probeIsDue) this.#writes.remember(liveness.promisedMs)
+    const write = this.#writes.take(flush, this.#ticks % LAZY_WRITE_TICKS === 0)
+    if (write !== undefined) this.#disk.began()
+    return write
+  }
+
+  /** What can't be written can't be led: others may, as soon as our node's support runs out. */
+  #diskStalls(stalled: boolean): void {
+    this.#clocks.diskIsStalled = stalled
+    if (!stalled) return
+    this.#count('disk-stalled')
+    for (const hosted of this.#groups.values()) {
+      if (hosted.node.role !== 'leader') continue
+      hosted.node.stepDown()
+      this.#dirty.add(hosted)
     }
   }
 
@@ -321,6 +420,7 @@ export class GroupHost {
     this.#contain(hosted, ({ node }) => {
       for (const message of received.messages) this.#receiveMessage(peer, hosted, message)
       if (received.snapshotFailed > 0) node.reportSnapshot(peer, false)
+      this.#clocks.received(hosted, peer, received)
       this.#dirty.add(hosted)
     })
   }
@@ -332,9 +432,19 @@ export class GroupHost {
       this.#count('unexpected-type')
     } else if (message.type === MessageType.Snap && this.#wantsState(hosted, message)) {
       this.#offer(peer, hosted, message)
+    } else if (this.#isWithheld(hosted, message)) {
+      this.#count('withheld-vote')
+      this.#clocks.withheldVote(hosted)
     } else {
       this.#step(hosted, message)
     }
+  }
+
+  /** While our node's support for the leader stands, only the leader itself can have somebody else elected. */
+  #isWithheld(hosted: HostedGroup, { type, context }: Message): boolean {
+    const asksForVote = type === MessageType.Vote || type === MessageType.PreVote
+    if (!asksForVote || isTransfer(context)) return false
+    return isBound(hosted, this.#clocks.liveness, this.#nowMs())
   }
 
   /** A snapshot that the core might take needs its state first; any other one the core answers by itself. */
@@ -361,9 +471,21 @@ export class GroupHost {
   }
 
   #step(hosted: HostedGroup, message: Message): void {
+    const asksForVote = message.type === MessageType.PreVote || message.type === MessageType.Vote
+    if (asksForVote) this.#clocks.beforeVote(hosted, message.type === MessageType.Vote)
     const result = hosted.node.step(message)
     if (!result.ok) this.#count(`refused-${result.code}`)
     this.#dirty.add(hosted)
+    if (asksForVote) this.#wasAsked(hosted, message)
+  }
+
+  /** A candidate that has all that is here is left its time; one that hasn't can't win, and costs no time. */
+  #wasAsked(hosted: HostedGroup, candidate: Message): void {
+    const { raft } = hosted.node
+    if (raft.lead !== NONE) return
+    const { orphans } = this.#clocks
+    if (raft.log.isUpToDate(candidate.index, candidate.logTerm)) orphans.leaveTo(hosted, candidate.from)
+    else orphans.standNow(hosted)
   }
 
   #submitProposals(hosted: HostedGroup): void {
@@ -401,6 +523,7 @@ export class GroupHost {
     const { term } = hosted.proposals
     for (const entry of entries) if (entry.term === term) hosted.uncommittedBytes -= entry.data.length
     hosted.applied = entries[entries.length - 1]!.index
+    hosted.quietTicks = 0
     this.#respond(hosted, apply.responses)
   }
 
@@ -410,16 +533,27 @@ export class GroupHost {
     if (last.role === role && last.term === term && last.leader === leader) return
     if (role !== 'leader' || term !== last.term) hosted.uncommittedBytes = 0
     hosted.reported = { group: hosted.instance.group, role, term, leader }
+    this.#clocks.roleChanged(hosted)
     this.#effects.role(hosted.reported)
   }
 
   #send(hosted: HostedGroup, message: Message): void {
     if (this.#peersUp.has(message.to)) {
-      this.#outbox.add(hosted.instance, message)
+      this.#outbox.add(hosted.instance, message, this.#coverFor(hosted, message))
       return
     }
     this.#count('peer-down')
     if (message.type === MessageType.Snap) hosted.node.reportSnapshot(message.to, false)
+  }
+
+  /** A heartbeat's answer says whether our node's support for the leader's covers this group. */
+  #coverFor(hosted: HostedGroup, { type, to }: Message): Notes | undefined {
+    if (type !== MessageType.HeartbeatResp || hosted.boundTo !== to) return undefined
+    return { support: this.#clocks.liveness.epochFor(to) }
+  }
+
+  #note(hosted: HostedGroup, peer: number, notes: Notes): void {
+    if (this.#peersUp.has(peer)) this.#outbox.addNotes(peer, 0, hosted.instance, notes)
   }
 
   #count(code: string, by = 1): void {

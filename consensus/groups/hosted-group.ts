@@ -41,6 +41,22 @@ export interface HostedGroup {
   offer: Message | undefined
   /** What the daemon wants written together with the snapshot. */
   offerOps: readonly StoreOp[]
+
+  /** Not ticked. */
+  asleep: boolean
+  /** As leader: ticks since there was last something to do. */
+  quietTicks: number
+  lastActiveMs: number
+  /** As leader: who has said, in this term, that its node's present support for ours covers this group. */
+  readonly covering: Set<number>
+  /** The leader that our node's support covers here, 0 for none: no vote against it while the promise stands. */
+  boundTo: number
+  /** What is left of a promise after `boundTo` was given up. */
+  boundUntilMs: number
+  /** The leader whose node was lost, 0 when there was none or it is somebody's again. */
+  lostLeader: number
+  /** A leader that has asked somebody to take over can't count on votes being withheld any more in this term. */
+  transferTerm: number
 }
 
 export interface CoreSettings {
@@ -102,6 +118,14 @@ export function openGroup(
     reported: { group, role: 'follower', term: hardState.term, leader: 0 },
     offer: undefined,
     offerOps: [],
+    asleep: true,
+    quietTicks: 0,
+    lastActiveMs: 0,
+    covering: new Set(),
+    boundTo: 0,
+    boundUntilMs: 0,
+    lostLeader: 0,
+    transferTerm: 0,
   }
 }
 

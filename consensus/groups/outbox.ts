@@ -1,6 +1,6 @@
 import type { RaftInstance } from '../../storage/keys.ts'
 import { type Message, MessageType } from '../raft/types.ts'
-import { encodeFrames, type Outgoing } from './frame.ts'
+import { encodeFrames, type Notes, type Outgoing } from './frame.ts'
 import { laneOf } from './lanes.ts'
 import type { Lane, OutFrame } from './types.ts'
 
@@ -13,14 +13,16 @@ export class Outbox {
   readonly #full = new Set<number>()
   /** Peers for which something waits that is more than word of a commit index. */
   readonly #pressing = new Set<number>()
+  /** Messages and notes that were ever put into frames. */
+  messages = 0
 
-  add(instance: RaftInstance, message: Message): void {
-    this.#lanes(message.to)[laneOf(message)].push({ instance, message, snapshotFailed: 0 })
+  add(instance: RaftInstance, message: Message, notes: Notes = {}): void {
+    this.#lanes(message.to)[laneOf(message)].push({ instance, message, ...notes })
     if (!isWordOfCommit(message)) this.#pressing.add(message.to)
   }
 
-  addSnapshotFailed(peer: number, instance: RaftInstance, index: number): void {
-    this.#lanes(peer)[1].push({ instance, message: undefined, snapshotFailed: index })
+  addNotes(peer: number, lane: Lane, instance: RaftInstance, notes: Notes): void {
+    this.#lanes(peer)[lane].push({ instance, message: undefined, ...notes })
     this.#pressing.add(peer)
   }
 
@@ -28,6 +30,11 @@ export class Outbox {
     this.#waiting.delete(peer)
     this.#full.delete(peer)
     this.#pressing.delete(peer)
+  }
+
+  get isWaiting(): boolean {
+    for (const [urgent, bulk] of this.#waiting.values()) if (urgent.length + bulk.length > 0) return true
+    return false
   }
 
   /** Nothing more for the bulk lane to this peer until `drained`. */
@@ -58,6 +65,7 @@ export class Outbox {
         if (lanes[lane].length === 0 || (lane === 1 && this.#full.has(peer))) continue
         if (!all && !this.#pressing.has(peer)) continue
         for (const frame of encodeFrames(lanes[lane], maxFrameBytes)) frames.push({ peer, lane, frame })
+        this.messages += lanes[lane].length
         lanes[lane].length = 0
         if (lane === 1) this.#pressing.delete(peer)
       }

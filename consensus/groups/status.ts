@@ -3,7 +3,7 @@ import type { GroupStatus } from './types.ts'
 
 /** A snapshot of numbers; nothing in it changes later. */
 export function statusOf(hosted: HostedGroup): GroupStatus {
-  const { instance, node, applied, uncommittedBytes } = hosted
+  const { instance, node, applied, uncommittedBytes, asleep } = hosted
   const { role, term, lead, commit, firstIndex, lastIndex, members } = node.status()
   return {
     ...instance,
@@ -15,6 +15,7 @@ export function statusOf(hosted: HostedGroup): GroupStatus {
     firstIndex,
     lastIndex,
     uncommittedBytes,
+    asleep,
     peers: members.map(member => ({
       peer: member.id,
       match: member.match,

@@ -38,9 +38,28 @@ export interface GroupHostOptions {
   readonly limits?: Partial<GroupLimits>
   /** A leader is heard of this often. Default 50. */
   readonly heartbeatMs?: number
-  /** An election starts after this long without a leader, drawn anew between it and twice it. Default 250. */
+  /**
+   * A group whose leader is silent while its node is alive elects another one after this long, drawn anew between it
+   * and twice it, and longer where round trips are. Default 250.
+   */
   readonly electionMs?: number
+  /** A write that takes longer costs this node its leaderships. Default 1000. */
+  readonly diskStallMs?: number
+  /** Of a clock that never goes back nor stands still. Default: as many as `tick` was called for. */
+  readonly nowMs?: () => number
+  /** What `recoverPromised` found on the disk. Default 0: a new disk. */
+  readonly promisedMs?: number
+  /** For tests that must find it. */
+  readonly planted?: PlantedBug
 }
+
+export type PlantedBug =
+  /** A restarted node votes at once, though it may have promised a leader not to. */
+  | 'forgets-support'
+  /** A supported node counts on other clocks to run as its own does. */
+  | 'trusts-clocks'
+  /** A sleeping follower sleeps on when its leader's node dies. */
+  | 'never-wakes'
 
 export interface GroupOptions extends RaftInstance {
   /** Node numbers. They count only while the instance has no snapshot that says otherwise. */
@@ -152,6 +171,8 @@ export interface GroupStatus extends RaftInstance {
   readonly firstIndex: number
   readonly lastIndex: number
   readonly uncommittedBytes: number
+  /** It has no timer and sends nothing; the liveness of its leader's node stands in. */
+  readonly asleep: boolean
   /** Only a leader knows them. */
   readonly peers: readonly PeerStatus[]
 }

@@ -2,12 +2,16 @@ import type { RaftInstance } from '../../storage/keys.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import type { Message } from '../raft/types.ts'
 import type { HostedGroup, PersistStep } from './hosted-group.ts'
+import { promisedOp } from './liveness/support-disk.ts'
 import { entryOp, hardStateOp, removeEntryOp, snapshotOp } from './raft-disk.ts'
 import type { WriteEffect } from './types.ts'
 
-interface InFlight {
+/** A batch, and who waits for it to be durable. */
+export interface InFlight {
   readonly cycle: number
   readonly steps: readonly PersistStep[]
+  /** The longest promise of support that it remembers, 0 for none. */
+  readonly promisedMs: number
 }
 
 /** A compaction drops many entries at once; spread over batches they hold nobody up. */
@@ -27,6 +31,7 @@ export class WriteQueue {
   #sync = false
   #inFlight: InFlight | undefined
   #cycle = 0
+  #promisedMs = 0
   readonly #covered: Covered[] = []
   /** Groups whose hard state is to go into the next batch. A commit index alone makes no batch of its own. */
   readonly #hardStates = new Set<HostedGroup>()
@@ -57,6 +62,17 @@ export class WriteQueue {
     for (const op of ops) this.#ops.push(op)
   }
 
+  /** Remembers the longest promise of support that may be given (liveness/support-disk.ts). */
+  remember(promisedMs: number): void {
+    this.#ops.push(promisedOp(promisedMs))
+    this.#promisedMs = promisedMs
+    this.#sync = true
+  }
+
+  get isWaiting(): boolean {
+    return this.#ops.length > 0 || this.#steps.length > 0
+  }
+
   /** Removes the entries from `first` to `last`, which a snapshot covers, by and by. */
   removeCovered(instance: RaftInstance, first: number, last: number): void {
     if (first <= last) this.#covered.push({ instance, next: first, last })
@@ -76,21 +92,22 @@ export class WriteQueue {
     for (const group of this.#hardStates) ops.push(hardStateOp(group.instance, group.hardState))
     this.#hardStates.clear()
     this.#cycle++
-    this.#inFlight = { cycle: this.#cycle, steps: this.#steps }
+    this.#inFlight = { cycle: this.#cycle, steps: this.#steps, promisedMs: this.#promisedMs }
     const write: WriteEffect = { cycle: this.#cycle, ops, sync: this.#sync }
     this.#ops = []
     this.#steps = []
+    this.#promisedMs = 0
     this.#sync = false
     return write
   }
 
-  /** The steps of the batch that is durable now; undefined when that batch is not the one in flight. */
-  persisted(cycle: number): readonly PersistStep[] | undefined {
+  /** The batch that is durable now; undefined when it is not the one in flight. */
+  persisted(cycle: number): InFlight | undefined {
     const inFlight = this.#inFlight
     if (inFlight === undefined || inFlight.cycle !== cycle) return undefined
     this.#inFlight = undefined
     for (const step of inFlight.steps) if (step.group.lastStep === step) step.group.lastStep = undefined
-    return inFlight.steps
+    return inFlight
   }
 
   forget(group: HostedGroup): void {

@@ -117,8 +117,7 @@ export function handleVoteRequest(raft: Raft, message: Message): StepResult {
 /** While the leader's lease lasts nobody else is voted for, unless the leader itself asked for it (Raft thesis 4.2.3). */
 export function isHeldByLease(raft: Raft, message: Message): boolean {
   if (message.type !== MessageType.Vote && message.type !== MessageType.PreVote) return false
-  const inLease =
-    raft.settings.checkQuorum && raft.lead !== NONE && raft.electionElapsed < raft.settings.electionTicks
+  const inLease = raft.settings.checkQuorum && raft.lead !== NONE && raft.electionElapsed < raft.electionTicks
   return inLease && !isTransfer(message.context)
 }
 
@@ -139,7 +138,7 @@ function responseType(request: MessageType): typeof MessageType.VoteResp | typeo
   return request === MessageType.PreVote ? MessageType.PreVoteResp : MessageType.VoteResp
 }
 
-function isTransfer(context: Uint8Array | undefined): boolean {
+export function isTransfer(context: Uint8Array | undefined): boolean {
   if (context === undefined || context.length !== TRANSFER_CONTEXT.length) return false
   return TRANSFER_CONTEXT.every((byte, i) => byte === context[i])
 }

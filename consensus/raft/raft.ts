@@ -50,6 +50,8 @@ export class Raft {
   /** Reads that came before this leader committed anything in its term. */
   earlyReads: Message[] = []
 
+  /** As set, until the host has measured how far the members are from each other. */
+  electionTicks: number
   electionElapsed = 0
   heartbeatElapsed = 0
   randomizedElectionTimeout = 0
@@ -57,6 +59,7 @@ export class Raft {
   constructor(config: RaftConfig, storage: LogStorage) {
     this.settings = resolveConfig(config)
     this.id = config.id
+    this.electionTicks = this.settings.electionTicks
     checkRecovered(storage)
     this.log = new RaftLog(storage, this.settings.maxCommittedSizePerReady)
     const { hardState, confState } = storage.initialState()
@@ -92,8 +95,7 @@ export class Raft {
     this.lead = NONE
     this.electionElapsed = 0
     this.heartbeatElapsed = 0
-    this.randomizedElectionTimeout =
-      this.settings.electionTicks + this.settings.random(this.settings.electionTicks)
+    this.randomizedElectionTimeout = this.electionTicks + this.settings.random(this.electionTicks)
     this.leadTransferee = NONE
     this.tracker.resetVotes()
     const last = this.log.lastIndex()

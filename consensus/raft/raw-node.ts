@@ -121,6 +121,37 @@ export class RawNode {
     if (this.raft.role === 'follower' && this.raft.settings.readOnly !== 'lease') this.raft.lead = NONE
   }
 
+  /** For a leader whose host knows that it can't lead, though nobody has said so yet: its disk is stalled. */
+  stepDown(): void {
+    if (this.raft.role === 'leader') this.raft.becomeFollower(this.raft.term, NONE)
+  }
+
+  /** The host ticks this group again, after a pause that no timeout may count. */
+  resume(): void {
+    this.raft.electionElapsed = 0
+    // A leader is heard of at the next tick.
+    this.raft.heartbeatElapsed = this.raft.settings.heartbeatTicks
+  }
+
+  /** The election timeout from now on, as the way to the members is longer or shorter than it was. */
+  retime(electionTicks: number): void {
+    if (electionTicks === this.raft.electionTicks) return
+    this.raft.electionTicks = electionTicks
+    this.raft.randomizedElectionTimeout = electionTicks + this.raft.settings.random(electionTicks)
+  }
+
+  /** The next tick would make it stand for election. */
+  get timesOutNext(): boolean {
+    const { role, electionElapsed, randomizedElectionTimeout } = this.raft
+    return role !== 'leader' && electionElapsed + 1 >= randomizedElectionTimeout
+  }
+
+  /** It follows a leader of whom it has not heard for an election timeout. */
+  get missesLeader(): boolean {
+    const { role, lead, electionElapsed, electionTicks } = this.raft
+    return role === 'follower' && lead !== NONE && electionElapsed >= electionTicks
+  }
+
   /** Messages to this peer were probably lost. */
   reportUnreachable(id: number): void {
     handleUnreachable(this.raft, id)

@@ -20,7 +20,7 @@ function tickElection(raft: Raft): void {
 function tickLeader(raft: Raft): void {
   raft.heartbeatElapsed++
   raft.electionElapsed++
-  if (raft.electionElapsed >= raft.settings.electionTicks) {
+  if (raft.electionElapsed >= raft.electionTicks) {
     raft.electionElapsed = 0
     if (raft.settings.checkQuorum) checkQuorum(raft)
     // A transfer that did not succeed in an election timeout never will: take proposals again.

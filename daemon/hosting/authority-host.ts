@@ -25,6 +25,8 @@ export interface AuthorityHostParts {
   readonly write: (ops: readonly StoreOp[], written: () => void) => void
   /** Calls `done` once all that was put into batches so far is durable. */
   readonly sync: (done: () => void) => void
+  /** An input came to a replica that does not lead: it may be that nobody does. */
+  readonly inputWaits: () => void
   /** The replica must not go on: it diverged, or its disk is damaged. */
   readonly halted: (name: string, error: Error) => void
 }
@@ -64,6 +66,7 @@ export class AuthorityHost {
 
   offer(batch: InputBatch, waiter: (index: number, answer: InputAnswer) => void): void {
     this.authority.offer(batch, waiter)
+    if (!this.authority.serving) this.#parts.inputWaits()
     this.#flushSoon()
   }
 

@@ -1,5 +1,6 @@
 import { GroupDriver } from '../../consensus/groups/driver.ts'
 import { GroupHost } from '../../consensus/groups/host.ts'
+import { recoverPromised } from '../../consensus/groups/liveness/support-disk.ts'
 import { recoverGroup } from '../../consensus/groups/raft-disk.ts'
 import {
   DEFAULT_LIMITS,
@@ -17,6 +18,7 @@ import { Authority, type AuthorityIdentity } from '../authority/authority.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
 import type { Cancel, Clock, Network, PeerId, Random } from '../ports.ts'
 import { AuthorityHost } from './authority-host.ts'
+import { CatchUps } from './catch-ups.ts'
 import { checkpointSigner, PublishedLog } from './log-view.ts'
 import { RaftLanes } from './raft-lanes.ts'
 import { appliedInRaft, recoverAuthority } from './recover.ts'
@@ -49,6 +51,8 @@ export interface EngineOptions {
   readonly recordsBetweenSnapshots?: number
   readonly count: (name: string, labels: Record<string, string>) => void
   readonly log: (event: 'role' | 'caught-up', facts: object) => void
+  /** A replica of ours knows who leads. */
+  readonly onLeader: (name: string, node: number) => void
   /** One authority stopped here for good: its state diverged or its records are damaged. */
   readonly onHalted: (name: string, error: Error) => void
   /** The disk failed: nothing more is acknowledged by this node. */
@@ -67,6 +71,7 @@ export class Engine {
   readonly #host: GroupHost
   readonly #lanes: RaftLanes
   readonly #authorities = new Map<number, AuthorityHost>()
+  readonly #catchUps = new CatchUps(offer => this.#catchUp(offer))
   #written: (() => void)[] = []
   /** When the write that the disk is busy with was handed to it. */
   #writingSinceMs: number | undefined
@@ -75,16 +80,23 @@ export class Engine {
 
   /** Recovers every authority from the store and begins to take part. @throws what recovery throws */
   static async start(options: EngineOptions): Promise<Engine> {
-    const engine = new Engine(options)
+    const engine = new Engine(options, await recoverPromised(options.store))
     for (const hosted of options.authorities) await engine.#open(hosted)
     engine.#begin()
     return engine
   }
 
-  private constructor(options: EngineOptions) {
+  private constructor(options: EngineOptions, promisedMs: number) {
     this.#options = options
     const { self, random, heartbeatMs, electionMs, network, clock, peers, count } = options
-    this.#host = new GroupHost({ self, random: below => random.below(below), heartbeatMs, electionMs })
+    this.#host = new GroupHost({
+      self,
+      random: below => random.below(below),
+      nowMs: () => clock.monotonicMs(),
+      promisedMs,
+      heartbeatMs,
+      electionMs,
+    })
     this.driver = new GroupDriver({
       host: this.#host,
       store: this.#storeWithCallbacks(options.store),
@@ -95,8 +107,9 @@ export class Engine {
         const authority = this.#authorities.get(change.group)
         authority?.roleChanged(change)
         options.log('role', { ...change, authority: authority?.name })
+        if (authority !== undefined && change.leader !== 0) options.onLeader(authority.name, change.leader)
       },
-      onSnapshotOffer: offer => void this.#catchUp(offer),
+      onSnapshotOffer: offer => this.#catchUps.add(offer),
       onSnapshotInstalled: () => {},
       onGroupFault: ({ group, message }) => this.#authorities.get(group)?.halt(new Error(message)),
       onStoreFailure: options.onStoreFailure,
@@ -130,6 +143,12 @@ export class Engine {
 
   authorities(): readonly AuthorityHost[] {
     return [...this.#authorities.values()]
+  }
+
+  /** An input waits for an answer from this authority. Nothing happens when no replica of it is here. */
+  expectProgress(group: number): void {
+    this.#host.expectProgress(group)
+    this.driver.wake()
   }
 
   status(group: number): GroupStatus | undefined {
@@ -216,6 +235,7 @@ export class Engine {
       schedule,
       write,
       sync: done => this.driver.sync(done),
+      inputWaits: () => this.expectProgress(group),
       halted: onHalted,
     })
     this.#authorities.set(group, host)
@@ -276,7 +296,10 @@ export class Engine {
     }
   }
 
-  /** This replica is behind what the leader's Raft log still holds: it reads the missed batches and applies them. */
+  /**
+   * This replica is behind what the leader's Raft log still holds: it reads the missed batches and applies them. What it
+   * has applied it never reads again, so an attempt that fails is taken up by the next one where it ended.
+   */
   async #catchUp(offer: SnapshotOffer): Promise<void> {
     const { group, from, index, term } = offer
     const host = this.#authorities.get(group)

@@ -23,6 +23,8 @@ export interface LaneOptions {
   /** Numbers a batch; unique on this node. */
   readonly nextBatch: () => number
   readonly count: (name: string, labels: Record<string, string>) => void
+  /** What was sent has waited for an answer for a while: if this node has a replica, it may look after the leader. */
+  readonly waits: () => void
 }
 
 interface Pending {
@@ -45,6 +47,8 @@ const maxBatchBytes = 256 * 1024
 const deadlineAfterMs = 15_000
 /** A leader that is silent for so long is taken for lost. Retries are harmless: an input is applied once. */
 const silenceMs = 1_000
+/** Answers take less than this where all is well and near. */
+const waitsMs = 100
 const retryEveryMs = 25
 const openingMs = 5
 const busyAnswer: InputResult = { kind: 'busy', retryAfterMs: 250 }
@@ -175,6 +179,8 @@ export class Lane {
       this.#options.count('routing_expired', {})
       this.#queue.shift()!.answer({ kind: 'unavailable', retryAfterMs: 1000 })
     }
+    const [oldest] = this.#batches.values()
+    if (oldest !== undefined && nowMs - oldest.sentAtMs >= waitsMs) this.#options.waits()
     for (const batch of this.#batches.values()) {
       if (nowMs - batch.sentAtMs < silenceMs) continue
       this.#options.count('routing_silent_leader', {})

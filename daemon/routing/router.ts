@@ -22,6 +22,8 @@ export interface RouterOptions {
   readonly network: Network
   readonly clock: Clock
   readonly schedule: (run: () => void) => void
+  /** Inputs for this authority have waited for an answer for a while. */
+  readonly waits: (group: number) => void
   /** The node identity's signature. */
   readonly sign: (message: Uint8Array) => Uint8Array
   readonly count: (name: string, labels: Record<string, string>) => void
@@ -90,11 +92,22 @@ export class InputRouter implements AuthorityRouter {
   }
 
   #newLane(area: AreaInfo): Lane {
-    const { self, sign, clock, schedule, count } = this.#options
+    const { self, sign, clock, schedule, count, waits } = this.#options
     const nextBatch = (): number => ++this.#batches
     const { group, origin, members } = area
     return new Lane(
-      { group, origin, members, gateway: self, sign, clock, schedule, nextBatch, count },
+      {
+        group,
+        origin,
+        members,
+        gateway: self,
+        sign,
+        clock,
+        schedule,
+        nextBatch,
+        count,
+        waits: () => waits(group),
+      },
       {
         send: (node, request) => this.#send(node, request),
       },

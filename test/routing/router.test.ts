@@ -62,6 +62,7 @@ function routerOn(): { attempts: Attempt[]; flap: () => void; router: InputRoute
     schedule: run => void simulation.schedule(undefined, 0, '', run),
     sign: () => new Uint8Array(64),
     count: () => {},
+    waits: () => {},
   })
   return { attempts, flap: () => heard(OWNER, false), router, simulation }
 }

@@ -1,12 +1,29 @@
 /** `npm run bench -- NAME`: measures, and prints one line of JSON. What it says meanwhile goes to stderr. */
 import { Belongings } from './belongings.ts'
 
-type Benchmark = (belongings: Belongings) => Promise<object>
+type Benchmark = (belongings: Belongings, flags: readonly string[]) => Promise<object>
 
-const benchmarks: Record<string, { readonly what: string; readonly load: () => Promise<Benchmark> }> = {
+interface Entry {
+  readonly what: string
+  /** Flags that it takes, for the usage. */
+  readonly flags?: string
+  readonly load: () => Promise<Benchmark>
+}
+
+const benchmarks: Record<string, Entry> = {
   commit: {
     what: 'committed inputs per second and latency through 3 replicas, beside etcd where it is on the PATH',
     load: async () => (await import('./commit/commit.ts')).benchCommit,
+  },
+  failover: {
+    what: 'time from the end of a leader, killed, stopped or cut off, to the next committed input of a client',
+    flags: '[--times N] [--nodes N]',
+    load: async () => (await import('./failover/failover.ts')).benchFailover,
+  },
+  groups: {
+    what: 'what thousands of idle groups cost a node, how they wake, and what happens when a node dies',
+    flags: '[--groups N]',
+    load: async () => (await import('./groups/groups.ts')).benchGroups,
   },
   players: {
     what: 'the largest number of players with a p99 below 100 ms, everything on this machine',
@@ -18,8 +35,10 @@ const usageExit = 2
 
 async function main(args: readonly string[]): Promise<number> {
   const benchmark = benchmarks[args[0] ?? '']
-  if (benchmark === undefined || args.length !== 1) {
-    const names = Object.entries(benchmarks).map(([name, { what }]) => `  ${name.padEnd(8)} ${what}`)
+  if (benchmark === undefined || (args.length > 1 && benchmark.flags === undefined)) {
+    const names = Object.entries(benchmarks).map(
+      ([name, { what, flags }]) => `  ${name.padEnd(8)} ${what}${flags === undefined ? '' : `: ${flags}`}`,
+    )
     const problem = args[0] === undefined ? '' : `There is no benchmark "${args.join(' ')}".\n`
     process.stderr.write(`${problem}usage: npm run bench -- NAME\n${names.join('\n')}\n`)
     return usageExit
@@ -27,7 +46,7 @@ async function main(args: readonly string[]): Promise<number> {
   const belongings = new Belongings()
   try {
     const run = await benchmark.load()
-    const result = await run(belongings)
+    const result = await run(belongings, args.slice(1))
     process.stdout.write(`${JSON.stringify(result)}\n`)
     return 0
   } catch (error) {

@@ -26,7 +26,7 @@ export interface LocalNetworkPlan {
 const readyDeadlineMs = 60_000
 const stopDeadlineMs = 3_500
 /** Everything is on one machine, so that a silent leader is soon a dead one. */
-const timing = { electionMs: 500, heartbeatMs: 100 }
+const timing = { electionMs: 250, heartbeatMs: 50 }
 
 /** A network of real processes on this machine, under one folder. */
 export class LocalNetwork {

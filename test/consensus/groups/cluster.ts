@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { GroupDriver } from '../../../consensus/groups/driver.ts'
 import { GroupHost } from '../../../consensus/groups/host.ts'
+import { recoverPromised } from '../../../consensus/groups/liveness/support-disk.ts'
 import { recoverGroup } from '../../../consensus/groups/raft-disk.ts'
 import {
   type CommittedEntry,
@@ -84,11 +85,22 @@ export class Cluster {
     const known = this.#leaders.get(key)
     if (known === undefined) this.leadersSeen++
     this.#leaders.set(key, known ?? number)
+    this.#checkLeases(number, change)
     assert.equal(
       known ?? number,
       number,
       `two leaders in one term: group ${change.group}, term ${change.term}`,
     )
+  }
+
+  /** Whoever holds a lease, at this moment, relies on nobody else being elected. */
+  #checkLeases(elected: number, { group, term }: RoleChange): void {
+    for (const { program } of this.nodes) {
+      if (program === undefined || program.number === elected || !program.host.holdsLease(group)) continue
+      assert.fail(
+        `node ${elected} leads group ${group} in term ${term}, and node ${program.number} has the lease`,
+      )
+    }
   }
 
   sawChain(number: number, group: number, chain: Chain): void {
@@ -166,13 +178,14 @@ export class GroupNode {
   readonly #waiting = new Map<number, Set<string>>()
   #proposed = 0
 
-  constructor(cluster: Cluster, context: SimContext, chains: Map<number, Chain>) {
+  constructor(cluster: Cluster, context: SimContext, chains: Map<number, Chain>, promisedMs: number) {
     this.#cluster = cluster
     this.#context = context
     this.#chains = chains
     this.number = numberOf(context.name)
     const random = (below: number): number => context.random.below(below)
-    this.host = new GroupHost({ self: this.number, random, ...cluster.options.host })
+    const nowMs = (): number => context.clock.monotonicMs()
+    this.host = new GroupHost({ self: this.number, random, nowMs, promisedMs, ...cluster.options.host })
     this.driver = new GroupDriver({
       host: this.host,
       store: cluster.options.wrapStore?.(context.store) ?? context.store,
@@ -209,13 +222,16 @@ export class GroupNode {
 
   /** One entry for every group that this node leads, of at least `minBytes`. */
   proposeAll(minBytes = 0): void {
-    for (const group of this.host.groups()) {
-      const text = `${this.number}.${this.#context.incarnation}.${this.#proposed++}`.padEnd(minBytes)
-      const proposed = this.driver.propose(group, new Uint8Array(Buffer.from(text)))
-      if (!proposed.ok) continue
-      const waiting = this.#waiting.get(group) ?? new Set()
-      this.#waiting.set(group, waiting.add(`${proposed.index}/${proposed.term}`))
-    }
+    for (const group of this.host.groups()) this.propose(group, minBytes)
+  }
+
+  /** Nothing happens where this node does not lead. */
+  propose(group: number, minBytes = 0): void {
+    const text = `${this.number}.${this.#context.incarnation}.${this.#proposed++}`.padEnd(minBytes)
+    const proposed = this.driver.propose(group, new Uint8Array(Buffer.from(text)))
+    if (!proposed.ok) return
+    const waiting = this.#waiting.get(group) ?? new Set()
+    this.#waiting.set(group, waiting.add(`${proposed.index}/${proposed.term}`))
   }
 
   #connect(peer: string): void {
@@ -305,7 +321,7 @@ async function startNode(cluster: Cluster, context: SimContext): Promise<GroupNo
     const stored = await context.store.get(authorityKey(group, 'chain'))
     chains.set(group, stored === undefined ? START : decodeChain(stored))
   }
-  const node = new GroupNode(cluster, context, chains)
+  const node = new GroupNode(cluster, context, chains, await recoverPromised(context.store))
   for (const { group, voters } of plans) {
     const instance = { group, epoch: 1, view: 0 }
     const recovered = await recoverGroup(context.store, instance)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { PbfReader } from 'pbf'
 import { readFrame } from '../../../consensus/groups/frame.pb.js'
-import { decodeFrame, encodeFrames, type Outgoing } from '../../../consensus/groups/frame.ts'
+import { decodeFrame, encodeFrames, encodeLiveness, type Outgoing } from '../../../consensus/groups/frame.ts'
 import { type Message, MessageType, newMessage } from '../../../consensus/raft/types.ts'
 import { decodeMessage } from '../../../consensus/raft/wire.ts'
 
@@ -40,9 +40,9 @@ const outgoing: fc.Arbitrary<Outgoing> = fc.record({
 
 function decodeAll(frames: readonly Uint8Array[], max = MAX): { group: number; message: Message }[] {
   return frames.flatMap(frame => {
-    const groups = decodeFrame(frame, max)
-    assert.ok(typeof groups !== 'string', `refused: ${String(groups)}`)
-    return groups.flatMap(({ group, messages }) => messages.map(each => ({ group, message: each })))
+    const decoded = decodeFrame(frame, max)
+    assert.ok(typeof decoded !== 'string', `refused: ${String(decoded)}`)
+    return decoded.groups.flatMap(({ group, messages }) => messages.map(each => ({ group, message: each })))
   })
 }
 
@@ -91,18 +91,37 @@ describe('frames of many groups', () => {
     assert.equal(readFrame(new PbfReader(frame!)).groups.length, 1)
   })
 
-  it('carry the notice that a snapshot could not be had', () => {
-    const [frame] = encodeFrames([{ instance: instances[1]!, message: undefined, snapshotFailed: 77 }], MAX)
-    const groups = decodeFrame(frame!, MAX)
-    assert.ok(typeof groups !== 'string')
-    assert.deepEqual(groups, [{ ...instances[1]!, messages: [], snapshotFailed: 77 }])
+  it('carry notes beside messages: of a snapshot that failed, of sleep, of waking, of support', () => {
+    const notes = { snapshotFailed: 77, sleepTerm: 2 ** 50, sleepIndex: 9, wake: true, support: 2 ** 31 }
+    const [frame] = encodeFrames([{ instance: instances[1]!, message: undefined, ...notes }], MAX)
+    const decoded = decodeFrame(frame!, MAX)
+    assert.deepEqual(decoded, { groups: [{ ...instances[1]!, messages: [], ...notes }], liveness: undefined })
+  })
+
+  it('carry what a node says of itself, in a frame of its own', () => {
+    const liveness = {
+      incarnation: 7,
+      sentUs: 2 ** 45,
+      supportMs: 160,
+      forIncarnation: 2 ** 31,
+      echoUs: 5,
+      heldUs: 40_000,
+      grantedMs: 155,
+      epoch: 2 ** 31 + 3,
+      supports: [1, 300],
+    }
+    assert.deepEqual(decodeFrame(encodeLiveness(liveness), MAX), { groups: [], liveness })
+    assert.equal(
+      decodeFrame(encodeLiveness({ ...liveness, supports: Array(5000).fill(1) }), MAX),
+      'too-large',
+    )
   })
 
   it('are refused, never thrown on, whatever the bytes are', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), bytes => {
         const result = decodeFrame(bytes, MAX)
-        assert.ok(typeof result === 'string' || Array.isArray(result))
+        assert.ok(typeof result === 'string' || Array.isArray(result.groups))
       }),
       { numRuns: 2000 },
     )
@@ -118,7 +137,7 @@ describe('frames of many groups', () => {
           const frame = encodeFrames(all, MAX)[0]!.slice()
           for (const [at, value] of changes) frame[at % frame.length] = value
           const result = decodeFrame(frame.subarray(0, frame.length - (cut % 3)), MAX)
-          assert.ok(typeof result === 'string' || Array.isArray(result))
+          assert.ok(typeof result === 'string' || Array.isArray(result.groups))
         },
       ),
       { numRuns: 1000 },

@@ -108,6 +108,7 @@ export async function startDaemon(
     ...settings,
     count,
     log: (event, facts) => judge.heard(self, event, facts),
+    onLeader: (name, leader) => router.leaderIs(name, leader),
     onHalted: (name, error) => judge.fail(`${name} halted on ${nameOf(self)}: ${error.message}`),
     onStoreFailure: error => judge.fail(`the store of ${nameOf(self)} failed: ${error.message}`),
   })
@@ -136,6 +137,7 @@ export async function startDaemon(
     schedule,
     sign: message => node.identity.sign(message),
     count,
+    waits: group => engine.expectProgress(group),
   })
   const gateway = new GatewayCore(
     {
