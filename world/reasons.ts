@@ -53,3 +53,15 @@ export const codeOfNumber = (number: number): OutcomeCode | undefined => TABLE[n
 export const reasonText = (code: OutcomeCode): string => TABLE[codeNumber(code)]![1]
 /** All codes, in the order of their wire numbers. */
 export const OUTCOME_CODES: readonly OutcomeCode[] = TABLE.map(([code]) => code)
+
+/** Outcomes of inputs that changed nothing and used no seq: not remembered, and not promised to anybody. */
+const NOT_CONSUMED: ReadonlySet<OutcomeCode> = new Set([
+  'gap',
+  'duplicate',
+  'no-session',
+  'session-closed',
+  'session-ahead',
+  'area-full',
+])
+/** Whether an input with this outcome was applied: it has used its seq, whatever it was answered. */
+export const isConsumed = (code: OutcomeCode): boolean => !NOT_CONSUMED.has(code)

@@ -1,90 +1,23 @@
 import { encodeBatch, type LogRecord, recordHeader, recordKind, saltBytes } from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
-import { encodeOutcome, encodeTick, type Outcome } from '../../world/codec.ts'
-import type { Random } from '../ports.ts'
+import { encodeOutcome, encodeTick, isConsumed, type Outcome } from '../../world/codec.ts'
 import { appliedOp } from './applied.ts'
 import { bodyHash, type InputBatch, maxInputBytes } from './batch.ts'
 import { encodeAttestation, encodeMark, encodeSeal } from './bodies.ts'
 import { InFlightInputs, type InputAnswer, type InputHead, inputHead, type Waiter } from './intake.ts'
 import { RecentOutcomes } from './outcomes.ts'
 import { BoundedQueue } from './queue.ts'
-import { makeReceipts, type Receiptable, type ReceiptSigner } from './receipts.ts'
-import type { AppliedEntry, AppliedRecord, AppliedSeal, Replica } from './replica.ts'
-
-export interface AuthorityIdentity {
-  readonly genesisHash: Uint8Array
-  readonly origin: string
-  readonly group: number
-  readonly epoch: number
-  readonly view: number
-  readonly members: readonly number[]
-  readonly charterBody: Uint8Array
-  readonly rulesVersion: number
-  readonly tickMs: number
-  /** Tick 0, by the wall clock. */
-  readonly createdAtMs: number
-}
-
-export interface AuthorityLimits {
-  /** Input batches that wait for the leader to propose them. */
-  readonly inputBatches: number
-  /** Of inputs that wait, before and after the filter each. One gateway's may take a quarter of it. */
-  readonly queueBytes: number
-  readonly intents: number
-  readonly simulationJobs: number
-  readonly outputs: number
-  /** Raft entries that are proposed and not yet applied; while so many are, the next batch fills. */
-  readonly entriesInFlight: number
-  readonly entryBytes: number
-  readonly sealEveryMs: number
-}
-
-export const defaultAuthorityLimits: AuthorityLimits = {
-  inputBatches: 4096,
-  queueBytes: 16 * 1024 * 1024,
-  intents: 4096,
-  simulationJobs: 16,
-  outputs: 4096,
-  entriesInFlight: 4,
-  entryBytes: 512 * 1024,
-  sealEveryMs: 1000,
-}
-
-export type ProposeResult =
-  | { readonly ok: true }
-  | { readonly ok: false; readonly code: 'not-leader' | 'busy' | 'stopped' }
-
-export interface AuthorityPorts {
-  readonly propose: (data: Uint8Array) => ProposeResult
-  readonly random: Random
-  readonly signer: ReceiptSigner
-  readonly count: (name: string, labels: Record<string, string>) => void
-}
-
-/** What the area's gateways are told after a delivery of committed entries. */
-export interface FeedDelta {
-  readonly tick: number
-  /** The log's size after it. */
-  readonly leaf: number
-  /** Public forms of the entities that changed (world/codec). */
-  readonly changed: readonly Uint8Array[]
-  readonly removed: readonly string[]
-  readonly events: readonly Uint8Array[]
-}
-
-/** An old outcome whose record has to be read from the log before a receipt can be made. */
-export interface Lookup {
-  readonly leaf: number
-  readonly outcome: Uint8Array
-  readonly waiter: Waiter
-}
-
-export interface Delivery {
-  /** For the same batch as Raft's own writes; they need no sync of their own. */
-  readonly ops: StoreOp[]
-  readonly entries: readonly AppliedEntry[]
-  readonly seals: readonly AppliedSeal[]
-}
+import { makeReceipts, type Receiptable } from './receipts.ts'
+import type { AppliedEntry, AppliedRecord, Replica } from './replica.ts'
+import {
+  type AuthorityIdentity,
+  type AuthorityLimits,
+  type AuthorityPorts,
+  type Delivery,
+  defaultAuthorityLimits,
+  type FeedDelta,
+  type Lookup,
+} from './types.ts'
 
 interface QueuedBatch {
   readonly batch: InputBatch
@@ -106,15 +39,6 @@ const jobOfKind: ReadonlyMap<number, SimulationJob> = new Map([
 ])
 
 const noLeader = 0
-/** Outcomes of inputs that changed nothing and used no seq. */
-const unconsumed: ReadonlySet<Outcome['code']> = new Set([
-  'gap',
-  'duplicate',
-  'no-session',
-  'session-closed',
-  'session-ahead',
-  'area-full',
-])
 /** Clocks of honest nodes differ by less. */
 const futureSealMs = 60_000
 /** So that one gateway's flood leaves room for the others. */
@@ -475,7 +399,7 @@ export class Authority {
       const head = inputHead(record.body)
       if (head === undefined) continue
       const waiters = this.#inFlight.applied(head)
-      if (unconsumed.has(outcome.code)) {
+      if (!isConsumed(outcome.code)) {
         if (waiters !== undefined) this.#answerUnconsumed(head, outcome, waiters)
         continue
       }

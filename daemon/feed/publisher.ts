@@ -1,4 +1,4 @@
-import type { FeedDelta } from '../authority/authority.ts'
+import type { FeedDelta } from '../authority/types.ts'
 import type { FeedListener } from '../gateway/router.ts'
 import type { Channel, PeerId } from '../ports.ts'
 import { encodeFrame, framePart } from './codec.ts'

@@ -7,9 +7,9 @@ import type { Store } from '../../storage/store.ts'
 import type { AreaCharter } from '../../world/charter.ts'
 import { createWorld, restoreWorld, type StateEntry, type WorldHost } from '../../world/world.ts'
 import { type AppliedPoint, appliedKey, decodeApplied, nothingApplied } from '../authority/applied.ts'
-import type { AuthorityIdentity } from '../authority/authority.ts'
 import { Replica } from '../authority/replica.ts'
 import { treeEntry, worldEntry } from '../authority/state-entry.ts'
+import type { AuthorityIdentity } from '../authority/types.ts'
 import { loadSnapshot, type StoredSnapshot } from './snapshots.ts'
 
 export interface RecoveredAuthority {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { FeedDelta } from '../../daemon/authority/authority.ts'
+import type { FeedDelta } from '../../daemon/authority/types.ts'
 import { decodeFrame, encodeSubscribe, type FeedFrame, framePart } from '../../daemon/feed/codec.ts'
 import { FeedFollower } from '../../daemon/feed/follower.ts'
 import { FeedPublisher, maxSubscribers } from '../../daemon/feed/publisher.ts'

@@ -155,7 +155,7 @@ describe('the rules of the house', () => {
       )
     }
     assert.deepEqual(
-      checkMachinePaths({ path: 'docs/a.md', text: 'https://example.org/home/ src/work/x' }),
+      checkMachinePaths({ path: 'docs/a.md', text: 'https://example.org/home/ src/home/x' }),
       [],
     )
   })

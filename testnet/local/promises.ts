@@ -1,17 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { decodeInput, encodeOutcome, type Outcome } from '../../world/codec.ts'
+import { decodeInput, encodeOutcome, isConsumed, type Outcome } from '../../world/codec.ts'
 import type { BotPromise } from '../bots/bots.ts'
-
-/** Outcomes of inputs that were not applied: they changed nothing and used no seq. */
-const notApplied: ReadonlySet<Outcome['code']> = new Set([
-  'gap',
-  'duplicate',
-  'no-session',
-  'session-closed',
-  'session-ahead',
-  'area-full',
-])
 
 /** Everything that a receipt promises. Two receipts that differ in anything are two promises. */
 type PromiseName = string
@@ -89,7 +79,7 @@ export class ReplicaTally {
     const input = decodeInput(body)
     if ('code' in input) return
     const [player, session] = [hex(input.player), hex(input.session)]
-    if (!notApplied.has(outcome.code)) {
+    if (isConsumed(outcome.code)) {
       const name = `${player}/${session}/${input.seq}`
       this.applied.set(name, (this.applied.get(name) ?? 0) + 1)
     }

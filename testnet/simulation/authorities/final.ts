@@ -5,14 +5,13 @@ import { LogReader } from '../../../storage/log/log-store.ts'
 import { type LogRecord, leafHashes, recordKind } from '../../../storage/log/record.ts'
 import { StateTree } from '../../../storage/state/state-tree.ts'
 import type { Store } from '../../../storage/store.ts'
-import { encodeOutcome } from '../../../world/codec.ts'
+import { encodeOutcome, isConsumed } from '../../../world/codec.ts'
 import { createWorld, type World } from '../../../world/world.ts'
 import type { SimDisk } from '../disk.ts'
 import { type Promised, promiseKey } from './judge.ts'
 import { type Realm, worldHostOf } from './realm.ts'
 
 /** Outcomes of copies and of what came out of order: nothing was applied. */
-const UNAPPLIED = new Set(['gap', 'duplicate', 'no-session', 'session-closed', 'session-ahead', 'area-full'])
 
 export interface FinalLog {
   readonly records: number
@@ -103,7 +102,7 @@ function replay(realm: Realm, group: number, records: readonly LogRecord[]): Rep
   records.forEach((record, leaf) => {
     if (record.kind === recordKind.input || record.kind === recordKind.tick) {
       const { outcome } = world.apply(record.kind, record.body, leaf)
-      if (record.kind === recordKind.input && outcome !== undefined && !UNAPPLIED.has(outcome.code)) {
+      if (record.kind === recordKind.input && outcome !== undefined && isConsumed(outcome.code)) {
         const key = promiseKey(inputHead(record.body)!)
         if (replayed.applied.has(key)) throw new Error(`${name}: ${key} was applied twice`)
         replayed.applied.set(key, { leaf, outcome: Buffer.from(encodeOutcome(outcome)).toString('hex') })
