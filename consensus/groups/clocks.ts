@@ -310,7 +310,10 @@ export class Clocks implements LivenessEvents {
     if (node.missesLeader || node.timesOutNext) this.release(hosted)
     if (node.timesOutNext && node.raft.promotable) {
       if (isBound(hosted, this.liveness, this.#options.nowMs())) return
-      if (!this.orphans.isElectable(hosted)) return this.#orphan(hosted, false)
+      if (!this.orphans.isElectable(hosted)) {
+        node.forgetLeader()
+        return this.#orphan(hosted, false)
+      }
     }
     node.tick()
   }

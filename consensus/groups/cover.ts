@@ -29,8 +29,8 @@ export function unbind(hosted: HostedGroup, liveness: Liveness): void {
 }
 
 /**
- * Whether nobody else can have been elected, as of now: this node leads, has committed in its term, and a quorum has
- * promised not to vote against it, for longer than now.
+ * Whether nobody can have been elected in a later term, as of now: this node leads, has committed in its term, and a
+ * quorum has promised not to vote against it, for longer than now.
  */
 export function holdsLease(hosted: HostedGroup, liveness: Liveness, self: number, nowMs: number): boolean {
   const { node, covering, transferTerm } = hosted

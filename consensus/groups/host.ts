@@ -216,7 +216,7 @@ export class GroupHost {
   }
 
   /**
-   * Whether this node is, at this moment, certain to be the group's only leader: what it has applied is the newest state
+   * Whether nobody, at this moment, can lead this group in a later term: what this node has applied is the newest state
    * that anybody can have seen. It rests on clocks that drift apart by less than MAX_DRIFT.
    */
   holdsLease(group: number): boolean {

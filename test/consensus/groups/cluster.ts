@@ -93,13 +93,13 @@ export class Cluster {
     )
   }
 
-  /** Whoever holds a lease, at this moment, relies on nobody else being elected. */
+  /** Whoever holds a lease, at this moment, relies on nobody having been elected in a later term. */
   #checkLeases(elected: number, { group, term }: RoleChange): void {
     for (const { program } of this.nodes) {
       if (program === undefined || program.number === elected || !program.host.holdsLease(group)) continue
-      assert.fail(
-        `node ${elected} leads group ${group} in term ${term}, and node ${program.number} has the lease`,
-      )
+      const { term: leased } = program.host.status(group)!
+      const facts = `node ${elected} leads group ${group} in term ${term}, and node ${program.number} has the lease of ${leased}`
+      assert.ok(term < leased, facts)
     }
   }
 
