@@ -178,7 +178,7 @@ async function checkFormat(path: string, db: Db): Promise<void> {
 }
 
 function corruptError(path: string, what: string, cause?: unknown): StoreError {
-  const advice = 'restore a backup, or move the directory away and let the node join again with a fresh one'
+  const advice = 'move the data directory away and restore a backup'
   return new StoreError('corrupt', path, `The data in ${path} is damaged (${what}): ${advice}.`, cause)
 }
 
