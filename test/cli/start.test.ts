@@ -169,7 +169,11 @@ describe('freehold start', function () {
     const store = join(home, 'store')
     for (const name of readdirSync(store).filter(file => file.startsWith('MANIFEST')))
       truncateSync(join(store, name), 9)
-    assertRefused(await freehold(['start', '--data-dir', home]), 1, /damaged .*: move the data directory away and restore a backup/)
+    assertRefused(
+      await freehold(['start', '--data-dir', home]),
+      1,
+      /damaged .*: move the data directory away and restore a backup/,
+    )
   })
 
   it('says that the disk is full', async function () {

@@ -57,7 +57,10 @@ describe('what stops a node is said in one line', () => {
     for (const name of readdirSync(join(dir, 'store')).filter(file => file.startsWith('MANIFEST'))) {
       writeFileSync(join(dir, 'store', name), 'garbage that is no manifest')
     }
-    assert.match(await explained(() => openLevelStore(join(dir, 'store'))), /damaged .*: restore a backup/)
+    assert.match(
+      await explained(() => openLevelStore(join(dir, 'store'))),
+      /damaged .*: move the data directory away and restore a backup/,
+    )
   })
 
   it('a full disk, wherever the error is wrapped', async () => {
