@@ -101,7 +101,7 @@ describe('the history of clients of five nodes', function () {
   ifNamespacesWork(
     'goes on when the leader is cut off from the others, and clients still reach it',
     async () => {
-      await until('those who went to gather are there', () => gathered() >= 6, 40_000)
+      await until('those who went to gather are there', () => gathered() >= 14, 60_000)
       const cut = await leader()
       namespaces!.cut(cut.number)
       await sleep(2_500)
