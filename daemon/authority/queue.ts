@@ -4,14 +4,13 @@ export interface ByteLimit<T> {
 }
 
 /**
- * A first-in-first-out queue with a limit of items and, where they differ in size, of bytes. It counts what it holds, the
- * most it held, and what it turned away.
+ * A first-in-first-out queue with a limit of items and, where they differ in size, of bytes. It counts what it holds and
+ * what it turned away.
  */
 export class BoundedQueue<T> {
   readonly name: string
   readonly limit: number
   dropped = 0
-  peak = 0
   sizeBytes = 0
   readonly #bytes: ByteLimit<T> | undefined
   #items: T[] = []
@@ -37,7 +36,6 @@ export class BoundedQueue<T> {
     }
     this.sizeBytes += sizeBytes
     this.#items.push(item)
-    if (this.length > this.peak) this.peak = this.length
     return true
   }
 
