@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { FAULT_NAMES } from '../../testnet/simulation/authorities/faults/list.ts'
 import { PLANTED_BUGS, type PlantedBug } from '../../testnet/simulation/authorities/planted.ts'
 import {
   runAuthorities,
@@ -6,7 +7,7 @@ import {
   type SimulationResult,
 } from '../../testnet/simulation/authorities/run.ts'
 
-const PLAN = { nodes: 5, clients: 6, areas: 3, seconds: 12 }
+const PLAN = { nodes: 5, clients: 6, areas: 3, seconds: 12, faults: FAULT_NAMES }
 
 /**
  * Within how many seeds, from 1 on, each planted bug is found, with some to spare since timing shifts when code

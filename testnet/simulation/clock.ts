@@ -14,33 +14,64 @@ export const NO_SKEW: ClockSkew = { wallOffsetMs: 0, rate: 1 }
 /** 1 January 2026; any fixed day will do. */
 const WALL_START_MS = 1_767_225_600_000
 
+/** The clocks of one machine, which outlive its processes. The wall clock jumps when it is set, the other one never. */
+export class MachineClock {
+  readonly #simulation: Simulation
+  #skew: ClockSkew
+  #passedMs = 0
+  #sinceUs = 0
+
+  constructor(simulation: Simulation, skew: ClockSkew) {
+    this.#simulation = simulation
+    this.#skew = skew
+  }
+
+  get skew(): ClockSkew {
+    return this.#skew
+  }
+
+  /** From now on; what has passed stays as it was counted. */
+  set skew(skew: ClockSkew) {
+    this.#passedMs = this.monotonicMs
+    this.#sinceUs = this.#simulation.nowUs
+    this.#skew = skew
+  }
+
+  /** Since the machine was switched on. */
+  get monotonicMs(): number {
+    return this.#passedMs + ((this.#simulation.nowUs - this.#sinceUs) / 1000) * this.#skew.rate
+  }
+
+  get wallMs(): number {
+    return Math.floor(WALL_START_MS + this.monotonicMs + this.#skew.wallOffsetMs)
+  }
+}
+
+/** A machine's clocks as one life of a process reads them. */
 export class SimClock implements Clock {
   readonly #simulation: Simulation
   readonly #scope: Scope
-  readonly #skew: () => ClockSkew
-  readonly #startedUs: number
-  readonly #monotonicStartMs: number
+  readonly #machine: MachineClock
+  readonly #beginMs: number
 
   /** `monotonicStartMs` differs from life to life, as a real process's does: nobody may keep such a time on disk. */
-  constructor(simulation: Simulation, scope: Scope, skew: () => ClockSkew, monotonicStartMs: number) {
+  constructor(simulation: Simulation, scope: Scope, machine: MachineClock, monotonicStartMs: number) {
     this.#simulation = simulation
     this.#scope = scope
-    this.#skew = skew
-    this.#startedUs = simulation.nowUs
-    this.#monotonicStartMs = monotonicStartMs
+    this.#machine = machine
+    this.#beginMs = monotonicStartMs - machine.monotonicMs
   }
 
   wallMs(): number {
-    const skew = this.#skew()
-    return Math.floor(WALL_START_MS + this.#simulation.nowMs * skew.rate + skew.wallOffsetMs)
+    return this.#machine.wallMs
   }
 
   monotonicMs(): number {
-    return this.#monotonicStartMs + ((this.#simulation.nowUs - this.#startedUs) / 1000) * this.#skew().rate
+    return this.#beginMs + this.#machine.monotonicMs
   }
 
   after(delayMs: number, run: () => void): Cancel {
     const label = `${this.#scope.owner} timer`
-    return this.#simulation.schedule(this.#scope, delayMs / this.#skew().rate, label, run)
+    return this.#simulation.schedule(this.#scope, delayMs / this.#machine.skew.rate, label, run)
   }
 }

@@ -1,5 +1,6 @@
 /** `npm run sim`: whole networks of authorities under virtual time, one seed after another. */
 import { parseArgs } from 'node:util'
+import { type FaultName, faultNames } from './authorities/faults/list.ts'
 import { PLANTED_BUGS, type PlantedBug } from './authorities/planted.ts'
 import { runAuthorities, type SimulationPlan } from './authorities/run.ts'
 
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     clients: { type: 'string' },
     areas: { type: 'string' },
+    faults: { type: 'string', default: 'all' },
     bug: { type: 'string' },
     quiet: { type: 'boolean', default: false },
   },
@@ -32,6 +34,7 @@ const plan = {
   seconds: whole('seconds', DEFAULTS.seconds, 1),
   clients: whole('clients', DEFAULTS.clients, 1),
   areas: whole('areas', DEFAULTS.areas, 1),
+  faults: chosenFaults(values.faults),
 }
 const seeds = whole('seeds', 1, 1)
 const bug = values.bug as PlantedBug | undefined
@@ -66,9 +69,19 @@ async function runSeed(one: SimulationPlan): Promise<void> {
   }
 }
 
+function chosenFaults(list: string): readonly FaultName[] {
+  try {
+    return faultNames(list)
+  } catch (error) {
+    console.error((error as Error).message)
+    process.exit(USAGE)
+  }
+}
+
 function replayOf({ seed, nodes, seconds, clients, areas }: SimulationPlan): string {
   const planted = bug === undefined ? '' : ` --bug ${bug}`
-  return `npm run sim -- --seed ${seed} --nodes ${nodes} --seconds ${seconds} --clients ${clients} --areas ${areas}${planted}`
+  const chosen = values.faults === 'all' ? '' : ` --faults ${values.faults}`
+  return `npm run sim -- --seed ${seed} --nodes ${nodes} --seconds ${seconds} --clients ${clients} --areas ${areas}${chosen}${planted}`
 }
 
 function add(sums: Map<string, number>, more: ReadonlyMap<string, number>): void {

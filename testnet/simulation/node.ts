@@ -1,6 +1,6 @@
 import type { Clock, Network, Random } from '../../daemon/ports.ts'
 import type { Store } from '../../storage/store.ts'
-import { type ClockSkew, NO_SKEW, SimClock } from './clock.ts'
+import { type ClockSkew, MachineClock, NO_SKEW, SimClock } from './clock.ts'
 import { type DiskOptions, SimDisk } from './disk.ts'
 import { newScope, type Scope } from './scope.ts'
 import type { Simulation } from './simulation.ts'
@@ -27,7 +27,7 @@ export interface NodeOptions {
 export class SimNode<T = unknown> {
   readonly name: string
   readonly disk: SimDisk
-  skew: ClockSkew
+  readonly clock: MachineClock
   readonly #simulation: Simulation
   readonly #start: StartProgram<T>
   #scope: Scope | undefined
@@ -36,7 +36,7 @@ export class SimNode<T = unknown> {
 
   constructor(simulation: Simulation, name: string, start: StartProgram<T>, options: NodeOptions) {
     this.name = name
-    this.skew = options.skew ?? NO_SKEW
+    this.clock = new MachineClock(simulation, options.skew ?? NO_SKEW)
     this.disk = new SimDisk(simulation, name, options.disk)
     this.#simulation = simulation
     this.#start = start
@@ -59,7 +59,7 @@ export class SimNode<T = unknown> {
     this.#scope = scope
     const simulation = this.#simulation
     const random = simulation.random.fork(`${this.name}#${this.#incarnation}`)
-    const clock = new SimClock(simulation, scope, () => this.skew, random.below(1_000_000))
+    const clock = new SimClock(simulation, scope, this.clock, random.below(1_000_000))
     const network = simulation.network.attach(scope)
     const store = new SimStore(simulation, this.disk, scope)
     simulation.schedule(scope, 0, `${this.name} start ${this.#incarnation}`, () => {

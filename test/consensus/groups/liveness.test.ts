@@ -305,7 +305,7 @@ describe('the promises of support', function () {
       const host = planted === undefined ? {} : { planted }
       const cluster = new Cluster(simulation, { nodes: 3, groups: plans(6), host, disk: { syncMs: 0.05 } })
       for (const node of cluster.nodes)
-        node.skew = { wallOffsetMs: 0, rate: node.name === 'n1' ? slow : fast }
+        node.clock.skew = { wallOffsetMs: 0, rate: node.name === 'n1' ? slow : fast }
       simulation.network.setAllLinks({ delayMs: 0.02, jitterMs: 0 })
       assert.ok(await simulation.runUntil(() => allSleep(cluster), 5000))
       for (let i = 0; i < 20; i++) {

@@ -1,6 +1,7 @@
 import { HOME } from '../link.ts'
 import { Simulation } from '../simulation.ts'
-import { mend, sparesOne, torment } from './faults.ts'
+import type { FaultName } from './faults/list.ts'
+import { mend, sparesOne, torment } from './faults/torment.ts'
 import { checkFinalLog } from './final.ts'
 import { HONEST, type PlantedBug, wiringOf } from './planted.ts'
 import { SimRealm } from './sim-realm.ts'
@@ -12,6 +13,7 @@ export interface SimulationPlan {
   readonly areas: number
   /** Virtual seconds of play under faults. */
   readonly seconds: number
+  readonly faults: readonly FaultName[]
   readonly bug?: PlantedBug | undefined
 }
 
@@ -58,11 +60,11 @@ class Run {
   }
 
   async run(): Promise<SimulationResult> {
-    const { seconds } = this.#plan
+    const { seconds, faults } = this.#plan
     await this.#simulation.runFor(1_000)
     this.#sim.addPlayers(this.#plan.clients)
     await this.#simulation.runFor(2_000)
-    await torment(this.#simulation, this.#sim.nodes, seconds * 1_000)
+    await torment(this.#sim, seconds * 1_000, faults)
     await this.#recover('after the faults')
     // Once more, from the disks alone.
     for (const node of this.#sim.nodes) node.crash({ silent: true })
@@ -77,11 +79,8 @@ class Run {
 
   /** The faults are over, but for one node that may stay away: play goes on for a while, then everything comes to rest and is compared. */
   async #recover(when: string): Promise<void> {
-    const away = sparesOne(this.#simulation, this.#sim.nodes)
-    mend(
-      this.#simulation,
-      this.#sim.nodes.filter(node => node !== away),
-    )
+    const away = this.#plan.faults.length === 0 ? undefined : sparesOne(this.#sim)
+    mend(this.#sim, away)
     const before = this.#sim.players.map(player => player.answered)
     const startMs = this.#simulation.nowMs
     const progressed = (): boolean => this.#sim.players.every((player, i) => player.answered > before[i]! + 1)
@@ -91,7 +90,7 @@ class Run {
     const rested = (): boolean => this.#sim.players.every(player => player.waiting === 0)
     if (!(await this.#simulation.runUntil(rested, RECOVERY_MS)))
       throw new Error(`unanswered inputs ${when}:\n${this.#sim.describe()}`)
-    mend(this.#simulation, this.#sim.nodes)
+    mend(this.#sim)
     if (!(await this.#settles()))
       throw new Error(`not settled ${when}: ${this.#difference()}\n${this.#sim.describe()}`)
     this.#sim.judge.counters.set(`longest recovery ms ${when}`, Math.round(this.#simulation.nowMs - startMs))

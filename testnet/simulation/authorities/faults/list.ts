@@ -1,0 +1,23 @@
+import { CLOCK_FAULTS } from './clock.ts'
+import { DISK_FAULTS } from './disk.ts'
+import type { Fault } from './fault.ts'
+import { NETWORK_FAULTS } from './network.ts'
+import { PROCESS_FAULTS } from './process.ts'
+
+/** In the order in which they are mended: a process is started last, on a disk and a clock that are as they should be. */
+const BY_NAME = { ...NETWORK_FAULTS, ...CLOCK_FAULTS, ...DISK_FAULTS, ...PROCESS_FAULTS }
+
+export type FaultName = keyof typeof BY_NAME
+
+export const FAULTS: Readonly<Record<FaultName, Fault>> = BY_NAME
+export const FAULT_NAMES = Object.keys(BY_NAME) as FaultName[]
+
+/** From `all`, `none`, or names with commas between them. @throws an Error with the names that there are */
+export function faultNames(list: string): FaultName[] {
+  if (list === 'all') return FAULT_NAMES
+  if (list === 'none') return []
+  const names = list.split(',').map(name => name.trim())
+  const unknown = names.find(name => !(FAULT_NAMES as string[]).includes(name))
+  if (unknown === undefined) return names as FaultName[]
+  throw new Error(`There is no fault ${unknown}: choose from ${FAULT_NAMES.join(', ')}, or say all or none.`)
+}

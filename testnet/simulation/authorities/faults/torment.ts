@@ -1,0 +1,51 @@
+import { freeHungDisk, hangDisk } from './disk.ts'
+import { type Field, type Node, pick, pickNode } from './fault.ts'
+import { FAULT_NAMES, FAULTS, type FaultName } from './list.ts'
+
+/** One of the named faults after another for `ms`; what is broken is mostly mended a little later, sometimes much later. */
+export async function torment(field: Field, ms: number, names: readonly FaultName[]): Promise<void> {
+  const { simulation } = field
+  if (names.length === 0) return simulation.runFor(ms)
+  const endMs = simulation.nowMs + ms
+  while (simulation.nowMs < endMs) {
+    FAULTS[pick(simulation.random, names)].inject(field)
+    await simulation.runFor(simulation.random.between(100, 1_500))
+    if (simulation.random.chance(0.6)) mendSome(field)
+    await simulation.runFor(simulation.random.between(0, 1_000))
+  }
+}
+
+/** Some stay down, and so miss more than Raft's log keeps for them. */
+function mendSome(field: Field): void {
+  const { random } = field.simulation
+  const mended = field.nodes.filter(() => random.chance(0.7))
+  if (random.chance(0.7)) mendLinks(field)
+  for (const node of mended) mendNode(field, node)
+}
+
+/** One node stays away: it is down, or hangs while its connections stand, or its disk hangs. Undefined: none does. */
+export function sparesOne(field: Field): Node | undefined {
+  const node = pickNode(field)
+  const dice = field.simulation.random.below(4)
+  if (dice === 0) return undefined
+  if (dice === 1) node.crash({ silent: true })
+  else if (dice === 2) node.pause()
+  else hangDisk(node)
+  field.simulation.countFault('one-stays-away')
+  return node
+}
+
+/** Ends everything that any fault has done, but for what was done to `away`. */
+export function mend(field: Field, away?: Node): void {
+  mendLinks(field)
+  for (const node of field.nodes) if (node !== away) mendNode(field, node)
+}
+
+function mendLinks(field: Field): void {
+  for (const name of FAULT_NAMES) FAULTS[name].mendLinks?.(field)
+}
+
+function mendNode(field: Field, node: Node): void {
+  freeHungDisk(node)
+  for (const name of FAULT_NAMES) FAULTS[name].mendNode?.(field, node)
+}
