@@ -4,7 +4,15 @@ import { MemoryLog } from '../raft/log/memory-log.ts'
 import { RawNode } from '../raft/raw-node.ts'
 import { EMPTY_BYTES, EMPTY_HARD_STATE, type HardState, type Message, type Snapshot } from '../raft/types.ts'
 import type { RecoveredGroup } from './raft-disk.ts'
-import { GroupError, type GroupLimits, type GroupOptions, type RoleChange } from './types.ts'
+import {
+  DEFAULT_LIMITS,
+  GroupError,
+  type GroupHostOptions,
+  type GroupLimits,
+  type GroupOptions,
+  type RoleChange,
+  TICK_MS,
+} from './types.ts'
 
 /** A write of one group that was handed to the store, or waits to be, and what may leave once it is durable. */
 export interface PersistStep {
@@ -65,6 +73,19 @@ export interface CoreSettings {
   readonly electionTicks: number
   readonly heartbeatTicks: number
   readonly limits: GroupLimits
+}
+
+const DEFAULT_HEARTBEAT_MS = 50
+const DEFAULT_ELECTION_MS = 250
+
+export function coreSettings(options: GroupHostOptions): CoreSettings {
+  return {
+    self: options.self,
+    random: options.random,
+    electionTicks: Math.ceil((options.electionMs ?? DEFAULT_ELECTION_MS) / TICK_MS),
+    heartbeatTicks: Math.ceil((options.heartbeatMs ?? DEFAULT_HEARTBEAT_MS) / TICK_MS),
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+  }
 }
 
 export function openGroup(

@@ -1,0 +1,73 @@
+import { isTransfer } from '../raft/election.ts'
+import { names } from '../raft/tracker/config.ts'
+import { type Message, MessageType, NONE } from '../raft/types.ts'
+import { isBound } from './cover.ts'
+import type { GroupMessages } from './frame.ts'
+import type { HostedGroup } from './hosted-group.ts'
+import { FROM_PEERS } from './lanes.ts'
+import { contain, count, type HostParts } from './parts.ts'
+import { offer, wantsState } from './snapshot-offers.ts'
+
+/** What a frame of `peer` has for one group. Whatever it is, it is taken or refused and counted, and never throws. */
+export function receiveForGroup(parts: HostParts, peer: number, received: GroupMessages): void {
+  const hosted = parts.groups.get(received.group)
+  if (hosted === undefined) return count(parts, 'unknown-group')
+  const order = received.epoch - hosted.instance.epoch || received.view - hosted.instance.view
+  if (order !== 0) return count(parts, order < 0 ? 'older-instance' : 'newer-instance')
+  if (!isMember(hosted, peer)) return count(parts, 'not-member', Math.max(1, received.messages.length))
+  contain(parts, hosted, ({ node }) => {
+    for (const message of received.messages) receiveMessage(parts, peer, hosted, message)
+    if (received.snapshotFailed > 0) node.reportSnapshot(peer, false)
+    parts.clocks.received(hosted, peer, received)
+    parts.dirty.add(hosted)
+  })
+}
+
+/**
+ * The core takes the lead of whoever proves a higher term, since it can't know of a change that it hasn't applied. A
+ * replica that was opened without members, to be added, learns them from its leader.
+ */
+function isMember({ node }: HostedGroup, peer: number): boolean {
+  const { config } = node.raft.tracker
+  return config.voters.length === 0 || names(config, peer)
+}
+
+function receiveMessage(parts: HostParts, peer: number, hosted: HostedGroup, message: Message): void {
+  if (message.from !== peer) {
+    count(parts, 'wrong-sender')
+  } else if (!FROM_PEERS.has(message.type)) {
+    count(parts, 'unexpected-type')
+  } else if (message.type === MessageType.Snap && wantsState(hosted, message)) {
+    offer(parts, peer, hosted, message)
+  } else if (isWithheld(parts, hosted, message)) {
+    count(parts, 'withheld-vote')
+    parts.clocks.withheldVote(hosted)
+  } else {
+    stepGroup(parts, hosted, message)
+  }
+}
+
+/** While our node's support for the leader stands, only the leader itself can have somebody else elected. */
+function isWithheld(parts: HostParts, hosted: HostedGroup, { type, context }: Message): boolean {
+  const asksForVote = type === MessageType.Vote || type === MessageType.PreVote
+  if (!asksForVote || isTransfer(context)) return false
+  return isBound(hosted, parts.clocks.liveness, parts.nowMs())
+}
+
+export function stepGroup(parts: HostParts, hosted: HostedGroup, message: Message): void {
+  const asksForVote = message.type === MessageType.PreVote || message.type === MessageType.Vote
+  if (asksForVote) parts.clocks.beforeVote(hosted, message.type === MessageType.Vote)
+  const result = hosted.node.step(message)
+  if (!result.ok) count(parts, `refused-${result.code}`)
+  parts.dirty.add(hosted)
+  if (asksForVote) wasAsked(parts, hosted, message)
+}
+
+/** A candidate that has all that is here is left its time; one that hasn't can't win, and costs no time. */
+function wasAsked(parts: HostParts, hosted: HostedGroup, candidate: Message): void {
+  const { raft } = hosted.node
+  if (raft.lead !== NONE) return
+  const { orphans } = parts.clocks
+  if (raft.log.isUpToDate(candidate.index, candidate.logTerm)) orphans.leaveTo(hosted, candidate.from)
+  else orphans.standNow(hosted)
+}
