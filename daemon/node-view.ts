@@ -1,3 +1,4 @@
+import { formatVkey, makeVkey, noteAlgorithm } from '../storage/log/vkey.ts'
 import type { LedAuthority } from './adverts/advert.ts'
 import type { AdvertBoard } from './adverts/board.ts'
 import type { BoundedQueue } from './authority/queue.ts'
@@ -9,6 +10,7 @@ import type { Engine } from './hosting/engine.ts'
 import type {
   AuthorityView,
   LogView,
+  MemberView,
   NodeAdvertView,
   NodeView,
   PeerView,
@@ -137,7 +139,7 @@ function authorityView(parts: NodeViewParts, charter: GenesisAuthority): Authori
     view: raft?.view ?? 0,
     term: raft?.term ?? remote?.led.term ?? 0,
     leader,
-    members: charter.members.map(number => ({ number, role: roleOf(parts, number, leader) })),
+    members: charter.members.map(number => memberView(parts, charter, number, leader)),
     hosted: host !== undefined,
     size: counts?.size ?? 0,
     sealedSize: counts?.sealedSize ?? 0,
@@ -155,6 +157,19 @@ function authorityView(parts: NodeViewParts, charter: GenesisAuthority): Authori
     sideMm: charter.sideMm,
     queues: host === undefined ? noQueues : queuesOf(host),
   }
+}
+
+function memberView(
+  parts: NodeViewParts,
+  charter: GenesisAuthority,
+  number: number,
+  leader: number,
+): MemberView {
+  const { genesis } = parts
+  const { keys } = genesis.file.nodes.find(node => node.number === number)!
+  const origin = originOf(genesis.file.network, charter)
+  const vkey = makeVkey(origin, noteAlgorithm.ed25519, Buffer.from(keys.log, 'base64'))
+  return { number, role: roleOf(parts, number, leader), vkey: formatVkey(vkey) }
 }
 
 function roleOf({ board, self }: NodeViewParts, number: number, leader: number): Role {

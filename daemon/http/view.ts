@@ -66,6 +66,13 @@ export interface PeerView {
 
 export type Role = 'leader' | 'follower' | 'candidate' | 'learner' | 'unknown'
 
+export interface MemberView {
+  readonly number: number
+  readonly role: Role
+  /** Verifies its signatures on this log's checkpoints (C2SP signed-note). */
+  readonly vkey: string
+}
+
 export interface QueueView {
   readonly length: number
   readonly dropped: number
@@ -82,7 +89,7 @@ export interface AuthorityView {
   readonly term: number
   /** Node number; 0 while there is none that this node knows. */
   readonly leader: number
-  readonly members: readonly { readonly number: number; readonly role: Role }[]
+  readonly members: readonly MemberView[]
   /** Whether this node has a replica. What follows is zero or empty where it has none. */
   readonly hosted: boolean
   /** Leaves committed here, and leaves under the last seal. */

@@ -212,6 +212,7 @@ export class TestNetwork {
         members: info.members.map(member => ({
           number: member,
           role: member === leader.number ? 'leader' : 'follower',
+          vkey: `${info.origin}+00000000+AQ==`,
         })),
         hosted,
         size: hosted ? size : 0,

@@ -20,8 +20,8 @@ export function fakeAuthority(name: string, hosted: boolean): AuthorityView {
       leader: 1,
     },
     members: [
-      { number: 1, role: 'leader' },
-      { number: 2, role: 'follower' },
+      { number: 1, role: 'leader', vkey: `sea/${name}/0+00000001+AQ==` },
+      { number: 2, role: 'follower', vkey: `sea/${name}/0+00000002+AQ==` },
     ],
     ...{ hosted, size: hosted ? LEAVES + 5 : 0, sealedSize: hosted ? LEAVES : 0, sealHeight: hosted ? 9 : 0 },
     ...{ checkpointRoot: hosted ? 'ab'.repeat(32) : '', stateRoot: hosted ? 'cd'.repeat(32) : '' },
