@@ -8,12 +8,13 @@ import { Trace } from './trace.ts'
 
 const US_PER_MS = 1000
 const MAX_EVENTS = 20_000_000
+const TURNS_PER_PASS = 200
 
 /**
  * A whole network in one process, under virtual time and one seed. The same seed gives the same trace hash.
  *
- * How `await` stays deterministic: one event runs at a time, and before the next one is taken the loop waits for a
- * `setImmediate`, which Node runs only after the microtask and `nextTick` queues are empty. So everything that an
+ * How `await` stays deterministic: one event runs at a time, each in a `setImmediate` of its own, which Node runs
+ * only after the microtask and `nextTick` queues are empty. So everything that an
  * event set off by promises has come to rest at the event's own virtual time. This holds as long as simulated code
  * awaits nothing but what the simulation hands it (clock, network, store) and plain promises; real files, sockets,
  * timers and the thread pool (async zlib, async crypto) answer at times that no seed decides.
@@ -98,15 +99,19 @@ export class Simulation {
     return this.#drive(this.#nowUs + Math.round(limitMs * US_PER_MS), condition)
   }
 
-  async #drive(untilUs: number, condition?: () => boolean): Promise<boolean> {
-    for (;;) {
-      await settled()
-      if (this.#failure !== undefined) throw this.#failure
-      if (condition?.()) return true
-      if (!this.#step(untilUs)) break
-    }
-    this.#nowUs = untilUs
-    return false
+  #drive(untilUs: number, condition?: () => boolean): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      /** One event; true when there is nothing more to do. */
+      const turn = (): boolean => {
+        if (this.#failure !== undefined) throw this.#failure
+        const met = condition?.() === true
+        if (!met && this.#step(untilUs)) return false
+        if (!met) this.#nowUs = untilUs
+        resolve(met)
+        return true
+      }
+      inImmediates(turn, reject)
+    })
   }
 
   #step(untilUs: number): boolean {
@@ -128,6 +133,27 @@ export class Simulation {
   }
 }
 
-function settled(): Promise<void> {
-  return new Promise(resolve => setImmediate(resolve))
+/**
+ * Calls `turn` until it returns true. Between any two immediates Node empties the microtask and `nextTick` queues, so
+ * each turn finds all that the one before it set off at rest; many immediates share one pass of the event loop, which
+ * costs more than most events do.
+ */
+function inImmediates(turn: () => boolean, failed: (error: unknown) => void): void {
+  let done = false
+  let left = 0
+  const next = (): void => {
+    if (done) return
+    try {
+      done = turn()
+    } catch (error) {
+      done = true
+      failed(error)
+    }
+    if (--left === 0 && !done) queue()
+  }
+  const queue = (): void => {
+    left = TURNS_PER_PASS
+    for (let i = 0; i < TURNS_PER_PASS; i++) setImmediate(next)
+  }
+  queue()
 }

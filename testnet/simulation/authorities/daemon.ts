@@ -1,7 +1,6 @@
 import { serveFeeds } from '../../../daemon/feed/server.ts'
 import { GatewayCore } from '../../../daemon/gateway/core.ts'
 import { Engine } from '../../../daemon/hosting/engine.ts'
-import { verifySignature } from '../../../daemon/identity/signing-key.ts'
 import type { Clock, Network } from '../../../daemon/ports.ts'
 import { serveIntake } from '../../../daemon/routing/intake-server.ts'
 import { InputRouter, type LocalAuthority } from '../../../daemon/routing/router.ts'
@@ -11,6 +10,7 @@ import type { SimContext } from '../node.ts'
 import type { Judge } from './judge.ts'
 import { Mirror } from './mirror.ts'
 import { nameOf, type Realm, sha256 } from './realm.ts'
+import { verifySimSignature } from './sim-key.ts'
 
 /** Where a planted bug gets between the parts. Each is the identity in an honest run. */
 export interface Wiring {
@@ -104,7 +104,7 @@ export async function startDaemon(
     random,
     schedule,
     sha256,
-    verify: verifySignature,
+    verify: verifySimSignature,
     ...settings,
     count,
     log: (event, facts) => judge.heard(self, event, facts),
@@ -122,7 +122,7 @@ export async function startDaemon(
     },
     originOf: group => realm.hosted.get(group)?.identity.origin,
     local,
-    verify: verifySignature,
+    verify: verifySimSignature,
     count,
   })
   const isNode = (peer: string): boolean => realm.nodes.some(({ name }) => name === peer)
@@ -157,7 +157,7 @@ export async function startDaemon(
       wallMs: () => clock.wallMs(),
       randomBytes: length => random.bytes(length),
       sha256,
-      verify: verifySignature,
+      verify: verifySimSignature,
     },
   )
   const daemon = new SimDaemon(context, self, engine, router, gateway)

@@ -9,7 +9,7 @@ import {
 import { decodeReceipt, verifyReceipt } from '../../../client/protocol/receipt.ts'
 import { challengeMessage, grantMessage, sessionIdOf } from '../../../client/protocol/session.ts'
 import type { AreaInfo } from '../../../daemon/gateway/router.ts'
-import { type SigningKey, verifySignature } from '../../../daemon/identity/signing-key.ts'
+import type { SigningKey } from '../../../daemon/identity/signing-key.ts'
 import {
   type Action,
   encodeInput,
@@ -24,6 +24,7 @@ import type { Simulation } from '../simulation.ts'
 import type { SimDaemon } from './daemon.ts'
 import type { Judge } from './judge.ts'
 import { type Realm, seededKey, sha256 } from './realm.ts'
+import { verifySimSignature } from './sim-key.ts'
 
 interface Item {
   readonly seq: number
@@ -264,7 +265,7 @@ export class SimPlayer {
       origin: this.area.origin,
       body: item.body,
       logKeys: new Map(this.area.members.map(number => [number, realm.nodes[number - 1]!.log.publicKey])),
-      verify: verifySignature,
+      verify: verifySimSignature,
     })
     if (!verdict.ok)
       return judge.fail(`player ${index}: the receipt for ${item.seq} is false: ${verdict.code}`)

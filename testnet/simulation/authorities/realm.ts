@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto'
 import type { AreaInfo } from '../../../daemon/gateway/router.ts'
 import type { HostedAuthority } from '../../../daemon/hosting/engine.ts'
-import { type SigningKey, signingKeyOf, verifySignature } from '../../../daemon/identity/signing-key.ts'
+import type { SigningKey } from '../../../daemon/identity/signing-key.ts'
 import type { WorldHost } from '../../../world/world.ts'
+import { simKeyOf, verifySimSignature } from './sim-key.ts'
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
 const text = new TextEncoder()
@@ -41,7 +42,7 @@ const NPCS = 2
 export const nameOf = (number: number): string => `n${number}`
 
 export function seededKey(seed: number, name: string): SigningKey {
-  return signingKeyOf(sha256(text.encode(`freehold simulation ${seed} ${name}`)))
+  return simKeyOf(sha256(text.encode(`freehold simulation ${seed} ${name}`)))
 }
 
 export function foundRealm(plan: RealmPlan): Realm {
@@ -98,5 +99,5 @@ function areaOf(
 }
 
 export function worldHostOf(origin: string): WorldHost {
-  return { origin, sha256, verifySignature }
+  return { origin, sha256, verifySignature: verifySimSignature }
 }
