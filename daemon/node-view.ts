@@ -210,5 +210,7 @@ function notReady({ engine, problems, genesis, board }: NodeViewParts): string[]
   )
   const waiting =
     leaderless.length === 0 ? [] : [`No leader is known yet for ${leaderless.map(it => it.name).join(', ')}.`]
-  return [...problems(), ...waiting]
+  // Until then the loss of another node could leave an area without a quorum that votes.
+  const muted = engine.mutedForMs > 0 ? ['It started a moment ago and does not vote yet.'] : []
+  return [...problems(), ...muted, ...waiting]
 }

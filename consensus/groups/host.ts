@@ -250,6 +250,12 @@ export class GroupHost {
     return this.#parts.counters
   }
 
+  /** Until this node may vote: a promise of its earlier life may stand. 0 from then on. */
+  get mutedForMs(): number {
+    const { clocks, nowMs } = this.#parts
+    return Math.max(0, clocks.liveness.mutedUntilMs - nowMs())
+  }
+
   /** Groups that are ticked now. */
   get awakeGroups(): number {
     return this.#parts.clocks.awake.size

@@ -152,6 +152,11 @@ export class Engine {
     this.driver.wake()
   }
 
+  /** Until this node's votes count, after a restart; 0 from then on. */
+  get mutedForMs(): number {
+    return this.#host.mutedForMs
+  }
+
   status(group: number): GroupStatus | undefined {
     return this.#host.status(group)
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { decodeFrame, encodeFrames } from '../../../consensus/groups/frame.ts'
 import { GroupHost } from '../../../consensus/groups/host.ts'
-import type { OutFrame } from '../../../consensus/groups/types.ts'
+import { type OutFrame, TICK_MS } from '../../../consensus/groups/types.ts'
 import { type Message, MessageType, newMessage } from '../../../consensus/raft/types.ts'
 import { bytes, Wired } from './wired.ts'
 
@@ -29,6 +29,16 @@ function led(nodes: readonly number[] = [1, 2, 3], options = {}): Wired {
 }
 
 describe('group host', () => {
+  it('says how long a restart keeps it from voting', () => {
+    const host = new GroupHost({ self: 1, random: () => 0, promisedMs: 500 })
+    assert.equal(host.mutedForMs, 500)
+    for (let ms = 0; ms < 490; ms += TICK_MS) host.tick()
+    assert.equal(host.mutedForMs, 10)
+    for (let ms = 0; ms < 20; ms += TICK_MS) host.tick()
+    assert.equal(host.mutedForMs, 0)
+    assert.equal(new GroupHost({ self: 1, random: () => 0 }).mutedForMs, 0)
+  })
+
   it('commits what the leader takes, on all replicas, in the order and under the names that propose gave', () => {
     const wired = led()
     const names = ['a', 'b', 'c'].map(text => wired.host(1).propose(1, bytes(text)))

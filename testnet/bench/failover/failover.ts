@@ -86,16 +86,17 @@ async function repeat(trial: Trial, way: Way, times: number): Promise<object> {
   }
 }
 
-/** All nodes are up, one of them leads, and inputs are committed under it. */
+/** All nodes are up and vote, one of them leads, and inputs are committed under it. */
 async function calm({ network, players }: Trial): Promise<void> {
-  const deadline = performance.now() + deadlineMs
-  for (;;) {
+  const ready = async (): Promise<boolean> =>
+    (await Promise.all(network.nodes.map(node => isReady(node.httpUrl)))).every(Boolean)
+  for (const deadline = performance.now() + deadlineMs; performance.now() < deadline; await sleep(50)) {
+    if (!(await ready())) continue
     const before = players.committed
     await sleep(calmMs)
-    const ready = await Promise.all(network.nodes.map(node => isReady(node.httpUrl)))
-    if (players.committed > before && ready.every(Boolean)) return
-    if (performance.now() > deadline) throw new Error('The network does not come to rest.')
+    if (players.committed > before && (await ready())) return
   }
+  throw new Error('The network does not come to rest.')
 }
 
 async function leaderOf(network: LocalNetwork): Promise<NodeProcess> {
