@@ -10,7 +10,7 @@ import { foundRealm, seededKey, sha256, worldHostOf } from '../../testnet/simula
 import { SimRandom } from '../../testnet/simulation/random.ts'
 import { encodeInput, logTagOf } from '../../world/codec.ts'
 
-const realm = foundRealm({ seed: 1, nodes: 1, areas: 1, replicas: 1 })
+const realm = foundRealm({ seed: 1, nodes: 1, groups: 1, replicas: 1 })
 const { identity, charter } = realm.hosted.get(1)!
 const node = realm.nodes[0]!
 

@@ -4,7 +4,7 @@ import { InputRouter } from '../../daemon/routing/router.ts'
 import { foundRealm, nameOf } from '../../testnet/simulation/authorities/realm.ts'
 import { Simulation } from '../../testnet/simulation/simulation.ts'
 
-const realm = foundRealm({ seed: 1, nodes: 2, areas: 1, replicas: 1 })
+const realm = foundRealm({ seed: 1, nodes: 2, groups: 1, replicas: 1 })
 const OWNER = nameOf(1)
 
 class FakeChannel implements Channel {

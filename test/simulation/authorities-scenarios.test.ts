@@ -9,7 +9,7 @@ const TITLE = 'one authority of three replicas'
 const GROUP = 1
 
 function found(simulation: Simulation, wiring: Partial<Wiring> = {}): SimRealm {
-  const plan = { seed: simulation.seed, nodes: 3, areas: 1, replicas: 3 }
+  const plan = { seed: simulation.seed, nodes: 3, groups: 1, replicas: 3 }
   return new SimRealm(simulation, plan, { ...HONEST, ...wiring })
 }
 

@@ -6,8 +6,9 @@ import {
   type SimulationPlan,
   type SimulationResult,
 } from '../../testnet/simulation/authorities/run.ts'
+import { commandOf } from '../../testnet/simulation/options.ts'
 
-const PLAN = { nodes: 5, clients: 6, areas: 3, seconds: 12, faults: FAULT_NAMES }
+const PLAN = { nodes: 5, clients: 6, groups: 3, seconds: 12, faults: FAULT_NAMES }
 
 /**
  * Within how many seeds, from 1 on, each planted bug is found, with some to spare since timing shifts when code
@@ -30,9 +31,7 @@ async function run(plan: Partial<SimulationPlan> & { seed: number }): Promise<Si
   try {
     return await runAuthorities(whole)
   } catch (error) {
-    const { seed, nodes, seconds, clients, areas } = whole
-    const replay = `npm run sim -- --seed ${seed} --nodes ${nodes} --seconds ${seconds} --clients ${clients} --areas ${areas}`
-    throw new Error(`${(error as Error).message}\nreplay: ${replay}`, { cause: error })
+    throw new Error(`${(error as Error).message}\nreplay: ${commandOf(whole)}`, { cause: error })
   }
 }
 

@@ -8,10 +8,9 @@ import type { Store } from '../../../storage/store.ts'
 import { encodeOutcome, isConsumed } from '../../../world/codec.ts'
 import { createWorld, type World } from '../../../world/world.ts'
 import type { SimDisk } from '../disk.ts'
+import { Finding } from './finding.ts'
 import { type Promised, promiseKey } from './judge.ts'
 import { type Realm, worldHostOf } from './realm.ts'
-
-/** Outcomes of copies and of what came out of order: nothing was applied. */
 
 export interface FinalLog {
   readonly records: number
@@ -22,7 +21,7 @@ export interface FinalLog {
 /**
  * Reads an authority's log from every member's disk, replays the longest through the
  * rules, and holds the promises and the seals against what comes out.
- * @throws an Error that says what was lost, doubled or contradicted
+ * @throws a Finding that says what was lost, doubled or contradicted
  */
 export async function checkFinalLog(
   realm: Realm,
@@ -37,17 +36,19 @@ export async function checkFinalLog(
   logs.forEach((log, i) => {
     const at = firstDifference(log, longest)
     if (at < log.length)
-      throw new Error(`${name}: n${identity.members[i]} has another record at leaf ${at} than the others`)
+      throw new Finding(`${name}: n${identity.members[i]} has another record at leaf ${at} than the others`)
   })
   const replayed = replay(realm, group, longest)
   for (const [key, promised] of promises) {
     if (promised.group !== group) continue
     const applied = replayed.applied.get(key)
-    if (applied === undefined) throw new Error(`lost: ${name}, leaf ${promised.leaf}, promised as ${key}`)
+    if (applied === undefined) throw new Finding(`lost: ${name}, leaf ${promised.leaf}, promised as ${key}`)
     if (applied.leaf !== promised.leaf || applied.outcome !== promised.outcome)
-      throw new Error(`${name}: ${key} was promised at leaf ${promised.leaf}, but stands at ${applied.leaf}`)
+      throw new Finding(
+        `${name}: ${key} was promised at leaf ${promised.leaf}, but stands at ${applied.leaf}`,
+      )
     const short = logs.findIndex(log => log.length <= promised.leaf)
-    if (short >= 0) throw new Error(`${name}: n${identity.members[short]} has no leaf ${promised.leaf}`)
+    if (short >= 0) throw new Finding(`${name}: n${identity.members[short]} has no leaf ${promised.leaf}`)
   }
   return { records: longest.length, applied: replayed.applied.size, sealedRoots: replayed.sealedRoots }
 }
@@ -104,7 +105,7 @@ function replay(realm: Realm, group: number, records: readonly LogRecord[]): Rep
       const { outcome } = world.apply(record.kind, record.body, leaf)
       if (record.kind === recordKind.input && outcome !== undefined && isConsumed(outcome.code)) {
         const key = promiseKey(inputHead(record.body)!)
-        if (replayed.applied.has(key)) throw new Error(`${name}: ${key} was applied twice`)
+        if (replayed.applied.has(key)) throw new Finding(`${name}: ${key} was applied twice`)
         replayed.applied.set(key, { leaf, outcome: Buffer.from(encodeOutcome(outcome)).toString('hex') })
       }
     } else if (record.kind === recordKind.mark) {
@@ -113,7 +114,7 @@ function replay(realm: Realm, group: number, records: readonly LogRecord[]): Rep
       const seal = decodeSeal(record.body)!
       if (seal.height !== marked?.height) return // out of order: without effect
       if (Buffer.compare(seal.stateRoot, marked.root) !== 0)
-        throw new Error(`${name}: seal ${seal.height} names another state than the records give`)
+        throw new Finding(`${name}: seal ${seal.height} names another state than the records give`)
       replayed.sealedRoots++
     }
   })

@@ -4,6 +4,7 @@ import type { Engine } from '../../../daemon/hosting/engine.ts'
 import { logBatchRange, raftEntryRange } from '../../../storage/keys.ts'
 import type { SimDisk } from '../disk.ts'
 import type { Simulation } from '../simulation.ts'
+import { Finding } from './finding.ts'
 import type { Realm } from './realm.ts'
 
 /** What an authority has bound itself to by a receipt. */
@@ -44,7 +45,7 @@ export class Judge {
   }
 
   fail(problem: string): void {
-    this.#simulation.fail(new Error(problem))
+    this.#simulation.fail(new Finding(problem))
   }
 
   /** An authority's word leaves `node`: it must stand on the disks of a quorum now, whatever crashes next. */

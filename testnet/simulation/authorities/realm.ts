@@ -11,7 +11,8 @@ const text = new TextEncoder()
 export interface RealmPlan {
   readonly seed: number
   readonly nodes: number
-  readonly areas: number
+  /** Each an area. */
+  readonly groups: number
   readonly replicas: number
 }
 
@@ -54,7 +55,7 @@ export function foundRealm(plan: RealmPlan): Realm {
   })
   const hosted = new Map<number, HostedAuthority>()
   const areas: AreaInfo[] = []
-  for (let index = 0; index < plan.areas; index++) {
+  for (let index = 0; index < plan.groups; index++) {
     const { info, authority } = areaOf(plan, index, genesisHash)
     areas.push(info)
     hosted.set(info.group, authority)

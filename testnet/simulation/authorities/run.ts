@@ -3,6 +3,7 @@ import { Simulation } from '../simulation.ts'
 import type { FaultName } from './faults/list.ts'
 import { mend, sparesOne, torment } from './faults/torment.ts'
 import { checkFinalLog } from './final.ts'
+import { Finding } from './finding.ts'
 import { HONEST, type PlantedBug, wiringOf } from './planted.ts'
 import { SimRealm } from './sim-realm.ts'
 
@@ -10,7 +11,7 @@ export interface SimulationPlan {
   readonly seed: number
   readonly nodes: number
   readonly clients: number
-  readonly areas: number
+  readonly groups: number
   /** Virtual seconds of play under faults. */
   readonly seconds: number
   readonly faults: readonly FaultName[]
@@ -33,16 +34,31 @@ const FAR_APART = 3
 /** Out of step with the areas' ticks, which leave the replicas unequal for a moment. */
 const LOOK_EVERY_MS = 73
 
-/** One whole network under one seed. @throws an Error that says what went wrong, with the last events */
+/** A run that failed: what was wrong, with the last events, and what had come of it until then. */
+export class SimulationError extends Error {
+  readonly result: SimulationResult
+
+  constructor(cause: unknown, { trace, nowMs }: Simulation, result: SimulationResult) {
+    const problem = cause instanceof Finding ? cause.message : ((cause as Error).stack ?? String(cause))
+    const tail = trace.tail(12).join('\n  ')
+    super(`${problem}\nat ${nowMs} ms of virtual time; last events:\n  ${tail}`, { cause })
+    this.result = result
+  }
+}
+
+/** One whole network under one seed. @throws SimulationError */
 export async function runAuthorities(plan: SimulationPlan): Promise<SimulationResult> {
   const simulation = new Simulation(plan.seed)
+  const run = new Run(simulation, plan)
+  // A rejection that nobody takes would end a real node's process.
+  const untaken = (error: unknown): void => simulation.fail(error)
+  process.on('unhandledRejection', untaken)
   try {
-    return await new Run(simulation, plan).run()
+    return await run.run()
   } catch (error) {
-    const tail = simulation.trace.tail(12).join('\n  ')
-    const at = `at ${simulation.nowMs} ms of virtual time`
-    const trace = `trace ${simulation.trace.digest()}`
-    throw new Error(`${(error as Error).message}\n${at}; ${trace}; last events:\n  ${tail}`, { cause: error })
+    throw new SimulationError(error, simulation, run.result())
+  } finally {
+    process.off('unhandledRejection', untaken)
   }
 }
 
@@ -74,7 +90,7 @@ class Run {
     // The records of what is applied follow with a later write.
     await this.#simulation.runFor(1_000)
     await this.#checkLogs()
-    return this.#result()
+    return this.result()
   }
 
   /** The faults are over, but for one node that may stay away: play goes on for a while, then everything comes to rest and is compared. */
@@ -85,14 +101,14 @@ class Run {
     const startMs = this.#simulation.nowMs
     const progressed = (): boolean => this.#sim.players.every((player, i) => player.answered > before[i]! + 1)
     if (!(await this.#simulation.runUntil(progressed, RECOVERY_MS)))
-      throw new Error(`no progress ${when}:\n${this.#sim.describe()}`)
+      throw new Finding(`no progress ${when}:\n${this.#sim.describe()}`)
     for (const player of this.#sim.players) player.resting = true
     const rested = (): boolean => this.#sim.players.every(player => player.waiting === 0)
     if (!(await this.#simulation.runUntil(rested, RECOVERY_MS)))
-      throw new Error(`unanswered inputs ${when}:\n${this.#sim.describe()}`)
+      throw new Finding(`unanswered inputs ${when}:\n${this.#sim.describe()}`)
     mend(this.#sim)
     if (!(await this.#settles()))
-      throw new Error(`not settled ${when}: ${this.#difference()}\n${this.#sim.describe()}`)
+      throw new Finding(`not settled ${when}: ${this.#difference()}\n${this.#sim.describe()}`)
     this.#sim.judge.counters.set(`longest recovery ms ${when}`, Math.round(this.#simulation.nowMs - startMs))
   }
 
@@ -158,7 +174,7 @@ class Run {
     this.#sim.judge.count('promises', this.#sim.judge.promises.size)
   }
 
-  #result(): SimulationResult {
+  result(): SimulationResult {
     const { trace, faults, nowMs } = this.#simulation
     return { trace: trace.digest(), virtualMs: nowMs, faults, counters: this.#sim.judge.counters }
   }

@@ -1,0 +1,94 @@
+import { randomInt } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { FAULT_NAMES, faultNames } from './authorities/faults/list.ts'
+import { PLANTED_BUGS, type PlantedBug } from './authorities/planted.ts'
+import type { SimulationPlan } from './authorities/run.ts'
+
+export interface SimOptions {
+  /** Of the first seed; the others differ in nothing else. */
+  readonly plan: SimulationPlan
+  readonly seeds: number
+  /** Processes that run seeds at the same time. */
+  readonly jobs: number
+  /** Where the story of the one seed goes. */
+  readonly story: string | undefined
+  readonly json: boolean
+  readonly quiet: boolean
+}
+
+const LEAST_AND_DEFAULT = {
+  seed: [1, 1],
+  seeds: [1, 1],
+  nodes: [1, 5],
+  seconds: [1, 30],
+  clients: [1, 8],
+  groups: [1, 3],
+  jobs: [1, 1],
+} as const
+
+type Count = keyof typeof LEAST_AND_DEFAULT
+
+/** Seeds are 32 bits wide. */
+const MAX_SEED = 2 ** 32 - 1
+
+/** @throws an Error with one sentence about the first argument that is wrong */
+export function simOptions(args: readonly string[]): SimOptions {
+  const text = { type: 'string' } as const
+  const flag = { type: 'boolean', default: false } as const
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seed: text,
+      seeds: text,
+      nodes: text,
+      seconds: text,
+      clients: text,
+      groups: text,
+      jobs: text,
+      faults: { type: 'string', default: 'all' },
+      bug: text,
+      story: text,
+      random: flag,
+      json: flag,
+      quiet: flag,
+    },
+  })
+  const whole = (name: Count): number => wholeNumber(name, values[name])
+  const seeds = whole('seeds')
+  if (values.random && values.seed !== undefined)
+    throw new Error('--random draws the first seed: --seed goes without it.')
+  if (values.story !== undefined && seeds > 1)
+    throw new Error('--story tells of one seed: --seeds goes without it.')
+  const seed = values.random ? randomInt(1, MAX_SEED - seeds) : whole('seed')
+  const plan = {
+    seed,
+    nodes: whole('nodes'),
+    groups: whole('groups'),
+    seconds: whole('seconds'),
+    clients: whole('clients'),
+    faults: faultNames(values.faults),
+    bug: plantedBug(values.bug),
+  }
+  const { json, quiet, story } = values
+  return { plan, seeds, jobs: Math.min(whole('jobs'), seeds), story, json, quiet }
+}
+
+/** The one command that runs this seed, and nothing else, again. */
+export function commandOf({ seed, nodes, groups, seconds, clients, faults, bug }: SimulationPlan): string {
+  const isAll = FAULT_NAMES.every(name => faults.includes(name))
+  const chosen = isAll ? '' : ` --faults ${faults.join(',') || 'none'}`
+  const planted = bug === undefined ? '' : ` --bug ${bug}`
+  return `npm run sim -- --seed ${seed} --nodes ${nodes} --groups ${groups} --seconds ${seconds} --clients ${clients}${chosen}${planted}`
+}
+
+function wholeNumber(name: Count, given: string | undefined): number {
+  const [least, fallback] = LEAST_AND_DEFAULT[name]
+  const value = given === undefined ? fallback : Number(given)
+  if (Number.isSafeInteger(value) && value >= least && value <= MAX_SEED) return value
+  throw new Error(`--${name} must be a whole number, at least ${least}.`)
+}
+
+function plantedBug(name: string | undefined): PlantedBug | undefined {
+  if (name === undefined || (PLANTED_BUGS as string[]).includes(name)) return name as PlantedBug | undefined
+  throw new Error(`There is no planted bug ${name}: choose from ${PLANTED_BUGS.join(', ')}.`)
+}

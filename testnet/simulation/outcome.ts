@@ -1,0 +1,29 @@
+import { runAuthorities, SimulationError, type SimulationPlan } from './authorities/run.ts'
+
+/** What came of one seed; plain data, so that it can cross from one process to another. */
+export interface Outcome {
+  readonly seed: number
+  /** Hex SHA-256 over all that happened; empty when the process ended over it. */
+  readonly trace: string
+  readonly virtualMs: number
+  readonly faults: readonly (readonly [string, number])[]
+  readonly counters: readonly (readonly [string, number])[]
+  /** What went wrong; undefined when nothing did. */
+  readonly problem: string | undefined
+}
+
+export async function outcomeOf(plan: SimulationPlan): Promise<Outcome> {
+  const { seed } = plan
+  try {
+    const { trace, virtualMs, faults, counters } = await runAuthorities(plan)
+    return { seed, trace, virtualMs, faults: [...faults], counters: [...counters], problem: undefined }
+  } catch (error) {
+    if (!(error instanceof SimulationError)) throw error
+    const { trace, virtualMs, faults, counters } = error.result
+    return { seed, trace, virtualMs, faults: [...faults], counters: [...counters], problem: error.message }
+  }
+}
+
+export async function* inThisProcess(plans: readonly SimulationPlan[]): AsyncGenerator<Outcome> {
+  for (const plan of plans) yield await outcomeOf(plan)
+}
