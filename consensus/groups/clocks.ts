@@ -24,6 +24,12 @@ const SETTLE_MS = 300
 /** Groups that never sleep learn this often how far their members are. */
 const RETIME_TICKS = 100
 
+/** What asks for nothing to be done in the group. */
+const READS: ReadonlySet<MessageType> = new Set<MessageType>([
+  MessageType.ReadIndex,
+  MessageType.ReadIndexResp,
+])
+
 /** What only a leader says. */
 const LEADS: ReadonlySet<MessageType> = new Set<MessageType>([
   MessageType.App,
@@ -172,7 +178,7 @@ export class Clocks implements LivenessEvents {
   #receivedAsFollower(hosted: HostedGroup, peer: number, received: GroupMessages): void {
     const { node } = hosted
     const { lead } = node
-    if (received.messages.length > 0) {
+    if (received.messages.some(({ type }) => !READS.has(type))) {
       if (
         lead === peer &&
         received.messages.some(({ type, term }) => LEADS.has(type) && term === node.term)

@@ -3,10 +3,12 @@ import type { Notes } from './frame.ts'
 import type { HostedGroup, PersistStep } from './hosted-group.ts'
 import { count, type HostParts } from './parts.ts'
 import { submitProposals } from './proposing.ts'
+import { loseOldReads, readConfirmed, submitReads } from './reads.ts'
 
 /** Takes out of a group's core all that is to be done. */
 export function drain(parts: HostParts, hosted: HostedGroup): void {
   submitProposals(parts, hosted)
+  submitReads(parts, hosted)
   while (hosted.node.hasReady()) handle(parts, hosted, hosted.node.ready())
   hosted.offerOps = []
   reportRole(parts, hosted)
@@ -35,6 +37,7 @@ function handle(parts: HostParts, hosted: HostedGroup, ready: Ready): void {
     } else if (message.type === MessageType.StorageApply) commit(parts, hosted, message)
     else send(parts, hosted, message)
   }
+  for (const read of ready.readStates) readConfirmed(parts, hosted, read)
 }
 
 function commit(parts: HostParts, hosted: HostedGroup, apply: Message): void {
@@ -62,6 +65,7 @@ function reportRole(parts: HostParts, hosted: HostedGroup): void {
   if (role !== 'leader' || term !== last.term) hosted.uncommittedBytes = 0
   hosted.reported = { group: hosted.instance.group, role, term, leader }
   parts.clocks.roleChanged(hosted)
+  loseOldReads(parts, hosted)
   parts.effects.role(hosted.reported)
 }
 

@@ -5,6 +5,8 @@ import type {
   GroupFault,
   Lane,
   Proposed,
+  ReadAsked,
+  ReadDone,
   RoleChange,
   SnapshotInstalled,
   SnapshotOffer,
@@ -24,6 +26,8 @@ export interface DriverOptions {
   /** In order, once per life. What the callee writes goes through `addOps`. */
   readonly onCommitted: (group: number, entries: readonly CommittedEntry[]) => void
   readonly onRole: (change: RoleChange) => void
+  /** After the commits of the same turn. */
+  readonly onRead: (done: ReadDone) => void
   /** Fetch and verify this state, then call `snapshotReady`, or `snapshotFailed`. */
   readonly onSnapshotOffer: (offer: SnapshotOffer) => void
   readonly onSnapshotInstalled: (installed: SnapshotInstalled) => void
@@ -73,6 +77,13 @@ export class GroupDriver {
     const proposed = this.#host.propose(group, data)
     if (proposed.ok) this.wake()
     return proposed
+  }
+
+  /** Answered by `onRead`, unless it is refused here. */
+  read(group: number, context: number): ReadAsked {
+    const asked = this.#host.read(group, context)
+    if (asked.ok) this.wake()
+    return asked
   }
 
   receive(peer: number, frame: Uint8Array): void {
@@ -140,6 +151,7 @@ export class GroupDriver {
       this.#counters.committed += entries.length
       this.#options.onCommitted(group, entries)
     }
+    for (const read of effects.reads) this.#options.onRead(read)
     for (const offer of effects.offered) this.#options.onSnapshotOffer(offer)
     for (const fault of effects.faults) this.#options.onGroupFault(fault)
     // Last, so that what the callbacks have added goes along.

@@ -4,6 +4,7 @@ import type {
   Effects,
   GroupFault,
   OutFrame,
+  ReadDone,
   RoleChange,
   SnapshotInstalled,
   SnapshotOffer,
@@ -17,6 +18,7 @@ export class EffectsBuilder {
   #offered: SnapshotOffer[] = []
   #installed: SnapshotInstalled[] = []
   #faults: GroupFault[] = []
+  #reads: ReadDone[] = []
 
   committed(group: number, entries: readonly Entry[]): void {
     const waiting = this.#committed.get(group)
@@ -37,6 +39,10 @@ export class EffectsBuilder {
     this.#installed.push({ group, index, term, meta })
   }
 
+  read(done: ReadDone): void {
+    this.#reads.push(done)
+  }
+
   fault(fault: GroupFault): void {
     this.#faults.push(fault)
   }
@@ -50,12 +56,14 @@ export class EffectsBuilder {
       offered: this.#offered,
       installed: this.#installed,
       faults: this.#faults,
+      reads: this.#reads,
     }
     if (this.#committed.size > 0) this.#committed = new Map()
     this.#roles = []
     this.#offered = []
     this.#installed = []
     this.#faults = []
+    this.#reads = []
     return effects
   }
 }

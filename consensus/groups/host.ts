@@ -10,6 +10,7 @@ import { Outbox } from './outbox.ts'
 import { closeGroup, contain, count, type HostParts } from './parts.ts'
 import { propose, transfer } from './proposing.ts'
 import type { RecoveredGroup } from './raft-disk.ts'
+import { askRead, loseReadsOf, newReadBook, tickReads } from './reads.ts'
 import { receiveForGroup, stepGroup } from './receiving.ts'
 import { compactGroup, probeSnapshots, takeOffer } from './snapshot-offers.ts'
 import { statusOf } from './status.ts'
@@ -21,6 +22,7 @@ import {
   type GroupOptions,
   type GroupStatus,
   type Proposed,
+  type ReadAsked,
   TICK_MS,
 } from './types.ts'
 import { WriteQueue } from './write-queue.ts'
@@ -76,6 +78,7 @@ export class GroupHost {
       effects: new EffectsBuilder(),
       disk: new DiskWatch(nowMs, options.diskStallMs ?? DEFAULT_DISK_STALL_MS),
       counters: new Map(),
+      reads: newReadBook(random),
       nowMs,
     }
   }
@@ -118,6 +121,17 @@ export class GroupHost {
     return propose(this.#parts, hosted, data)
   }
 
+  /**
+   * Asks, on any member, for the index from which on a state is as new as any that anybody can have seen by now. The answer
+   * is an effect with the same `context`; a read that is refused here, lost or timed out may be asked for again.
+   */
+  read(group: number, context: number): ReadAsked {
+    const hosted = this.#parts.groups.get(group)
+    if (this.#stopped) return { ok: false, code: 'stopped' }
+    if (hosted === undefined) return { ok: false, code: 'unknown-group' }
+    return askRead(this.#parts, hosted, context)
+  }
+
   /** Bytes that `peer` sent. Whatever they are, they are taken or refused and counted, and never throw. */
   receive(peer: number, frame: Uint8Array): void {
     if (this.#stopped) return
@@ -144,6 +158,7 @@ export class GroupHost {
     if (!this.#parts.peersUp.delete(peer)) return
     this.#parts.outbox.drop(peer)
     this.#parts.clocks.peerDown(peer)
+    loseReadsOf(this.#parts, peer)
     for (const hosted of this.#parts.groups.values()) {
       if (hosted.node.role !== 'leader') continue
       contain(this.#parts, hosted, ({ node }) => {
@@ -170,6 +185,7 @@ export class GroupHost {
     if (this.#ticks % DRAIN_TICKS === 0) this.#parts.outbox.allDrained()
     watchDisk(this.#parts)
     this.#parts.clocks.tick()
+    tickReads(this.#parts)
     if (this.#ticks % SNAPSHOT_PROBE_TICKS > 0) return
     for (const hosted of this.#parts.clocks.awake) contain(this.#parts, hosted, probeSnapshots)
   }

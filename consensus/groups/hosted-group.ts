@@ -73,6 +73,7 @@ export interface CoreSettings {
   readonly electionTicks: number
   readonly heartbeatTicks: number
   readonly limits: GroupLimits
+  readonly leaseReads: boolean
 }
 
 const DEFAULT_HEARTBEAT_MS = 50
@@ -85,6 +86,7 @@ export function coreSettings(options: GroupHostOptions): CoreSettings {
     electionTicks: Math.ceil((options.electionMs ?? DEFAULT_ELECTION_MS) / TICK_MS),
     heartbeatTicks: Math.ceil((options.heartbeatMs ?? DEFAULT_HEARTBEAT_MS) / TICK_MS),
     limits: { ...DEFAULT_LIMITS, ...options.limits },
+    leaseReads: options.leaseReads ?? false,
   }
 }
 

@@ -12,6 +12,8 @@ export const FROM_PEERS: ReadonlySet<MessageType> = new Set<MessageType>([
   MessageType.Snap,
   MessageType.Heartbeat,
   MessageType.HeartbeatResp,
+  MessageType.ReadIndex,
+  MessageType.ReadIndexResp,
   MessageType.TimeoutNow,
 ])
 
@@ -22,6 +24,8 @@ const URGENT: ReadonlySet<MessageType> = new Set<MessageType>([
   MessageType.PreVoteResp,
   MessageType.Heartbeat,
   MessageType.HeartbeatResp,
+  MessageType.ReadIndex,
+  MessageType.ReadIndexResp,
   MessageType.TimeoutNow,
 ])
 

@@ -4,6 +4,7 @@ import type { DiskWatch } from './disk-watch.ts'
 import type { EffectsBuilder } from './effects.ts'
 import type { CoreSettings, HostedGroup } from './hosted-group.ts'
 import type { Outbox } from './outbox.ts'
+import type { ReadBook } from './reads.ts'
 import type { WriteQueue } from './write-queue.ts'
 
 /** What the host and the files that do its work share. */
@@ -18,6 +19,7 @@ export interface HostParts {
   readonly clocks: Clocks
   readonly effects: EffectsBuilder
   readonly disk: DiskWatch
+  readonly reads: ReadBook
   readonly counters: Map<string, number>
   readonly nowMs: () => number
 }

@@ -6,6 +6,7 @@ import type { GroupMessages } from './frame.ts'
 import type { HostedGroup } from './hosted-group.ts'
 import { FROM_PEERS } from './lanes.ts'
 import { contain, count, type HostParts } from './parts.ts'
+import { askedByPeer } from './reads.ts'
 import { offer, wantsState } from './snapshot-offers.ts'
 
 /** What a frame of `peer` has for one group. Whatever it is, it is taken or refused and counted, and never throws. */
@@ -39,6 +40,8 @@ function receiveMessage(parts: HostParts, peer: number, hosted: HostedGroup, mes
     count(parts, 'unexpected-type')
   } else if (message.type === MessageType.Snap && wantsState(hosted, message)) {
     offer(parts, peer, hosted, message)
+  } else if (message.type === MessageType.ReadIndex) {
+    askedByPeer(parts, peer, hosted, message)
   } else if (isWithheld(parts, hosted, message)) {
     count(parts, 'withheld-vote')
     parts.clocks.withheldVote(hosted)

@@ -17,6 +17,8 @@ export interface GroupLimits {
   readonly maxInflightBytes: number
   /** Payload that one group's leader has taken and not yet applied; beyond it `propose` answers `busy`. */
   readonly maxUncommittedBytes: number
+  /** Reads of this node, of all groups, that wait for an answer; beyond it `read` answers `busy`. */
+  readonly maxReads: number
   readonly maxGroups: number
 }
 
@@ -27,6 +29,7 @@ export const DEFAULT_LIMITS: GroupLimits = {
   maxInflightMessages: 256,
   maxInflightBytes: 8 << 20,
   maxUncommittedBytes: 16 << 20,
+  maxReads: 16_384,
   maxGroups: 10_000,
 }
 
@@ -45,6 +48,11 @@ export interface GroupHostOptions {
   readonly electionMs?: number
   /** A write that takes longer costs this node its leaderships. Default 1000. */
   readonly diskStallMs?: number
+  /**
+   * Reads are served by lease where there is one, on the word of the clock, instead of asking a quorum. Only for machines
+   * that are never suspended nor paused. Default false.
+   */
+  readonly leaseReads?: boolean
   /** Of a clock that never goes back nor stands still. Default: as many as `tick` was called for. */
   readonly nowMs?: () => number
   /** What `recoverPromised` found on the disk. Default 0: a new disk. */
@@ -77,6 +85,33 @@ export type Proposed =
       readonly code: 'not-leader' | 'busy' | 'stopped' | 'unknown-group' | 'too-large'
       /** The leader as far as this node knows, 0 when it knows none. */
       readonly leader: number
+    }
+
+export type ReadAsked =
+  | { readonly ok: true }
+  | {
+      readonly ok: false
+      readonly code: 'busy' | 'no-leader' | 'not-member' | 'stopped' | 'unknown-group'
+    }
+
+/** What a read rests on: the leader's lease, or a quorum that has just heard of it. */
+export type ReadSupport = 'lease' | 'quorum'
+
+export type ReadDone =
+  /** To be served once the state machine has applied `index`. */
+  | {
+      readonly group: number
+      readonly context: number
+      readonly ok: true
+      readonly index: number
+      readonly by: ReadSupport
+    }
+  /** The leader, its term or the way to it changed; or there was no answer for too long. */
+  | {
+      readonly group: number
+      readonly context: number
+      readonly ok: false
+      readonly code: 'lost' | 'timeout'
     }
 
 /** 0: elections and heartbeats, small and urgent. 1: appends and their answers. */
@@ -149,6 +184,8 @@ export interface Effects {
   readonly offered: readonly SnapshotOffer[]
   readonly installed: readonly SnapshotInstalled[]
   readonly faults: readonly GroupFault[]
+  /** After `committed`: what may be served at once, can be. */
+  readonly reads: readonly ReadDone[]
 }
 
 export interface PeerStatus {

@@ -110,6 +110,7 @@ export class Engine {
         options.log('role', { ...change, authority: authority?.name })
         if (authority !== undefined && change.leader !== 0) options.onLeader(authority.name, change.leader)
       },
+      onRead: () => {},
       onSnapshotOffer: offer => this.#catchUps.add(offer),
       onSnapshotInstalled: () => {},
       onGroupFault: ({ group, message }) => this.#authorities.get(group)?.halt(new Error(message)),

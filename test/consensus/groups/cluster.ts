@@ -7,6 +7,7 @@ import { recoverGroup } from '../../../consensus/groups/raft-disk.ts'
 import {
   type CommittedEntry,
   type GroupHostOptions,
+  type ReadDone,
   type RoleChange,
   type SnapshotOffer,
   TICK_MS,
@@ -40,6 +41,20 @@ interface Chain {
   value: string
 }
 
+export interface SeenRead {
+  readonly floor: number
+  readonly index: number
+  readonly by: string
+}
+
+interface AskedRead {
+  readonly group: number
+  readonly floor: number
+  /** Once the leader has said it. */
+  readonly index?: number
+  readonly by?: string
+}
+
 const LANES = ['raft-urgent/1', 'raft-bulk/1']
 const CHANNEL = { maxFrameBytes: 4 << 20, maxChannelsPerPeer: 4 }
 const START: Chain = { index: 0, value: '' }
@@ -60,6 +75,10 @@ export class Cluster {
   readonly #leaders = new Map<string, number>()
   /** By group: the highest index of an entry whose proposer was told that it is committed. */
   readonly acknowledged = new Map<number, number>()
+  /** By group: the highest index that an answered read has shown. */
+  readonly shown = new Map<number, number>()
+  /** Reads by what came of them. */
+  readonly reads = new Map<string, number>()
   leadersSeen = 0
   offers = 0
 
@@ -115,6 +134,23 @@ export class Cluster {
       truth[chain.index],
       `group ${group} diverged at ${chain.index} on node ${number}`,
     )
+  }
+
+  /** No read may show less than this from now on, wherever it is asked for. */
+  newestTold(group: number): number {
+    return Math.max(this.acknowledged.get(group) ?? 0, this.shown.get(group) ?? 0)
+  }
+
+  /** A read that was asked for when `floor` had been told is answered with the state at `index`. */
+  sawRead(number: number, group: number, { floor, index, by }: SeenRead): void {
+    const facts = `node ${number} reads group ${group} at ${index} by ${by}, and ${floor} was known`
+    if (index < floor) this.simulation.fail(new Error(facts))
+    this.shown.set(group, Math.max(this.shown.get(group) ?? 0, index))
+    this.countRead(by)
+  }
+
+  countRead(code: string): void {
+    this.reads.set(code, (this.reads.get(code) ?? 0) + 1)
   }
 
   leaderOf(group: number): GroupNode | undefined {
@@ -177,6 +213,8 @@ export class GroupNode {
   /** Proposals that wait for their commit: by group, `index/term`. */
   readonly #waiting = new Map<number, Set<string>>()
   #proposed = 0
+  readonly #reads = new Map<number, AskedRead>()
+  #read = 0
 
   constructor(cluster: Cluster, context: SimContext, chains: Map<number, Chain>, promisedMs: number) {
     this.#cluster = cluster
@@ -192,6 +230,7 @@ export class GroupNode {
       send: (peer, lane, frame) => this.#channels.get(`${nameOf(peer)} ${LANES[lane]}`)?.send(frame) ?? false,
       schedule: run => context.clock.after(0, run),
       onCommitted: (group, entries) => this.#apply(group, entries),
+      onRead: done => this.#readDone(done),
       onRole: change => {
         if (change.role === 'leader') cluster.sawLeader(this.number, change)
       },
@@ -232,6 +271,44 @@ export class GroupNode {
     if (!proposed.ok) return
     const waiting = this.#waiting.get(group) ?? new Set()
     this.#waiting.set(group, waiting.add(`${proposed.index}/${proposed.term}`))
+  }
+
+  /** Asks for a read of every group of this node, as far as it takes one. */
+  readAll(): void {
+    for (const group of this.host.groups()) this.read(group)
+  }
+
+  read(group: number): void {
+    const context = this.#read++
+    const asked = this.driver.read(group, context)
+    if (asked.ok) this.#reads.set(context, { group, floor: this.#cluster.newestTold(group) })
+    else this.#cluster.countRead(asked.code)
+  }
+
+  /** Reads that are not answered. */
+  get reading(): number {
+    return this.#reads.size
+  }
+
+  #readDone(done: ReadDone): void {
+    const asked = this.#reads.get(done.context)
+    assert.ok(asked !== undefined, `node ${this.number} is told twice of read ${done.context}`)
+    if (!done.ok) {
+      this.#reads.delete(done.context)
+      this.#cluster.countRead(done.code)
+      return
+    }
+    this.#reads.set(done.context, { ...asked, index: done.index, by: done.by })
+    this.#serveReads(done.group)
+  }
+
+  #serveReads(group: number): void {
+    const applied = this.#chains.get(group)?.index ?? 0
+    for (const [context, { group: of, floor, index, by }] of this.#reads) {
+      if (of !== group || index === undefined || index > applied) continue
+      this.#reads.delete(context)
+      this.#cluster.sawRead(this.number, group, { floor, index: applied, by: by! })
+    }
   }
 
   #connect(peer: string): void {
@@ -283,6 +360,7 @@ export class GroupNode {
 
   #keep(group: number, chain: Chain): void {
     this.#chains.set(group, chain)
+    this.#serveReads(group)
     this.driver.addOps([{ key: authorityKey(group, 'chain'), value: encodeChain(chain) }])
   }
 

@@ -53,6 +53,7 @@ function rig(): {
       }
     },
     onRole: () => {},
+    onRead: () => {},
     onSnapshotOffer: () => {},
     onSnapshotInstalled: () => {},
     onGroupFault: fault => faults.push(fault),

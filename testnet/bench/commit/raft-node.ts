@@ -71,6 +71,7 @@ const driver: GroupDriver = new GroupDriver({
   send: (peer, lane, frame) => lanes.send(peer, lane, frame),
   schedule: atEndOfTurn,
   onCommitted: (_, entries) => entries.forEach(apply),
+  onRead: () => {},
   onRole: ({ role }) => {
     loop.leads(role === 'leader')
     tell({ type: 'role', leading: role === 'leader' })

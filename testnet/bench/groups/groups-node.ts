@@ -55,6 +55,7 @@ const driver: GroupDriver = new GroupDriver({
   onCommitted: (group, entries) => {
     if (entries.some(entry => entry.data.length > 0)) waiting.get(group)?.()
   },
+  onRead: () => {},
   onRole: ({ group, leader }) => {
     leaders.set(group, leader)
     checkRecovered()
