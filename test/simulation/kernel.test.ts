@@ -36,12 +36,12 @@ function chatter(context: SimContext): { heard: number } {
 async function faultyRun(seed: number): Promise<Simulation> {
   const simulation = new Simulation(seed)
   for (const name of NAMES) simulation.addNode(name, chatter, { disk: { keepsUnsyncedPrefix: true } }).start()
-  simulation.network.setAllLinks({ lossRate: 0.05, breakRate: 0.005, duplicateRate: 0.1, jitterMs: 5 })
+  simulation.network.links.setAll({ lossRate: 0.05, breakRate: 0.02, duplicateRate: 0.1, jitterMs: 5 })
   await simulation.runFor(500)
   simulation.node('a').crash()
-  simulation.network.partition(['b'], ['c', 'd'])
+  simulation.network.links.partition(['b'], ['c', 'd'])
   await simulation.runFor(500)
-  simulation.network.heal()
+  simulation.network.links.heal()
   simulation.node('a').start()
   await simulation.runFor(500)
   return simulation
@@ -102,6 +102,53 @@ describe('simulation kernel', () => {
     await simulation.runFor(10)
     assert.deepEqual(at, [800])
     assert.notEqual(starts[0], starts[1])
+  })
+
+  it('steps the wall clock of a running node and no other, and changes the pace of both without a step', async () => {
+    const simulation = new Simulation(4)
+    const early: number[] = []
+    const node = simulation.addNode('a', ({ clock }) => {
+      clock.after(1000, () => early.push(simulation.nowMs))
+      return clock
+    })
+    node.start()
+    await simulation.runFor(500)
+    const clock = node.program!
+    const before = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() }
+    node.clock.jump(-3_600_000)
+    node.clock.skew = { ...node.clock.skew, rate: 0.5 }
+    assert.equal(clock.wallMs(), before.wallMs - 3_600_000)
+    assert.equal(clock.monotonicMs(), before.monotonicMs)
+    await simulation.runFor(600)
+    assert.equal(clock.wallMs(), before.wallMs - 3_600_000 + 300)
+    assert.equal(clock.monotonicMs(), before.monotonicMs + 300)
+    assert.deepEqual(early, [], 'a timer that was set before the clock became slower came early')
+    await simulation.runFor(400)
+    assert.deepEqual(early, [1500])
+  })
+
+  it('lets a process go on by itself after a short pause, but not after a later one', async () => {
+    const simulation = new Simulation(5)
+    const node = simulation.addNode('a', ({ clock }) => clock)
+    node.start()
+    await simulation.runFor(5)
+    let ticks = 0
+    const tick = (): void => {
+      ticks++
+      node.program!.after(1, tick)
+    }
+    tick()
+    node.pause(100)
+    await simulation.runFor(50)
+    node.resume()
+    node.pause()
+    const before = ticks
+    await simulation.runFor(1000)
+    assert.equal(ticks, before)
+    node.resume()
+    node.pause(100)
+    await simulation.runFor(1000)
+    assert.ok(ticks > before + 800)
   })
 
   it('holds what comes due for a paused process, and drops what is due for a dead one', async () => {

@@ -49,7 +49,7 @@ const numbers = (count: number): number[] => Array.from({ length: count }, (_, i
 describe('simulated network', () => {
   it('keeps the order on a channel, whatever jitter and loss there is', async () => {
     const [simulation, a, b, channel] = await pair(1)
-    simulation.network.setLink('a', 'b', { jitterMs: 50, lossRate: 0.2 })
+    simulation.network.links.set('a', 'b', { jitterMs: 50, lossRate: 0.2 })
     for (const i of numbers(100)) channel.send(Uint8Array.of(i))
     await simulation.runFor(10_000)
     assert.deepEqual(b.program!.heard, numbers(100))
@@ -68,26 +68,26 @@ describe('simulated network', () => {
 
   it('holds frames in a short partition and gives the connection up in a long one', async () => {
     const [simulation, a, b, channel] = await pair(3)
-    simulation.network.partition(['a'], ['b'])
+    simulation.network.links.partition(['a'], ['b'])
     channel.send(Uint8Array.of(1))
     await simulation.runFor(2000)
     assert.deepEqual(b.program!.heard, [])
-    simulation.network.heal()
+    simulation.network.links.heal()
     await simulation.runFor(100)
     assert.deepEqual(b.program!.heard, [1])
-    simulation.network.partition(['a'], ['b'])
+    simulation.network.links.partition(['a'], ['b'])
     await simulation.runFor(6000)
     assert.deepEqual(a.program!.context.network.peers(), [])
     assert.deepEqual(b.program!.events.slice(-2).sort(), ['-a', 'closed gave-up'])
     assert.equal(channel.send(Uint8Array.of(2)), false)
-    simulation.network.heal()
+    simulation.network.links.heal()
     await simulation.runFor(1000)
     assert.deepEqual(a.program!.context.network.peers(), ['b'])
   })
 
   it('cuts one direction only when asked', async () => {
     const [simulation, a, b, channel] = await pair(4)
-    simulation.network.blockOneWay('b', 'a')
+    simulation.network.links.blockOneWay('b', 'a')
     channel.send(Uint8Array.of(1))
     b.program!.context.network.publish('t', Uint8Array.of(2))
     a.program!.context.network.publish('t', Uint8Array.of(3))
@@ -113,7 +113,7 @@ describe('simulated network', () => {
 
   it('pushes back at the high-water mark, and calls when it is drained', async () => {
     const [simulation, , b, channel] = await pair(6)
-    simulation.network.setLink('a', 'b', HOME)
+    simulation.network.links.set('a', 'b', HOME)
     let drained = 0
     channel.onDrain(() => drained++)
     const frame = new Uint8Array(400_000)
@@ -129,7 +129,7 @@ describe('simulated network', () => {
 
   it('lets a second channel past what waits for the first one', async () => {
     const [simulation, a, b, channel] = await pair(10)
-    simulation.network.setLink('a', 'b', HOME)
+    simulation.network.links.set('a', 'b', HOME)
     let urgent: Channel | undefined
     b.program!.context.network.handle('urgent/1', PROTOCOL, accepted => {
       accepted.onFrame(() => b.program!.events.push(`urgent after ${b.program!.heard.length}`))
@@ -173,7 +173,7 @@ describe('simulated network', () => {
 
   it('reorders, doubles and loses gossip', async () => {
     const [simulation, a, b] = await pair(8)
-    simulation.network.setAllLinks({ ...LAN, jitterMs: 20, duplicateRate: 0.2, lossRate: 0.2 })
+    simulation.network.links.setAll({ ...LAN, jitterMs: 20, duplicateRate: 0.2, lossRate: 0.2 })
     for (const i of numbers(100)) a.program!.context.network.publish('t', Uint8Array.of(i))
     await simulation.runFor(1000)
     const heard = b.program!.gossip

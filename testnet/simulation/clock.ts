@@ -14,6 +14,9 @@ export const NO_SKEW: ClockSkew = { wallOffsetMs: 0, rate: 1 }
 /** 1 January 2026; any fixed day will do. */
 const WALL_START_MS = 1_767_225_600_000
 
+/** What a timer may be early by. */
+const TIMER_STEP_MS = 0.01
+
 /** The clocks of one machine, which outlive its processes. The wall clock jumps when it is set, the other one never. */
 export class MachineClock {
   readonly #simulation: Simulation
@@ -35,6 +38,11 @@ export class MachineClock {
     this.#passedMs = this.monotonicMs
     this.#sinceUs = this.#simulation.nowUs
     this.#skew = skew
+  }
+
+  /** The wall clock is set, as by a time server that steps it. */
+  jump(ms: number): void {
+    this.#skew = { ...this.#skew, wallOffsetMs: this.#skew.wallOffsetMs + ms }
   }
 
   /** Since the machine was switched on. */
@@ -72,6 +80,17 @@ export class SimClock implements Clock {
 
   after(delayMs: number, run: () => void): Cancel {
     const label = `${this.#scope.owner} timer`
-    return this.#simulation.schedule(this.#scope, delayMs / this.#machine.skew.rate, label, run)
+    const dueMs = this.#machine.monotonicMs + delayMs
+    let cancel: Cancel = () => {}
+    const wait = (forMs: number): void => {
+      cancel = this.#simulation.schedule(this.#scope, forMs / this.#machine.skew.rate, label, () => {
+        // The clock may have become slower meanwhile; a timer is never early by its own clock.
+        const leftMs = dueMs - this.#machine.monotonicMs
+        if (leftMs > TIMER_STEP_MS) wait(leftMs)
+        else run()
+      })
+    }
+    wait(delayMs)
+    return () => cancel()
   }
 }

@@ -1,9 +1,11 @@
 import type { Channel, Network, PeerId, ProtocolOptions } from '../../daemon/ports.ts'
 import { channelPair, type SimChannel, type Wire } from './channel.ts'
 import { DEFAULT_NETWORK, type LinkOptions, type NetworkOptions } from './link.ts'
+import { type LinkEvents, Links } from './links.ts'
 import type { SimRandom } from './random.ts'
 import type { Scope } from './scope.ts'
 import type { Simulation } from './simulation.ts'
+import { Way } from './way.ts'
 
 export class SimNetworkError extends Error {
   override readonly name = 'NetworkError'
@@ -87,66 +89,36 @@ class SimNetwork implements Network {
  * All links. Every two nodes that live and can reach each other are connected; a channel is reliable and ordered as
  * TCP is, so loss shows as delay or as the end of a channel, and a partition as silence until the connection is given up.
  */
-export class SimNetworkHub implements Wire {
+export class SimNetworkHub implements Wire, LinkEvents {
   readonly simulation: Simulation
   readonly random: SimRandom
-  readonly freeAtUs = new Map<string, number>()
+  readonly links: Links
   options: NetworkOptions = DEFAULT_NETWORK
   readonly #nodes = new Map<PeerId, SimNetwork>()
-  readonly #links = new Map<string, LinkOptions>()
+  readonly #ways = new Map<string, Way>()
+  #opened = 0
   readonly #channels = new Set<SimChannel>()
 
   constructor(simulation: Simulation) {
     this.simulation = simulation
     this.random = simulation.random.fork('network')
+    this.links = new Links(simulation, this.options.link, this)
   }
 
   configure(options: Partial<NetworkOptions>): void {
     this.options = { ...this.options, ...options }
+    if (options.link !== undefined) this.links.nature = options.link
   }
 
   link(from: PeerId, to: PeerId): LinkOptions {
-    return this.#links.get(`${from}>${to}`) ?? this.options.link
+    return this.links.get(from, to)
   }
 
-  /** One direction only; what isn't named stays as it is. */
-  setLink(from: PeerId, to: PeerId, change: Partial<LinkOptions>): void {
-    const wasBlocked = this.link(from, to).blocked
-    const link = { ...this.link(from, to), ...change }
-    this.#links.set(`${from}>${to}`, link)
-    if (link.blocked && !wasBlocked) this.#watchBlocked(from, to)
-    if (wasBlocked && !link.blocked) this.#unblocked(from, to)
-  }
-
-  setAllLinks(change: Partial<LinkOptions>): void {
-    for (const a of this.simulation.nodes()) {
-      for (const b of this.simulation.nodes()) if (a !== b) this.setLink(a.name, b.name, change)
-    }
-  }
-
-  /** Nothing passes between nodes of different sides; who is named in no side keeps all its links. */
-  partition(...sides: PeerId[][]): void {
-    this.simulation.countFault('partition')
-    for (const [i, side] of sides.entries()) {
-      for (const [j, other] of sides.entries()) {
-        if (i === j) continue
-        for (const from of side) for (const to of other) this.setLink(from, to, { blocked: true })
-      }
-    }
-  }
-
-  /** Nothing passes from `from` to `to`; the other way it does. */
-  blockOneWay(from: PeerId, to: PeerId): void {
-    this.simulation.countFault('one-way-partition')
-    this.setLink(from, to, { blocked: true })
-  }
-
-  heal(): void {
-    for (const [key, link] of this.#links) {
-      if (!link.blocked) continue
-      const [from, to] = key.split('>') as [string, string]
-      this.setLink(from, to, { blocked: false })
-    }
+  way(from: Scope, to: Scope): Way {
+    const key = `${from.owner}#${from.incarnation}>${to.owner}#${to.incarnation}`
+    const way = this.#ways.get(key) ?? new Way()
+    this.#ways.set(key, way)
+    return way
   }
 
   attach(scope: Scope): Network {
@@ -162,7 +134,9 @@ export class SimNetworkHub implements Wire {
     this.#nodes.delete(name)
     if (dead === undefined) return
     for (const peer of dead.connected) {
-      const noticedMs = silent ? this.options.giveUpMs : this.link(name, peer).delayMs
+      const { delayMs, lingerMs } = this.link(name, peer)
+      // What a dead process has sent may still arrive, and its next life be heard before that.
+      const noticedMs = silent ? this.options.giveUpMs : delayMs + this.random.fraction() * lingerMs
       const other = this.#nodes.get(peer)
       if (other === undefined) continue
       const lost = [...this.#channels].filter(
@@ -236,7 +210,7 @@ export class SimNetworkHub implements Wire {
       this.simulation.countFault('too-many-channels')
       return new SimNetworkError('too-many-channels', `${peer} takes no more channels of ${name}`)
     }
-    const [near, far] = channelPair(this, from.scope, to.scope, name, handler.options)
+    const [near, far] = channelPair(this, from.scope, to.scope, name, handler.options, ++this.#opened)
     this.#channels.add(near).add(far)
     this.simulation.schedule(to.scope, 0, `${peer} accepts ${name} of ${from.self}`, () =>
       handler.accept(far),
@@ -248,7 +222,7 @@ export class SimNetworkHub implements Wire {
     return this.link(a, b).blocked || this.link(b, a).blocked
   }
 
-  #watchBlocked(from: PeerId, to: PeerId): void {
+  blocked(from: PeerId, to: PeerId): void {
     const text = `${from}-${to} give up`
     this.simulation.schedule(undefined, this.options.giveUpMs, text, () => {
       if (!this.link(from, to).blocked) return
@@ -265,7 +239,7 @@ export class SimNetworkHub implements Wire {
     this.#setPair(a, b, false)
   }
 
-  #unblocked(from: PeerId, to: PeerId): void {
+  unblocked(from: PeerId, to: PeerId): void {
     for (const channel of this.#channels) {
       if (channel.scope.owner === from && channel.peer === to && !channel.closed) channel.unblock()
     }

@@ -32,6 +32,7 @@ export class SimNode<T = unknown> {
   readonly #start: StartProgram<T>
   #scope: Scope | undefined
   #incarnation = 0
+  #pauses = 0
   #program: T | undefined
 
   constructor(simulation: Simulation, name: string, start: StartProgram<T>, options: NodeOptions) {
@@ -88,11 +89,16 @@ export class SimNode<T = unknown> {
     this.start()
   }
 
-  /** As by SIGSTOP: nothing runs until `resume`, then all that came due meanwhile. */
-  pause(): void {
-    if (this.#scope === undefined || this.#scope.paused) return
+  /** As by SIGSTOP: nothing runs until `resume`, which comes by itself after `forMs`; then all that came due meanwhile. */
+  pause(forMs?: number): void {
+    if (this.#scope === undefined || !this.#scope.alive || this.#scope.paused) return
     this.#scope.paused = true
     this.#simulation.countFault('pause')
+    const pauses = ++this.#pauses
+    if (forMs === undefined) return
+    this.#simulation.schedule(undefined, forMs, `${this.name} goes on`, () => {
+      if (this.#pauses === pauses) this.resume()
+    })
   }
 
   resume(): void {

@@ -103,7 +103,7 @@ describe(TITLE, function () {
       await simulation.runFor(1000)
       const { leadersSeen } = cluster
       // 1 MB/s, and four groups that offer 10 MB/s: node 3 cannot keep up.
-      for (const from of ['n1', 'n2']) simulation.network.setLink(from, 'n3', { ...HOME, bytesPerMs: 1000 })
+      for (const from of ['n1', 'n2']) simulation.network.links.set(from, 'n3', { ...HOME, bytesPerMs: 1000 })
       for (let i = 0; i < 40; i++) {
         for (const node of cluster.nodes) node.program!.proposeAll(60_000)
         await simulation.runFor(25)
@@ -113,7 +113,7 @@ describe(TITLE, function () {
       assert.ok(!simulation.faults.has('buffer-overflow'))
       assert.equal(cluster.leadersSeen, leadersSeen, 'bulk has cost a leader its place')
       for (const node of cluster.nodes)
-        if (node.program!.number !== 3) simulation.network.setLink(node.name, 'n3', LAN)
+        if (node.program!.number !== 3) simulation.network.links.set(node.name, 'n3', LAN)
       await simulation.runFor(5000)
       assert.ok(cluster.isSettled(), `not settled:\n${cluster.describe()}`)
     })

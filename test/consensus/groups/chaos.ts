@@ -37,14 +37,14 @@ const FAULTS: readonly Fault[] = [
   (simulation, cluster) => {
     const names = cluster.nodes.map(node => node.name)
     const cut = 1 + simulation.random.below(names.length - 1)
-    simulation.network.partition(names.slice(0, cut), names.slice(cut))
+    simulation.network.links.partition(names.slice(0, cut), names.slice(cut))
   },
   (simulation, cluster) => {
     const from = 1 + simulation.random.below(cluster.nodes.length)
     const to = (from % cluster.nodes.length) + 1
-    simulation.network.blockOneWay(nameOf(from), nameOf(to))
+    simulation.network.links.blockOneWay(nameOf(from), nameOf(to))
   },
-  simulation => simulation.network.setAllLinks({ lossRate: 0.05, jitterMs: 20, breakRate: 0.002 }),
+  simulation => simulation.network.links.setAll({ lossRate: 0.05, jitterMs: 20, breakRate: 0.002 }),
 ]
 
 /** One fault after another for `ms`, each kind before any kind twice; what is broken is mended a little later. */
@@ -62,8 +62,8 @@ export async function torment(simulation: Simulation, cluster: Cluster, ms: numb
 }
 
 export function mend(simulation: Simulation, cluster: Cluster): void {
-  simulation.network.heal()
-  simulation.network.setAllLinks({ lossRate: 0, jitterMs: 0.1, breakRate: 0 })
+  simulation.network.links.heal()
+  simulation.network.links.setAll({ lossRate: 0, jitterMs: 0.1, breakRate: 0 })
   for (const node of cluster.nodes) {
     node.disk.options.syncMs = 1
     node.resume()

@@ -13,7 +13,7 @@ describe(TITLE, function () {
     await simulate(seedOr(21), TITLE, async simulation => {
       const groups = [1, 2, 3].map(group => ({ group, voters: [1, 2, 3] }))
       const cluster = new Cluster(simulation, { nodes: 3, groups })
-      simulation.network.setAllLinks({ delayMs: 80, jitterMs: 60 })
+      simulation.network.links.setAll({ delayMs: 80, jitterMs: 60 })
       // Until all have found their distance.
       await simulation.runFor(20_000)
       const { leadersSeen } = cluster

@@ -105,7 +105,7 @@ describe(TITLE, function () {
         assert.ok(lost >= 80, `the node led ${lost} groups`)
         const deadSent = dead!.program!.host.messagesSent
         if (how === 'hangs') dead!.pause()
-        else if (how === 'is cut off') simulation.network.partition(['n1'], ['n2', 'n3'])
+        else if (how === 'is cut off') simulation.network.links.partition(['n1'], ['n2', 'n3'])
         else dead!.crash({ silent: how === 'vanishes' })
         const others = cluster.nodes.slice(1).map(node => node.program!)
         const leads = (upTo: number): boolean =>
@@ -152,12 +152,12 @@ describe(TITLE, function () {
   it('elect nobody while only their leader and one follower have lost each other', async () => {
     await simulate(seedOr(14), TITLE, async simulation => {
       const cluster = await asleep(simulation, 60)
-      simulation.network.partition(['n1'], ['n2'])
+      simulation.network.links.partition(['n1'], ['n2'])
       const before = sent(cluster)
       await simulation.runFor(5000)
       assert.equal(cluster.leadersSeen, 60)
       assert.ok(sent(cluster) - before < 60 * 30, `${sent(cluster) - before} messages`)
-      simulation.network.heal()
+      simulation.network.links.heal()
       assert.ok(await simulation.runUntil(() => allSleep(cluster), 3000), cluster.describe())
       assert.equal(cluster.leadersSeen, 60)
     })
@@ -271,8 +271,8 @@ describe('the promises of support', function () {
       })
       simulation.network.configure({ reconnectMs: 5 })
       for (const near of ['n2', 'n3']) {
-        simulation.network.setLink('n1', near, { delayMs: 100 })
-        simulation.network.setLink(near, 'n1', { delayMs: 100 })
+        simulation.network.links.set('n1', near, { delayMs: 100 })
+        simulation.network.links.set(near, 'n1', { delayMs: 100 })
       }
       const leads = (): boolean => allSleep(cluster) && cluster.leaderOf(1)?.number === 1
       for (let i = 0; i < 10 && !leads(); i++) {
@@ -283,7 +283,7 @@ describe('the promises of support', function () {
         await simulation.runFor(2000)
       }
       assert.ok(leads(), cluster.describe())
-      simulation.network.partition(['n1'], ['n2', 'n3'])
+      simulation.network.links.partition(['n1'], ['n2', 'n3'])
       for (const node of cluster.nodes.slice(1)) {
         node.crash({ silent: true })
         node.start()
@@ -306,14 +306,14 @@ describe('the promises of support', function () {
       const cluster = new Cluster(simulation, { nodes: 3, groups: plans(6), host, disk: { syncMs: 0.05 } })
       for (const node of cluster.nodes)
         node.clock.skew = { wallOffsetMs: 0, rate: node.name === 'n1' ? slow : fast }
-      simulation.network.setAllLinks({ delayMs: 0.02, jitterMs: 0 })
+      simulation.network.links.setAll({ delayMs: 0.02, jitterMs: 0 })
       assert.ok(await simulation.runUntil(() => allSleep(cluster), 5000))
       for (let i = 0; i < 20; i++) {
         for (const program of programs(cluster)) program.proposeAll()
         await simulation.runFor(20)
-        simulation.network.partition(['n1'], ['n2', 'n3'])
+        simulation.network.links.partition(['n1'], ['n2', 'n3'])
         await simulation.runFor(simulation.random.between(300, 400))
-        simulation.network.heal()
+        simulation.network.links.heal()
         await simulation.runFor(1500)
         for (const { host: groups, number } of programs(cluster)) {
           if (number !== 1) for (const group of groups.groups()) groups.transfer(group, 1)

@@ -249,7 +249,7 @@ describe(`${TITLE} under faults`, function () {
       cluster = new Cluster(simulation, { nodes: 3, groups: plans(6), host, disk: { syncMs: 0.05 } })
       for (const { name, clock } of cluster.nodes)
         clock.skew = { wallOffsetMs: 0, rate: name === 'n1' ? slow : fast }
-      simulation.network.setAllLinks({ delayMs: 0.02, jitterMs: 0 })
+      simulation.network.links.setAll({ delayMs: 0.02, jitterMs: 0 })
       const busy = async (ms: number): Promise<void> => {
         for (const { program } of cluster.nodes) {
           program!.proposeAll()
@@ -264,9 +264,9 @@ describe(`${TITLE} under faults`, function () {
         await simulation.runFor(900)
         // Groups that are awake lose their leader the moment that they may.
         for (let ms = 0; ms < simulation.random.between(20, 70); ms++) await busy(1)
-        simulation.network.partition(['n1'], ['n2', 'n3'])
+        simulation.network.links.partition(['n1'], ['n2', 'n3'])
         for (let ms = 0; ms < 250; ms++) await busy(1)
-        simulation.network.heal()
+        simulation.network.links.heal()
         await simulation.runFor(1000)
       }
     })

@@ -1,17 +1,60 @@
-import { type Fault, type Field, pickNode } from './fault.ts'
+import { between, type Fault, type Field, type Node, pickNode } from './fault.ts'
 
-const MAX_SKEW_MS = 50
+/** Two nodes' monotonic clocks drift apart by less than 5 %: docs/consensus.md rests on it. */
+const MAX_DRIFT = 0.024
+const MAX_WRONG_MS = 600_000
+const DAY_MS = 86_400_000
 
+/**
+ * What stays wrong to the end of the run, unless another fault changes it again: no promise rests on a right wall clock,
+ * nor on monotonic clocks that run better than this.
+ */
 export const CLOCK_FAULTS = {
   skew: { counters: ['clock-skewed'], inject: skew },
+  'clock-jump': { counters: ['clock-jump-forward', 'clock-jump-back'], inject: jump },
+  'day-ahead': { counters: ['started-a-day-ahead'], inject: startDayAhead, mendNode: stepBack },
 } satisfies Record<string, Fault>
 
-/** A wall clock a little off, and both clocks a little fast or slow, from the node's next start on. */
+/** Both clocks fast or slow, and the wall clock wrong from the next start on. */
 function skew(field: Field): void {
   const { random } = field.simulation
-  pickNode(field).clock.skew = {
-    wallOffsetMs: random.below(2 * MAX_SKEW_MS) - MAX_SKEW_MS,
-    rate: random.between(0.999, 1.001),
+  const node = pickNode(field)
+  node.clock.skew = {
+    wallOffsetMs: node.alive ? node.clock.skew.wallOffsetMs : wrongMs(field),
+    rate: random.between(1 - MAX_DRIFT, 1 + MAX_DRIFT),
   }
   field.simulation.countFault('clock-skewed')
+}
+
+/** A time server steps the wall clock of a running node. */
+function jump(field: Field): void {
+  const node = pickNode(field)
+  if (node.program === undefined) return
+  const byMs = wrongMs(field)
+  node.clock.jump(byMs)
+  field.simulation.countFault(byMs > 0 ? 'clock-jump-forward' : 'clock-jump-back')
+}
+
+function startDayAhead(field: Field): void {
+  const node = pickNode(field)
+  if (isDayAhead(node)) return
+  node.crash()
+  node.clock.jump(DAY_MS)
+  node.start()
+  field.simulation.countFault('started-a-day-ahead')
+}
+
+function stepBack(field: Field, node: Node): void {
+  if (!isDayAhead(node)) return
+  node.clock.jump(-DAY_MS)
+  if (node.program !== undefined) field.simulation.countFault('clock-jump-back')
+}
+
+function isDayAhead(node: Node): boolean {
+  return node.clock.skew.wallOffsetMs > DAY_MS / 2
+}
+
+/** Ahead or behind, by tens of milliseconds or by minutes. */
+function wrongMs({ simulation: { random } }: Field): number {
+  return between(random, 10, MAX_WRONG_MS) * (random.chance(0.5) ? 1 : -1)
 }

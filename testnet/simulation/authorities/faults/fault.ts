@@ -28,3 +28,17 @@ export function pick<T>(random: SimRandom, from: readonly T[]): T {
 export function pickNode({ simulation, nodes }: Field): Node {
   return pick(simulation.random, nodes)
 }
+
+export function shuffled<T>(random: SimRandom, items: readonly T[]): T[] {
+  const all = [...items]
+  for (let i = all.length - 1; i > 0; i--) {
+    const j = random.below(i + 1)
+    ;[all[i], all[j]] = [all[j]!, all[i]!]
+  }
+  return all
+}
+
+/** As often between 10 and 100 as between 100 and 1,000. */
+export function between(random: SimRandom, from: number, to: number): number {
+  return from * (to / from) ** random.fraction()
+}

@@ -1,4 +1,4 @@
-import { type Fault, type Field, type Node, pickNode } from './fault.ts'
+import { between, type Fault, type Field, type Node, pickNode } from './fault.ts'
 
 /** What happens to a node's process. What is down is started again, whatever had ended it. */
 export const PROCESS_FAULTS = {
@@ -13,7 +13,7 @@ export const PROCESS_FAULTS = {
   stop: { counters: ['orderly-stop'], inject: stopInOrder },
   pause: {
     counters: ['pause'],
-    inject: field => pickNode(field).pause(),
+    inject: pause,
     mendNode: (_, node) => node.resume(),
   },
 } satisfies Record<string, Fault>
@@ -43,6 +43,12 @@ function stopInOrder(field: Field): void {
   void daemon.engine.stop().then(() => {
     if (node.program === daemon) node.crash()
   })
+}
+
+/** As if the machine were busy, or somebody had pressed Ctrl-Z: for a moment, or until it is mended. */
+function pause(field: Field): void {
+  const { random } = field.simulation
+  pickNode(field).pause(random.chance(0.5) ? between(random, 10, 5_000) : undefined)
 }
 
 function start(_: Field, node: Node): void {
