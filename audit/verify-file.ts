@@ -4,6 +4,7 @@ import { parseReceiptFile, RECEIPT_FILE_HEAD, type ReceiptFile } from '../client
 import { decodeInput, decodeOutcome } from '../world/codec.ts'
 import { fastLeafHash, verifyEd25519 } from './crypto.ts'
 import { AuditError } from './errors.ts'
+import { EVIDENCE_HEAD, parseSplitView } from './evidence.ts'
 import { type Genesis, type GenesisArea, logVerifiers, originOf, readGenesis } from './genesis.ts'
 import { openCheckpoint } from './signed-checkpoint.ts'
 import { equalBytes, hex, toBase64 } from './verify/bytes.ts'
@@ -13,7 +14,7 @@ import { parseTlogProof, type TlogProof } from './verify/tlog-proof.ts'
 /** What a file proves, or why it proves nothing. */
 export interface Verdict {
   readonly ok: boolean
-  readonly kind: 'proof' | 'checkpoint' | 'receipt' | 'unknown'
+  readonly kind: 'proof' | 'checkpoint' | 'receipt' | 'evidence' | 'unknown'
   /** What was found: machine readable, the names differ with the kind. */
   readonly facts: Readonly<Record<string, string | number>>
   /** The same for a person, in lines of at most 80 columns. */
@@ -51,7 +52,11 @@ export async function verifyBytes(bytes: Uint8Array, genesis: Genesis): Promise<
   if (text.startsWith(`${RECEIPT_FILE_HEAD}\n`))
     return await verifyReceiptFile(parseReceiptFile(text), genesis)
   if (text.startsWith(`${genesis.network}/`)) return verifyCheckpoint(bytes, genesis)
-  return refusal('unknown', `This is no proof, receipt or checkpoint of the network ${genesis.network}.`)
+  if (text.startsWith(`${EVIDENCE_HEAD}\n`)) return verifySplitView(text, genesis)
+  return refusal(
+    'unknown',
+    `This is no proof, receipt, checkpoint or evidence\nof the network ${genesis.network}.`,
+  )
 }
 
 interface LogOf {
@@ -104,6 +109,38 @@ function verifyCheckpoint(bytes: Uint8Array, genesis: Genesis): Verdict {
       `Genuine checkpoint of ${origin}`,
       `${facts.size} leaves, root ${facts.root}`,
       `signed by node ${facts.signers}`,
+    ].join('\n'),
+  }
+}
+
+/** Evidence is verified when it proves that somebody lied. */
+function verifySplitView(text: string, genesis: Genesis): Verdict {
+  const split = parseSplitView(text)
+  if (split === undefined) return refusal('evidence', 'The evidence is malformed.')
+  const [first, second] = [split.first, split.second].map(note => opened(Buffer.from(note), genesis))
+  if (!first!.ok) return refusal('evidence', first!.why)
+  if (!second!.ok) return refusal('evidence', second!.why)
+  const [a, b] = [first!.checkpoint, second!.checkpoint]
+  if (first!.origin !== second!.origin || a.size !== b.size || equalBytes(a.root, b.root))
+    return refusal('evidence', 'The two checkpoints do not contradict each other.')
+  const facts = {
+    origin: first!.origin,
+    size: a.size,
+    firstRoot: toBase64(a.root),
+    firstSigners: first!.signers.join(' '),
+    secondRoot: toBase64(b.root),
+    secondSigners: second!.signers.join(' '),
+  }
+  return {
+    ok: true,
+    kind: 'evidence',
+    facts,
+    message: [
+      `Proven: ${facts.origin} has two faces at ${facts.size} leaves`,
+      `root ${facts.firstRoot}`,
+      `  signed by node ${facts.firstSigners}`,
+      `root ${facts.secondRoot}`,
+      `  signed by node ${facts.secondSigners}`,
     ].join('\n'),
   }
 }

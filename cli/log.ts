@@ -4,6 +4,7 @@ import { Argument, Command } from 'commander'
 import type { LeafSummary } from '../daemon/http/leaves.ts'
 import type { AuthorityView } from '../daemon/http/view.ts'
 import { exportLog } from './log-export.ts'
+import { logWitnessCommand } from './log-witness.ts'
 import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
 import { wholeNumber } from './numbers.ts'
 import { print, say, short, table } from './output.ts'
@@ -35,6 +36,7 @@ export function logCommand(): Command {
       .argument('<DIR>', 'folder to write to')
       .action(exportTo),
   )
+  command.addCommand(logWitnessCommand())
   return command
 }
 

@@ -12,6 +12,7 @@ import { statusCommand } from './status.ts'
 import { stopCommand } from './stop.ts'
 import { testnetCommand } from './testnet.ts'
 import { verifyCommand } from './verify.ts'
+import { witnessCommand } from './witness.ts'
 
 const EPILOGUE = `
 Data goes to stdout, everything else to stderr.
@@ -29,7 +30,7 @@ export function buildProgram(): Command {
     .exitOverride()
   const commands = [
     ...[initCommand(), startCommand(), stopCommand(), statusCommand(), peersCommand(), authoritiesCommand()],
-    ...[logCommand(), verifyCommand(), auditCommand(), testnetCommand()],
+    ...[logCommand(), verifyCommand(), auditCommand(), witnessCommand(), testnetCommand()],
   ]
   for (const command of commands) program.addCommand(inherit(command, program, program.name()))
   return program

@@ -30,6 +30,7 @@ import { atEndOfTurn, realClock, realRandom } from './real-ports.ts'
 import { serveIntake } from './routing/intake-server.ts'
 import { InputRouter } from './routing/router.ts'
 import { version } from './version.ts'
+import { WitnessAsking } from './witnesses/asking.ts'
 
 export interface NodeDependencies {
   readonly log: Logger
@@ -99,6 +100,7 @@ class Starting {
   #board: AdvertBoard | undefined
   #gateway: GatewayServer | undefined
   #http: HttpServer | undefined
+  #witnesses: WitnessAsking | undefined
   #stopping: Promise<void> | undefined
   #clockCheck: () => void = () => {}
 
@@ -148,6 +150,7 @@ class Starting {
     this.#exposeMetrics(view, engine, router)
     await this.#startServers(router, view)
     this.#watchClock(board)
+    this.#askWitnesses(engine)
     const { http, gateway } = this.#urls
     return { view, httpUrl: http, gatewayUrl: gateway, stop: deadlineMs => this.stop(deadlineMs) }
   }
@@ -160,6 +163,7 @@ class Starting {
   async #stop(deadlineMs: number): Promise<void> {
     const inOrder: (() => Promise<void> | void | undefined)[] = [
       () => this.#clockCheck(),
+      () => this.#witnesses?.stop(),
       () => this.#gateway?.stop(),
       () => this.#http?.close(),
       () => this.#board?.stop(),
@@ -313,6 +317,16 @@ class Starting {
         if (name !== undefined) router.leaderIs(name, node)
       },
       count: (name, labels) => this.#metrics.count(name, labels),
+    })
+  }
+
+  #askWitnesses(engine: Engine): void {
+    const { log } = this.#dependencies
+    this.#witnesses = new WitnessAsking({
+      file: this.#dataDir.files.witnesses,
+      logs: () => engine.authorities().map(host => host.published),
+      count: (name, labels) => this.#metrics.count(name, labels),
+      log: (event, facts) => log.warn(facts, event),
     })
   }
 

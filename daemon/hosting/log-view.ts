@@ -1,7 +1,7 @@
 import { putU32 } from '../../storage/bytes.ts'
 import { formatCheckpoint } from '../../storage/log/checkpoint.ts'
 import type { LogReader } from '../../storage/log/log-store.ts'
-import { type NoteSigner, signNote } from '../../storage/log/note.ts'
+import { type NoteSignature, type NoteSigner, signatureLines, signNote } from '../../storage/log/note.ts'
 import { leafData, saltBytes } from '../../storage/log/record.ts'
 import { formatTlogProof } from '../../storage/log/tlog-proof.ts'
 import { type MerkleLog, tileWidth } from '../../storage/log/tree.ts'
@@ -17,6 +17,8 @@ export function checkpointSigner(origin: string, key: SigningKey): NoteSigner {
   return { name: origin, keyId, sign: text => key.sign(encoder.encode(text)) }
 }
 
+const maxCosignatures = 32
+
 /** What strangers may read of a log: all that its last checkpoint covers, and nothing above. */
 export class PublishedLog implements LogView {
   readonly #origin: string
@@ -26,6 +28,8 @@ export class PublishedLog implements LogView {
   readonly #charter: Uint8Array
   #size = 0
   #checkpoint: string | undefined
+  /** Of witnesses, on the present checkpoint. */
+  #cosignatures: NoteSignature[] = []
 
   constructor(origin: string, log: MerkleLog, reader: LogReader, signer: NoteSigner, charter: Uint8Array) {
     this.#origin = origin
@@ -33,6 +37,10 @@ export class PublishedLog implements LogView {
     this.#reader = reader
     this.#signer = signer
     this.#charter = charter
+  }
+
+  get origin(): string {
+    return this.#origin
   }
 
   get size(): number {
@@ -44,10 +52,22 @@ export class PublishedLog implements LogView {
     const text = formatCheckpoint({ origin: this.#origin, size: seal.size, root: seal.root, extensions: [] })
     this.#checkpoint = signNote(text, [this.#signer])
     this.#size = seal.size
+    this.#cosignatures = []
+  }
+
+  /** A witness cosigned the checkpoint of this size; served with it until the next one. */
+  cosigned(size: number, cosignature: NoteSignature): void {
+    if (size !== this.#size || this.#cosignatures.length >= maxCosignatures) return
+    this.#cosignatures.push(cosignature)
   }
 
   checkpoint(): string | undefined {
-    return this.#checkpoint
+    if (this.#checkpoint === undefined || this.#cosignatures.length === 0) return this.#checkpoint
+    return this.#checkpoint + signatureLines(this.#cosignatures)
+  }
+
+  consistencyProof(oldSize: number, size: number): Promise<readonly Uint8Array[]> {
+    return this.#log.consistencyProof(oldSize, size)
   }
 
   async tile(level: number, index: number, width: number): Promise<Uint8Array | undefined> {
@@ -82,7 +102,7 @@ export class PublishedLog implements LogView {
   }
 
   async proof(leaf: number): Promise<string | undefined> {
-    const checkpoint = this.#checkpoint
+    const checkpoint = this.checkpoint()
     if (checkpoint === undefined || leaf >= this.#size) return undefined
     const record = await this.#reader.record(leaf)
     if (record === undefined) return undefined

@@ -15,6 +15,8 @@ export function dataDirFiles(dataDir: string) {
     /** Of a running node: its process and where it listens (run-file.ts). */
     run: join(dataDir, 'run.json'),
     store: join(dataDir, 'store'),
+    /** Witnesses that are asked to cosign (witnesses/list.ts). */
+    witnesses: join(dataDir, 'witnesses.json'),
   } as const
 }
 
@@ -79,8 +81,11 @@ function checkBegun(
   )
 }
 
-// LevelDB's own lock is what keeps two processes out of the store; this one says so sooner and names the other.
-function takeLock(file: string, dataDir: string): void {
+/**
+ * Throws a SetupError when another process has the folder; that of a process that was killed is taken over. LevelDB's own
+ * lock is what keeps two processes out of a store; this one says so sooner and names the other.
+ */
+export function takeLock(file: string, dataDir: string): void {
   const self = `${process.pid} ${startOf(process.pid)}\n`
   for (let attempt = 0; attempt < 3; attempt++) {
     try {
@@ -99,7 +104,7 @@ function takeLock(file: string, dataDir: string): void {
 export function lockedError(dataDir: string, pid: string): SetupError {
   return new SetupError(
     'data-dir-locked',
-    `${dataDir} is in use by process ${pid}: stop that node (freehold stop), or start this one with another --data-dir.`,
+    `${dataDir} is in use by process ${pid}: stop that one (freehold stop), or start this one with another --data-dir.`,
   )
 }
 

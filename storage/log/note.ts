@@ -82,7 +82,12 @@ export function formatNote(text: string, signatures: readonly NoteSignature[]): 
   if (!text.endsWith('\n') || !text.isWellFormed() || forbidden.test(text)) {
     throw new RangeError("A note's text ends with a newline and has no other control characters.")
   }
-  return `${text}\n${signatures.map(formatSignatureLine).join('')}`
+  return `${text}\n${signatureLines(signatures)}`
+}
+
+/** The lines themselves, as they stand below a note or in a witness's answer. */
+export function signatureLines(signatures: readonly NoteSignature[]): string {
+  return signatures.map(formatSignatureLine).join('')
 }
 
 export function signNote(text: string, signers: readonly NoteSigner[]): string {

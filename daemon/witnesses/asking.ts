@@ -1,0 +1,116 @@
+import { noteVerifier } from '../../storage/log/note-keys.ts'
+import { parseVkey } from '../../storage/log/vkey.ts'
+import type { PublishedLog } from '../hosting/log-view.ts'
+import { readWitnesses, stampOf, type WitnessEntry } from './list.ts'
+import { WitnessClient } from './witness-client.ts'
+
+export interface AskingParts {
+  /** Where the list of witnesses stands. */
+  readonly file: string
+  readonly logs: () => readonly PublishedLog[]
+  readonly count: (name: string, labels: Record<string, string>) => void
+  readonly log: (event: string, facts: Record<string, unknown>) => void
+}
+
+interface Asked {
+  readonly entry: WitnessEntry
+  readonly client: WitnessClient
+  /** By origin: the size that it was last asked to cosign. */
+  readonly askedFor: Map<string, number>
+  readonly waiting: Set<string>
+  restUntilMs: number
+  failures: number
+}
+
+const lookEveryMs = 200
+const timeoutMs = 5_000
+const maxAnswerBytes = 16_384
+const firstRestMs = 1_000
+const longestRestMs = 60_000
+
+/** Has the witnesses of the list cosign every checkpoint that this node publishes, one at a time for each log. */
+export class WitnessAsking {
+  readonly #parts: AskingParts
+  readonly #timer: NodeJS.Timeout
+  #witnesses: Asked[] = []
+  #stamp = -1
+
+  constructor(parts: AskingParts) {
+    this.#parts = parts
+    this.#timer = setInterval(() => this.#look(), lookEveryMs)
+    this.#timer.unref()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  #look(): void {
+    this.#readList()
+    const nowMs = performance.now()
+    for (const witness of this.#witnesses) {
+      if (nowMs < witness.restUntilMs) continue
+      for (const log of this.#parts.logs()) {
+        const { origin, size } = log
+        if (size === 0 || witness.waiting.has(origin) || witness.askedFor.get(origin) === size) continue
+        void this.#ask(witness, log)
+      }
+    }
+  }
+
+  #readList(): void {
+    const stamp = stampOf(this.#parts.file)
+    if (stamp === this.#stamp) return
+    this.#stamp = stamp
+    try {
+      this.#witnesses = readWitnesses(this.#parts.file).map(askedOf)
+    } catch (error) {
+      this.#parts.log('the list of witnesses is refused', { error: (error as Error).message })
+    }
+  }
+
+  async #ask(witness: Asked, log: PublishedLog): Promise<void> {
+    const { origin, size } = log
+    const note = log.checkpoint()!
+    witness.waiting.add(origin)
+    const asked = await witness.client
+      .cosign({ origin, size, note, prove: oldSize => log.consistencyProof(oldSize, size) })
+      .finally(() => witness.waiting.delete(origin))
+    witness.askedFor.set(origin, size)
+    this.#parts.count('witness_answers_total', { code: asked.ok ? 'cosigned' : asked.code })
+    if (asked.ok) {
+      log.cosigned(size, asked.signature)
+      witness.failures = 0
+      return
+    }
+    if (asked.code === 'ahead') return
+    witness.restUntilMs = performance.now() + Math.min(longestRestMs, firstRestMs * 2 ** witness.failures)
+    if (witness.failures++ === 0)
+      this.#parts.log('a witness does not cosign', { url: witness.entry.url, origin, why: asked.why })
+  }
+}
+
+function askedOf(entry: WitnessEntry): Asked {
+  const url = `${entry.url.replace(/\/+$/, '')}/add-checkpoint`
+  const client = new WitnessClient(noteVerifier(parseVkey(entry.vkey)!), async body => {
+    const response = await fetch(url, {
+      method: 'POST',
+      body,
+      redirect: 'error',
+      signal: AbortSignal.timeout(timeoutMs),
+    })
+    return { status: response.status, body: await textOf(response) }
+  })
+  return { entry, client, askedFor: new Map(), waiting: new Set(), restUntilMs: 0, failures: 0 }
+}
+
+/** A witness is a stranger: what it sends is bounded. */
+async function textOf(response: Response): Promise<string> {
+  let text = ''
+  const decoder = new TextDecoder()
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk, { stream: true })
+    if (text.length > maxAnswerBytes) throw new Error('its answer is too long')
+  }
+  return text
+}
