@@ -1,8 +1,8 @@
 import { Command } from 'commander'
 import { EXIT, SetupError } from '../daemon/config/setup-error.ts'
 import { dataDirFiles } from '../daemon/identity/data-dir.ts'
+import { cosignerName } from '../daemon/witnesses/cosigner-key.ts'
 import { maxWitnesses, readWitnesses, type WitnessEntry, writeWitnesses } from '../daemon/witnesses/list.ts'
-import { formatVkey, noteAlgorithm, parseVkey } from '../storage/log/vkey.ts'
 import { print, type ReadOptions, table } from './output.ts'
 import { addSettings, configOf } from './settings-options.ts'
 
@@ -34,17 +34,18 @@ function listOf(options: Options): { path: string; entries: readonly WitnessEntr
 }
 
 function add(url: string, options: Options & { readonly vkey: string }): void {
-  const vkey = parseVkey(options.vkey)
+  const { vkey } = options
+  const name = cosignerName(vkey)
   if (!URL.canParse(url) || !/^https?:/.test(url))
     throw new SetupError('bad-url', `${url} is no http:// or https:// address.`, EXIT.usage)
-  if (vkey === undefined || vkey.algorithm === noteAlgorithm.ed25519)
+  if (name === undefined)
     throw new SetupError('bad-vkey', 'That is no verifier key of a cosigner: name+hash+key.', EXIT.usage)
   const { path, entries } = listOf(options)
   const others = entries.filter(entry => entry.url !== url)
   if (others.length >= maxWitnesses)
     throw new SetupError('too-many-witnesses', `At most ${maxWitnesses} witnesses are asked.`)
-  writeWitnesses(path, [...others, { url, vkey: formatVkey(vkey) }])
-  print({ url, vkey: options.vkey }, options, () => `${vkey.name} at ${url} is asked from now on.`)
+  writeWitnesses(path, [...others, { url, vkey }])
+  print({ url, vkey }, options, () => `${name} at ${url} is asked from now on.`)
 }
 
 function remove(url: string, options: Options): void {
@@ -60,7 +61,7 @@ function list(options: Options): void {
   print({ witnesses: entries }, options, () =>
     table(
       ['NAME', 'URL'],
-      entries.map(entry => [parseVkey(entry.vkey)!.name, entry.url]),
+      entries.map(entry => [cosignerName(entry.vkey)!, entry.url]),
     ),
   )
 }

@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import { EXIT, SetupError } from '../daemon/config/setup-error.ts'
 import { dataDirFiles, takeLock } from '../daemon/identity/data-dir.ts'
 import { readNodeKeys } from '../daemon/identity/node-keys.ts'
-import { formatVkey, makeVkey, noteAlgorithm } from '../storage/log/vkey.ts'
+import { cosignerKey } from '../daemon/witnesses/cosigner-key.ts'
 import { asSetupError } from './audit-errors.ts'
 import { wholeNumber } from './numbers.ts'
 import { print, type ReadOptions, say } from './output.ts'
@@ -33,7 +33,7 @@ async function witness(options: Options): Promise<void> {
   signals.atOnce.addEventListener('abort', () => process.exit(EXIT.failed))
   const keys = readNodeKeys(dataDirFiles(config.dataDir).nodeKeys)
   const name = options.name ?? `${keys.network}/witness/${keys.peerId}`
-  const vkey = formatVkey(makeVkey(name, noteAlgorithm.cosignature, keys.cosign.publicKey))
+  const vkey = cosignerKey(name, keys.cosign.publicKey)
   const memory = join(config.dataDir, 'witness')
   mkdirSync(memory, { recursive: true })
   // Two that compare and write by turns could cosign what contradicts.

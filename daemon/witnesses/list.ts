@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { z } from 'zod'
-import { parseVkey } from '../../storage/log/vkey.ts'
 import { badConfiguration } from '../config/setup-error.ts'
 import { writeFileDurably } from '../identity/durable-file.ts'
+import { cosignerName } from './cosigner-key.ts'
 
 /** A witness that this node asks to cosign the checkpoints of its logs (C2SP tlog-witness). */
 export interface WitnessEntry {
@@ -28,7 +28,7 @@ export function readWitnesses(path: string): readonly WitnessEntry[] {
     throw badConfiguration('bad-witnesses', `The list of witnesses ${path} cannot be read.`)
   }
   const parsed = schema.safeParse(jsonOf(text))
-  if (!parsed.success || !parsed.data.every(entry => parseVkey(entry.vkey) !== undefined))
+  if (!parsed.success || !parsed.data.every(entry => cosignerName(entry.vkey) !== undefined))
     throw badConfiguration(
       'bad-witnesses',
       `The list of witnesses ${path} is malformed: make it with freehold log witness.`,
