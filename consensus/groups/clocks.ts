@@ -251,7 +251,7 @@ export class Clocks implements LivenessEvents {
     for (const [peer, dueMs] of this.#lostPeers) {
       if (nowMs < dueMs) continue
       this.#lostPeers.delete(peer)
-      if (this.#options.planted !== 'never-wakes') this.#loseAll(peer, () => true)
+      this.#loseAll(peer, () => true)
     }
     for (const [peer, dueMs] of this.#silentPeers) {
       if (nowMs < dueMs) continue

@@ -59,7 +59,6 @@ export class GroupHost {
       electionTicks,
       nowMs,
       promisedMs: options.promisedMs ?? 0,
-      planted: options.planted,
       contain: (hosted, run) => contain(this.#parts, hosted, run),
       groups: () => this.#parts.groups.values(),
       changed: hosted => this.#parts.dirty.add(hosted),

@@ -57,17 +57,7 @@ export interface GroupHostOptions {
   readonly nowMs?: () => number
   /** What `recoverPromised` found on the disk. Default 0: a new disk. */
   readonly promisedMs?: number
-  /** For tests that must find it. */
-  readonly planted?: PlantedBug
 }
-
-export type PlantedBug =
-  /** A restarted node votes at once, though it may have promised a leader not to. */
-  | 'forgets-support'
-  /** A supported node counts on other clocks to run as its own does. */
-  | 'trusts-clocks'
-  /** A sleeping follower sleeps on when its leader's node dies. */
-  | 'never-wakes'
 
 export interface GroupOptions extends RaftInstance {
   /** Node numbers. They count only while the instance has no snapshot that says otherwise. */

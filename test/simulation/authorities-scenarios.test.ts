@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { Wiring } from '../../testnet/simulation/authorities/daemon.ts'
-import { HONEST, throughTo } from '../../testnet/simulation/authorities/planted.ts'
+import type { Network } from '../../daemon/ports.ts'
+import { HONEST, type Wiring } from '../../testnet/simulation/authorities/daemon.ts'
 import { SimRealm } from '../../testnet/simulation/authorities/sim-realm.ts'
 import { seedOr, simulate } from '../../testnet/simulation/replay.ts'
 import type { Simulation } from '../../testnet/simulation/simulation.ts'
@@ -97,3 +97,15 @@ describe(TITLE, function () {
     })
   })
 })
+
+function throughTo(network: Network): Network {
+  return {
+    self: network.self,
+    peers: () => network.peers(),
+    onPeer: listener => network.onPeer(listener),
+    handle: (name, options, handler) => network.handle(name, options, handler),
+    open: (peer, name) => network.open(peer, name),
+    subscribe: (topic, maxBytes, listener) => network.subscribe(topic, maxBytes, listener),
+    publish: (topic, data) => network.publish(topic, data),
+  }
+}

@@ -39,10 +39,10 @@ describe('npm run sim', function () {
   })
 
   it('exits 1 on a failure, with the one command that replays it', async () => {
-    const { code, out, err } = await run(...SMALL, '--bug', 'acknowledges-before-sync', '--json')
+    const { code, out, err } = await run(...SMALL, '--bug', 'write-without-sync', '--json')
     assert.equal(code, 1)
     const replay =
-      'npm run sim -- --seed 1 --nodes 3 --groups 1 --seconds 2 --clients 2 --bug acknowledges-before-sync'
+      'npm run sim -- --seed 1 --nodes 3 --groups 1 --seconds 2 --clients 2 --bug write-without-sync'
     assert.ok(err.includes(`replay: ${replay}`), err)
     const summary = JSON.parse(out.trimEnd().split('\n').at(-1)!)
     assert.equal(summary.passed, 0)

@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { FAULT_NAMES, faultNames } from './authorities/faults/list.ts'
-import { PLANTED_BUGS, type PlantedBug } from './authorities/planted.ts'
 import type { SimulationPlan } from './authorities/run.ts'
+import { BUGS, bugNamed } from './bugs/catalogue.ts'
 
 export interface SimOptions {
   /** Of the first seed; the others differ in nothing else. */
@@ -88,7 +88,7 @@ function wholeNumber(name: Count, given: string | undefined): number {
   throw new Error(`--${name} must be a whole number, at least ${least}.`)
 }
 
-function plantedBug(name: string | undefined): PlantedBug | undefined {
-  if (name === undefined || (PLANTED_BUGS as string[]).includes(name)) return name as PlantedBug | undefined
-  throw new Error(`There is no planted bug ${name}: choose from ${PLANTED_BUGS.join(', ')}.`)
+function plantedBug(name: string | undefined): string | undefined {
+  if (name === undefined || bugNamed(name) !== undefined) return name
+  throw new Error(`There is no planted bug ${name}: choose from ${BUGS.map(bug => bug.name).join(', ')}.`)
 }

@@ -1,4 +1,7 @@
-import { runAuthorities, SimulationError, type SimulationPlan } from './authorities/run.ts'
+import type { SimulationPlan } from './authorities/run.ts'
+import { importUnder } from './bugs/plant.ts'
+
+const AUTHORITIES = import.meta.resolve('./authorities/run.ts')
 
 /** What came of one seed; plain data, so that it can cross from one process to another. */
 export interface Outcome {
@@ -14,6 +17,10 @@ export interface Outcome {
 
 export async function outcomeOf(plan: SimulationPlan): Promise<Outcome> {
   const { seed } = plan
+  const { runAuthorities, SimulationError } = await importUnder<typeof import('./authorities/run.ts')>(
+    plan.bug,
+    AUTHORITIES,
+  )
   try {
     const { trace, virtualMs, faults, counters } = await runAuthorities(plan)
     return { seed, trace, virtualMs, faults: [...faults], counters: [...counters], problem: undefined }

@@ -1,4 +1,3 @@
-import type { PlantedBug } from '../types.ts'
 import { isSane, type LivenessMessage } from './message.ts'
 import { Peer } from './peer.ts'
 
@@ -33,7 +32,6 @@ export interface LivenessOptions {
   readonly nowMs: () => number
   /** The longest support promised in an earlier life (support-disk.ts), 0 for none. */
   readonly promisedMs: number
-  readonly planted: PlantedBug | undefined
 }
 
 /** What changed between this node and another; `peer` is the other. */
@@ -83,8 +81,7 @@ export class Liveness {
     this.#promisedMs = options.promisedMs
     this.#tickedMs = options.nowMs()
     this.#busyMs = this.#tickedMs
-    const forgets = options.planted === 'forgets-support'
-    this.mutedUntilMs = this.#tickedMs + (forgets ? 0 : options.promisedMs)
+    this.mutedUntilMs = this.#tickedMs + options.promisedMs
   }
 
   /** A group of ours has, or has no longer, this member. */
@@ -296,8 +293,7 @@ export class Liveness {
       peer.roundTrip.sample(Math.max(0, nowMs - (echoUs + heldUs) / 1000))
     }
     if (epoch === 0) return
-    const trusts = this.#options.planted === 'trusts-clocks'
-    const untilMs = echoUs / 1000 + Math.min(grantedMs, MAX_SUPPORT_MS) * (1 - (trusts ? 0 : MAX_DRIFT))
+    const untilMs = echoUs / 1000 + Math.min(grantedMs, MAX_SUPPORT_MS) * (1 - MAX_DRIFT)
     const isNew = epoch !== peer.supportEpoch
     peer.supportedUntilMs = isNew ? untilMs : Math.max(peer.supportedUntilMs, untilMs)
     peer.supportEpoch = epoch

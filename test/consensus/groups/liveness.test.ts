@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import type { GroupHostOptions, PlantedBug } from '../../../consensus/groups/types.ts'
+import { importUnder } from '../../../testnet/simulation/bugs/plant.ts'
 import { seedOr, simulate } from '../../../testnet/simulation/replay.ts'
 import type { Simulation } from '../../../testnet/simulation/simulation.ts'
-import { Cluster, type GroupNode, type GroupPlan } from './cluster.ts'
+import type { Cluster, GroupNode, GroupPlan } from './cluster.ts'
 
 const TITLE = 'groups that sleep'
 const ALL = [1, 2, 3]
@@ -11,13 +11,15 @@ function plans(count: number, voters: readonly number[] = ALL): GroupPlan[] {
   return Array.from({ length: count }, (_, i) => ({ group: i + 1, voters }))
 }
 
+/** The cluster with all that it runs, with a planted bug when one is named. */
+function clusters(bug?: string): Promise<typeof import('./cluster.ts')> {
+  return importUnder(bug, import.meta.resolve('./cluster.ts'))
+}
+
 /** Three nodes whose groups all have leaders, and sleep. */
-async function asleep(
-  simulation: Simulation,
-  count: number,
-  host: Partial<GroupHostOptions> = {},
-): Promise<Cluster> {
-  const cluster = new Cluster(simulation, { nodes: 3, groups: plans(count), host })
+async function asleep(simulation: Simulation, count: number, bug?: string): Promise<Cluster> {
+  const { Cluster } = await clusters(bug)
+  const cluster = new Cluster(simulation, { nodes: 3, groups: plans(count) })
   const slept = await simulation.runUntil(() => allSleep(cluster), 5000)
   assert.ok(slept, `not asleep:\n${cluster.describe()}`)
   return cluster
@@ -261,13 +263,13 @@ describe('the promises of support', function () {
    * The leader's node is far away, so that its followers must promise it much, and is cut off. They are restarted at
    * once, and are near to each other.
    */
-  async function restartedFollowers(seed: number, planted?: PlantedBug): Promise<void> {
+  async function restartedFollowers(seed: number, bug?: string): Promise<void> {
+    const { Cluster } = await clusters(bug)
     await simulate(seed, TITLE, async simulation => {
-      const bug = planted === undefined ? {} : { planted }
       const cluster = new Cluster(simulation, {
         nodes: 3,
         groups: plans(6),
-        host: { electionMs: 60, ...bug },
+        host: { electionMs: 60 },
       })
       simulation.network.configure({ reconnectMs: 5 })
       for (const near of ['n2', 'n3']) {
@@ -300,10 +302,10 @@ describe('the promises of support', function () {
   })
 
   /** The leader's clock is slow, the others' fast, and it is cut off: is its lease over when theirs is? */
-  async function skewed(seed: number, slow: number, fast: number, planted?: PlantedBug): Promise<void> {
+  async function skewed(seed: number, slow: number, fast: number, bug?: string): Promise<void> {
+    const { Cluster } = await clusters(bug)
     await simulate(seed, TITLE, async simulation => {
-      const host = planted === undefined ? {} : { planted }
-      const cluster = new Cluster(simulation, { nodes: 3, groups: plans(6), host, disk: { syncMs: 0.05 } })
+      const cluster = new Cluster(simulation, { nodes: 3, groups: plans(6), disk: { syncMs: 0.05 } })
       for (const node of cluster.nodes)
         node.clock.skew = { wallOffsetMs: 0, rate: node.name === 'n1' ? slow : fast }
       simulation.network.links.setAll({ delayMs: 0.02, jitterMs: 0 })
@@ -343,7 +345,7 @@ describe('the promises of support', function () {
 
   it('are seen to be slept on by a follower that never wakes (a planted bug)', async () => {
     const run = simulate(1, TITLE, async simulation => {
-      const cluster = await asleep(simulation, 30, { planted: 'never-wakes' })
+      const cluster = await asleep(simulation, 30, 'never-wakes')
       cluster.nodes[0]!.crash({ silent: true })
       assert.ok(await simulation.runUntil(() => led(cluster) === 30, 3000), 'groups without a leader')
     })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { GroupHost } from '../../../consensus/groups/host.ts'
-import type { GroupHostOptions, PlantedBug, ReadDone } from '../../../consensus/groups/types.ts'
+import type { GroupHostOptions, ReadDone } from '../../../consensus/groups/types.ts'
+import { importUnder } from '../../../testnet/simulation/bugs/plant.ts'
 import { seedOr, simulate } from '../../../testnet/simulation/replay.ts'
 import { mend, spread, startLoad, torment } from './chaos.ts'
 import { Cluster, type GroupPlan } from './cluster.ts'
@@ -241,12 +242,13 @@ describe(`${TITLE} under faults`, function () {
   /** The leader of all is cut off again and again; others take over and commit, and it is asked all the while. */
   async function cutOff(
     seed: number,
-    { slow, fast, planted }: { slow: number; fast: number; planted?: PlantedBug },
+    { slow, fast, bug }: { slow: number; fast: number; bug?: string },
   ): Promise<Cluster> {
     let cluster!: Cluster
+    const under = await importUnder<typeof import('./cluster.ts')>(bug, import.meta.resolve('./cluster.ts'))
     await simulate(seed, TITLE, async simulation => {
-      const host = { leaseReads: true, ...(planted === undefined ? {} : { planted }) }
-      cluster = new Cluster(simulation, { nodes: 3, groups: plans(6), host, disk: { syncMs: 0.05 } })
+      const host = { leaseReads: true }
+      cluster = new under.Cluster(simulation, { nodes: 3, groups: plans(6), host, disk: { syncMs: 0.05 } })
       for (const { name, clock } of cluster.nodes)
         clock.skew = { wallOffsetMs: 0, rate: name === 'n1' ? slow : fast }
       simulation.network.links.setAll({ delayMs: 0.02, jitterMs: 0 })
@@ -283,7 +285,7 @@ describe(`${TITLE} under faults`, function () {
   })
 
   it('by lease are found stale when the lease is kept under skew (a planted bug)', async () => {
-    const kept = cutOff(1, { slow: 0.977, fast: 1.023, planted: 'trusts-clocks' })
+    const kept = cutOff(1, { slow: 0.977, fast: 1.023, bug: 'trusts-clocks' })
     await assert.rejects(kept, /has the lease|was known/)
   })
 })

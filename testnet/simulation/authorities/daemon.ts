@@ -5,21 +5,18 @@ import type { Clock, Network } from '../../../daemon/ports.ts'
 import { serveIntake } from '../../../daemon/routing/intake-server.ts'
 import { InputRouter, type LocalAuthority } from '../../../daemon/routing/router.ts'
 import { snapshotRange } from '../../../storage/keys.ts'
-import type { Store } from '../../../storage/store.ts'
 import type { SimContext } from '../node.ts'
 import type { Judge } from './judge.ts'
 import { Mirror } from './mirror.ts'
 import { nameOf, type Realm, sha256 } from './realm.ts'
 import { verifySimSignature } from './sim-key.ts'
 
-/** Where a planted bug gets between the parts. Each is the identity in an honest run. */
+/** Where a test gets between the parts. */
 export interface Wiring {
-  readonly store: (store: Store) => Store
   readonly engineNetwork: (network: Network) => Network
-  readonly routerNetwork: (network: Network) => Network
-  readonly routerClock: (clock: Clock) => Clock
-  readonly started: (engine: Engine, context: SimContext) => void
 }
+
+export const HONEST: Wiring = { engineNetwork: network => network }
 
 export interface DaemonSettings {
   readonly recordsBetweenSnapshots: number
@@ -81,10 +78,9 @@ export async function startDaemon(
   clients: ClientSide,
   context: SimContext,
 ): Promise<SimDaemon> {
-  const { clock, random } = context
+  const { clock, random, store } = context
   const node = realm.nodes.find(({ name }) => name === context.name)!
   const self = node.number
-  const store = wiring.store(context.store)
   const schedule = (run: () => void): void => void clock.after(0, run)
   const count = (name: string): void => judge.count(name)
   const others = realm.nodes.filter(({ number }) => number !== self)
@@ -132,8 +128,8 @@ export async function startDaemon(
     self,
     peerOf: nameOf,
     local,
-    network: wiring.routerNetwork(context.network),
-    clock: wiring.routerClock(clock),
+    network: context.network,
+    clock,
     schedule,
     sign: message => node.identity.sign(message),
     count,
@@ -168,7 +164,6 @@ export async function startDaemon(
   }
   every(clock, GATEWAY_TICK_MS, () => gateway.tick())
   every(clock, REPORT_MS, () => judge.look(self, engine))
-  wiring.started(engine, context)
   return daemon
 }
 

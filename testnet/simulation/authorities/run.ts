@@ -4,7 +4,6 @@ import type { FaultName } from './faults/list.ts'
 import { mend, sparesOne, torment } from './faults/torment.ts'
 import { checkFinalLog } from './final.ts'
 import { Finding } from './finding.ts'
-import { HONEST, type PlantedBug, wiringOf } from './planted.ts'
 import { SimRealm } from './sim-realm.ts'
 
 export interface SimulationPlan {
@@ -15,7 +14,8 @@ export interface SimulationPlan {
   /** Virtual seconds of play under faults. */
   readonly seconds: number
   readonly faults: readonly FaultName[]
-  readonly bug?: PlantedBug | undefined
+  /** The planted bug (bugs/catalogue.ts) under which this module is to be loaded. */
+  readonly bug?: string | undefined
 }
 
 export interface SimulationResult {
@@ -71,8 +71,7 @@ class Run {
     this.#simulation = simulation
     this.#plan = plan
     if (plan.seed % FAR_APART === 0) simulation.network.configure({ link: HOME })
-    const wiring = plan.bug === undefined ? HONEST : wiringOf(plan.bug)
-    this.#sim = new SimRealm(simulation, { ...plan, replicas: Math.min(REPLICAS, plan.nodes) }, wiring)
+    this.#sim = new SimRealm(simulation, { ...plan, replicas: Math.min(REPLICAS, plan.nodes) })
   }
 
   async run(): Promise<SimulationResult> {

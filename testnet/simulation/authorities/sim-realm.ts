@@ -2,7 +2,7 @@ import type { AuthorityHost } from '../../../daemon/hosting/authority-host.ts'
 import type { SimDisk } from '../disk.ts'
 import type { SimNode } from '../node.ts'
 import type { Simulation } from '../simulation.ts'
-import { type DaemonSettings, type SimDaemon, startDaemon, type Wiring } from './daemon.ts'
+import { type DaemonSettings, HONEST, type SimDaemon, startDaemon, type Wiring } from './daemon.ts'
 import { Judge } from './judge.ts'
 import { decide } from './mind.ts'
 import { SimPlayer } from './player.ts'
@@ -20,7 +20,7 @@ export class SimRealm {
   readonly #playerOf = new Map<number, SimPlayer>()
   #connections = 0
 
-  constructor(simulation: Simulation, plan: RealmPlan, wiring: Wiring) {
+  constructor(simulation: Simulation, plan: RealmPlan, wiring: Wiring = HONEST) {
     this.simulation = simulation
     this.realm = foundRealm(plan)
     this.judge = new Judge(simulation, this.realm, this.diskOf)

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { FAULT_NAMES } from '../../testnet/simulation/authorities/faults/list.ts'
+import { mutated } from '../../testnet/simulation/bugs/bug.ts'
+import { BUGS } from '../../testnet/simulation/bugs/catalogue.ts'
+import { checkOf } from '../../testnet/simulation/bugs/checks.ts'
+import { importUnder } from '../../testnet/simulation/bugs/plant.ts'
+import { outcomeOf } from '../../testnet/simulation/outcome.ts'
+
+const PLAN = { nodes: 5, clients: 6, groups: 3, seconds: 6, faults: FAULT_NAMES }
+
+/** Within how many seeds, from 1 on, a bug is found; some to spare, since timing shifts when code changes. */
+const SEEDS = 6
+/** Bugs that need more. */
+const RARE: Readonly<Record<string, { readonly seeds: number; readonly seconds: number }>> = {
+  'votes-for-shorter-logs': { seeds: 6, seconds: 20 },
+}
+
+/** They need a schedule of their own, and have it in test/consensus/groups/liveness.test.ts. */
+const ELSEWHERE = ['forgets-support', 'trusts-clocks', 'never-wakes']
+
+describe('planted bugs', function () {
+  this.timeout(60_000)
+
+  it('each find their place in the source', () => {
+    assert.equal(new Set(BUGS.map(({ name }) => name)).size, BUGS.length, 'two have one name')
+    for (const { name, edits } of BUGS) {
+      const sources = new Map<string, string>()
+      for (const edit of edits) {
+        const { file } = edit
+        const source = sources.get(file) ?? readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
+        const changed = mutated(source, name, edit)
+        assert.notEqual(changed, source, `${name} changes nothing`)
+        sources.set(file, changed)
+      }
+    }
+  })
+
+  it('are refused when their place is gone, or is not the only one, or is not loaded', async () => {
+    const edit = { file: 'a.ts', from: 'x', to: 'y' }
+    assert.throws(() => mutated('abc', 'b', edit), /a\.ts that does not stand there/)
+    assert.throws(() => mutated('xbx', 'b', edit), /a\.ts that stands 2 times/)
+    assert.equal(mutated('a x b', 'b', { ...edit, to: '$& $1' }), 'a $& $1 b')
+    const elsewhere = import.meta.resolve('../../testnet/simulation/random.ts')
+    await assert.rejects(importUnder('ack-before-sync', elsewhere), /which is not loaded by/)
+    await assert.rejects(importUnder('no-such-bug', elsewhere), /There is no planted bug no-such-bug/)
+  })
+
+  it('are not in the program itself, nor in a copy with another bug', async () => {
+    const url = import.meta.resolve('../../consensus/raft/quorum/majority.ts')
+    type Module = typeof import('../../consensus/raft/quorum/majority.ts')
+    const committed = ({ majorityCommittedIndex }: Module): number =>
+      majorityCommittedIndex([1, 2, 3], { ackedIndex: id => 10 * id })
+    assert.equal(committed(await importUnder<Module>('commits-without-majority', url)), 30)
+    assert.equal(committed(await importUnder<Module>('elected-without-majority', url)), 20)
+    assert.equal(committed(await importUnder<Module>(undefined, url)), 20)
+  })
+
+  it('are not what the checks find in an honest run', async () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const { problem } = await outcomeOf({ ...PLAN, seed })
+      assert.equal(problem, undefined, `seed ${seed}`)
+    }
+  })
+
+  for (const { name: bug } of BUGS) {
+    if (ELSEWHERE.includes(bug)) continue
+    it(`are found: ${bug}`, async () => {
+      const { seeds, seconds } = RARE[bug] ?? { seeds: SEEDS, seconds: PLAN.seconds }
+      let problem: string | undefined
+      for (let seed = 1; seed <= seeds && problem === undefined; seed++) {
+        problem = (await outcomeOf({ ...PLAN, seconds, seed, bug })).problem
+      }
+      assert.ok(problem !== undefined, `not within ${seeds} seeds of ${seconds} s`)
+      assert.ok(checkOf(problem) !== undefined, `not by a check: ${problem}`)
+    })
+  }
+})

@@ -1,0 +1,32 @@
+import type { Bug } from './bug.ts'
+
+/** The ways between players, gateways and authorities. */
+export const WAY_BUGS: readonly Bug[] = [
+  {
+    name: 'router-never-retries',
+    what: 'What a gateway has sent to a leader that is lost it never sends to another.',
+    edits: [
+      {
+        file: 'daemon/routing/lane.ts',
+        from: 'returned.push(...batch.waiting.values())',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'feed-state-is-old',
+    what: 'Who comes to a feed anew may be told an old state.',
+    edits: [
+      {
+        file: 'daemon/feed/publisher.ts',
+        from: 'if (this.#state?.leaf !== leaf) this.#state = undefined',
+        to: '',
+      },
+      {
+        file: 'daemon/feed/publisher.ts',
+        from: 'if (this.#state?.leaf === leaf) return this.#state.frames',
+        to: 'if (this.#state !== undefined) return this.#state.frames',
+      },
+    ],
+  },
+]
