@@ -3,6 +3,7 @@ import { hasQuorum, isBound, unbind } from './cover.ts'
 import type { GroupMessages, Notes } from './frame.ts'
 import type { HostedGroup } from './hosted-group.ts'
 import { Liveness, type LivenessEvents, type LivenessOptions } from './liveness/liveness.ts'
+import { belongs, isMemberItself, isVoterItself, leaveJoint } from './membership.ts'
 import { Orphans } from './orphans.ts'
 import { TICK_MS } from './types.ts'
 
@@ -46,6 +47,8 @@ export interface ClocksOptions extends LivenessOptions {
   readonly changed: (hosted: HostedGroup) => void
   /** On the urgent lane, before anything that this node says of its liveness later. */
   readonly note: (hosted: HostedGroup, peer: number, notes: Notes) => void
+  /** This replica is no member any more, and nobody speaks to it. */
+  readonly removed: (hosted: HostedGroup) => void
 }
 
 /**
@@ -61,6 +64,8 @@ export class Clocks implements LivenessEvents {
   /** Nodes that were lost, or whose support was, and when their sleeping groups are to be looked after. */
   readonly #lostPeers = new Map<number, number>()
   readonly #silentPeers = new Map<number, number>()
+  /** By group that was closed: until when its replica must not act against the leader that it had. */
+  readonly #promises = new Map<number, number>()
   #ticks = 0
 
   constructor(options: ClocksOptions) {
@@ -77,8 +82,8 @@ export class Clocks implements LivenessEvents {
   }
 
   open(hosted: HostedGroup): void {
-    for (const { id } of hosted.node.raft.tracker.members) this.liveness.shares(id, 1)
-    this.orphans.add(hosted, true)
+    hosted.boundUntilMs = this.#promises.get(hosted.instance.group) ?? 0
+    this.membersMayHaveChanged(hosted)
   }
 
   get diskIsStalled(): boolean {
@@ -92,10 +97,45 @@ export class Clocks implements LivenessEvents {
   }
 
   close(hosted: HostedGroup): void {
-    for (const { id } of hosted.node.raft.tracker.members) this.liveness.shares(id, -1)
+    this.#keepPromise(hosted)
+    for (const { id } of hosted.sharedWith) this.liveness.shares(id, -1)
     this.#awake.delete(hosted)
     this.#toWake.delete(hosted)
     this.orphans.remove(hosted)
+  }
+
+  /** A group that is closed, and may be opened again, goes on being bound by what its node has promised. */
+  #keepPromise(hosted: HostedGroup): void {
+    this.release(hosted)
+    const nowMs = this.#options.nowMs()
+    for (const [group, untilMs] of this.#promises) if (untilMs <= nowMs) this.#promises.delete(group)
+    if (hosted.boundUntilMs > nowMs) this.#promises.set(hosted.instance.group, hosted.boundUntilMs)
+  }
+
+  /** The core may have other members than before: the nodes that this one has to know of follow them. */
+  membersMayHaveChanged(hosted: HostedGroup): void {
+    const { node, sharedWith, covering } = hosted
+    const { tracker } = node.raft
+    if (tracker.members !== sharedWith) {
+      for (const { id } of tracker.members) this.liveness.shares(id, 1)
+      for (const { id } of sharedWith) this.liveness.shares(id, -1)
+      hosted.sharedWith = tracker.members
+      // What a member promised that left says nothing of its next time here.
+      for (const id of covering) if (tracker.get(id) === undefined) covering.delete(id)
+      hosted.wasMember ||= isMemberItself(hosted)
+      if (node.role === 'leader') this.wake(hosted)
+    }
+    if (!belongs(hosted)) this.orphans.remove(hosted)
+    else if (node.lead === NONE && hosted.asleep && !this.orphans.has(hosted)) this.orphans.add(hosted, true)
+  }
+
+  /** Another member knows that we are none any more. */
+  toldRemoved(hosted: HostedGroup): void {
+    const { node } = hosted
+    if (node.lead !== NONE) return
+    hosted.wasRemoved = true
+    node.stepDown()
+    this.#orphan(hosted, false)
   }
 
   get awake(): ReadonlySet<HostedGroup> {
@@ -185,6 +225,8 @@ export class Clocks implements LivenessEvents {
       ) {
         hosted.boundTo = lead
         hosted.lostLeader = 0
+        hosted.wasRemoved = false
+        hosted.wasMember ||= isMemberItself(hosted)
       }
       // An orphan that was merely asked for its vote goes on waiting for its turn.
       if (hosted.asleep && !(lead === NONE && this.orphans.has(hosted))) this.wake(hosted)
@@ -301,8 +343,10 @@ export class Clocks implements LivenessEvents {
 
   #tickLeader(hosted: HostedGroup): void {
     hosted.node.tick()
-    if (++hosted.quietTicks < SLEEP_AFTER_TICKS || !this.#isSettled(hosted)) return
+    if (++hosted.quietTicks < SLEEP_AFTER_TICKS) return
     const { node } = hosted
+    leaveJoint(hosted)
+    if (!this.#isSettled(hosted)) return
     const nowMs = this.#options.nowMs()
     for (const { id } of node.raft.tracker.members) {
       if (id === this.#options.self || !this.#isThere(id, nowMs)) continue
@@ -314,7 +358,8 @@ export class Clocks implements LivenessEvents {
   #tickFollower(hosted: HostedGroup): void {
     const { node } = hosted
     if (node.missesLeader || node.timesOutNext) this.release(hosted)
-    if (node.timesOutNext && node.raft.promotable) {
+    const installsSnapshot = !node.raft.promotable && isVoterItself(hosted)
+    if (node.timesOutNext && !installsSnapshot) {
       if (isBound(hosted, this.liveness, this.#options.nowMs())) return
       if (!this.orphans.isElectable(hosted)) {
         node.forgetLeader()
@@ -348,6 +393,7 @@ export class Clocks implements LivenessEvents {
     const { log, tracker, leadTransferee } = node.raft
     const last = log.lastIndex()
     if (log.committed !== last || applied !== last || lastStep !== undefined) return false
+    if (tracker.config.votersOutgoing.length > 0) return false
     if (node.role !== 'leader' || leadTransferee !== NONE || proposals.payloads.length > 0) return false
     const nowMs = this.#options.nowMs()
     for (const { id, state, match } of tracker.members) {
@@ -369,7 +415,10 @@ export class Clocks implements LivenessEvents {
 
   #orphan(hosted: HostedGroup, lost: boolean): void {
     this.#sleep(hosted)
-    this.orphans.add(hosted, lost)
+    if (belongs(hosted)) return this.orphans.add(hosted, lost)
+    this.orphans.remove(hosted)
+    if (hosted.wasMember) this.#options.removed(hosted)
+    hosted.wasMember = false
   }
 
   #stand(hosted: HostedGroup): void {

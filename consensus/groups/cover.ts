@@ -15,8 +15,6 @@ function hasMajority(voters: readonly number[], counts: (voter: number) => boole
 
 /** This node has promised not to vote here, nor to stand for election, and the promise stands. */
 export function isBound(hosted: HostedGroup, liveness: Liveness, nowMs: number): boolean {
-  // Whoever is a quorum alone has nobody to promise anything.
-  if (hosted.node.raft.tracker.isSingleton) return false
   if (nowMs < liveness.mutedUntilMs || nowMs < hosted.boundUntilMs) return true
   return hosted.boundTo !== 0 && nowMs < liveness.promisedUntilMs(hosted.boundTo)
 }

@@ -1,6 +1,7 @@
 import { type Message, MessageType, type Ready } from '../raft/types.ts'
 import type { Notes } from './frame.ts'
 import type { HostedGroup, PersistStep } from './hosted-group.ts'
+import { applyChanges, applySnapshotMembers } from './membership.ts'
 import { count, type HostParts } from './parts.ts'
 import { submitProposals } from './proposing.ts'
 import { loseOldReads, readConfirmed, submitReads } from './reads.ts'
@@ -11,6 +12,7 @@ export function drain(parts: HostParts, hosted: HostedGroup): void {
   submitReads(parts, hosted)
   while (hosted.node.hasReady()) handle(parts, hosted, hosted.node.ready())
   hosted.offerOps = []
+  parts.clocks.membersMayHaveChanged(hosted)
   reportRole(parts, hosted)
 }
 
@@ -22,6 +24,7 @@ export function stored(parts: HostParts, step: PersistStep): void {
   if (snapshot !== undefined) {
     group.log.applySnapshot(snapshot)
     group.applied = snapshot.index
+    applySnapshotMembers(parts, group, snapshot)
     const { index, term, data } = snapshot
     parts.effects.installed(group.instance.group, index, term, data)
   }
@@ -42,6 +45,8 @@ function handle(parts: HostParts, hosted: HostedGroup, ready: Ready): void {
 
 function commit(parts: HostParts, hosted: HostedGroup, apply: Message): void {
   const { entries } = apply
+  // Before the core hears that they are applied, on which it leaves a joint configuration.
+  applyChanges(parts, hosted, entries)
   parts.effects.committed(hosted.instance.group, entries)
   const { term } = hosted.proposals
   for (const entry of entries) if (entry.term === term) hosted.uncommittedBytes -= entry.data.length

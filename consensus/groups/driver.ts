@@ -4,9 +4,11 @@ import type {
   CommittedEntry,
   GroupFault,
   Lane,
+  MembersChange,
   Proposed,
   ReadAsked,
   ReadDone,
+  Removal,
   RoleChange,
   SnapshotInstalled,
   SnapshotOffer,
@@ -28,6 +30,10 @@ export interface DriverOptions {
   readonly onRole: (change: RoleChange) => void
   /** After the commits of the same turn. */
   readonly onRead: (done: ReadDone) => void
+  /** After the commits of the same turn. */
+  readonly onMembers: (change: MembersChange) => void
+  /** Its replica here is of no use to the group any more: to be closed, unless the caller knows better. */
+  readonly onRemoved: (removal: Removal) => void
   /** Fetch and verify this state, then call `snapshotReady`, or `snapshotFailed`. */
   readonly onSnapshotOffer: (offer: SnapshotOffer) => void
   readonly onSnapshotInstalled: (installed: SnapshotInstalled) => void
@@ -152,6 +158,8 @@ export class GroupDriver {
       this.#options.onCommitted(group, entries)
     }
     for (const read of effects.reads) this.#options.onRead(read)
+    for (const change of effects.members) this.#options.onMembers(change)
+    for (const removal of effects.removed) this.#options.onRemoved(removal)
     for (const offer of effects.offered) this.#options.onSnapshotOffer(offer)
     for (const fault of effects.faults) this.#options.onGroupFault(fault)
     // Last, so that what the callbacks have added goes along.

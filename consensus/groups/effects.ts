@@ -3,8 +3,10 @@ import type {
   CommittedEntry,
   Effects,
   GroupFault,
+  MembersChange,
   OutFrame,
   ReadDone,
+  Removal,
   RoleChange,
   SnapshotInstalled,
   SnapshotOffer,
@@ -15,6 +17,8 @@ import type {
 export class EffectsBuilder {
   #committed = new Map<number, CommittedEntry[]>()
   #roles: RoleChange[] = []
+  #members: MembersChange[] = []
+  #removed: Removal[] = []
   #offered: SnapshotOffer[] = []
   #installed: SnapshotInstalled[] = []
   #faults: GroupFault[] = []
@@ -29,6 +33,14 @@ export class EffectsBuilder {
 
   role(change: RoleChange): void {
     this.#roles.push(change)
+  }
+
+  members(change: MembersChange): void {
+    this.#members.push(change)
+  }
+
+  removed(removal: Removal): void {
+    this.#removed.push(removal)
   }
 
   offered(offer: SnapshotOffer): void {
@@ -53,6 +65,8 @@ export class EffectsBuilder {
       write,
       committed: Array.from(this.#committed, ([group, entries]) => ({ group, entries })),
       roles: this.#roles,
+      members: this.#members,
+      removed: this.#removed,
       offered: this.#offered,
       installed: this.#installed,
       faults: this.#faults,
@@ -60,6 +74,8 @@ export class EffectsBuilder {
     }
     if (this.#committed.size > 0) this.#committed = new Map()
     this.#roles = []
+    this.#members = []
+    this.#removed = []
     this.#offered = []
     this.#installed = []
     this.#faults = []

@@ -22,6 +22,7 @@ export interface WireGroupMessages {
   sleepIndex: number
   wake: boolean
   support: number
+  removedAt: number
 }
 
 export interface WireFrame {

@@ -43,7 +43,7 @@ export function writeLiveness(obj, pbf) {
 }
 
 export function readGroupMessages(pbf, end) {
-    const obj = {group: 0, epoch: 0, view: 0, messages: [], snapshotFailed: 0, sleepTerm: 0, sleepIndex: 0, wake: false, support: 0};
+    const obj = {group: 0, epoch: 0, view: 0, messages: [], snapshotFailed: 0, sleepTerm: 0, sleepIndex: 0, wake: false, support: 0, removedAt: 0};
     let field;
     while ((field = pbf.nextField(end))) {
         if (field === 1) obj.group = pbf.readVarint();
@@ -55,6 +55,7 @@ export function readGroupMessages(pbf, end) {
         else if (field === 7) obj.sleepIndex = pbf.readVarint();
         else if (field === 8) obj.wake = pbf.readBoolean();
         else if (field === 9) obj.support = pbf.readVarint();
+        else if (field === 10) obj.removedAt = pbf.readVarint();
     }
     return obj;
 }
@@ -68,4 +69,5 @@ export function writeGroupMessages(obj, pbf) {
     if (obj.sleepIndex) pbf.writeVarintField(7, obj.sleepIndex);
     if (obj.wake) pbf.writeBooleanField(8, obj.wake);
     if (obj.support) pbf.writeVarintField(9, obj.support);
+    if (obj.removedAt) pbf.writeVarintField(10, obj.removedAt);
 }

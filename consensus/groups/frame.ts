@@ -13,6 +13,7 @@ export interface Notes {
   readonly sleepIndex?: number
   readonly wake?: boolean
   readonly support?: number
+  readonly removedAt?: number
 }
 
 /** Something on its way to one peer: a message, notes, or both. */
@@ -34,7 +35,7 @@ export type FrameRefusal = 'too-large' | 'undecodable' | 'too-many-messages' | R
 
 const MAX_MESSAGES_PER_FRAME = 20_000
 /** Bounds of what a group's header, and a message's tag and length, take. */
-const GROUP_BYTES = 72
+const GROUP_BYTES = 84
 const MESSAGE_HEADER_BYTES = 6
 /** Room for the numbers of some hundred nodes that a node supports. */
 const MAX_LIVENESS_BYTES = 4096
@@ -87,21 +88,23 @@ function writeRun({ outgoing, from, to }: Run, writer: PbfWriter): void {
   writer.writeVarintField(1, group)
   if (epoch > 0) writer.writeVarintField(2, epoch)
   if (view > 0) writer.writeVarintField(3, view)
-  const notes = { snapshotFailed: 0, sleepTerm: 0, sleepIndex: 0, wake: false, support: 0 }
+  const notes = { snapshotFailed: 0, sleepTerm: 0, sleepIndex: 0, wake: false, support: 0, removedAt: 0 }
   for (let i = from; i < to; i++) {
-    const { message, snapshotFailed, sleepTerm, sleepIndex, wake, support } = outgoing[i]!
+    const { message, snapshotFailed, sleepTerm, sleepIndex, wake, support, removedAt } = outgoing[i]!
     if (message !== undefined) writer.writeMessage(4, writeMessage, message)
     if (snapshotFailed) notes.snapshotFailed = snapshotFailed
     if (sleepTerm) notes.sleepTerm = sleepTerm
     if (sleepIndex) notes.sleepIndex = sleepIndex
     if (wake) notes.wake = true
     if (support) notes.support = support
+    if (removedAt) notes.removedAt = removedAt
   }
   if (notes.snapshotFailed > 0) writer.writeVarintField(5, notes.snapshotFailed)
   if (notes.sleepTerm > 0) writer.writeVarintField(6, notes.sleepTerm)
   if (notes.sleepIndex > 0) writer.writeVarintField(7, notes.sleepIndex)
   if (notes.wake) writer.writeBooleanField(8, true)
   if (notes.support > 0) writer.writeVarintField(9, notes.support)
+  if (notes.removedAt > 0) writer.writeVarintField(10, notes.removedAt)
 }
 
 /** A frame of its own: it goes to every peer all the time, and carries no group. */
@@ -160,6 +163,7 @@ function readGroup(pbf: PbfReader, end: number, counted: Counted): GroupMessages
     sleepIndex: 0,
     wake: false,
     support: 0,
+    removedAt: 0,
   }
   for (let field = pbf.nextField(end); field !== 0; field = pbf.nextField(end)) {
     if (++counted.fields > 8 * MAX_MESSAGES_PER_FRAME) return 'too-many-messages'
@@ -171,6 +175,7 @@ function readGroup(pbf: PbfReader, end: number, counted: Counted): GroupMessages
     else if (field === 7) group.sleepIndex = pbf.readVarint()
     else if (field === 8) group.wake = pbf.readBoolean()
     else if (field === 9) group.support = pbf.readVarint()
+    else if (field === 10) group.removedAt = pbf.readVarint()
     else if (field === 4) {
       const messageEnd = endOfField(pbf, end)
       const message = decodeMessage(pbf.buf.subarray(pbf.pos, messageEnd))

@@ -6,6 +6,7 @@ import { DiskWatch } from './disk-watch.ts'
 import { EffectsBuilder } from './effects.ts'
 import { decodeFrame } from './frame.ts'
 import { coreSettings, openGroup } from './hosted-group.ts'
+import { changeMembers } from './membership.ts'
 import { Outbox } from './outbox.ts'
 import { closeGroup, contain, count, type HostParts } from './parts.ts'
 import { propose, transfer } from './proposing.ts'
@@ -15,12 +16,14 @@ import { receiveForGroup, stepGroup } from './receiving.ts'
 import { compactGroup, probeSnapshots, takeOffer } from './snapshot-offers.ts'
 import { statusOf } from './status.ts'
 import {
+  type ChangeMembersResult,
   type CompactResult,
   type Effects,
   GroupError,
   type GroupHostOptions,
   type GroupOptions,
   type GroupStatus,
+  type Members,
   type Proposed,
   type ReadAsked,
   TICK_MS,
@@ -65,6 +68,7 @@ export class GroupHost {
       note: ({ instance }, peer, notes) => {
         if (this.#parts.peersUp.has(peer)) this.#parts.outbox.addNotes(peer, 0, instance, notes)
       },
+      removed: ({ instance }) => this.#parts.effects.removed({ group: instance.group }),
     })
     this.#parts = {
       settings,
@@ -129,6 +133,23 @@ export class GroupHost {
     if (this.#stopped) return { ok: false, code: 'stopped' }
     if (hosted === undefined) return { ok: false, code: 'unknown-group' }
     return askRead(this.#parts, hosted, context)
+  }
+
+  /**
+   * These nodes may be members by changes that this replica has not applied yet: they are listened to. Who came later
+   * must be introduced to whoever was away meanwhile, and to a new replica.
+   */
+  introduce(group: number, nodes: readonly number[]): void {
+    const hosted = this.#parts.groups.get(group)
+    for (const node of nodes) hosted?.introduced.add(node)
+  }
+
+  /** The group shall have these members; `members` among the effects says when it has. */
+  changeMembers(group: number, members: Members): ChangeMembersResult {
+    const hosted = this.#parts.groups.get(group)
+    if (this.#stopped) return { ok: false, code: 'stopped', leader: 0 }
+    if (hosted === undefined) return { ok: false, code: 'unknown-group', leader: 0 }
+    return changeMembers(this.#parts, hosted, members)
   }
 
   /** Bytes that `peer` sent. Whatever they are, they are taken or refused and counted, and never throw. */

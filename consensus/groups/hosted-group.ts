@@ -1,5 +1,6 @@
 import type { RaftInstance } from '../../storage/keys.ts'
 import type { StoreOp } from '../../storage/store.ts'
+import { type ConfigAt, replayChanges } from '../raft/confchange/replay.ts'
 import { MemoryLog } from '../raft/log/memory-log.ts'
 import { RawNode } from '../raft/raw-node.ts'
 import { EMPTY_BYTES, EMPTY_HARD_STATE, type HardState, type Message, type Snapshot } from '../raft/types.ts'
@@ -49,6 +50,17 @@ export interface HostedGroup {
   offer: Message | undefined
   /** What the daemon wants written together with the snapshot. */
   offerOps: readonly StoreOp[]
+
+  /** The members as of each index from the snapshot on, as far as it is applied. */
+  readonly configs: ConfigAt[]
+  /** Members that the node's liveness counts this group for. */
+  sharedWith: readonly { readonly id: number }[]
+  /** Who may be a member by a change that is not applied here, as the caller knows. */
+  readonly introduced: Set<number>
+  /** This node has been a member in this life, and not been found to be none since. */
+  wasMember: boolean
+  /** Another member has said that we are none, and no leader has spoken since. */
+  wasRemoved: boolean
 
   /** Not ticked. */
   asleep: boolean
@@ -107,7 +119,10 @@ export function openGroup(
   const stored = recovered?.hardState ?? EMPTY_HARD_STATE
   // The commit index is written lazily; what was applied was committed.
   const hardState = { ...stored, commit: Math.max(stored.commit, applied) }
-  const log = new MemoryLog({ hardState, snapshot, entries })
+  const base = { index: snapshot.index, confState: snapshot.confState }
+  const configs = replayChanges(base, entries.slice(0, applied - snapshot.index))
+  const { confState } = configs[configs.length - 1]!
+  const log = new MemoryLog({ hardState, snapshot, confState, entries })
   const { limits } = settings
   const node = new RawNode(
     {
@@ -124,6 +139,8 @@ export function openGroup(
       checkQuorum: true,
       preVote: true,
       disableProposalForwarding: true,
+      stepDownOnRemoval: true,
+      snapshotsPrecedeMembers: true,
     },
     log,
   )
@@ -141,6 +158,11 @@ export function openGroup(
     reported: { group, role: 'follower', term: hardState.term, leader: 0 },
     offer: undefined,
     offerOps: [],
+    configs,
+    sharedWith: [],
+    introduced: new Set(options.introduced),
+    wasMember: false,
+    wasRemoved: false,
     asleep: true,
     quietTicks: 0,
     lastActiveMs: 0,

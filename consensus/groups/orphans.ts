@@ -121,8 +121,8 @@ export class Orphans {
   /** Whether a quorum is there and, as far as they have said, does not support the leader that was lost. */
   isElectable(hosted: HostedGroup): boolean {
     const { liveness, self } = this.#options
-    if (this.diskIsStalled || !hosted.node.raft.promotable) return false
-    const { lostLeader, node } = hosted
+    const { lostLeader, node, wasRemoved } = hosted
+    if (this.diskIsStalled || wasRemoved || !node.raft.promotable) return false
     return hasQuorum(
       node.raft.tracker.config,
       voter => voter === self || (voter !== lostLeader && liveness.isFreeOf(voter, lostLeader)),
@@ -130,10 +130,9 @@ export class Orphans {
   }
 
   #isTurn(hosted: HostedGroup, sinceMs: number, nowMs: number): boolean {
-    const { tracker } = hosted.node.raft
-    if (tracker.isSingleton) return true
-    if (nowMs < this.#settledMs) return false
     if (isBound(hosted, this.#options.liveness, nowMs) || !this.isElectable(hosted)) return false
+    if (hosted.node.raft.tracker.isSingleton) return true
+    if (nowMs < this.#settledMs) return false
     const rank = this.#rank(hosted)
     return nowMs >= Math.max(sinceMs, this.#settledMs) + rank * this.#rankDelayMs(hosted)
   }
@@ -143,7 +142,7 @@ export class Orphans {
     const { self, liveness } = this.#options
     let live = 0
     let before = 0
-    for (const voter of node.raft.tracker.config.voters) {
+    for (const voter of node.raft.tracker.voters()) {
       if (voter !== self && (voter === lostLeader || !liveness.isUp(voter) || !liveness.supports(voter)))
         continue
       live++
@@ -154,7 +153,7 @@ export class Orphans {
 
   #rankDelayMs({ node }: HostedGroup): number {
     let farthestMs = 0
-    for (const voter of node.raft.tracker.config.voters) {
+    for (const voter of node.raft.tracker.voters()) {
       if (voter !== this.#options.self)
         farthestMs = Math.max(farthestMs, this.#options.liveness.roundTripMs(voter))
     }

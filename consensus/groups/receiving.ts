@@ -5,6 +5,7 @@ import { isBound } from './cover.ts'
 import type { GroupMessages } from './frame.ts'
 import type { HostedGroup } from './hosted-group.ts'
 import { FROM_PEERS } from './lanes.ts'
+import { isHeard, isMemberItself } from './membership.ts'
 import { contain, count, type HostParts } from './parts.ts'
 import { askedByPeer } from './reads.ts'
 import { offer, wantsState } from './snapshot-offers.ts'
@@ -15,22 +16,22 @@ export function receiveForGroup(parts: HostParts, peer: number, received: GroupM
   if (hosted === undefined) return count(parts, 'unknown-group')
   const order = received.epoch - hosted.instance.epoch || received.view - hosted.instance.view
   if (order !== 0) return count(parts, order < 0 ? 'older-instance' : 'newer-instance')
-  if (!isMember(hosted, peer)) return count(parts, 'not-member', Math.max(1, received.messages.length))
+  if (!names(hosted.node.raft.tracker.config, peer)) tellRemoved(parts, hosted, peer, received)
+  if (!isHeard(hosted, peer)) return count(parts, 'not-member', Math.max(1, received.messages.length))
   contain(parts, hosted, ({ node }) => {
     for (const message of received.messages) receiveMessage(parts, peer, hosted, message)
+    if (received.removedAt > hosted.applied) parts.clocks.toldRemoved(hosted)
     if (received.snapshotFailed > 0) node.reportSnapshot(peer, false)
     parts.clocks.received(hosted, peer, received)
     parts.dirty.add(hosted)
   })
 }
 
-/**
- * The core takes the lead of whoever proves a higher term, since it can't know of a change that it hasn't applied. A
- * replica that was opened without members, to be added, learns them from its leader.
- */
-function isMember({ node }: HostedGroup, peer: number): boolean {
-  const { config } = node.raft.tracker
-  return config.voters.length === 0 || names(config, peer)
+/** Whoever missed its own removal stands again and again, until it is told. What we have applied may be older than it. */
+function tellRemoved(parts: HostParts, hosted: HostedGroup, peer: number, { messages }: GroupMessages): void {
+  const asksForVote = messages.some(({ type }) => type === MessageType.PreVote || type === MessageType.Vote)
+  if (!asksForVote || !isMemberItself(hosted) || !parts.peersUp.has(peer)) return
+  parts.outbox.addNotes(peer, 0, hosted.instance, { removedAt: hosted.applied })
 }
 
 function receiveMessage(parts: HostParts, peer: number, hosted: HostedGroup, message: Message): void {

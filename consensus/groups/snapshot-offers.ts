@@ -1,5 +1,6 @@
 import type { Message } from '../raft/types.ts'
 import type { HostedGroup } from './hosted-group.ts'
+import { forgetMembersBefore, membersAsOf } from './membership.ts'
 import type { HostParts } from './parts.ts'
 import { snapshotOp } from './raft-disk.ts'
 import type { CompactResult } from './types.ts'
@@ -48,7 +49,8 @@ export function compactGroup(
   if (index > hosted.applied) return { ok: false, code: 'not-applied' }
   if (index < hosted.firstStored) return { ok: false, code: 'already-compacted' }
   const { log, instance } = hosted
-  log.createSnapshot(index, log.initialState().confState, meta)
+  log.createSnapshot(index, membersAsOf(hosted, index), meta)
+  forgetMembersBefore(hosted, index)
   log.compact(index)
   parts.writes.addOps([snapshotOp(instance, log.snapshot()!)])
   parts.writes.removeCovered(instance, hosted.firstStored, index)

@@ -4,9 +4,10 @@ import type { GroupStatus } from './types.ts'
 /** A snapshot of numbers; nothing in it changes later. */
 export function statusOf(hosted: HostedGroup): GroupStatus {
   const { instance, node, applied, uncommittedBytes, asleep } = hosted
-  const { role, term, lead, commit, firstIndex, lastIndex, members } = node.status()
+  const { role, term, lead, commit, firstIndex, lastIndex, config, members } = node.status()
   return {
     ...instance,
+    self: node.raft.id,
     role,
     term,
     leader: lead,
@@ -16,6 +17,7 @@ export function statusOf(hosted: HostedGroup): GroupStatus {
     lastIndex,
     uncommittedBytes,
     asleep,
+    members: config,
     peers: members.map(member => ({
       peer: member.id,
       match: member.match,

@@ -1,6 +1,6 @@
 import type { RaftInstance } from '../../storage/keys.ts'
 import type { StoreOp } from '../../storage/store.ts'
-import type { Role } from '../raft/types.ts'
+import type { ConfState, Role } from '../raft/types.ts'
 
 /** What one call of `tick` stands for. */
 export const TICK_MS = 10
@@ -20,6 +20,8 @@ export interface GroupLimits {
   /** Reads of this node, of all groups, that wait for an answer; beyond it `read` answers `busy`. */
   readonly maxReads: number
   readonly maxGroups: number
+  /** Voters and learners of one group. */
+  readonly maxMembers: number
 }
 
 export const DEFAULT_LIMITS: GroupLimits = {
@@ -31,6 +33,7 @@ export const DEFAULT_LIMITS: GroupLimits = {
   maxUncommittedBytes: 16 << 20,
   maxReads: 16_384,
   maxGroups: 10_000,
+  maxMembers: 32,
 }
 
 export interface GroupHostOptions {
@@ -60,12 +63,40 @@ export interface GroupHostOptions {
 }
 
 export interface GroupOptions extends RaftInstance {
-  /** Node numbers. They count only while the instance has no snapshot that says otherwise. */
+  /** Node numbers: the members at the group's beginning, before any change. A snapshot and the log say what became of them. */
   readonly voters: readonly number[]
   readonly learners: readonly number[]
+  /** See `GroupHost.introduce`. */
+  readonly introduced?: readonly number[]
   /** The last index that the state machine has applied and kept, 0 for none. */
   readonly applied?: number
 }
+
+/** Who shall belong to a group. */
+export interface Members {
+  /** Node numbers. */
+  readonly voters: readonly number[]
+  /** They have everything, and have no vote. */
+  readonly learners: readonly number[]
+}
+
+export type ChangeMembersResult =
+  | { readonly ok: true; readonly index: number; readonly term: number }
+  | { readonly ok: false; readonly code: ChangeMembersRefusal; readonly leader: number }
+
+export type ChangeMembersRefusal =
+  | 'stopped'
+  | 'unknown-group'
+  | 'not-leader'
+  /** Leadership is being handed over. */
+  | 'busy'
+  /** Another change is not over yet, or may not be: ask again. */
+  | 'change-under-way'
+  /** No voters, the same node twice, or a number that is none. */
+  | 'malformed'
+  | 'too-many-members'
+  /** They are the members already. */
+  | 'unchanged'
 
 /** `index` and `term` name the entry: if an entry with both is ever committed, it is this one. */
 export type Proposed =
@@ -171,6 +202,8 @@ export interface Effects {
   readonly write: WriteEffect | undefined
   readonly committed: readonly Committed[]
   readonly roles: readonly RoleChange[]
+  readonly members: readonly MembersChange[]
+  readonly removed: readonly Removal[]
   readonly offered: readonly SnapshotOffer[]
   readonly installed: readonly SnapshotInstalled[]
   readonly faults: readonly GroupFault[]
@@ -188,7 +221,24 @@ export interface PeerStatus {
   readonly learner: boolean
 }
 
+/** These are the members from `index` on, as this replica has applied it. */
+export interface MembersChange extends Members {
+  readonly group: number
+  readonly index: number
+  /** While a change goes through a joint configuration: the voters before it, of whom a majority is needed as well. */
+  readonly votersOutgoing: readonly number[]
+  /** This node is among them. */
+  readonly isMember: boolean
+}
+
+/** This replica was removed: it has applied that, or another member has said so, and no leader speaks to it. */
+export interface Removal {
+  readonly group: number
+}
+
 export interface GroupStatus extends RaftInstance {
+  /** This node's number. */
+  readonly self: number
   readonly role: Role
   readonly term: number
   readonly leader: number
@@ -200,6 +250,8 @@ export interface GroupStatus extends RaftInstance {
   readonly uncommittedBytes: number
   /** It has no timer and sends nothing; the liveness of its leader's node stands in. */
   readonly asleep: boolean
+  /** The members as of what is applied. */
+  readonly members: ConfState
   /** Only a leader knows them. */
   readonly peers: readonly PeerStatus[]
 }

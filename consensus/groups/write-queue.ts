@@ -110,8 +110,9 @@ export class WriteQueue {
     return inFlight
   }
 
+  /** It is closed, and hands over nothing more. What waits is written whole: an entry never without its term. */
   forget(group: HostedGroup): void {
-    this.#hardStates.delete(group)
+    if (this.#hardStates.delete(group)) this.#ops.push(hardStateOp(group.instance, group.hardState))
   }
 
   #needsSync(group: HostedGroup, append: Message): boolean {

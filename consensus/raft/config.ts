@@ -35,6 +35,7 @@ export function resolveConfig(config: RaftConfig): Settings {
     disableProposalForwarding: config.disableProposalForwarding ?? false,
     disableConfChangeValidation: config.disableConfChangeValidation ?? false,
     stepDownOnRemoval: config.stepDownOnRemoval ?? false,
+    snapshotsPrecedeMembers: config.snapshotsPrecedeMembers ?? false,
   }
   check(isCount(settings.id) && settings.id <= MAX_NODE_ID, 'id')
   check(isCount(settings.heartbeatTicks), 'heartbeatTicks')

@@ -90,7 +90,7 @@ function handleSnapshot(raft: Raft, message: Message): void {
 function restore(raft: Raft, snapshot: Snapshot): boolean {
   const { log } = raft
   if (snapshot.index <= log.committed) return false
-  if (!names(snapshot.confState, raft.id)) return false
+  if (!raft.settings.snapshotsPrecedeMembers && !names(snapshot.confState, raft.id)) return false
   if (log.matchTerm(snapshot.index, snapshot.term)) {
     log.commitTo(snapshot.index)
     return false

@@ -121,9 +121,9 @@ export class RawNode {
     if (this.raft.role === 'follower' && this.raft.settings.readOnly !== 'lease') this.raft.lead = NONE
   }
 
-  /** For a leader whose host knows that it can't lead, though nobody has said so yet: its disk is stalled. */
+  /** For a leader, or who would be one, whose host knows that it can't: its disk is stalled, or it was removed. */
   stepDown(): void {
-    if (this.raft.role === 'leader') this.raft.becomeFollower(this.raft.term, NONE)
+    if (this.raft.role !== 'follower') this.raft.becomeFollower(this.raft.term, NONE)
   }
 
   /** The host ticks this group again, after a pause that no timeout may count. */

@@ -41,13 +41,14 @@ export function sendAppend(raft: Raft, member: Progress, evenIfEmpty: boolean): 
 }
 
 /**
- * Only to a member that we heard of lately, and only a snapshot that names it: it would ignore one from before it was
- * added. Until the host makes a newer one it waits.
+ * Only to a member that we heard of lately, and, unless the settings say otherwise, only a snapshot that names it: it
+ * would ignore one from before it was added. Until the host makes a newer one it waits.
  */
 function sendSnapshot(raft: Raft, member: Progress): boolean {
   if (!member.recentActive) return false
   const snapshot = raft.log.snapshot()
-  if (snapshot === undefined || !names(snapshot.confState, member.id)) return false
+  if (snapshot === undefined) return false
+  if (!raft.settings.snapshotsPrecedeMembers && !names(snapshot.confState, member.id)) return false
   member.becomeSnapshot(snapshot.index)
   const message = newMessage(MessageType.Snap, member.id)
   message.snapshot = snapshot

@@ -170,6 +170,11 @@ export interface RaftConfig {
   readonly disableProposalForwarding?: boolean
   readonly disableConfChangeValidation?: boolean
   readonly stepDownOnRemoval?: boolean
+  /**
+   * A member that was added after the newest snapshot is sent it all the same, and takes it: it learns of itself from the
+   * entries that follow. Without it the member waits for a newer one.
+   */
+  readonly snapshotsPrecedeMembers?: boolean
 }
 
 export type RefusalCode =

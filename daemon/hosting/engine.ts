@@ -111,6 +111,8 @@ export class Engine {
         if (authority !== undefined && change.leader !== 0) options.onLeader(authority.name, change.leader)
       },
       onRead: () => {},
+      onMembers: () => {},
+      onRemoved: () => {},
       onSnapshotOffer: offer => this.#catchUps.add(offer),
       onSnapshotInstalled: () => {},
       onGroupFault: ({ group, message }) => this.#authorities.get(group)?.halt(new Error(message)),

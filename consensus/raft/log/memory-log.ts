@@ -16,14 +16,17 @@ const EMPTY_SNAPSHOT: Snapshot = { index: 0, term: 0, confState: EMPTY_CONF_STAT
 /** What a node finds on its disk when it starts. */
 export interface RecoveredLog {
   readonly hardState?: HardState
-  /** The log begins after it, and the members are those in it. */
+  /** The log begins after it. */
   readonly snapshot?: Snapshot
+  /** The members as of what was applied, when that is more than the snapshot. */
+  readonly confState?: ConfState
   readonly entries?: readonly Entry[]
 }
 
 /** The entries since the last compaction, as they are on disk: the host appends here what it has written there. */
 export class MemoryLog implements LogStorage {
   #hardState: HardState
+  readonly #confState: ConfState | undefined
   #snapshot: Snapshot
   /** Index and term of the entry before the first one. */
   #baseIndex: number
@@ -33,13 +36,14 @@ export class MemoryLog implements LogStorage {
   constructor(recovered: RecoveredLog = {}) {
     this.#hardState = recovered.hardState ?? EMPTY_HARD_STATE
     this.#snapshot = recovered.snapshot ?? EMPTY_SNAPSHOT
+    this.#confState = recovered.confState
     this.#baseIndex = this.#snapshot.index
     this.#baseTerm = this.#snapshot.term
     if (recovered.entries !== undefined) this.append(recovered.entries)
   }
 
   initialState(): { hardState: HardState; confState: ConfState } {
-    return { hardState: this.#hardState, confState: this.#snapshot.confState }
+    return { hardState: this.#hardState, confState: this.#confState ?? this.#snapshot.confState }
   }
 
   setHardState(hardState: HardState): void {

@@ -1,6 +1,7 @@
 import type { Store } from '../../../storage/store.ts'
 import type { Simulation } from '../../../testnet/simulation/simulation.ts'
-import { type Cluster, type GroupPlan, nameOf } from './cluster.ts'
+import type { Cluster, GroupPlan } from './cluster.ts'
+import { nameOf } from './group-node.ts'
 
 /** `count` groups, spread over the nodes, by turns on three of them and on all. */
 export function spread(nodes: number, count: number): GroupPlan[] {

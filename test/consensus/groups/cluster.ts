@@ -1,24 +1,12 @@
 import assert from 'node:assert/strict'
-import { hash } from 'node:crypto'
-import { GroupDriver } from '../../../consensus/groups/driver.ts'
-import { GroupHost } from '../../../consensus/groups/host.ts'
-import { recoverPromised } from '../../../consensus/groups/liveness/support-disk.ts'
-import { recoverGroup } from '../../../consensus/groups/raft-disk.ts'
-import {
-  type CommittedEntry,
-  type GroupHostOptions,
-  type ReadDone,
-  type RoleChange,
-  type SnapshotOffer,
-  TICK_MS,
-} from '../../../consensus/groups/types.ts'
-import type { Channel } from '../../../daemon/ports.ts'
-import { authorityKey } from '../../../storage/keys.ts'
+import type { GroupHostOptions, Members, MembersChange, RoleChange } from '../../../consensus/groups/types.ts'
 import type { Store } from '../../../storage/store.ts'
 import type { DiskOptions } from '../../../testnet/simulation/disk.ts'
 import type { SimContext, SimNode } from '../../../testnet/simulation/node.ts'
 import type { Simulation } from '../../../testnet/simulation/simulation.ts'
+import { type Chain, type GroupNode, nameOf, START, startNode } from './group-node.ts'
 
+/** A group and its members at its beginning. */
 export interface GroupPlan {
   readonly group: number
   readonly voters: readonly number[]
@@ -35,32 +23,11 @@ export interface ClusterOptions {
   readonly wrapStore?: (store: Store) => Store
 }
 
-/** The state machine of the tests: a hash chain over all entries, so that one lost or moved entry changes all after it. */
-interface Chain {
-  index: number
-  value: string
-}
-
 export interface SeenRead {
   readonly floor: number
   readonly index: number
   readonly by: string
 }
-
-interface AskedRead {
-  readonly group: number
-  readonly floor: number
-  /** Once the leader has said it. */
-  readonly index?: number
-  readonly by?: string
-}
-
-const LANES = ['raft-urgent/1', 'raft-bulk/1']
-const CHANNEL = { maxFrameBytes: 4 << 20, maxChannelsPerPeer: 4 }
-const START: Chain = { index: 0, value: '' }
-
-export const nameOf = (number: number): string => `n${number}`
-const numberOf = (name: string): number => Number(name.slice(1))
 
 /**
  * Nodes with many groups on the simulator, and a judge that knows of every node: one leader per term, and at every
@@ -79,8 +46,16 @@ export class Cluster {
   readonly shown = new Map<number, number>()
   /** Reads by what came of them. */
   readonly reads = new Map<string, number>()
+  /** What a directory would know: who shall belong to a group that was not left as it was, and who holds it. */
+  readonly goals = new Map<number, Members>()
+  readonly #holders = new Map<number, Set<number>>()
+  readonly #introduced = new Map<number, Set<number>>()
+  /** By group and index: the members from there on, as first seen. */
+  readonly #members = new Map<string, string>()
   leadersSeen = 0
   offers = 0
+  membersChanges = 0
+  removals = 0
 
   constructor(simulation: Simulation, options: ClusterOptions) {
     this.simulation = simulation
@@ -96,7 +71,64 @@ export class Cluster {
   }
 
   groupsOf(number: number): GroupPlan[] {
-    return this.options.groups.filter(plan => plan.voters.includes(number))
+    return this.options.groups.filter(plan => this.isHolder(plan.group, number))
+  }
+
+  isHolder(group: number, number: number): boolean {
+    const holders = this.#holders.get(group) ?? this.#planOf(group).voters
+    return [...holders].includes(number)
+  }
+
+  /** Who was ever ordered to be a member. */
+  introduced(group: number): number[] {
+    return [...(this.#introduced.get(group) ?? [])]
+  }
+
+  #planOf(group: number): GroupPlan {
+    return this.options.groups.find(plan => plan.group === group)!
+  }
+
+  /** The members that a group shall have: its leader sees to it (GroupNode), nodes that are to hold it open it. */
+  order(group: number, goal: Members): void {
+    this.goals.set(group, goal)
+    const holders = this.#holders.get(group) ?? new Set(this.#planOf(group).voters)
+    this.#holders.set(group, holders)
+    const members = [...goal.voters, ...goal.learners]
+    const introduced = this.#introduced.get(group) ?? new Set()
+    this.#introduced.set(group, introduced)
+    for (const number of members) introduced.add(number)
+    for (const { program } of this.nodes) program?.host.introduce(group, members)
+    for (const number of members) {
+      if (holders.has(number)) continue
+      holders.add(number)
+      void this.nodes[number - 1]!.program?.open(this.#planOf(group))
+    }
+  }
+
+  /** A replica has found out that it was removed. False: it is to be a member again, and stays. */
+  sawRemoval(number: number, group: number): boolean {
+    const goal = this.goals.get(group)
+    if (goal !== undefined && [...goal.voters, ...goal.learners].includes(number)) return false
+    this.removals++
+    this.#holders.get(group)?.delete(number)
+    return true
+  }
+
+  sawMembers(number: number, { group, index, voters, learners, votersOutgoing }: MembersChange): void {
+    const key = `${group}/${index}`
+    const members = JSON.stringify([voters, learners, votersOutgoing])
+    const known = this.#members.get(key)
+    if (known === undefined) this.membersChanges++
+    this.#members.set(key, known ?? members)
+    assert.equal(
+      members,
+      known ?? members,
+      `group ${group} has two sets of members at ${index}, one on node ${number}`,
+    )
+  }
+
+  votersOf(group: number): readonly number[] {
+    return this.goals.get(group)?.voters ?? this.#planOf(group).voters
   }
 
   sawLeader(number: number, change: RoleChange): void {
@@ -163,8 +195,8 @@ export class Cluster {
 
   /** Every group has a leader that every live member follows, and nothing is left to commit. */
   isSettled(): boolean {
-    return this.options.groups.every(({ group, voters }) => {
-      const statuses = voters.map(voter => this.nodes[voter - 1]!.program?.host.status(group))
+    return this.options.groups.every(({ group }) => {
+      const statuses = this.votersOf(group).map(voter => this.nodes[voter - 1]!.program?.host.status(group))
       const [first] = statuses
       return statuses.every(
         status =>
@@ -173,6 +205,8 @@ export class Cluster {
           status.leader === first!.leader &&
           status.applied === first!.applied &&
           status.applied === status.lastIndex &&
+          status.members.votersOutgoing.length === 0 &&
+          sameIds(status.members.voters, this.votersOf(group)) &&
           status.applied >= (this.acknowledged.get(group) ?? 0),
       )
     })
@@ -180,14 +214,16 @@ export class Cluster {
 
   describe(): string {
     return this.options.groups
-      .map(({ group, voters }) => {
-        const all = voters.map(voter => {
-          const status = this.nodes[voter - 1]!.program?.host.status(group)
-          if (status === undefined) return `n${voter} down`
-          const { role, term, leader, commit, applied, firstIndex, lastIndex } = status
-          return `n${voter} ${role} t${term} l${leader} c${commit} a${applied} ${firstIndex}..${lastIndex}`
+      .map(({ group }) => {
+        const all = this.nodes.map(({ program }, i) => {
+          const status = program?.host.status(group)
+          if (status === undefined) return `n${i + 1} ${program === undefined ? 'down' : 'without'}`
+          const { role, term, leader, commit, applied, firstIndex, lastIndex, asleep } = status
+          const { voters, votersOutgoing, learners } = status.members
+          const members = `[${voters}][${votersOutgoing}][${learners}]`
+          return `n${i + 1} ${role} t${term} l${leader} c${commit} a${applied} ${firstIndex}..${lastIndex} ${members}${asleep ? ' asleep' : ''}`
         })
-        return `group ${group} ack ${this.acknowledged.get(group) ?? 0}: ${all.join(' | ')}`
+        return `group ${group} ack ${this.acknowledged.get(group) ?? 0} goal ${this.votersOf(group)}: ${all.join(' | ')}`
       })
       .join('\n')
   }
@@ -199,227 +235,6 @@ export class Cluster {
   }
 }
 
-/** One node as a daemon would wire it: channels to the host, commits to the state machine, state to the disk. */
-export class GroupNode {
-  readonly number: number
-  readonly host: GroupHost
-  readonly driver: GroupDriver
-  readonly failures: Error[] = []
-  readonly #cluster: Cluster
-  readonly #context: SimContext
-  readonly #channels = new Map<string, Channel>()
-  readonly #opening = new Set<string>()
-  readonly #chains: Map<number, Chain>
-  /** Proposals that wait for their commit: by group, `index/term`. */
-  readonly #waiting = new Map<number, Set<string>>()
-  #proposed = 0
-  readonly #reads = new Map<number, AskedRead>()
-  #read = 0
-
-  constructor(cluster: Cluster, context: SimContext, chains: Map<number, Chain>, promisedMs: number) {
-    this.#cluster = cluster
-    this.#context = context
-    this.#chains = chains
-    this.number = numberOf(context.name)
-    const random = (below: number): number => context.random.below(below)
-    const nowMs = (): number => context.clock.monotonicMs()
-    this.host = new GroupHost({ self: this.number, random, nowMs, promisedMs, ...cluster.options.host })
-    this.driver = new GroupDriver({
-      host: this.host,
-      store: cluster.options.wrapStore?.(context.store) ?? context.store,
-      send: (peer, lane, frame) => this.#channels.get(`${nameOf(peer)} ${LANES[lane]}`)?.send(frame) ?? false,
-      schedule: run => context.clock.after(0, run),
-      onCommitted: (group, entries) => this.#apply(group, entries),
-      onRead: done => this.#readDone(done),
-      onRole: change => {
-        if (change.role === 'leader') cluster.sawLeader(this.number, change)
-      },
-      onSnapshotOffer: offer => this.#fetch(offer),
-      onSnapshotInstalled: ({ group, index, meta }) => this.#install(group, index, meta),
-      onGroupFault: fault => this.failures.push(new Error(fault.message)),
-      onStoreFailure: error => this.failures.push(error),
-    })
-  }
-
-  listen(): void {
-    const { network, clock } = this.#context
-    for (const name of LANES) {
-      network.handle(name, CHANNEL, channel => {
-        channel.onFrame(frame => this.driver.receive(numberOf(channel.peer), frame))
-      })
-    }
-    network.onPeer((peer, connected) => {
-      if (connected) this.#connect(peer)
-      else this.driver.peerDown(numberOf(peer))
-    })
-    const tick = (): void => {
-      this.driver.tick()
-      clock.after(TICK_MS, tick)
-    }
-    tick()
-  }
-
-  /** One entry for every group that this node leads, of at least `minBytes`. */
-  proposeAll(minBytes = 0): void {
-    for (const group of this.host.groups()) this.propose(group, minBytes)
-  }
-
-  /** Nothing happens where this node does not lead. */
-  propose(group: number, minBytes = 0): void {
-    const text = `${this.number}.${this.#context.incarnation}.${this.#proposed++}`.padEnd(minBytes)
-    const proposed = this.driver.propose(group, new Uint8Array(Buffer.from(text)))
-    if (!proposed.ok) return
-    const waiting = this.#waiting.get(group) ?? new Set()
-    this.#waiting.set(group, waiting.add(`${proposed.index}/${proposed.term}`))
-  }
-
-  /** Asks for a read of every group of this node, as far as it takes one. */
-  readAll(): void {
-    for (const group of this.host.groups()) this.read(group)
-  }
-
-  read(group: number): void {
-    const context = this.#read++
-    const asked = this.driver.read(group, context)
-    if (asked.ok) this.#reads.set(context, { group, floor: this.#cluster.newestTold(group) })
-    else this.#cluster.countRead(asked.code)
-  }
-
-  /** Reads that are not answered. */
-  get reading(): number {
-    return this.#reads.size
-  }
-
-  #readDone(done: ReadDone): void {
-    const asked = this.#reads.get(done.context)
-    assert.ok(asked !== undefined, `node ${this.number} is told twice of read ${done.context}`)
-    if (!done.ok) {
-      this.#reads.delete(done.context)
-      this.#cluster.countRead(done.code)
-      return
-    }
-    this.#reads.set(done.context, { ...asked, index: done.index, by: done.by })
-    this.#serveReads(done.group)
-  }
-
-  #serveReads(group: number): void {
-    const applied = this.#chains.get(group)?.index ?? 0
-    for (const [context, { group: of, floor, index, by }] of this.#reads) {
-      if (of !== group || index === undefined || index > applied) continue
-      this.#reads.delete(context)
-      this.#cluster.sawRead(this.number, group, { floor, index: applied, by: by! })
-    }
-  }
-
-  #connect(peer: string): void {
-    for (const lane of LANES) this.#openLane(peer, lane)
-  }
-
-  /** One attempt at a time for each lane, again and again while the peer is connected. */
-  #openLane(peer: string, lane: string): void {
-    const { network, clock } = this.#context
-    const key = `${peer} ${lane}`
-    if (this.#channels.has(key) || this.#opening.has(key) || !network.peers().includes(peer)) return
-    this.#opening.add(key)
-    network.open(peer, lane).then(
-      channel => {
-        this.#opening.delete(key)
-        this.#channels.set(key, channel)
-        if (LANES.every(each => this.#channels.has(`${peer} ${each}`))) this.driver.peerUp(numberOf(peer))
-        if (lane === LANES[1]) channel.onDrain(() => this.driver.peerDrained(numberOf(peer)))
-        channel.onClose(() => {
-          this.#channels.delete(key)
-          this.driver.peerDown(numberOf(peer))
-          this.#openLane(peer, lane)
-        })
-      },
-      () => {
-        this.#opening.delete(key)
-        clock.after(50, () => this.#openLane(peer, lane))
-      },
-    )
-  }
-
-  #apply(group: number, entries: readonly CommittedEntry[]): void {
-    const chain = this.#chains.get(group) ?? START
-    let { index, value } = chain
-    const waiting = this.#waiting.get(group)
-    for (const entry of entries) {
-      assert.equal(entry.index, index + 1, `group ${group} is not delivered in order on node ${this.number}`)
-      index = entry.index
-      value = hash('sha256', `${value} ${entry.term} ${Buffer.from(entry.data).toString()}`)
-      this.#cluster.sawChain(this.number, group, { index, value })
-      if (waiting?.delete(`${index}/${entry.term}`)) {
-        const known = this.#cluster.acknowledged.get(group) ?? 0
-        this.#cluster.acknowledged.set(group, Math.max(known, index))
-      }
-    }
-    this.#keep(group, { index, value })
-    this.#maybeCompact(group, { index, value })
-  }
-
-  #keep(group: number, chain: Chain): void {
-    this.#chains.set(group, chain)
-    this.#serveReads(group)
-    this.driver.addOps([{ key: authorityKey(group, 'chain'), value: encodeChain(chain) }])
-  }
-
-  #maybeCompact(group: number, chain: Chain): void {
-    const { compactAt } = this.#cluster.options
-    const status = this.host.status(group)
-    if (compactAt === undefined || status === undefined) return
-    if (status.lastIndex - status.firstIndex < compactAt) return
-    const result = this.host.compact(group, chain.index, encodeChain(chain))
-    assert.deepEqual(result, { ok: true })
-  }
-
-  /** The state is in the meta itself here; getting it takes a while, and sometimes fails. */
-  #fetch(offer: SnapshotOffer): void {
-    this.#cluster.offers++
-    const { clock, random } = this.#context
-    clock.after(random.below(50), () => {
-      if (random.below(4) === 0) this.host.snapshotFailed(offer.group, offer.index)
-      else this.host.snapshotReady(offer.group, offer.index, [chainOp(offer.group, offer.meta)])
-      this.driver.wake()
-    })
-  }
-
-  #install(group: number, index: number, meta: Uint8Array): void {
-    const chain = decodeChain(meta)
-    assert.equal(chain.index, index)
-    this.#cluster.sawChain(this.number, group, chain)
-    this.#chains.set(group, chain)
-  }
-}
-
-async function startNode(cluster: Cluster, context: SimContext): Promise<GroupNode> {
-  const plans = cluster.groupsOf(numberOf(context.name))
-  const chains = new Map<number, Chain>()
-  for (const { group } of plans) {
-    const stored = await context.store.get(authorityKey(group, 'chain'))
-    chains.set(group, stored === undefined ? START : decodeChain(stored))
-  }
-  const node = new GroupNode(cluster, context, chains, await recoverPromised(context.store))
-  for (const { group, voters } of plans) {
-    const instance = { group, epoch: 1, view: 0 }
-    const recovered = await recoverGroup(context.store, instance)
-    const { index } = chains.get(group)!
-    node.host.open({ ...instance, voters, learners: [], applied: index }, recovered)
-    cluster.sawChain(node.number, group, chains.get(group)!)
-  }
-  node.listen()
-  return node
-}
-
-function chainOp(group: number, value: Uint8Array): { key: Uint8Array; value: Uint8Array } {
-  return { key: authorityKey(group, 'chain'), value }
-}
-
-function encodeChain({ index, value }: Chain): Uint8Array {
-  return new Uint8Array(Buffer.from(`${index} ${value}`))
-}
-
-function decodeChain(bytes: Uint8Array): Chain {
-  const [index, value] = Buffer.from(bytes).toString().split(' ')
-  return { index: Number(index), value: value! }
+function sameIds(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every(id => b.includes(id))
 }

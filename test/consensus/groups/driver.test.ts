@@ -54,6 +54,8 @@ function rig(): {
     },
     onRole: () => {},
     onRead: () => {},
+    onMembers: () => {},
+    onRemoved: () => {},
     onSnapshotOffer: () => {},
     onSnapshotInstalled: () => {},
     onGroupFault: fault => faults.push(fault),

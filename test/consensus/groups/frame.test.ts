@@ -91,8 +91,9 @@ describe('frames of many groups', () => {
     assert.equal(readFrame(new PbfReader(frame!)).groups.length, 1)
   })
 
-  it('carry notes beside messages: of a snapshot that failed, of sleep, of waking, of support', () => {
-    const notes = { snapshotFailed: 77, sleepTerm: 2 ** 50, sleepIndex: 9, wake: true, support: 2 ** 31 }
+  it('carry notes beside messages: of a snapshot that failed, of sleep, of waking, of support, of a removal', () => {
+    const sleep = { sleepTerm: 2 ** 50, sleepIndex: 9 }
+    const notes = { snapshotFailed: 77, ...sleep, wake: true, support: 2 ** 31, removedAt: 2 ** 40 }
     const [frame] = encodeFrames([{ instance: instances[1]!, message: undefined, ...notes }], MAX)
     const decoded = decodeFrame(frame!, MAX)
     assert.deepEqual(decoded, { groups: [{ ...instances[1]!, messages: [], ...notes }], liveness: undefined })

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { importUnder } from '../../../testnet/simulation/bugs/plant.ts'
 import { seedOr, simulate } from '../../../testnet/simulation/replay.ts'
 import type { Simulation } from '../../../testnet/simulation/simulation.ts'
-import type { Cluster, GroupNode, GroupPlan } from './cluster.ts'
+import type { Cluster, GroupPlan } from './cluster.ts'
+import type { GroupNode } from './group-node.ts'
 
 const TITLE = 'groups that sleep'
 const ALL = [1, 2, 3]

@@ -76,6 +76,8 @@ const driver: GroupDriver = new GroupDriver({
     loop.leads(role === 'leader')
     tell({ type: 'role', leading: role === 'leader' })
   },
+  onMembers: () => {},
+  onRemoved: () => {},
   onSnapshotOffer: ({ index }) => host.snapshotFailed(group, index),
   onSnapshotInstalled: () => {},
   onGroupFault: ({ message }) => {

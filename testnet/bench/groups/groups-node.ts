@@ -60,6 +60,8 @@ const driver: GroupDriver = new GroupDriver({
     leaders.set(group, leader)
     checkRecovered()
   },
+  onMembers: () => {},
+  onRemoved: () => {},
   onSnapshotOffer: ({ group, index }) => host.snapshotFailed(group, index),
   onSnapshotInstalled: () => {},
   onGroupFault: ({ message }) => {
