@@ -132,13 +132,13 @@ function checkLog(
     throw new RaftDiskError(instance, `entry ${last + 1}, once committed, is missing`)
 }
 
-function readEntry(instance: RaftInstance, index: number, value: Uint8Array): Entry {
+export function readEntry(instance: RaftInstance, index: number, value: Uint8Array): Entry {
   if (value.length < ENTRY_HEADER_BYTES) throw new RaftDiskError(instance, `entry ${index} is cut short`)
   const type = value[SUM_BYTES + 8] as EntryType
   return { term: readU64(value, SUM_BYTES), index, type, data: value.subarray(ENTRY_HEADER_BYTES) }
 }
 
-function readHardState(instance: RaftInstance, value: Uint8Array): HardState {
+export function readHardState(instance: RaftInstance, value: Uint8Array): HardState {
   if (value.length !== HARD_STATE_BYTES) throw new RaftDiskError(instance, 'the hard state is cut short')
   return {
     term: readU64(value, SUM_BYTES),
@@ -147,7 +147,7 @@ function readHardState(instance: RaftInstance, value: Uint8Array): HardState {
   }
 }
 
-function readSnapshot(instance: RaftInstance, value: Uint8Array): Snapshot {
+export function readSnapshot(instance: RaftInstance, value: Uint8Array): Snapshot {
   const message = decodeMessage(value.subarray(SUM_BYTES))
   if ('ok' in message || message.snapshot === undefined) {
     throw new RaftDiskError(instance, 'the description of its snapshot is unreadable')

@@ -1,3 +1,4 @@
+import type { RoleChange } from '../../../consensus/groups/types.ts'
 import { serveFeeds } from '../../../daemon/feed/server.ts'
 import { GatewayCore } from '../../../daemon/gateway/core.ts'
 import { Engine } from '../../../daemon/hosting/engine.ts'
@@ -5,11 +6,13 @@ import type { Clock, Network } from '../../../daemon/ports.ts'
 import { serveIntake } from '../../../daemon/routing/intake-server.ts'
 import { InputRouter, type LocalAuthority } from '../../../daemon/routing/router.ts'
 import { snapshotRange } from '../../../storage/keys.ts'
+import type { SimDisk } from '../disk.ts'
 import type { SimContext } from '../node.ts'
 import type { Judge } from './judge.ts'
 import { Mirror } from './mirror.ts'
 import { nameOf, type Realm, sha256 } from './realm.ts'
 import { verifySimSignature } from './sim-key.ts'
+import { Watch } from './watch.ts'
 
 /** Where a test gets between the parts. */
 export interface Wiring {
@@ -76,11 +79,14 @@ export async function startDaemon(
   wiring: Wiring,
   judge: Judge,
   clients: ClientSide,
+  disk: SimDisk,
   context: SimContext,
 ): Promise<SimDaemon> {
-  const { clock, random, store } = context
+  const { clock, random } = context
   const node = realm.nodes.find(({ name }) => name === context.name)!
   const self = node.number
+  const watch = new Watch(judge, self)
+  const store = watch.store(context.store)
   const schedule = (run: () => void): void => void clock.after(0, run)
   const count = (name: string): void => judge.count(name)
   const others = realm.nodes.filter(({ number }) => number !== self)
@@ -103,11 +109,12 @@ export async function startDaemon(
     verify: verifySimSignature,
     ...settings,
     count,
-    log: (event, facts) => judge.heard(self, event, facts),
+    log: (event, facts) => (event === 'role' ? watch.heard(facts as RoleChange) : judge.caughtUp(facts)),
     onLeader: (name, leader) => router.leaderIs(name, leader),
     onHalted: (name, error) => judge.fail(`${name} halted on ${nameOf(self)}: ${error.message}`),
     onStoreFailure: error => judge.fail(`the store of ${nameOf(self)} failed: ${error.message}`),
   })
+  watch.started(engine, disk)
   const local = watchedAuthorities(realm, engine, judge, self)
   serveIntake({
     network: context.network,
@@ -163,7 +170,10 @@ export async function startDaemon(
     router.subscribe(name, mirror)
   }
   every(clock, GATEWAY_TICK_MS, () => gateway.tick())
-  every(clock, REPORT_MS, () => judge.look(self, engine))
+  every(clock, REPORT_MS, () => {
+    judge.look(self, engine)
+    watch.look(engine)
+  })
   return daemon
 }
 

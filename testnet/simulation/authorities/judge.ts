@@ -1,10 +1,12 @@
 import { decodeReceipt, type Receipt } from '../../../client/protocol/receipt.ts'
 import { inputHead } from '../../../daemon/authority/intake.ts'
 import type { Engine } from '../../../daemon/hosting/engine.ts'
-import { logBatchRange, raftEntryRange } from '../../../storage/keys.ts'
+import { logBatchRange, type RaftInstance, raftEntryRange } from '../../../storage/keys.ts'
 import type { SimDisk } from '../disk.ts'
 import type { Simulation } from '../simulation.ts'
+import { AppliedTruth } from './applied-truth.ts'
 import { Finding } from './finding.ts'
+import { LogTruth } from './log-truth.ts'
 import type { Realm } from './realm.ts'
 
 /** What an authority has bound itself to by a receipt. */
@@ -14,6 +16,12 @@ export interface Promised {
   readonly leaf: number
   /** As world/codec encodes it, in hex. */
   readonly outcome: string
+}
+
+/** Of one Raft instance. */
+export interface InstanceTruth {
+  readonly log: LogTruth
+  readonly applied: AppliedTruth
 }
 
 /** A promise's entry is looked for among so many of the newest. */
@@ -33,6 +41,7 @@ export class Judge {
   readonly #roots = new Map<string, string>()
   readonly #seals = new Map<string, string>()
   readonly #leaders = new Map<string, number>()
+  readonly #truths = new Map<string, InstanceTruth>()
 
   constructor(simulation: Simulation, realm: Realm, diskOf: (node: number) => SimDisk) {
     this.#simulation = simulation
@@ -81,11 +90,23 @@ export class Judge {
     )
   }
 
-  heard(node: number, event: 'role' | 'caught-up', facts: object): void {
-    if (event === 'caught-up') return this.count('error' in facts ? 'catch-ups-failed' : 'catch-ups')
-    const { group, role, term } = facts as { group: number; role: string; term: number }
-    if (role !== 'leader') return
-    const key = `${group}/${term}`
+  truthOf({ group, epoch, view }: RaftInstance): InstanceTruth {
+    const key = `${group}/${epoch}/${view}`
+    let truth = this.#truths.get(key)
+    if (truth !== undefined) return truth
+    const name = this.#realm.hosted.get(group)?.name ?? `group ${group}`
+    const fail = (problem: string): void => this.fail(problem)
+    truth = { log: new LogTruth(name, fail), applied: new AppliedTruth(name, fail) }
+    this.#truths.set(key, truth)
+    return truth
+  }
+
+  caughtUp(facts: object): void {
+    this.count('error' in facts ? 'catch-ups-failed' : 'catch-ups')
+  }
+
+  leads(node: number, { group, epoch, view }: RaftInstance, term: number): void {
+    const key = `${group}/${epoch}/${view}/${term}`
     const other = this.#leaders.get(key)
     if (other === undefined) this.count('leaders')
     this.#leaders.set(key, other ?? node)

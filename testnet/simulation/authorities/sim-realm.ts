@@ -50,9 +50,9 @@ export class SimRealm {
         this.#playerOf.get(connection)?.receive(connection, bytes),
       closedByGateway: (connection: number) => this.#playerOf.get(connection)?.closed(connection),
     }
-    const node = this.simulation.addNode(
+    const node: SimNode<SimDaemon> = this.simulation.addNode(
       name,
-      context => startDaemon(this.realm, SETTINGS, wiring, this.judge, clients, context),
+      context => startDaemon(this.realm, SETTINGS, wiring, this.judge, clients, node.disk, context),
       { disk: { keepsUnsyncedPrefix: plan.seed % 2 === 0 } },
     )
     node.disk.onCrashPoint = () => node.crash()
