@@ -9,7 +9,7 @@ import type { Checkpoint } from './verify/checkpoint.ts'
 /** Parses and checks a signed checkpoint; undefined when it isn't one of this log. */
 export type OpenCheckpoint = (note: string) => Checkpoint | undefined
 
-interface Seen {
+export interface Seen {
   readonly note: string
   readonly checkpoint: Checkpoint
 }
@@ -39,6 +39,14 @@ export class LogMemory {
 
   get newest(): Checkpoint | undefined {
     return this.#seen.at(-1)?.checkpoint
+  }
+
+  get newestHead(): Seen | undefined {
+    return this.#seen.at(-1)
+  }
+
+  headOf(size: number): Seen | undefined {
+    return this.#seen.find(seen => seen.checkpoint.size === size)
   }
 
   /** By size. */

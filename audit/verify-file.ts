@@ -4,11 +4,12 @@ import { parseReceiptFile, RECEIPT_FILE_HEAD, type ReceiptFile } from '../client
 import { decodeInput, decodeOutcome } from '../world/codec.ts'
 import { fastLeafHash, verifyEd25519 } from './crypto.ts'
 import { AuditError } from './errors.ts'
-import { EVIDENCE_HEAD, parseSplitView } from './evidence.ts'
+import { EVIDENCE_HEAD, parseTwoFaces } from './evidence.ts'
 import { type Genesis, type GenesisArea, logVerifiers, originOf, readGenesis } from './genesis.ts'
 import { openCheckpoint } from './signed-checkpoint.ts'
 import { equalBytes, hex, toBase64 } from './verify/bytes.ts'
-import { verifyInclusion } from './verify/merkle.ts'
+import type { Checkpoint } from './verify/checkpoint.ts'
+import { consistencyRoots, verifyInclusion } from './verify/merkle.ts'
 import { parseTlogProof, type TlogProof } from './verify/tlog-proof.ts'
 
 /** What a file proves, or why it proves nothing. */
@@ -52,7 +53,7 @@ export async function verifyBytes(bytes: Uint8Array, genesis: Genesis): Promise<
   if (text.startsWith(`${RECEIPT_FILE_HEAD}\n`))
     return await verifyReceiptFile(parseReceiptFile(text), genesis)
   if (text.startsWith(`${genesis.network}/`)) return verifyCheckpoint(bytes, genesis)
-  if (text.startsWith(`${EVIDENCE_HEAD}\n`)) return verifySplitView(text, genesis)
+  if (text.startsWith(`${EVIDENCE_HEAD}\n`)) return verifyEvidence(text, genesis)
   return refusal(
     'unknown',
     `This is no proof, receipt, checkpoint or evidence\nof the network ${genesis.network}.`,
@@ -114,35 +115,43 @@ function verifyCheckpoint(bytes: Uint8Array, genesis: Genesis): Verdict {
 }
 
 /** Evidence is verified when it proves that somebody lied. */
-function verifySplitView(text: string, genesis: Genesis): Verdict {
-  const split = parseSplitView(text)
-  if (split === undefined) return refusal('evidence', 'The evidence is malformed.')
-  const [first, second] = [split.first, split.second].map(note => opened(Buffer.from(note), genesis))
-  if (!first!.ok) return refusal('evidence', first!.why)
-  if (!second!.ok) return refusal('evidence', second!.why)
-  const [a, b] = [first!.checkpoint, second!.checkpoint]
-  if (first!.origin !== second!.origin || a.size !== b.size || equalBytes(a.root, b.root))
+function verifyEvidence(text: string, genesis: Genesis): Verdict {
+  const faces = parseTwoFaces(text)
+  if (faces === undefined) return refusal('evidence', 'The evidence is malformed.')
+  const older = opened(Buffer.from(faces.older), genesis)
+  const newer = opened(Buffer.from(faces.newer), genesis)
+  if (!older.ok) return refusal('evidence', older.why)
+  if (!newer.ok) return refusal('evidence', newer.why)
+  if (older.origin !== newer.origin || !contradict(older.checkpoint, newer.checkpoint, faces.path))
     return refusal('evidence', 'The two checkpoints do not contradict each other.')
   const facts = {
-    origin: first!.origin,
-    size: a.size,
-    firstRoot: toBase64(a.root),
-    firstSigners: first!.signers.join(' '),
-    secondRoot: toBase64(b.root),
-    secondSigners: second!.signers.join(' '),
+    origin: older.origin,
+    olderSize: older.checkpoint.size,
+    olderRoot: toBase64(older.checkpoint.root),
+    olderSigners: older.signers.join(' '),
+    newerSize: newer.checkpoint.size,
+    newerRoot: toBase64(newer.checkpoint.root),
+    newerSigners: newer.signers.join(' '),
   }
   return {
     ok: true,
     kind: 'evidence',
     facts,
     message: [
-      `Proven: ${facts.origin} has two faces at ${facts.size} leaves`,
-      `root ${facts.firstRoot}`,
-      `  signed by node ${facts.firstSigners}`,
-      `root ${facts.secondRoot}`,
-      `  signed by node ${facts.secondSigners}`,
+      `Proven: ${facts.origin} has two faces.`,
+      `${facts.olderSize} leaves, root ${facts.olderRoot}`,
+      `  signed by node ${facts.olderSigners}`,
+      `${facts.newerSize} leaves, root ${facts.newerRoot}`,
+      `  signed by node ${facts.newerSigners}`,
+      'No log is both.',
     ].join('\n'),
   }
+}
+
+function contradict(older: Checkpoint, newer: Checkpoint, path: readonly Uint8Array[]): boolean {
+  if (older.size === newer.size) return path.length === 0 && !equalBytes(older.root, newer.root)
+  const roots = consistencyRoots(older.size, newer.size, path)
+  return roots !== undefined && equalBytes(roots.new, newer.root) && !equalBytes(roots.old, older.root)
 }
 
 function verifyProof(text: string, genesis: Genesis): Verdict {

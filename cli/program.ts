@@ -5,6 +5,7 @@ import { auditCommand } from './audit.ts'
 import { authoritiesCommand } from './authorities.ts'
 import { initCommand } from './init.ts'
 import { logCommand } from './log.ts'
+import { monitorCommand } from './monitor.ts'
 import { peersCommand } from './peers.ts'
 import { reportError } from './report-error.ts'
 import { startCommand } from './start.ts'
@@ -30,7 +31,7 @@ export function buildProgram(): Command {
     .exitOverride()
   const commands = [
     ...[initCommand(), startCommand(), stopCommand(), statusCommand(), peersCommand(), authoritiesCommand()],
-    ...[logCommand(), verifyCommand(), auditCommand(), witnessCommand(), testnetCommand()],
+    ...[logCommand(), verifyCommand(), auditCommand(), monitorCommand(), witnessCommand(), testnetCommand()],
   ]
   for (const command of commands) program.addCommand(inherit(command, program, program.name()))
   return program

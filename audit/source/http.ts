@@ -2,24 +2,37 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AuditError } from '../errors.ts'
 import type { LogSource } from './source.ts'
 
-const timeoutMs = 15_000
-const attempts = 4
 const firstPauseMs = 200
-/** A node that limits its rate says how long to wait; it is asked again so often. */
-const politeAttempts = 30
 const maxPauseMs = 10_000
 
+export interface Patience {
+  readonly timeoutMs: number
+  readonly attempts: number
+  /** A node that limits its rate says how long to wait; it is asked again so often. */
+  readonly politeAttempts: number
+}
+
+/** For whoever wants all of a log. */
+export const PATIENT: Patience = { timeoutMs: 15_000, attempts: 4, politeAttempts: 30 }
+/** For whoever comes again soon, and has others to ask. */
+export const IMPATIENT: Patience = { timeoutMs: 2_000, attempts: 1, politeAttempts: 1 }
+
 /** A node's HTTP API. */
-export function httpSource(url: string): LogSource {
+export function httpSource(url: string, patience: Patience): LogSource {
   const root = url.replace(/\/+$/, '')
   return {
     name: root,
-    read: (path, maxBytes) => readUrl(`${root}/${path}`, root, maxBytes),
+    read: (path, maxBytes) => readUrl(`${root}/${path}`, root, maxBytes, patience),
     list: async () => undefined,
   }
 }
 
-async function readUrl(url: string, root: string, maxBytes: number): Promise<Uint8Array | undefined> {
+async function readUrl(
+  url: string,
+  root: string,
+  maxBytes: number,
+  { timeoutMs, attempts, politeAttempts }: Patience,
+): Promise<Uint8Array | undefined> {
   let failures = 0
   let waits = 0
   for (;;) {

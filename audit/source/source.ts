@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { AuditError } from '../errors.ts'
 import { folderSource } from './folder.ts'
-import { httpSource } from './http.ts'
+import { httpSource, PATIENT, type Patience } from './http.ts'
 
 /** Where a log is read from. Paths are as in URLs: `log/<origin>/checkpoint`. */
 export interface LogSource {
@@ -16,8 +16,8 @@ export interface LogSource {
   list(path: string): Promise<readonly string[] | undefined>
 }
 
-export function openSource(from: string): LogSource {
-  if (/^https?:\/\//.test(from) && URL.canParse(from)) return httpSource(from)
+export function openSource(from: string, patience: Patience = PATIENT): LogSource {
+  if (/^https?:\/\//.test(from) && URL.canParse(from)) return httpSource(from, patience)
   if (existsSync(from)) return folderSource(from)
   throw new AuditError('unreachable', `${from} is neither a folder nor a URL like http://127.0.0.1:7302.`)
 }

@@ -57,6 +57,13 @@ const isHash = (bytes: Uint8Array) => bytes.length === 32
 const half = (value: number) => Math.floor(value / 2)
 const isOdd = (value: number) => value % 2 === 1
 
+/** Of a value above 0. */
+function isPowerOfTwo(value: number): boolean {
+  let rest = value
+  while (!isOdd(rest)) rest = half(rest)
+  return rest === 1
+}
+
 /** RFC 9162, section 2.1.3.2: whether the leaf stands at `index` in the log of `size` leaves with this root. */
 export function verifyInclusion(
   index: number,
@@ -100,19 +107,35 @@ export function verifyConsistency(
 ): boolean {
   if (!isSize(oldSize) || !isSize(size) || oldSize > size) return false
   if (oldSize === size) return proof.length === 0 && equalBytes(oldRoot, root)
-  if (oldSize === 0 || proof.length === 0 || !proof.every(isHash) || !isHash(oldRoot)) return false
+  if (oldSize === 0 || proof.length === 0 || !isHash(oldRoot)) return false
+  // An old log that is one perfect tree is the first node itself, and isn't sent.
+  const path = isPowerOfTwo(oldSize) ? [oldRoot, ...proof] : proof
+  const roots = consistencyRoots(oldSize, size, path)
+  return roots !== undefined && equalBytes(roots.old, oldRoot) && equalBytes(roots.new, root)
+}
+
+/**
+ * The roots at both sizes that a consistency path leads to; undefined when it has not the shape for them. Where the new root
+ * is the signed one, the old root is what that log had then, whatever somebody signed for it.
+ * @param path with its first node, also where a consistency proof leaves it out
+ */
+export function consistencyRoots(
+  oldSize: number,
+  size: number,
+  path: readonly Uint8Array[],
+): { readonly old: Uint8Array; readonly new: Uint8Array } | undefined {
+  if (!isSize(oldSize) || !isSize(size) || oldSize < 1 || oldSize >= size) return undefined
+  if (path.length === 0 || !path.every(isHash)) return undefined
   let fn = oldSize - 1
   let sn = size - 1
   while (isOdd(fn)) {
     fn = half(fn)
     sn = half(sn)
   }
-  // The old log is one perfect tree when nothing of it is left: then its root is the first node and isn't sent.
-  const path = fn === 0 ? [oldRoot, ...proof] : proof
   let oldHash = path[0]!
   let newHash = path[0]!
   for (const sibling of path.slice(1)) {
-    if (sn === 0) return false
+    if (sn === 0) return undefined
     if (isOdd(fn) || fn === sn) {
       oldHash = nodeHash(sibling, oldHash)
       newHash = nodeHash(sibling, newHash)
@@ -126,5 +149,5 @@ export function verifyConsistency(
     fn = half(fn)
     sn = half(sn)
   }
-  return sn === 0 && equalBytes(oldHash, oldRoot) && equalBytes(newHash, root)
+  return sn === 0 ? { old: oldHash, new: newHash } : undefined
 }

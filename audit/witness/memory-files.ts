@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { sha256 } from '../crypto.ts'
 import { writeDurably } from '../durable-file.ts'
 import { AuditError } from '../errors.ts'
-import { formatSplitView } from '../evidence.ts'
+import { formatTwoFaces } from '../evidence.ts'
 import { hex, utf8 } from '../verify/bytes.ts'
 import { parseCheckpoint } from '../verify/checkpoint.ts'
 import { parseNote } from '../verify/note.ts'
@@ -31,10 +31,10 @@ export function memoryInFiles(dir: string, accused: (path: string) => void): Wit
       writeDurably(fileOf(origin), head.note)
       heads.set(origin, head)
     },
-    accuse(origin, size, splitView) {
+    accuse(origin, size, faces) {
       const path = join(dir, 'evidence', `${nameOf(origin)}-${size}.evidence`)
       if (evidence.has(path) || evidence.size >= maxEvidence) return
-      writeDurably(path, formatSplitView(splitView))
+      writeDurably(path, formatTwoFaces(faces))
       evidence.add(path)
       accused(path)
     },

@@ -1,5 +1,5 @@
 import { verifyEd25519 } from '../crypto.ts'
-import type { SplitView } from '../evidence.ts'
+import type { TwoFaces } from '../evidence.ts'
 import { concat, equalBytes, toBase64, u64, utf8 } from '../verify/bytes.ts'
 import { type Checkpoint, parseCheckpoint } from '../verify/checkpoint.ts'
 import { rootOfLeafHashes, verifyConsistency } from '../verify/merkle.ts'
@@ -19,7 +19,7 @@ export interface WitnessMemory {
   /** The head is durable when this returns. */
   keep(origin: string, head: WitnessedHead): void
   /** So is the evidence. */
-  accuse(origin: string, size: number, evidence: SplitView): void
+  accuse(origin: string, size: number, evidence: TwoFaces): void
 }
 
 export interface WitnessOptions {
@@ -80,7 +80,7 @@ export class Witness {
     const known = memory.head(origin)
     // Whatever else is wrong with the request: this was signed.
     if (known?.size === size && !equalBytes(known.root, root))
-      memory.accuse(origin, size, { first: known.note, second: note })
+      memory.accuse(origin, size, { older: known.note, newer: note, path: [] })
     if (oldSize > size) return refusal(400, 'The old size is larger than the checkpoint.')
     const knownSize = known?.size ?? 0
     if (oldSize !== knownSize) return { status: 409, type: 'text/x.tlog.size', body: `${knownSize}\n` }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { formatSplitView, parseSplitView } from '../../audit/evidence.ts'
+import { formatTwoFaces, parseTwoFaces } from '../../audit/evidence.ts'
 import { parseGenesis } from '../../audit/genesis.ts'
 import { verifyBytes } from '../../audit/verify-file.ts'
 import { checkpointSigner } from '../../daemon/hosting/log-view.ts'
@@ -29,10 +29,10 @@ describe('evidence of a log with two faces', () => {
     )
 
   it('proves by itself what was signed, and by whom', async () => {
-    const verdict = await verify(formatSplitView({ first: signed(9, 1), second: signed(9, 2, 1) }))
+    const verdict = await verify(formatTwoFaces({ older: signed(9, 1), newer: signed(9, 2, 1), path: [] }))
     assert.ok(verdict.ok, verdict.message)
-    assert.equal(verdict.facts['size'], 9)
-    assert.deepEqual([verdict.facts['firstSigners'], verdict.facts['secondSigners']], ['1', '2'])
+    assert.equal(verdict.facts['newerSize'], 9)
+    assert.deepEqual([verdict.facts['olderSigners'], verdict.facts['newerSigners']], ['1', '2'])
   })
 
   it('accuses nobody by two checkpoints that do not contradict, or that no member signed', async () => {
@@ -47,13 +47,13 @@ describe('evidence of a log with two faces', () => {
       [signed(9, 1), other],
     ]
     for (const [first, second] of pairs)
-      assert.equal((await verify(formatSplitView({ first: first!, second: second! }))).ok, false)
+      assert.equal((await verify(formatTwoFaces({ older: first!, newer: second!, path: [] }))).ok, false)
   })
 
   it('has one form', () => {
-    const text = formatSplitView({ first: signed(9, 1), second: signed(9, 2) })
-    assert.ok(parseSplitView(text))
+    const text = formatTwoFaces({ older: signed(9, 1), newer: signed(9, 2), path: [] })
+    assert.ok(parseTwoFaces(text))
     for (const bent of [`${text}\n`, text.slice(0, -1), text.replace('v1', 'v2'), text.replace('\n', '\r\n')])
-      assert.equal(parseSplitView(bent), undefined)
+      assert.equal(parseTwoFaces(bent), undefined)
   })
 })

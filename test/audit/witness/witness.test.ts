@@ -4,7 +4,7 @@ import { request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { parseSplitView } from '../../../audit/evidence.ts'
+import { parseTwoFaces } from '../../../audit/evidence.ts'
 import { parseVerifierKey } from '../../../audit/verify/note.ts'
 import { memoryInFiles } from '../../../audit/witness/memory-files.ts'
 import { serveWitness } from '../../../audit/witness/server.ts'
@@ -149,8 +149,8 @@ describe('a witness', () => {
     assert.equal(ask(it, await honest.request(0, 20)).status, 200)
     for (const old of [0, 20, 20, 19]) assert.notEqual(ask(it, await liar.request(old, 20)).status, 200)
     assert.equal(accused.length, 1, 'one file for all of it')
-    const evidence = parseSplitView(readFileSync(accused[0]!, 'utf8'))
-    assert.deepEqual(evidence, { first: honest.note(20), second: liar.note(20) })
+    const evidence = parseTwoFaces(readFileSync(accused[0]!, 'utf8'))
+    assert.deepEqual(evidence, { older: honest.note(20), newer: liar.note(20), path: [] })
   })
 
   it('cosigns nothing that it could not keep', async () => {

@@ -1,0 +1,217 @@
+import { AuditError } from '../errors.ts'
+import { formatTwoFaces, type TwoFaces } from '../evidence.ts'
+import type { LogMemory } from '../memory.ts'
+import { openCheckpoint } from '../signed-checkpoint.ts'
+import type { LogSource } from '../source/source.ts'
+import { equalBytes } from '../verify/bytes.ts'
+import type { Checkpoint } from '../verify/checkpoint.ts'
+import { consistencyRoots } from '../verify/merkle.ts'
+import type { VerifierKey } from '../verify/note.ts'
+import { readConsistencyPath } from './consistency-path.ts'
+
+export interface WatchedLog {
+  readonly origin: string
+  readonly keys: readonly VerifierKey[]
+  readonly memory: LogMemory
+}
+
+export interface MonitorOptions {
+  readonly sources: readonly LogSource[]
+  readonly logs: readonly WatchedLog[]
+  readonly nowMs: () => number
+  /** A log that has not grown for so long is said to stand still. */
+  readonly stillAfterMs: number
+  /** Keeps evidence; returns the name of its file. */
+  readonly keep: (evidence: string) => string
+}
+
+/** What a monitor tells. `two-faces` proves a lie; the others may have honest reasons. */
+export type Sighting =
+  | { readonly kind: 'first-seen'; readonly origin: string; readonly source: string; readonly size: number }
+  | {
+      readonly kind: 'two-faces'
+      readonly origin: string
+      readonly source: string
+      readonly size: number
+      readonly file: string
+    }
+  | {
+      readonly kind: 'bad-checkpoint' | 'bad-tiles' | 'went-back'
+      readonly origin: string
+      readonly source: string
+      readonly size: number
+    }
+  | { readonly kind: 'silent' | 'answers-again'; readonly source: string }
+  | { readonly kind: 'stands-still' | 'grows-again'; readonly origin: string; readonly size: number }
+
+/** `unread`: nobody showed what it takes to decide. */
+type Verdict = 'fits' | { readonly unread: true } | { readonly badTiles: LogSource } | TwoFaces
+
+interface Head {
+  readonly note: string
+  readonly checkpoint: Checkpoint
+}
+
+/** Of one log: the largest head that was found to extend all others. */
+interface Watched extends WatchedLog {
+  head: Head | undefined
+  grewAtMs: number
+  still: boolean
+  /** Contradictions that have been told, by source and size. */
+  readonly told: Set<string>
+}
+
+const maxCheckpointBytes = 64 * 1024
+const maxTold = 1_000
+
+/** Compares what several sources say of the same logs, for as long as it is asked to `look`. */
+export class Monitor {
+  readonly #options: MonitorOptions
+  readonly #watched: Watched[]
+  readonly #silent = new Set<string>()
+  /** Who showed the largest head of a log, in this run. */
+  readonly #shownBy = new Map<Watched, LogSource>()
+
+  constructor(options: MonitorOptions) {
+    this.#options = options
+    const grewAtMs = options.nowMs()
+    this.#watched = options.logs.map(log => ({
+      ...log,
+      head: undefined,
+      grewAtMs,
+      still: false,
+      told: new Set(),
+    }))
+  }
+
+  /** One round over all sources and logs. */
+  async look(): Promise<Sighting[]> {
+    const found: Sighting[] = []
+    const answers = await Promise.all(this.#options.sources.map(source => this.#readAll(source, found)))
+    for (const [i, source] of this.#options.sources.entries()) {
+      for (const { log, bytes } of answers[i]!) await this.#compare(log, source, bytes, found)
+    }
+    for (const log of this.#watched) this.#noteStillness(log, found)
+    return found
+  }
+
+  async #readAll(source: LogSource, found: Sighting[]): Promise<{ log: Watched; bytes: Uint8Array }[]> {
+    const read: { log: Watched; bytes: Uint8Array }[] = []
+    try {
+      for (const log of this.#watched) {
+        const bytes = await source.read(`log/${log.origin}/checkpoint`, maxCheckpointBytes)
+        // A node need not hold every log.
+        if (bytes !== undefined) read.push({ log, bytes })
+      }
+      if (this.#silent.delete(source.name)) found.push({ kind: 'answers-again', source: source.name })
+    } catch (error) {
+      if (!(error instanceof AuditError)) throw error
+      if (!this.#silent.has(source.name)) found.push({ kind: 'silent', source: source.name })
+      this.#silent.add(source.name)
+    }
+    return read
+  }
+
+  async #compare(log: Watched, source: LogSource, bytes: Uint8Array, found: Sighting[]): Promise<void> {
+    const { origin, memory } = log
+    const opened = openCheckpoint(bytes, origin, log.keys)
+    if (!opened.ok) {
+      this.#tell(log, source, opened.size ?? 0, 'bad-checkpoint', found)
+      return
+    }
+    const { note, checkpoint } = opened
+    const { size } = checkpoint
+    if (size < memory.sizeAt(source.name)) this.#tell(log, source, size, 'went-back', found)
+    if (log.head === undefined && memory.newest === undefined)
+      found.push({ kind: 'first-seen', origin, source: source.name, size })
+    const verdict = await this.#fits(log, source, { note, checkpoint })
+    if (verdict === 'fits') this.#take(log, source, { note, checkpoint })
+    else if ('badTiles' in verdict) this.#tell(log, verdict.badTiles, size, 'bad-tiles', found)
+    else if ('newer' in verdict) this.#accuse(log, source, size, verdict, found)
+  }
+
+  /** Against every head that was seen before, in this run and in earlier ones. */
+  async #fits(log: Watched, source: LogSource, head: Head): Promise<Verdict> {
+    for (const known of this.#knownHeads(log, head.checkpoint.size)) {
+      const newerIsKnown = known.checkpoint.size > head.checkpoint.size
+      const [older, newer] = newerIsKnown ? [head, known] : [known, head]
+      const verdict = await this.#agree(log, newerIsKnown ? this.#shownBy.get(log) : source, older!, newer!)
+      if (verdict !== 'fits') return verdict
+    }
+    return 'fits'
+  }
+
+  /** The newest; and, should it be of another size, the one of that very size. */
+  #knownHeads(log: Watched, size: number): Head[] {
+    const newest = log.head ?? log.memory.newestHead
+    const same = log.memory.headOf(size)
+    return [
+      ...(newest === undefined ? [] : [newest]),
+      ...(same === undefined || same === newest ? [] : [same]),
+    ]
+  }
+
+  /** @param source of the newer one, which must show how it grew out of the older */
+  async #agree(log: Watched, source: LogSource | undefined, older: Head, newer: Head): Promise<Verdict> {
+    const [a, b] = [older.checkpoint, newer.checkpoint]
+    if (a.size === b.size)
+      return equalBytes(a.root, b.root) ? 'fits' : { older: older.note, newer: newer.note, path: [] }
+    if (a.size === 0) return 'fits'
+    if (source === undefined) return { unread: true }
+    const read = (path: string, maxBytes: number) => source.read(`log/${log.origin}/${path}`, maxBytes)
+    let path: Uint8Array[] | undefined
+    try {
+      path = await readConsistencyPath(read, a.size, b.size)
+    } catch (error) {
+      if (error instanceof AuditError) return { unread: true }
+      throw error
+    }
+    const roots = path && consistencyRoots(a.size, b.size, path)
+    if (roots === undefined || !equalBytes(roots.new, b.root)) return { badTiles: source }
+    return equalBytes(roots.old, a.root) ? 'fits' : { older: older.note, newer: newer.note, path: path! }
+  }
+
+  #take(log: Watched, source: LogSource, head: Head): void {
+    const { size } = head.checkpoint
+    const known = log.head?.checkpoint.size ?? -1
+    if (size > log.memory.sizeAt(source.name) || log.memory.headOf(size) === undefined)
+      log.memory.remember(source.name, head.note, head.checkpoint)
+    if (size <= known) return
+    log.head = head
+    log.grewAtMs = this.#options.nowMs()
+    this.#shownBy.set(log, source)
+  }
+
+  #accuse(log: Watched, source: LogSource, size: number, faces: TwoFaces, found: Sighting[]): void {
+    // Once for each source: whoever has two faces goes on to have them.
+    if (!this.#isNew(log, source, 0, 'two-faces')) return
+    const file = this.#options.keep(formatTwoFaces(faces))
+    found.push({ kind: 'two-faces', origin: log.origin, source: source.name, size, file })
+  }
+
+  #tell(
+    log: Watched,
+    source: LogSource,
+    size: number,
+    kind: 'bad-checkpoint' | 'bad-tiles' | 'went-back',
+    found: Sighting[],
+  ): void {
+    if (this.#isNew(log, source, size, kind))
+      found.push({ kind, origin: log.origin, source: source.name, size })
+  }
+
+  #isNew(log: Watched, source: LogSource, size: number, kind: string): boolean {
+    const name = `${kind} ${source.name} ${size}`
+    if (log.told.has(name) || log.told.size >= maxTold) return false
+    log.told.add(name)
+    return true
+  }
+
+  #noteStillness(log: Watched, found: Sighting[]): void {
+    const size = log.head?.checkpoint.size ?? 0
+    const still = this.#options.nowMs() - log.grewAtMs >= this.#options.stillAfterMs
+    if (still === log.still) return
+    log.still = still
+    found.push({ kind: still ? 'stands-still' : 'grows-again', origin: log.origin, size })
+  }
+}

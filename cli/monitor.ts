@@ -1,0 +1,84 @@
+import { join } from 'node:path'
+import { Command } from 'commander'
+import type { Sighting } from '../audit/monitor/monitor.ts'
+import { EXIT } from '../daemon/config/setup-error.ts'
+import { asSetupError } from './audit-errors.ts'
+import { wholeNumber } from './numbers.ts'
+import type { ReadOptions } from './output.ts'
+import { say } from './output.ts'
+import { addSettings, configOf } from './settings-options.ts'
+import { stopSignals } from './signals.ts'
+
+const EVERY_MS = 1_000
+const STILL_AFTER_SECONDS = 60
+
+type Options = ReadOptions &
+  Record<string, unknown> & {
+    readonly authority: readonly string[]
+    readonly everyMs: number
+    readonly stillAfter: number
+  }
+
+/** An auditor's watch without a node: the same logs from several nodes, compared for as long as it runs. */
+export function monitorCommand(): Command {
+  const command = new Command('monitor')
+    .description('watch what several nodes show of the same logs, and catch two faces')
+    .argument('<URL...>', "nodes' HTTP APIs, or folders that mirror them")
+    .option('--authority <NAME...>', 'only these, as area/0000 (default: all of the genesis file)', [])
+    .option('--every-ms <MS>', 'how often to look', wholeNumber(100, 3_600_000), EVERY_MS)
+    .option(
+      '--still-after <SECONDS>',
+      'tell of a log that has not grown for so long',
+      wholeNumber(1, 1_000_000),
+      STILL_AFTER_SECONDS,
+    )
+    .option('--json', 'print each sighting as a line of JSON')
+  return addSettings(command, ['network', 'dataDir', 'genesis']).action(monitor)
+}
+
+async function monitor(urls: string[], options: Options): Promise<void> {
+  const config = configOf(options)
+  const signals = stopSignals()
+  signals.atOnce.addEventListener('abort', () => process.exit(EXIT.failed))
+  const { runMonitor } = await import('../audit/monitor/start.ts')
+  say(`Watching ${urls.length} sources (Ctrl-C ends it) …`)
+  const contradictions = await runMonitor({
+    urls,
+    genesis: config.genesis,
+    authorities: options.authority,
+    memory: join(config.dataDir, 'monitor'),
+    everyMs: options.everyMs,
+    stillAfterMs: options.stillAfter * 1_000,
+    saw: sighting => console.log(lineOf(sighting, options.json === true)),
+    until: signals.graceful,
+  }).catch(asSetupError)
+  if (contradictions > 0) process.exitCode = EXIT.verificationFailed
+}
+
+function lineOf(sighting: Sighting, json: boolean): string {
+  const time = new Date().toISOString()
+  return json ? JSON.stringify({ time, ...sighting }) : `${time.slice(11, 19)}  ${sentenceOf(sighting)}`
+}
+
+function sentenceOf(sighting: Sighting): string {
+  switch (sighting.kind) {
+    case 'first-seen':
+      return `${sighting.origin} has ${sighting.size} leaves at ${sighting.source}`
+    case 'two-faces':
+      return `TWO FACES of ${sighting.origin}: ${sighting.source} contradicts what was seen.\n          Evidence: ${sighting.file}`
+    case 'bad-checkpoint':
+      return `${sighting.source} shows a checkpoint of ${sighting.origin} that no member signed`
+    case 'bad-tiles':
+      return `${sighting.source} does not show how ${sighting.origin} grew to ${sighting.size} leaves`
+    case 'went-back':
+      return `${sighting.source} shows ${sighting.origin} shorter than before (${sighting.size} leaves)`
+    case 'silent':
+      return `${sighting.source} does not answer`
+    case 'answers-again':
+      return `${sighting.source} answers again`
+    case 'stands-still':
+      return `${sighting.origin} has not grown beyond ${sighting.size} leaves for a while`
+    case 'grows-again':
+      return `${sighting.origin} grows again (${sighting.size} leaves)`
+  }
+}
