@@ -71,6 +71,9 @@ export const HOME: LinkOptions = { ...LAN, delayMs: 20, jitterMs: 2, bytesPerMs:
 /** The other side of the world: 200 ms round trip on average, and 40 ms of jitter to either side. */
 export const FAR: LinkOptions = { ...HOME, delayMs: 80, jitterMs: 40 }
 
+export const LINKS = { lan: LAN, home: HOME, far: FAR }
+export type LinkName = keyof typeof LINKS
+
 export const DEFAULT_NETWORK: NetworkOptions = {
   link: LAN,
   giveUpMs: 5_000,

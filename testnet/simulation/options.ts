@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { FAULT_NAMES, faultNames } from './authorities/faults/list.ts'
 import type { SimulationPlan } from './authorities/run.ts'
 import { BUGS, bugNamed } from './bugs/catalogue.ts'
+import { LINKS, type LinkName } from './link.ts'
 
 export interface SimOptions {
   /** Of the first seed; the others differ in nothing else. */
@@ -46,6 +47,7 @@ export function simOptions(args: readonly string[]): SimOptions {
       groups: text,
       jobs: text,
       faults: { type: 'string', default: 'all' },
+      link: text,
       bug: text,
       story: text,
       random: flag,
@@ -67,6 +69,7 @@ export function simOptions(args: readonly string[]): SimOptions {
     seconds: whole('seconds'),
     clients: whole('clients'),
     faults: faultNames(values.faults),
+    link: linkName(values.link),
     bug: plantedBug(values.bug),
   }
   const { json, quiet, story } = values
@@ -74,11 +77,21 @@ export function simOptions(args: readonly string[]): SimOptions {
 }
 
 /** The one command that runs this seed, and nothing else, again. */
-export function commandOf({ seed, nodes, groups, seconds, clients, faults, bug }: SimulationPlan): string {
+export function commandOf({
+  seed,
+  nodes,
+  groups,
+  seconds,
+  clients,
+  faults,
+  link,
+  bug,
+}: SimulationPlan): string {
   const isAll = FAULT_NAMES.every(name => faults.includes(name))
   const chosen = isAll ? '' : ` --faults ${faults.join(',') || 'none'}`
+  const linked = link === undefined ? '' : ` --link ${link}`
   const planted = bug === undefined ? '' : ` --bug ${bug}`
-  return `npm run sim -- --seed ${seed} --nodes ${nodes} --groups ${groups} --seconds ${seconds} --clients ${clients}${chosen}${planted}`
+  return `npm run sim -- --seed ${seed} --nodes ${nodes} --groups ${groups} --seconds ${seconds} --clients ${clients}${chosen}${linked}${planted}`
 }
 
 function wholeNumber(name: Count, given: string | undefined): number {
@@ -86,6 +99,11 @@ function wholeNumber(name: Count, given: string | undefined): number {
   const value = given === undefined ? fallback : Number(given)
   if (Number.isSafeInteger(value) && value >= least && value <= MAX_SEED) return value
   throw new Error(`--${name} must be a whole number, at least ${least}.`)
+}
+
+function linkName(name: string | undefined): LinkName | undefined {
+  if (name === undefined || Object.hasOwn(LINKS, name)) return name as LinkName | undefined
+  throw new Error(`There is no link ${name}: choose from ${Object.keys(LINKS).join(', ')}.`)
 }
 
 function plantedBug(name: string | undefined): string | undefined {

@@ -1,4 +1,4 @@
-import { HOME } from '../link.ts'
+import { LINKS, type LinkName } from '../link.ts'
 import { Simulation } from '../simulation.ts'
 import type { FaultName } from './faults/list.ts'
 import { mend, sparesOne, torment } from './faults/torment.ts'
@@ -14,6 +14,8 @@ export interface SimulationPlan {
   /** Virtual seconds of play under faults. */
   readonly seconds: number
   readonly faults: readonly FaultName[]
+  /** Between all nodes; the seed decides where it isn't named. */
+  readonly link?: LinkName | undefined
   /** The planted bug (bugs/catalogue.ts) under which this module is to be loaded. */
   readonly bug?: string | undefined
 }
@@ -29,8 +31,6 @@ export interface SimulationResult {
 const REPLICAS = 3
 /** After the last fault, everything that was asked for is answered within this time, and all replicas are equal. */
 const RECOVERY_MS = 15_000
-/** Every so many seeds the nodes are in homes far from each other, and not in one room. */
-const FAR_APART = 3
 /** Out of step with the areas' ticks, which leave the replicas unequal for a moment. */
 const LOOK_EVERY_MS = 73
 
@@ -70,7 +70,8 @@ class Run {
   constructor(simulation: Simulation, plan: SimulationPlan) {
     this.#simulation = simulation
     this.#plan = plan
-    if (plan.seed % FAR_APART === 0) simulation.network.configure({ link: HOME })
+    const link = plan.link ?? linkOf(plan.seed)
+    simulation.network.configure({ link: LINKS[link] })
     this.#sim = new SimRealm(simulation, { ...plan, replicas: Math.min(REPLICAS, plan.nodes) })
   }
 
@@ -177,6 +178,12 @@ class Run {
     const { trace, faults, nowMs } = this.#simulation
     return { trace: trace.digest(), virtualMs: nowMs, faults, counters: this.#sim.judge.counters }
   }
+}
+
+/** Mostly in one room, every third time in homes of one country, or every twelfth on two sides of the world. */
+function linkOf(seed: number): LinkName {
+  if (seed % 12 === 0) return 'far'
+  return seed % 3 === 0 ? 'home' : 'lan'
 }
 
 function stateOf(world: { entries(): Iterable<{ key: Uint8Array; value: Uint8Array }> }): string {
