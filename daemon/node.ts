@@ -366,7 +366,7 @@ class Starting {
       },
       ports: {
         router,
-        count: (name, labels) => this.#metrics.count(name, labels),
+        count: (name, labels, by) => this.#metrics.count(name, labels, by),
         monotonicMs: realClock.monotonicMs,
         wallMs: realClock.wallMs,
         randomBytes: realRandom.bytes,

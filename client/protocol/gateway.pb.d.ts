@@ -1,9 +1,9 @@
 import type { PbfReader, PbfWriter } from 'pbf'
 
 export interface ClientMessage {
-  kind?: 'open' | 'input' | 'watch' | undefined
+  kind?: 'open' | 'inputs' | 'watch' | undefined
   open?: Open | undefined
-  input?: Input | undefined
+  inputs?: Inputs | undefined
   watch?: Watch | undefined
 }
 export interface Open {
@@ -15,8 +15,8 @@ export interface Open {
   sessionSignature: Uint8Array | undefined
   area: string
 }
-export interface Input {
-  body: Uint8Array | undefined
+export interface Inputs {
+  bodies: Uint8Array[]
 }
 export interface Watch {
   place: boolean
@@ -27,12 +27,13 @@ export interface Watch {
   limit: number
 }
 export interface ServerMessage {
-  kind?: 'challenge' | 'welcome' | 'answer' | 'view' | 'problem' | undefined
+  kind?: 'challenge' | 'welcome' | 'answer' | 'view' | 'problem' | 'receipts' | undefined
   challenge?: Challenge | undefined
   welcome?: Welcome | undefined
   answer?: Answer | undefined
   view?: View | undefined
   problem?: Problem | undefined
+  receipts?: Uint8Array | undefined
 }
 export interface Challenge {
   nonce: Uint8Array | undefined
@@ -70,7 +71,6 @@ export interface Member {
 }
 export interface Answer {
   seq: number
-  receipt?: Uint8Array | undefined
   expectedSeq?: number
   retryAfterMs?: number
   code?: string

@@ -39,3 +39,37 @@ export function writeReceipt(obj, pbf) {
     if (obj.index) pbf.writeVarintField(14, obj.index);
     if (obj.path) for (const item of obj.path) pbf.writeBytesField(15, item);
 }
+
+export function readReceipts(pbf, end) {
+    const obj = {epoch: 0, view: 0, term: 0, count: 0, signer: 0, signature: undefined, header: undefined, leaf: 0, index: 0, salts: undefined, outcomes: undefined, proof: undefined};
+    let field;
+    while ((field = pbf.nextField(end))) {
+        if (field === 1) obj.epoch = pbf.readVarint();
+        else if (field === 2) obj.view = pbf.readVarint();
+        else if (field === 3) obj.term = pbf.readVarint();
+        else if (field === 4) obj.count = pbf.readVarint();
+        else if (field === 5) obj.signer = pbf.readVarint();
+        else if (field === 6) obj.signature = pbf.readBytes();
+        else if (field === 7) obj.header = pbf.readBytes();
+        else if (field === 8) obj.leaf = pbf.readVarint();
+        else if (field === 9) obj.index = pbf.readVarint();
+        else if (field === 10) obj.salts = pbf.readBytes();
+        else if (field === 11) obj.outcomes = pbf.readBytes();
+        else if (field === 12) obj.proof = pbf.readBytes();
+    }
+    return obj;
+}
+export function writeReceipts(obj, pbf) {
+    if (obj.epoch) pbf.writeVarintField(1, obj.epoch);
+    if (obj.view) pbf.writeVarintField(2, obj.view);
+    if (obj.term) pbf.writeVarintField(3, obj.term);
+    if (obj.count) pbf.writeVarintField(4, obj.count);
+    if (obj.signer) pbf.writeVarintField(5, obj.signer);
+    if (obj.signature != null) pbf.writeBytesField(6, obj.signature);
+    if (obj.header != null) pbf.writeBytesField(7, obj.header);
+    if (obj.leaf) pbf.writeVarintField(8, obj.leaf);
+    if (obj.index) pbf.writeVarintField(9, obj.index);
+    if (obj.salts != null) pbf.writeBytesField(10, obj.salts);
+    if (obj.outcomes != null) pbf.writeBytesField(11, obj.outcomes);
+    if (obj.proof != null) pbf.writeBytesField(12, obj.proof);
+}

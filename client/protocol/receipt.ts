@@ -42,17 +42,15 @@ export interface ReceiptBatch {
   readonly count: number
 }
 
-export type Hash = (bytes: Uint8Array) => Uint8Array
-
 export const MAX_RECEIPT_BYTES = 16_384
-const HEADER_BYTES = 4
-const SALT_BYTES = 16
+export const HEADER_BYTES = 4
+export const SALT_BYTES = 16
 const LEAF_BYTES = 8
 const MAX_PATH = 32
 const MAX_U32 = 0xffffffff
 const RECEIPT_DOMAIN = new TextEncoder().encode('freehold/receipt/1\n')
 
-/** One item of a batch: leaf index u64 ‖ leaf hash 32 ‖ outcome bytes. */
+/** One item of a batch, which is a leaf of the tree that is signed: leaf index u64 ‖ leaf hash 32 ‖ outcome bytes. */
 export function receiptItem(leaf: number, recordHash: Uint8Array, outcome: Uint8Array): Uint8Array {
   const item = new Uint8Array(LEAF_BYTES + recordHash.length + outcome.length)
   for (let at = LEAF_BYTES - 1, rest = leaf; at >= 0; at--, rest = Math.floor(rest / 256))
@@ -76,82 +74,8 @@ export function receiptMessage(batch: ReceiptBatch, root: Uint8Array): Uint8Arra
   ])
 }
 
-const LEAF_PREFIX = new Uint8Array([0])
-const NODE_PREFIX = 1
-
-export interface BatchTree {
-  readonly root: Uint8Array
-  /** The inclusion path of item `index`, from the leaf upwards (RFC 6962 section 2.1.1). */
-  path(index: number): Uint8Array[]
-}
-
-/**
- * The RFC 6962 tree over a batch's items (at least one). Level by level: a last node without a sibling goes up as it
- * is, which gives the same tree as the RFC's recursive split.
- */
-export function batchTree(items: readonly Uint8Array[], sha256: Hash): BatchTree {
-  const pair = new Uint8Array(1 + 2 * HASH_BYTES)
-  pair[0] = NODE_PREFIX
-  const levels: Uint8Array[][] = [items.map(item => sha256(concat([LEAF_PREFIX, item])))]
-  for (let level = levels[0]!; level.length > 1; level = levels[levels.length - 1]!) {
-    const above: Uint8Array[] = []
-    for (let i = 0; i < level.length; i += 2) {
-      const right = level[i + 1]
-      if (right === undefined) {
-        above.push(level[i]!)
-        continue
-      }
-      pair.set(level[i]!, 1)
-      pair.set(right, 1 + HASH_BYTES)
-      above.push(sha256(pair))
-    }
-    levels.push(above)
-  }
-  return { root: levels[levels.length - 1]![0]!, path: index => pathThrough(levels, index) }
-}
-
-function pathThrough(levels: readonly Uint8Array[][], index: number): Uint8Array[] {
-  const path: Uint8Array[] = []
-  for (let depth = 0, at = index; depth < levels.length - 1; depth++, at >>= 1) {
-    const sibling = levels[depth]![at ^ 1]
-    if (sibling !== undefined) path.push(sibling)
-  }
-  return path
-}
-
 export function encodeReceipt(receipt: Receipt): Uint8Array {
   return encoded(writeReceipt, { ...receipt, path: receipt.path as Uint8Array[] })
-}
-
-/** What differs between the receipts of one batch. */
-export type ReceiptPart = Pick<Receipt, 'leaf' | 'header' | 'salt' | 'outcome' | 'index' | 'path'>
-
-const NO_PART = { leaf: 0, header: undefined, salt: undefined, outcome: undefined, index: 0, path: [] }
-const NO_BATCH = {
-  genesisHash: undefined,
-  origin: '',
-  epoch: 0,
-  view: 0,
-  term: 0,
-  count: 0,
-  signer: 0,
-  signature: undefined,
-  root: undefined,
-}
-
-/** The receipts of one batch, each as `encodeReceipt` makes it: what they share comes first, and is encoded once. */
-export function encodeReceipts(
-  batch: Omit<Receipt, keyof ReceiptPart>,
-  parts: readonly ReceiptPart[],
-): Uint8Array[] {
-  const shared = encoded(writeReceipt, { ...batch, ...NO_PART })
-  return parts.map(({ leaf, header, salt, outcome, index, path }) =>
-    encoded(
-      writeReceipt,
-      { ...NO_BATCH, leaf, header, salt, outcome, index, path: path as Uint8Array[] },
-      shared,
-    ),
-  )
 }
 
 /** Undefined when the bytes are no receipt: from a gateway they may be anything. */
@@ -211,6 +135,10 @@ export type ReceiptVerdict = { readonly ok: true } | { readonly ok: false; reado
 const RECORD_VERSION = 1
 const INPUT_KIND = 3
 
+export function isInputHeader(header: Uint8Array): boolean {
+  return header[0] === RECORD_VERSION && header[1] === INPUT_KIND
+}
+
 /**
  * Whether `receipt` is a member's promise for exactly this body: its leaf is made again from the body, led up to the
  * batch's root, and the root's signature is checked against the member's log key.
@@ -218,8 +146,7 @@ const INPUT_KIND = 3
 export async function verifyReceipt(receipt: Receipt, expected: ReceiptExpectation): Promise<ReceiptVerdict> {
   if (!equalBytes(receipt.genesisHash, expected.genesisHash)) return { ok: false, code: 'other-network' }
   if (receipt.origin !== expected.origin) return { ok: false, code: 'other-log' }
-  if (receipt.header[0] !== RECORD_VERSION || receipt.header[1] !== INPUT_KIND)
-    return { ok: false, code: 'not-an-input' }
+  if (!isInputHeader(receipt.header)) return { ok: false, code: 'not-an-input' }
   const key = expected.logKeys.get(receipt.signer)
   if (key === undefined) return { ok: false, code: 'unknown-signer' }
   const recordHash = recordLeafHash(receipt.header, receipt.salt, expected.body)

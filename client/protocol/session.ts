@@ -3,8 +3,9 @@
  * purpose can stand for another; integers are big-endian.
  */
 
-export const PROTOCOL_VERSION_MIN = 1
-export const PROTOCOL_VERSION_MAX = 1
+/** 1 knew one input a message, and one receipt. */
+export const PROTOCOL_VERSION_MIN = 2
+export const PROTOCOL_VERSION_MAX = 2
 
 export const KEY_BYTES = 32
 export const SIGNATURE_BYTES = 64

@@ -1,7 +1,9 @@
-import { type Action, decodeOutcome, OUTCOMES_KEPT, type Outcome } from '../../world/codec.ts'
+import { type Action, OUTCOMES_KEPT, type Outcome } from '../../world/codec.ts'
 import type { Answer, ServerMessage } from '../protocol/gateway.pb.js'
-import { decodeReceipt, type Receipt, verifyReceipt } from '../protocol/receipt.ts'
+import { decodeReceipts, type ReceiptsVerdict, verifyReceipts } from '../protocol/receipts.ts'
+import { Committed, outcomesOf } from './committed.ts'
 import { ClientError } from './errors.ts'
+import { putSha256 } from './hash.ts'
 import { Histogram } from './histogram.ts'
 import { Lifeline } from './lifeline.ts'
 import type { Link } from './link.ts'
@@ -51,6 +53,7 @@ export class Client {
   private currentState: ClientState = 'connecting'
   private renumberings = 0
   private look: Look | undefined
+  private pumpDue = false
   private pumpTimer: ReturnType<typeof setTimeout> | undefined
   private checkTimer: ReturnType<typeof setInterval> | undefined
 
@@ -119,15 +122,16 @@ export class Client {
    * `refused` … Throws for an action that can't be encoded.
    */
   act(action: Action): Promise<Done> {
-    checkAction(action)
     if (this.currentState === 'closed')
       return Promise.reject(new ClientError('closed', 'This client is closed.'))
+    const body = this.bodyNow(this.outbox.nextSeq, action)
+    if (body === undefined) checkAction(action)
     const item = this.outbox.add(action, this.settings.nowMs())
     this.counts.submitted++
     const done = new Promise<Done>((resolve, reject) => {
       this.waiting.set(item.seq, { resolve, reject, fault: '' })
     })
-    this.prepare(item)
+    if (body !== undefined) this.take(item, body)
     return done
   }
 
@@ -224,35 +228,51 @@ export class Client {
     for (const item of this.outbox.pending()) if (item.body === undefined) this.prepare(item)
   }
 
-  /** Makes the body, unless that has to wait: for the first link, or for the opening, which may change the session's number. */
   private prepare(item: Item): void {
+    const body = this.bodyNow(item.seq, item.action)
+    if (body !== undefined) this.take(item, body)
+  }
+
+  /** Undefined when it has to wait: for the first link, or for the opening, which may change the session's number. */
+  private bodyNow(seq: number, action: Action): Uint8Array | Promise<Uint8Array> | undefined {
     const area = this.lifeline.trust?.areas.get(this.area)
-    if (area === undefined || (item.seq > 1 && this.outbox.get(1) !== undefined)) return
-    const { session, player } = this.settings
-    const body = bodyOf(item, session, player, area)
+    if (area === undefined || (seq > 1 && this.outbox.get(1) !== undefined)) return undefined
+    return bodyOf({ seq, action }, this.settings.session, this.settings.player, area)
+  }
+
+  private take(item: Item, body: Uint8Array | Promise<Uint8Array>): void {
     if (body instanceof Uint8Array) {
       item.body = body
-      this.pump()
+      this.pumpSoon()
       return
     }
     body.then(
       signed => {
         item.body = signed
-        this.pump()
+        this.pumpSoon()
       },
       error => this.end('cannot-sign', `The player's key did not sign: ${(error as Error).message}`),
     )
   }
 
+  /** What is asked for in one turn leaves in one message. */
+  private pumpSoon(): void {
+    if (this.pumpDue) return
+    this.pumpDue = true
+    queueMicrotask(() => this.pump())
+  }
+
   /** Sends what is due and sees that it is called again when more will be. */
   private pump(): void {
+    this.pumpDue = false
     const { link } = this.lifeline
     if (link === undefined) return
     const nowMs = this.settings.nowMs()
-    for (const item of this.outbox.due(nowMs)) {
-      if (item.sends > 1) this.counts.retried++
-      link.send({ input: { body: item.body } })
-    }
+    const due = this.outbox.due(nowMs)
+    for (const item of due) if (item.sends > 1) this.counts.retried++
+    const atOnce = link.welcome.inputsInFlight
+    for (let from = 0; from < due.length; from += atOnce)
+      link.send({ inputs: { bodies: due.slice(from, from + atOnce).map(item => item.body!) } })
     clearTimeout(this.pumpTimer)
     this.pumpTimer = undefined
     const waitMs = this.outbox.waitMs(nowMs)
@@ -276,19 +296,17 @@ export class Client {
     if (link === undefined) return
     if (message.kind === 'view') {
       this.view.take(message.view!, link.welcome.areas, link.welcome.tickMs)
+    } else if (message.kind === 'receipts') {
+      this.promised(message.receipts!, link)
     } else if (message.kind === 'answer') {
       this.answered(message.answer!, link)
     }
   }
 
   private answered(answer: Answer, link: Link): void {
-    const { seq, receipt, expectedSeq = 0, retryAfterMs = 0, code = '' } = answer
+    const { seq, expectedSeq = 0, retryAfterMs = 0, code = '' } = answer
     const item = this.outbox.get(seq)
     if (item === undefined) return // answered before
-    if (receipt !== undefined) {
-      void this.committed(item, receipt, link)
-      return
-    }
     const waiting = this.waiting.get(seq)
     const fault = expectedSeq > 0 ? 'gap' : code
     if (waiting !== undefined) waiting.fault = fault
@@ -296,41 +314,60 @@ export class Client {
     else if (retryAfterMs > 0) this.outbox.postpone(seq, retryAfterMs, this.settings.nowMs())
     else if (code === 'other-log') this.lifeline.leave(link, code)
     else this.refused(item, code)
-    this.pump()
+    this.pumpSoon()
   }
 
-  private async committed(item: Item, bytes: Uint8Array, link: Link): Promise<void> {
-    const checked = await this.checked(item, bytes)
-    if (typeof checked === 'string') return this.forged(item.seq, checked, link)
-    if (this.outbox.get(item.seq) !== item) return // a second copy of the same answer
-    this.settle(item, checked.outcome, checked.receipt)
-    this.pump()
-  }
-
-  /** The receipt and its outcome when it is a true one for this item, else what is wrong with it. */
-  private async checked(
-    item: Item,
-    bytes: Uint8Array,
-  ): Promise<string | { receipt: Receipt; outcome: Outcome }> {
+  /** Receipts count once they are verified, all of them together. */
+  private promised(bytes: Uint8Array, link: Link): void {
+    const run = decodeReceipts(bytes)
+    const outcomes = run && outcomesOf(run)
+    if (run === undefined || outcomes === undefined) return this.forged([], 'malformed', link)
+    const items = outcomes.flatMap(({ seq }) => this.outbox.get(seq) ?? [])
+    const bodies = items.flatMap(({ body }) => body ?? [])
+    if (items.length === 0) return // answered before
+    if (bodies.length < outcomes.length) return this.askAgain(items)
     const { trust } = this.lifeline
     const area = trust?.areas.get(this.area)
-    const receipt = decodeReceipt(bytes)
-    const outcome = receipt && decodeOutcome(receipt.outcome)
-    if (receipt === undefined || outcome === undefined) return 'malformed'
-    if (outcome.seq !== item.seq || outcome.leaf !== receipt.leaf) return 'other-input'
-    if (trust === undefined || area === undefined) return 'unknown-area'
-    const verdict = await verifyReceipt(receipt, {
-      genesisHash: trust.genesisHash,
-      origin: area.origin,
-      body: item.body!,
-      logKeys: area.logKeys,
-      verify: this.settings.verify,
+    if (trust === undefined || area === undefined) return this.forged(items, 'unknown-area', link)
+    const { genesisHash } = trust
+    const { origin, logKeys } = area
+    const { verify } = this.settings
+    const verdict = verifyReceipts(run, {
+      genesisHash,
+      origin,
+      bodies,
+      logKeys,
+      verify,
+      putHash: putSha256,
     })
-    return verdict.ok ? { receipt, outcome } : verdict.code
+    if (verdict instanceof Promise) void verdict.then(late => this.judged(late, items, outcomes, link))
+    else this.judged(verdict, items, outcomes, link)
   }
 
-  private settle(item: Item, outcome: Outcome, receipt: Receipt): void {
-    const { seq } = item
+  private judged(
+    verdict: ReceiptsVerdict,
+    items: readonly Item[],
+    outcomes: readonly Outcome[],
+    link: Link,
+  ): void {
+    if (!verdict.ok) return this.forged(items, verdict.code, link)
+    const nowMs = this.settings.nowMs()
+    items.forEach((item, i) => {
+      // Another may be a second copy of the same answer.
+      if (this.outbox.get(item.seq) === item)
+        this.settle(item, new Committed(item, outcomes[i]!, nowMs, verdict.proven, i))
+    })
+    this.pumpSoon()
+  }
+
+  /** Some of these were answered before, and can't be checked together with the others any more. */
+  private askAgain(items: readonly Item[]): void {
+    for (const { seq } of items) this.outbox.postpone(seq, DUPLICATE_RETRY_MS, this.settings.nowMs())
+    this.pumpSoon()
+  }
+
+  private settle(item: Item, done: Committed): void {
+    const { seq, outcome, latencyMs } = done
     // Logged, but nothing came of it and the seq is still free.
     if (outcome.code === 'gap') return this.gap(seq, outcome.value ?? seq)
     if (outcome.code === 'duplicate') return this.duplicate(item)
@@ -338,12 +375,11 @@ export class Client {
       return this.reopen(item, outcome.value! + 1)
     if (SESSION_OVER.has(outcome.code)) return this.end(outcome.code, 'The session is over.')
     this.removeAnswered(seq)
-    const latencyMs = this.settings.nowMs() - item.submittedMs
     this.counts.committed++
     if (outcome.code !== 'ok') this.counts.rejected++
     this.latency.add(latencyMs)
-    if (this.settings.keepReceipts) this.receipts.push({ seq, body: item.body!, receipt })
-    this.waiting.get(seq)?.resolve({ seq, body: item.body!, outcome, receipt, latencyMs })
+    if (this.settings.keepReceipts) this.receipts.push(done)
+    this.waiting.get(seq)?.resolve(done)
     this.waiting.delete(seq)
     if (outcome.code === 'area-full') this.end('area-full', 'No more characters fit into this area.')
   }
@@ -362,10 +398,12 @@ export class Client {
   }
 
   /** A gateway that hands out such receipts is left; the action is asked for again elsewhere. */
-  private forged(seq: number, fault: string, link: Link): void {
+  private forged(items: readonly Item[], fault: string, link: Link): void {
     this.counts.forged++
-    const waiting = this.waiting.get(seq)
-    if (waiting !== undefined) waiting.fault = `forged receipt: ${fault}`
+    for (const { seq } of items) {
+      const waiting = this.waiting.get(seq)
+      if (waiting !== undefined) waiting.fault = `forged receipt: ${fault}`
+    }
     this.lifeline.leave(link, 'forged-receipt')
   }
 

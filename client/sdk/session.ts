@@ -71,18 +71,17 @@ async function sessionOf(seed: Uint8Array, number: number, outbox: Outbox): Prom
 }
 
 /**
- * The item's body. What is permanent needs the player's own signature over it and the log's origin, and comes later;
+ * The action's body. What is permanent needs the player's own signature over it and the log's origin, and comes later;
  * everything else is ready at once. Throws a `WorldError` for an action that can't be encoded.
  */
 export function bodyOf(
-  item: Item,
+  { seq, action }: Pick<Item, 'seq' | 'action'>,
   session: PlayerSession,
   player: Signer,
   { origin, logTag }: AreaTrust,
 ): Uint8Array | Promise<Uint8Array> {
-  const { seq, action } = item
   const input = { player: player.publicKey, session: session.id, seq, log: logTag, action }
-  if (!isPermanent(item.action)) return encodeInput(input)
+  if (!isPermanent(action)) return encodeInput(input)
   const message = inputSignatureMessage(origin, input)
   return player.sign(message).then(signature => encodeInput({ ...input, signature }))
 }

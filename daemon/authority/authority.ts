@@ -1,14 +1,29 @@
-import { encodeBatch, type LogRecord, recordHeader, recordKind, saltBytes } from '../../storage/log/record.ts'
+import {
+  encodeBatch,
+  hashBytes,
+  type LogRecord,
+  recordHeader,
+  recordKind,
+  saltBytes,
+} from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import { encodeOutcome, encodeTick, isConsumed, type Outcome } from '../../world/codec.ts'
 import { appliedOp } from './applied.ts'
 import { bodyHash, type InputBatch, maxInputBytes } from './batch.ts'
 import { encodeAttestation, encodeMark, encodeSeal } from './bodies.ts'
-import { InFlightInputs, type InputAnswer, type InputHead, inputHead, type Waiter } from './intake.ts'
-import { RecentOutcomes } from './outcomes.ts'
+import {
+  type BatchWaiter,
+  InFlightInputs,
+  type InputAnswer,
+  type InputHead,
+  inputHead,
+  tell,
+  type Waiting,
+} from './intake.ts'
 import { BoundedQueue } from './queue.ts'
-import { makeReceipts, type Receiptable } from './receipts.ts'
-import type { AppliedEntry, AppliedRecord, Replica } from './replica.ts'
+import { follows, makeReceipts, maxRange, type Receiptable, type ReceiptRange } from './receipts.ts'
+import { RecentEntries } from './recent.ts'
+import type { AppliedEntry, Replica } from './replica.ts'
 import {
   type AuthorityIdentity,
   type AuthorityLimits,
@@ -21,7 +36,13 @@ import {
 
 interface QueuedBatch {
   readonly batch: InputBatch
-  readonly waiter: (index: number, answer: InputAnswer) => void
+  readonly waiter: BatchWaiter
+}
+
+/** A range of receipts, and to whom it goes. */
+interface AnsweredRange extends ReceiptRange {
+  readonly waiting: Waiting
+  readonly player: string
 }
 
 /** An attestation and the inputs that follow it: they stay together. */
@@ -64,7 +85,7 @@ export class Authority {
   term = 0
   leader = noLeader
   readonly #ports: AuthorityPorts
-  readonly #recent = new RecentOutcomes()
+  readonly #recent = new RecentEntries()
   readonly #inFlight = new InFlightInputs()
   /** Of each gateway's batches in the input queue. */
   readonly #waitingBytes = new Map<number, number>()
@@ -129,15 +150,14 @@ export class Authority {
     this.simulation.drain()
     this.intents.drain() // whoever waits for these is in `#inFlight`
     this.#waitingBytes.clear()
-    for (const { batch, waiter } of this.inputs.drain())
-      batch.bodies.forEach((_, i) => void waiter(i, answer))
+    for (const { batch, waiter } of this.inputs.drain()) waiter(0, batch.bodies.length, answer)
     this.#inFlight.abandon(answer)
   }
 
-  /** A gateway's batch, its signature already checked. `waiter` is called once for each body, at once or later. */
-  offer(batch: InputBatch, waiter: (index: number, answer: InputAnswer) => void): void {
+  /** A gateway's batch, its signature already checked. `waiter` is told of each body once, at once or later. */
+  offer(batch: InputBatch, waiter: BatchWaiter): void {
     const refusal = this.#enqueue({ batch, waiter })
-    if (refusal !== undefined) batch.bodies.forEach((_, i) => void waiter(i, refusal))
+    if (refusal !== undefined) waiter(0, batch.bodies.length, refusal)
   }
 
   #enqueue(queued: QueuedBatch): InputAnswer | undefined {
@@ -278,7 +298,7 @@ export class Authority {
     const accepted: Uint8Array[] = []
     let sizeBytes = 0
     batch.bodies.forEach((body, i) => {
-      if (this.#accept(body, answer => waiter(i, answer))) {
+      if (this.#accept(body, { waiter, index: i, also: undefined })) {
         slots.push(undefined)
         accepted.push(body)
         sizeBytes += body.length
@@ -291,43 +311,44 @@ export class Authority {
     return { records, sizeBytes: sizeBytes + attestation.length }
   }
 
-  /** Whether the input is to be proposed; if not, its waiter is answered, or waits with an earlier copy. */
-  #accept(body: Uint8Array, waiter: Waiter): boolean {
+  /** Whether the input is to be proposed; if not, it is answered, or waits with an earlier copy. */
+  #accept(body: Uint8Array, waiting: Waiting): boolean {
     const head = body.length <= maxInputBytes ? inputHead(body) : undefined
-    if (head === undefined) return this.#refuse(waiter, 'malformed')
-    if (this.#inFlight.join(head, waiter)) return false
+    if (head === undefined) return this.#refuse(waiting, 'malformed')
+    if (this.#inFlight.join(head, waiting)) return false
     const applied = this.replica.world.lastSeq(head.playerKey, head.sessionId)
     if (head.seq <= applied) {
-      this.#answerAgain(head, waiter)
+      this.#answerAgain(head, waiting)
       return false
     }
     const refusal = this.replica.world.check(body)
-    if (refusal !== undefined) return this.#refuse(waiter, refusal.code)
+    if (refusal !== undefined) return this.#refuse(waiting, refusal.code)
     const expectedSeq = (this.#inFlight.lastSeq(head.player, head.session) ?? applied) + 1
     if (head.seq !== expectedSeq) {
-      waiter({ kind: 'gap', expectedSeq })
+      tell(waiting, { kind: 'gap', expectedSeq })
       return false
     }
-    this.#inFlight.add(head, waiter)
+    this.#inFlight.add(head, waiting)
     return true
   }
 
-  #refuse(waiter: Waiter, code: string): false {
+  #refuse(waiting: Waiting, code: string): false {
     this.#ports.count('authority_input_refused', { code })
-    waiter({ kind: 'refused', code })
+    tell(waiting, { kind: 'refused', code })
     return false
   }
 
   /** A retry of what was applied before: the same outcome, at the same leaf, under a fresh signature. */
-  #answerAgain(head: InputHead, waiter: Waiter): void {
-    const recent = this.#recent.find(head.player, head.session, head.seq)
-    if (recent !== undefined) {
-      waiter({ kind: 'committed', receipt: this.#receipts([recent])[0]! })
+  #answerAgain(head: InputHead, waiting: Waiting): void {
+    const outcome = this.replica.world.outcomeOf(head.playerKey, head.sessionId, head.seq)
+    if (outcome === undefined) {
+      this.#refuse(waiting, 'outcome-forgotten')
       return
     }
-    const old = this.replica.world.outcomeOf(head.playerKey, head.sessionId, head.seq)
-    if (old === undefined) this.#refuse(waiter, 'outcome-forgotten')
-    else this.#lookups.push({ leaf: old.leaf, outcome: encodeOutcome(old), waiter })
+    const lookup = { leaf: outcome.leaf, outcome: encodeOutcome(outcome), waiting }
+    const recent = this.#recent.find(outcome.leaf)
+    if (recent === undefined) this.#lookups.push(lookup)
+    else this.foundRecord(lookup, recent.record, recent.leafHash)
   }
 
   /** Outcomes that have to be read from the log; the host reads each and calls `foundRecord`. */
@@ -337,20 +358,26 @@ export class Authority {
     return lookups
   }
 
-  foundRecord(lookup: Lookup, record: LogRecord, leafHash: Uint8Array): void {
+  foundRecord({ leaf, outcome, waiting }: Lookup, record: LogRecord, leafHash: Uint8Array): void {
     const item = {
-      leaf: lookup.leaf,
+      leaf,
       header: recordHeader(record),
       salt: record.salt,
-      leafHash,
-      outcome: lookup.outcome,
+      hashes: leafHash,
+      hashAt: 0,
+      outcome,
     }
-    lookup.waiter({ kind: 'committed', receipt: this.#receipts([item])[0]! })
+    tell(waiting, { kind: 'committed', receipts: this.#receipts([item], [{ from: 0, to: 1 }])[0]! })
   }
 
-  #receipts(items: readonly Receiptable[]): Uint8Array[] {
+  #receipts(items: readonly Receiptable[], ranges: readonly ReceiptRange[]): Uint8Array[] {
     const { genesisHash, origin, epoch, view } = this.identity
-    return makeReceipts({ genesisHash, origin, epoch, view, term: this.term }, items, this.#ports.signer)
+    return makeReceipts(
+      { genesisHash, origin, epoch, view, term: this.term },
+      items,
+      ranges,
+      this.#ports.signer,
+    )
   }
 
   /**
@@ -363,13 +390,13 @@ export class Authority {
     for (const entry of entries) {
       const result = this.replica.apply(entry, ops)
       applied.push(result)
+      this.#recent.add(result, entry.data.length)
       this.#noteProgress(entry.term, result)
     }
     const last = entries[entries.length - 1]
     if (last !== undefined) ops.push(appliedOp(this.identity.group, { ...last, size: this.replica.log.size }))
-    const records = applied.flatMap(entry => entry.records)
-    this.#answer(records)
-    this.#publish(records)
+    this.#answer(applied)
+    this.#publish(applied)
     return { ops, entries: applied, seals: applied.flatMap(entry => entry.sealed ?? []) }
   }
 
@@ -378,7 +405,7 @@ export class Authority {
     this.#caughtUp = true
     if (result.records.length === 0) return
     if (this.#entriesInFlight > 0) this.#entriesInFlight--
-    this.#jobsDone(result.records.map(({ record }) => record))
+    this.#jobsDone(result.records)
   }
 
   /** Applied, or not even proposed: each may be planned again. One that is on its way may not. */
@@ -389,58 +416,68 @@ export class Authority {
     }
   }
 
-  /** Remembers every outcome, and sends receipts to whoever waits here. One signature for all of them. */
-  #answer(records: readonly AppliedRecord[]): void {
+  /** Sends receipts to whoever waits here. One signature for all of them. */
+  #answer(entries: readonly AppliedEntry[]): void {
     const items: Receiptable[] = []
-    const waiting: Waiter[][] = []
-    for (const { record, leaf, leafHash, applied } of records) {
-      const outcome = applied?.outcome
-      if (record.kind !== recordKind.input || outcome === undefined) continue
-      const head = inputHead(record.body)
-      if (head === undefined) continue
-      const waiters = this.#inFlight.applied(head)
-      if (!isConsumed(outcome.code)) {
-        if (waiters !== undefined) this.#answerUnconsumed(head, outcome, waiters)
-        continue
+    const ranges: AnsweredRange[] = []
+    for (const { firstLeaf, records, leafHashes: hashes, applied } of entries) {
+      for (let i = 0; i < records.length; i++) {
+        const record = records[i]!
+        const outcome = applied[i]?.outcome
+        if (record.kind !== recordKind.input || outcome === undefined) continue
+        const head = inputHead(record.body)
+        const waiting = head && this.#inFlight.applied(head)
+        if (waiting === undefined) continue
+        if (!isConsumed(outcome.code)) {
+          this.#answerUnconsumed(head!, outcome, waiting)
+          continue
+        }
+        items.push({
+          leaf: firstLeaf + i,
+          header: recordHeader(record),
+          salt: record.salt,
+          hashes,
+          hashAt: i * hashBytes,
+          outcome: encodeOutcome(outcome),
+        })
+        noteRange(ranges, items, waiting, head!.player)
       }
-      const bytes = encodeOutcome(outcome)
-      const item = { leaf, header: recordHeader(record), salt: record.salt, leafHash, outcome: bytes }
-      this.#recent.remember(head.player, head.session, head.seq, item)
-      if (waiters === undefined) continue
-      items.push(item)
-      waiting.push(waiters)
     }
     if (items.length === 0) return
-    this.#receipts(items).forEach((receipt, i) => {
-      for (const waiter of waiting[i]!) waiter({ kind: 'committed', receipt })
+    this.#receipts(items, ranges).forEach((receipts, i) => {
+      const { from, to, waiting } = ranges[i]!
+      waiting.waiter(waiting.index, to - from, { kind: 'committed', receipts })
     })
   }
 
   /** The record turned out to be a copy of an applied input, or out of order: it changed nothing. */
-  #answerUnconsumed(head: InputHead, outcome: Outcome, waiters: readonly Waiter[]): void {
-    for (const waiter of waiters) {
-      if (outcome.code === 'duplicate') this.#answerAgain(head, waiter)
-      else if (outcome.code === 'gap') waiter({ kind: 'gap', expectedSeq: outcome.value ?? 1 })
-      else this.#refuse(waiter, outcome.code)
+  #answerUnconsumed(head: InputHead, outcome: Outcome, first: Waiting): void {
+    for (let each: Waiting | undefined = first; each !== undefined; each = each.also) {
+      if (outcome.code === 'duplicate') this.#answerAgain(head, each)
+      else if (outcome.code === 'gap') tell(each, { kind: 'gap', expectedSeq: outcome.value ?? 1 })
+      else this.#refuse(each, outcome.code)
     }
   }
 
   /** What changed goes to the output queue, from which the host feeds the gateways. */
-  #publish(records: readonly AppliedRecord[]): void {
+  #publish(entries: readonly AppliedEntry[]): void {
     const world = this.replica.world
     const changed = new Set<string>()
     const removed = new Set<string>()
     const events: Uint8Array[] = []
     let ticked = false
-    for (const { record, applied } of records) {
-      if (applied === undefined) continue
-      if (record.kind === recordKind.tick) ticked = true
-      for (const id of applied.changed) changed.add(id)
-      for (const id of applied.removed) {
-        removed.add(id)
-        changed.delete(id)
+    for (const { records, applied: results } of entries) {
+      for (let i = 0; i < results.length; i++) {
+        const applied = results[i]
+        if (applied === undefined) continue
+        if (records[i]!.kind === recordKind.tick) ticked = true
+        for (const id of applied.changed) changed.add(id)
+        for (const id of applied.removed) {
+          removed.add(id)
+          changed.delete(id)
+        }
+        for (const event of applied.events) events.push(event)
       }
-      for (const event of applied.events) events.push(event)
     }
     if (changed.size + removed.size + events.length === 0 && !ticked) return
     const entities: Uint8Array[] = []
@@ -463,4 +500,27 @@ function batchBytes(batch: InputBatch): number {
   let bytes = 0
   for (const body of batch.bodies) bytes += body.length + bodyOverheadBytes
   return bytes
+}
+
+/** The newest item goes to whoever waits for it: with the one before, where that is its neighbour for the same waiter. */
+function noteRange(
+  ranges: AnsweredRange[],
+  items: readonly Receiptable[],
+  waiting: Waiting,
+  player: string,
+): void {
+  const at = items.length - 1
+  const last = ranges.at(-1)
+  const goesOn =
+    last !== undefined &&
+    last.to === at &&
+    last.player === player &&
+    last.waiting.waiter === waiting.waiter &&
+    last.waiting.index + (at - last.from) === waiting.index &&
+    at - last.from < maxRange &&
+    follows(items[at]!, items[at - 1]!)
+  if (goesOn) last.to++
+  else ranges.push({ from: at, to: at + 1, waiting, player })
+  for (let retry = waiting.also; retry !== undefined; retry = retry.also)
+    ranges.push({ from: at, to: at + 1, waiting: retry, player })
 }

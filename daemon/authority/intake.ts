@@ -25,11 +25,12 @@ export function inputHead(body: Uint8Array): InputHead | undefined {
   }
 }
 
-/** Told once what became of an input. */
-export type Waiter = (answer: InputAnswer) => void
+/** Told once of each input what became of it: of `count` inputs from `index` on, all of one session when they were committed. */
+export type BatchWaiter = (index: number, count: number, answer: InputAnswer) => void
 
 export type InputAnswer =
-  | { readonly kind: 'committed'; readonly receipt: Uint8Array }
+  /** `receipts` are for all of them (client/protocol/receipts.ts). */
+  | { readonly kind: 'committed'; readonly receipts: Uint8Array }
   | { readonly kind: 'gap'; readonly expectedSeq: number }
   | { readonly kind: 'busy'; readonly retryAfterMs: number }
   /** Not logged, used no seq. */
@@ -37,11 +38,23 @@ export type InputAnswer =
   /** This node does not lead (any more); `leader` is a node number, 0 when unknown. */
   | { readonly kind: 'not-leader'; readonly leader: number }
 
+/** Who waits for one input: whoever offered the batch, and the input's place there. */
+export interface Waiting {
+  readonly waiter: BatchWaiter
+  readonly index: number
+  /** A retry of it waits too. */
+  also: Waiting | undefined
+}
+
+export function tell({ waiter, index }: Waiting, answer: InputAnswer): void {
+  waiter(index, 1, answer)
+}
+
 interface InFlight {
   session: string
   /** The newest seq that was proposed. */
   lastSeq: number
-  readonly waiting: Map<number, Waiter[]>
+  readonly waiting: Map<number, Waiting>
 }
 
 /** The leader's proposed and not yet applied inputs: who waits for which, and which seq may come next. */
@@ -60,7 +73,7 @@ export class InFlightInputs {
     return inFlight?.session === session ? inFlight.lastSeq : undefined
   }
 
-  add(head: InputHead, waiter: Waiter): void {
+  add(head: InputHead, waiting: Waiting): void {
     let inFlight = this.#players.get(head.player)
     if (inFlight === undefined) {
       inFlight = { session: head.session, lastSeq: 0, waiting: new Map() }
@@ -71,21 +84,22 @@ export class InFlightInputs {
       inFlight.session = head.session
     }
     inFlight.lastSeq = head.seq
-    inFlight.waiting.set(head.seq, [waiter])
+    inFlight.waiting.set(head.seq, waiting)
     this.#count++
   }
 
   /** A retry of an input that is in flight: it waits too. False when that input isn't. */
-  join(head: InputHead, waiter: Waiter): boolean {
+  join(head: InputHead, waiting: Waiting): boolean {
     const inFlight = this.#players.get(head.player)
-    const waiting = inFlight?.session === head.session ? inFlight.waiting.get(head.seq) : undefined
-    if (waiting === undefined) return false
-    waiting.push(waiter)
+    const first = inFlight?.session === head.session ? inFlight.waiting.get(head.seq) : undefined
+    if (first === undefined) return false
+    waiting.also = first.also
+    first.also = waiting
     return true
   }
 
   /** The input was applied: takes out who waits for it. */
-  applied(head: InputHead): Waiter[] | undefined {
+  applied(head: InputHead): Waiting | undefined {
     const inFlight = this.#players.get(head.player)
     if (inFlight?.session !== head.session) return undefined
     const waiting = inFlight.waiting.get(head.seq)
@@ -103,9 +117,9 @@ export class InFlightInputs {
   }
 
   #tell(inFlight: InFlight, answer: InputAnswer): void {
-    for (const waiting of inFlight.waiting.values()) {
+    for (const first of inFlight.waiting.values()) {
       this.#count--
-      for (const waiter of waiting) waiter(answer)
+      for (let each: Waiting | undefined = first; each !== undefined; each = each.also) tell(each, answer)
     }
     inFlight.waiting.clear()
   }

@@ -29,17 +29,14 @@ export interface PendingMark {
   readonly stateRoot: Uint8Array
 }
 
-export interface AppliedRecord {
-  readonly leaf: number
-  readonly record: LogRecord
-  /** 32 bytes. */
-  readonly leafHash: Uint8Array
-  /** What the rules made of it; undefined for records that the rules don't see. */
-  readonly applied: Applied | undefined
-}
-
 export interface AppliedEntry {
-  readonly records: readonly AppliedRecord[]
+  /** The leaf of the first record; the others follow. */
+  readonly firstLeaf: number
+  readonly records: readonly LogRecord[]
+  /** 32 bytes for each record, one after another. */
+  readonly leafHashes: Uint8Array
+  /** What the rules made of each record; undefined for those that the rules don't see. */
+  readonly applied: readonly (Applied | undefined)[]
   readonly tiles: readonly Tile[]
   /** A mark was applied as the entry's last record: the state is now as the next seal will name it. */
   readonly marked: boolean
@@ -61,6 +58,16 @@ export interface ReplicaParts {
 }
 
 const noSeal = new Uint8Array(hashBytes)
+
+const nothingIn = (firstLeaf: number): AppliedEntry => ({
+  firstLeaf,
+  records: [],
+  leafHashes: new Uint8Array(0),
+  applied: [],
+  tiles: [],
+  marked: false,
+  sealed: undefined,
+})
 
 /**
  * One replica's deterministic half: committed entries in, state and log out. Every member runs it over the same
@@ -111,11 +118,8 @@ export class Replica {
    */
   apply(entry: { index: number; term: number; data: Uint8Array }, ops: StoreOp[]): AppliedEntry {
     const batch = decodeBatch(entry.data)
-    if (!batch.ok) {
-      this.malformedEntries++
-      return { records: [], tiles: [], marked: false, sealed: undefined }
-    }
-    if (batch.records.length === 0) return { records: [], tiles: [], marked: false, sealed: undefined }
+    if (!batch.ok) this.malformedEntries++
+    if (!batch.ok || batch.records.length === 0) return nothingIn(this.log.size)
     ops.push(batchOp(this.group, this.log.size, { index: entry.index, term: entry.term, batch: entry.data }))
     return this.applyRecords(batch.records, ops)
   }
@@ -124,15 +128,13 @@ export class Replica {
   applyRecords(batch: readonly LogRecord[], ops: StoreOp[]): AppliedEntry {
     const firstLeaf = this.log.size
     const hashes = leafHashes(batch)
-    const records: AppliedRecord[] = []
+    const applied: (Applied | undefined)[] = []
     const tiles: Tile[] = []
     let sealed: AppliedSeal | undefined
     let appended = 0
     for (let i = 0; i < batch.length; i++) {
       const record = batch[i]!
-      const leaf = firstLeaf + i
-      const applied = this.#applyToState(record, leaf)
-      records.push({ leaf, record, leafHash: hashes.subarray(i * hashBytes, (i + 1) * hashBytes), applied })
+      applied.push(this.#applyToState(record, firstLeaf + i))
       if (record.kind !== recordKind.seal) continue
       // A checkpoint is the log's root just after its seal, so the log must stand exactly there.
       tiles.push(...this.log.append(hashes.subarray(appended * hashBytes, (i + 1) * hashBytes)))
@@ -143,7 +145,7 @@ export class Replica {
     ops.push(...tileOps(this.group, tiles))
     const marked =
       batch[batch.length - 1]!.kind === recordKind.mark && this.pendingMark?.size === this.log.size
-    return { records, tiles, marked, sealed }
+    return { firstLeaf, records: batch, leafHashes: hashes, applied, tiles, marked, sealed }
   }
 
   #applyToState(record: LogRecord, leaf: number): Applied | undefined {

@@ -1,6 +1,6 @@
 import type { StoreOp } from '../../storage/store.ts'
 import type { Random } from '../ports.ts'
-import type { Waiter } from './intake.ts'
+import type { Waiting } from './intake.ts'
 import type { ReceiptSigner } from './receipts.ts'
 import type { AppliedEntry, AppliedSeal } from './replica.ts'
 
@@ -70,7 +70,7 @@ export interface FeedDelta {
 export interface Lookup {
   readonly leaf: number
   readonly outcome: Uint8Array
-  readonly waiter: Waiter
+  readonly waiting: Waiting
 }
 
 export interface Delivery {

@@ -14,7 +14,7 @@ import {
   sessionTagOf,
 } from '../../client/protocol/session.ts'
 import { Admission } from './admission.ts'
-import { newBucket, take, waitMs } from './bucket.ts'
+import { newBucket, take, takeUpTo, waitMs } from './bucket.ts'
 import { GhostFeeds } from './feeds.ts'
 import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
 import { encodeServer, type Open, parseRequest } from './messages.ts'
@@ -30,8 +30,8 @@ export interface GatewayPorts {
   /** Takes one whole message for the connection. */
   send(connection: number, bytes: Uint8Array): void
   close(connection: number, code: number, reason: string): void
-  /** Adds one to a counter; `labels` come from small fixed sets. */
-  count(name: GatewayCounter, labels?: Readonly<Record<string, string>>): void
+  /** Adds to a counter, one where `by` isn't given; `labels` come from small fixed sets. */
+  count(name: GatewayCounter, labels?: Readonly<Record<string, string>>, by?: number): void
   monotonicMs(): number
   wallMs(): number
   randomBytes(length: number): Uint8Array
@@ -148,7 +148,7 @@ export class GatewayCore {
     const request = parseRequest(bytes, this.limits)
     if (request.kind === 'refused') return this.refuse(connection, request.code)
     const nowMs = this.ports.monotonicMs()
-    if (request.kind === 'input') return this.input(connection, request.body, nowMs)
+    if (request.kind === 'inputs') return this.inputs(connection, request.bodies, nowMs)
     if (!take(connection.requests, nowMs)) return this.refuse(connection, 'over-rate')
     if (request.kind === 'open') return this.open(connection, request.open, nowMs)
     this.watch(connection, request.watch)
@@ -206,7 +206,7 @@ export class GatewayCore {
       this.close(connection, 'refused')
       return
     }
-    const session = this.newSession(open, nowMs)
+    const session = this.newSession(connection, open, nowMs)
     const older = this.sessions.get(session.player)
     if (older !== undefined) this.close(older, 'session-replaced')
     connection.session = session
@@ -236,10 +236,10 @@ export class GatewayCore {
     return this.ports.verify(open.playerKey, grant, open.playerSignature) ? undefined : 'bad-grant'
   }
 
-  private newSession(open: Open, nowMs: number): Session {
+  private newSession(connection: Connection, open: Open, nowMs: number): Session {
     const areas = this.ports.router.areas()
     const player = keyText(open.playerKey)
-    return {
+    const session: Session = {
       player,
       // Copies: a parsed message is a window on a larger buffer.
       playerKey: open.playerKey.slice(),
@@ -250,11 +250,13 @@ export class GatewayCore {
       // Only the client knows where its inputs may go; what the ghosts show is good for a guess.
       area: open.area || this.feeds.areaOf(player) || areas[0]!.name,
       inFlight: 0,
+      source: { answered: (bodies, result) => this.answered(connection, session, bodies, result) },
       ownSight: { radiusMm: this.limits.viewRadiusMm, limit: this.limits.viewEntities },
       place: undefined,
       interest: undefined,
       viewedMs: nowMs,
     }
+    return session
   }
 
   private welcome(session: Session): Welcome {
@@ -300,39 +302,53 @@ export class GatewayCore {
     session.interest = undefined
   }
 
-  private input(connection: Connection, body: Uint8Array, nowMs: number): void {
+  private inputs(connection: Connection, bodies: readonly Uint8Array[], nowMs: number): void {
     const { session } = connection
     if (session === undefined) return this.refuse(connection, 'unauthenticated')
-    if (!belongsTo(session, body)) return this.refuse(connection, 'other-session')
-    const seq = seqOfBody(body)
-    if (!take(session.inputs, nowMs)) {
-      this.send(connection.id, { answer: { seq, code: 'over-rate', retryAfterMs: waitMs(session.inputs) } })
-      return this.offend(connection, 'over-rate')
+    if (!bodies.every(body => belongsTo(session, body))) return this.refuse(connection, 'other-session')
+    const inTime = takeUpTo(session.inputs, bodies.length, nowMs)
+    const { inputsInFlight, totalInFlight } = this.limits
+    const room = Math.max(0, Math.min(inputsInFlight - session.inFlight, totalInFlight - this.inFlight))
+    const taken = Math.min(inTime, room)
+    if (taken > 0) {
+      this.ports.count('gateway_inputs_total', {}, taken)
+      session.inFlight += taken
+      this.inFlight += taken
+      this.ports.router.submit(session.area, bodies.slice(0, taken), session.source)
     }
-    if (session.inFlight >= this.limits.inputsInFlight || this.inFlight >= this.limits.totalInFlight) {
+    for (const body of bodies.slice(taken, inTime)) {
       this.ports.count('gateway_answers_total', { kind: 'full' })
-      this.send(connection.id, { answer: { seq, code: 'busy', retryAfterMs: FULL_RETRY_MS } })
-      return
+      const answer = { seq: seqOfBody(body), code: 'busy', retryAfterMs: FULL_RETRY_MS }
+      this.send(connection.id, { answer })
     }
-    this.ports.count('gateway_inputs_total')
-    session.inFlight++
-    this.inFlight++
-    let answered = false
-    this.ports.router.submit(session.area, body, result => {
-      if (answered) return
-      answered = true
-      session.inFlight--
-      this.inFlight--
-      this.answer(connection, seq, result)
-    })
+    for (const body of bodies.slice(inTime)) {
+      if (!this.connections.has(connection.id)) return
+      const answer = { seq: seqOfBody(body), code: 'over-rate', retryAfterMs: waitMs(session.inputs) }
+      this.send(connection.id, { answer })
+      this.offend(connection, 'over-rate')
+    }
   }
 
-  private answer(connection: Connection, seq: number, result: InputResult): void {
-    this.ports.count('gateway_answers_total', { kind: result.kind })
+  private answered(
+    connection: Connection,
+    session: Session,
+    bodies: readonly Uint8Array[],
+    result: InputResult,
+  ): void {
+    session.inFlight -= bodies.length
+    this.inFlight -= bodies.length
+    this.ports.count('gateway_answers_total', { kind: result.kind }, bodies.length)
     if (!this.connections.has(connection.id)) return
+    if (result.kind === 'committed') this.send(connection.id, { receipts: result.receipts })
+    else for (const body of bodies) this.refused(connection, seqOfBody(body), result)
+  }
+
+  private refused(
+    connection: Connection,
+    seq: number,
+    result: Exclude<InputResult, { kind: 'committed' }>,
+  ): void {
     switch (result.kind) {
-      case 'committed':
-        return this.send(connection.id, { answer: { seq, receipt: result.receipt } })
       case 'gap':
         return this.send(connection.id, { answer: { seq, expectedSeq: result.expectedSeq } })
       case 'refused':

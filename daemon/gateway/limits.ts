@@ -11,7 +11,7 @@ export interface GatewayLimits {
   readonly maxBodyBytes: number
   readonly inputsPerSecond: number
   readonly inputBurst: number
-  /** Inputs of one session, and of the whole gateway, that wait for an answer. */
+  /** Inputs of one session (in one message too), and of the whole gateway, that wait for an answer. */
   readonly inputsInFlight: number
   readonly totalInFlight: number
   /** Messages that aren't inputs. */
@@ -42,7 +42,7 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   maxConnections: 4_000,
   maxPerAddress: 16,
   maxLoopback: 4_000,
-  maxMessageBytes: 1_024,
+  maxMessageBytes: 4_096,
   maxBodyBytes: INPUT_MAX_BYTES,
   inputsPerSecond: 20,
   inputBurst: 40,

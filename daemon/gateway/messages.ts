@@ -23,7 +23,7 @@ export interface Open {
 /** A client's message whose shape is right; nothing else about it is known yet. */
 export type Request =
   | { readonly kind: 'open'; readonly open: Open }
-  | { readonly kind: 'input'; readonly body: Uint8Array }
+  | { readonly kind: 'inputs'; readonly bodies: readonly Uint8Array[] }
   | { readonly kind: 'watch'; readonly watch: Watch }
   | { readonly kind: 'refused'; readonly code: 'malformed' | 'oversized' }
 
@@ -36,7 +36,7 @@ export function parseRequest(bytes: Uint8Array, limits: GatewayLimits): Request 
   if (bytes.length > limits.maxMessageBytes) return OVERSIZED
   try {
     const message = readClientMessage(new PbfReader(bytes))
-    if (message.kind === 'input') return checkedInput(message.input?.body, limits)
+    if (message.kind === 'inputs') return checkedInputs(message.inputs!.bodies, limits)
     if (message.kind === 'open') return checkedOpen(message.open!)
     if (message.kind === 'watch') return checkedWatch(message.watch!)
     return MALFORMED
@@ -45,10 +45,14 @@ export function parseRequest(bytes: Uint8Array, limits: GatewayLimits): Request 
   }
 }
 
-function checkedInput(body: Uint8Array | undefined, limits: GatewayLimits): Request {
-  if (body === undefined || body.length <= INPUT_HEAD_BYTES) return MALFORMED
-  if (body.length > limits.maxBodyBytes) return OVERSIZED
-  return { kind: 'input', body }
+function checkedInputs(bodies: readonly Uint8Array[], limits: GatewayLimits): Request {
+  if (bodies.length === 0) return MALFORMED
+  if (bodies.length > limits.inputsInFlight) return OVERSIZED
+  for (const body of bodies) {
+    if (body.length <= INPUT_HEAD_BYTES) return MALFORMED
+    if (body.length > limits.maxBodyBytes) return OVERSIZED
+  }
+  return { kind: 'inputs', bodies }
 }
 
 function checkedOpen(message: OpenMessage): Request {

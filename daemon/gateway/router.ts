@@ -16,15 +16,21 @@ export interface AreaInfo {
 
 export interface AuthorityRouter {
   areas(): readonly AreaInfo[]
-  /** Routes one input body to the leader of `area`, retrying across leader changes until answered or a deadline. */
-  submit(area: string, body: Uint8Array, answer: (result: InputResult) => void): void
+  /** Routes input bodies, in order, to the leader of `area`, retrying across leader changes until answered or a deadline. */
+  submit(area: string, bodies: readonly Uint8Array[], source: InputSource): void
   /** The area's ghosts: the whole state once, then changes. Returns what ends the subscription. */
   subscribe(area: string, listener: FeedListener): () => void
 }
 
+/** A session whose inputs are routed. */
+export interface InputSource {
+  /** These have this result: told once of each, at once or later. */
+  answered(bodies: readonly Uint8Array[], result: InputResult): void
+}
+
 export type InputResult =
-  /** Logged and applied; whether it succeeded stands in the receipt's outcome. */
-  | { readonly kind: 'committed'; readonly receipt: Uint8Array }
+  /** Logged and applied; what came of them stands in the receipts' outcomes (client/protocol/receipts.ts). */
+  | { readonly kind: 'committed'; readonly receipts: Uint8Array }
   | { readonly kind: 'gap'; readonly expectedSeq: number }
   | { readonly kind: 'busy'; readonly retryAfterMs: number }
   /** Not logged, used no seq. */

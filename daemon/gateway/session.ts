@@ -1,6 +1,7 @@
 import { type Bucket, newBucket } from './bucket.ts'
 import type { Interest, Sight } from './interest.ts'
 import type { GatewayLimits } from './limits.ts'
+import type { InputSource } from './router.ts'
 
 /** Where a session's view is fixed, when it isn't around its own entity. */
 export interface Place {
@@ -21,6 +22,8 @@ export interface Session {
   /** The area that inputs go to. */
   area: string
   inFlight: number
+  /** Where its inputs' answers come to. */
+  readonly source: InputSource
   ownSight: { radiusMm: number; limit: number }
   place: Place | undefined
   interest: Interest | undefined

@@ -5,7 +5,7 @@ import type { Tile } from '../../storage/log/tree.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import type { Authority } from '../authority/authority.ts'
 import type { InputBatch } from '../authority/batch.ts'
-import type { InputAnswer } from '../authority/intake.ts'
+import { type BatchWaiter, tell } from '../authority/intake.ts'
 import type { Lookup } from '../authority/types.ts'
 import { FeedPublisher } from '../feed/publisher.ts'
 import type { Clock } from '../ports.ts'
@@ -65,7 +65,7 @@ export class AuthorityHost {
     return this.#halted
   }
 
-  offer(batch: InputBatch, waiter: (index: number, answer: InputAnswer) => void): void {
+  offer(batch: InputBatch, waiter: BatchWaiter): void {
     this.authority.offer(batch, waiter)
     if (!this.authority.serving) this.#parts.inputWaits()
     this.#flushSoon()
@@ -138,7 +138,7 @@ export class AuthorityHost {
   async #find(lookup: Lookup): Promise<void> {
     try {
       const record = await this.#parts.reader.record(lookup.leaf)
-      if (record === undefined) lookup.waiter({ kind: 'refused', code: 'outcome-forgotten' })
+      if (record === undefined) tell(lookup.waiting, { kind: 'refused', code: 'outcome-forgotten' })
       else this.authority.foundRecord(lookup, record, leafHash(record))
     } catch (error) {
       this.halt(error as Error)

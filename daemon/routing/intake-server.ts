@@ -4,6 +4,7 @@ import type { Channel, Network, PeerId } from '../ports.ts'
 import {
   decodeRequest,
   encodeAnswers,
+  type IndexedAnswer,
   inputBatchOf,
   intentProtocol,
   maxIntentFrameBytes,
@@ -22,8 +23,6 @@ export interface IntakeOptions {
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
   readonly count: (name: string, labels: Record<string, string>) => void
 }
-
-type Answered = { index: number; answer: InputAnswer }
 
 /** Takes inputs from other nodes' gateways for the authorities that this node holds, and sends their answers back. */
 export function serveIntake(options: IntakeOptions): void {
@@ -56,15 +55,13 @@ function take(
   const origin = options.originOf(request.group)
   const local = options.local(request.group)
   if (origin === undefined || local === undefined) {
-    request.bodies.forEach(
-      (_, index) => void answers.add(request.batch, index, { kind: 'not-leader', leader: 0 }),
-    )
+    answers.add(request.batch, 0, request.bodies.length, { kind: 'not-leader', leader: 0 })
     return undefined
   }
   const message = inputBatchMessage(origin, node.number, request.bodies.map(bodyHash))
   if (!options.verify(node.identityKey, message, request.signature)) return 'bad-signature'
-  local.offer(inputBatchOf(request, node.number), (index, answer) =>
-    answers.add(request.batch, index, answer),
+  local.offer(inputBatchOf(request, node.number), (index, count, answer) =>
+    answers.add(request.batch, index, count, answer),
   )
   return undefined
 }
@@ -73,18 +70,18 @@ function take(
 class AnswerBatches {
   readonly #channel: Channel
   readonly #schedule: (run: () => void) => void
-  #waiting = new Map<number, Answered[]>()
+  #waiting = new Map<number, IndexedAnswer[]>()
 
   constructor(channel: Channel, schedule: (run: () => void) => void) {
     this.#channel = channel
     this.#schedule = schedule
   }
 
-  add(batch: number, index: number, answer: InputAnswer): void {
+  add(batch: number, index: number, count: number, answer: InputAnswer): void {
     if (this.#waiting.size === 0) this.#schedule(() => this.#flush())
     const answers = this.#waiting.get(batch)
-    if (answers === undefined) this.#waiting.set(batch, [{ index, answer }])
-    else answers.push({ index, answer })
+    if (answers === undefined) this.#waiting.set(batch, [{ index, count, answer }])
+    else answers.push({ index, count, answer })
   }
 
   #flush(): void {

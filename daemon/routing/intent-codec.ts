@@ -1,5 +1,6 @@
 import { PbfReader } from 'pbf'
 import { encoded } from '../../client/protocol/encode.ts'
+import { MAX_RUN, MAX_RUN_BYTES } from '../../client/protocol/receipts.ts'
 import { type InputBatch, maxBatchInputs, maxInputBytes } from '../authority/batch.ts'
 import type { InputAnswer } from '../authority/intake.ts'
 import {
@@ -10,9 +11,8 @@ import {
   writeIntentRequest,
 } from './intent.pb.js'
 
-export const intentProtocol = 'intent/1'
+export const intentProtocol = 'intent/2'
 export const maxIntentFrameBytes = 2 * 1024 * 1024
-const maxReceiptBytes = 16_384
 
 export interface Request {
   readonly group: number
@@ -24,7 +24,14 @@ export interface Request {
 
 export interface Answers {
   readonly batch: number
-  readonly answers: readonly { readonly index: number; readonly answer: InputAnswer }[]
+  readonly answers: readonly IndexedAnswer[]
+}
+
+/** What became of `count` inputs of a batch from `index` on; more than one only where they were committed. */
+export interface IndexedAnswer {
+  readonly index: number
+  readonly count: number
+  readonly answer: InputAnswer
 }
 
 export function encodeRequest(request: Request): Uint8Array {
@@ -51,22 +58,28 @@ export function inputBatchOf(request: Request, gateway: number): InputBatch {
 }
 
 export function encodeAnswers(answers: Answers): Uint8Array {
-  return encoded(writeIntentAnswers, { batch: answers.batch, answers: answers.answers.map(toWire) })
+  return encoded(writeIntentAnswers, { batch: answers.batch, answers: answers.answers.flatMap(toWire) })
 }
 
-function toWire({ index, answer }: { index: number; answer: InputAnswer }): IntentAnswer {
-  const wire = {
-    index,
-    receipt: undefined,
-    expectedSeq: 0,
-    retryAfterMs: 0,
-    code: '',
-    notLeader: false,
-    leader: 0,
-  }
+function toWire({ index, count, answer }: IndexedAnswer): IntentAnswer[] {
+  if (answer.kind === 'committed') return [{ ...noAnswer, index, count, receipts: answer.receipts }]
+  return Array.from({ length: count }, (_, i) => refusalToWire(index + i, answer))
+}
+
+const noAnswer: IntentAnswer = {
+  index: 0,
+  count: 0,
+  receipts: undefined,
+  expectedSeq: 0,
+  retryAfterMs: 0,
+  code: '',
+  notLeader: false,
+  leader: 0,
+}
+
+function refusalToWire(index: number, answer: Exclude<InputAnswer, { kind: 'committed' }>): IntentAnswer {
+  const wire = { ...noAnswer, index }
   switch (answer.kind) {
-    case 'committed':
-      return { ...wire, receipt: answer.receipt }
     case 'gap':
       return { ...wire, expectedSeq: answer.expectedSeq }
     case 'busy':
@@ -83,11 +96,12 @@ export function decodeAnswers(frame: Uint8Array): Answers | undefined {
   try {
     const { batch, answers } = readIntentAnswers(new PbfReader(frame))
     if (!isWhole(batch) || answers.length > maxBatchInputs) return undefined
-    const decoded: { index: number; answer: InputAnswer }[] = []
+    const decoded: IndexedAnswer[] = []
     for (const wire of answers) {
       const answer = fromWire(wire)
-      if (answer === undefined || !isWhole(wire.index)) return undefined
-      decoded.push({ index: wire.index, answer })
+      const count = answer?.kind === 'committed' ? wire.count : 1
+      if (answer === undefined || !isWhole(wire.index) || !(count >= 1 && count <= MAX_RUN)) return undefined
+      decoded.push({ index: wire.index, count, answer })
     }
     return { batch, answers: decoded }
   } catch {
@@ -97,8 +111,8 @@ export function decodeAnswers(frame: Uint8Array): Answers | undefined {
 
 function fromWire(wire: IntentAnswer): InputAnswer | undefined {
   if (wire.notLeader) return isWhole(wire.leader) ? { kind: 'not-leader', leader: wire.leader } : undefined
-  if (wire.receipt !== undefined) {
-    return wire.receipt.length <= maxReceiptBytes ? { kind: 'committed', receipt: wire.receipt } : undefined
+  if (wire.receipts !== undefined) {
+    return wire.receipts.length <= MAX_RUN_BYTES ? { kind: 'committed', receipts: wire.receipts } : undefined
   }
   if (wire.expectedSeq > 0 && isWhole(wire.expectedSeq)) return { kind: 'gap', expectedSeq: wire.expectedSeq }
   if (wire.retryAfterMs > 0 && isWhole(wire.retryAfterMs))

@@ -9,12 +9,13 @@ export interface IntentRequest {
 
 export interface IntentAnswer {
   index: number
-  receipt: Uint8Array | undefined
+  receipts: Uint8Array | undefined
   expectedSeq: number
   retryAfterMs: number
   code: string
   notLeader: boolean
   leader: number
+  count: number
 }
 
 export interface IntentAnswers {

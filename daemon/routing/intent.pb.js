@@ -33,25 +33,27 @@ export function writeIntentAnswers(obj, pbf) {
 }
 
 export function readIntentAnswer(pbf, end) {
-    const obj = {index: 0, receipt: undefined, expectedSeq: 0, retryAfterMs: 0, code: "", notLeader: false, leader: 0};
+    const obj = {index: 0, receipts: undefined, expectedSeq: 0, retryAfterMs: 0, code: "", notLeader: false, leader: 0, count: 0};
     let field;
     while ((field = pbf.nextField(end))) {
         if (field === 1) obj.index = pbf.readVarint();
-        else if (field === 2) obj.receipt = pbf.readBytes();
+        else if (field === 2) obj.receipts = pbf.readBytes();
         else if (field === 3) obj.expectedSeq = pbf.readVarint();
         else if (field === 4) obj.retryAfterMs = pbf.readVarint();
         else if (field === 5) obj.code = pbf.readString();
         else if (field === 6) obj.notLeader = pbf.readBoolean();
         else if (field === 7) obj.leader = pbf.readVarint();
+        else if (field === 8) obj.count = pbf.readVarint();
     }
     return obj;
 }
 export function writeIntentAnswer(obj, pbf) {
     if (obj.index) pbf.writeVarintField(1, obj.index);
-    if (obj.receipt != null) pbf.writeBytesField(2, obj.receipt);
+    if (obj.receipts != null) pbf.writeBytesField(2, obj.receipts);
     if (obj.expectedSeq) pbf.writeVarintField(3, obj.expectedSeq);
     if (obj.retryAfterMs) pbf.writeVarintField(4, obj.retryAfterMs);
     if (obj.code) pbf.writeStringField(5, obj.code);
     if (obj.notLeader) pbf.writeBooleanField(6, obj.notLeader);
     if (obj.leader) pbf.writeVarintField(7, obj.leader);
+    if (obj.count) pbf.writeVarintField(8, obj.count);
 }

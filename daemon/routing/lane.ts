@@ -1,8 +1,7 @@
 import { bodyHash, inputBatchMessage, maxBatchInputs } from '../authority/batch.ts'
-import type { InputAnswer } from '../authority/intake.ts'
-import type { InputResult } from '../gateway/router.ts'
+import type { InputResult, InputSource } from '../gateway/router.ts'
 import type { Cancel, Clock } from '../ports.ts'
-import type { Request } from './intent-codec.ts'
+import type { IndexedAnswer, Request } from './intent-codec.ts'
 
 /** How a request reaches a node; the answers come back one by one. */
 export interface Carrier {
@@ -30,15 +29,16 @@ export interface LaneOptions {
 interface Pending {
   readonly ticket: number
   readonly body: Uint8Array
-  readonly answer: (result: InputResult) => void
+  readonly source: InputSource
   readonly deadlineMs: number
 }
 
 interface Batch {
   readonly target: number
   readonly sentAtMs: number
-  /** Unanswered inputs by their index in the batch. */
-  readonly waiting: Map<number, Pending>
+  /** By their index in the batch; undefined once answered. */
+  readonly waiting: (Pending | undefined)[]
+  left: number
 }
 
 const maxPending = 20_000
@@ -76,14 +76,14 @@ export class Lane {
 
   get pending(): number {
     let inFlight = 0
-    for (const batch of this.#batches.values()) inFlight += batch.waiting.size
+    for (const batch of this.#batches.values()) inFlight += batch.left
     return this.#queue.length + inFlight
   }
 
-  submit(body: Uint8Array, answer: (result: InputResult) => void): void {
-    if (this.#queue.length >= maxPending) return answer(busyAnswer)
+  submit(bodies: readonly Uint8Array[], source: InputSource): void {
+    if (this.#queue.length + bodies.length > maxPending) return source.answered(bodies, busyAnswer)
     const deadlineMs = this.#options.clock.monotonicMs() + deadlineAfterMs
-    this.#queue.push({ ticket: this.#tickets++, body, answer, deadlineMs })
+    for (const body of bodies) this.#queue.push({ ticket: this.#tickets++, body, source, deadlineMs })
     this.#wake()
   }
 
@@ -101,24 +101,22 @@ export class Lane {
     this.#retryElsewhere(batch => batch.target === node)
   }
 
-  answered(
-    batchNumber: number,
-    from: number,
-    answers: readonly { index: number; answer: InputAnswer }[],
-  ): void {
+  answered(batchNumber: number, from: number, answers: readonly IndexedAnswer[]): void {
     const batch = this.#batches.get(batchNumber)
     if (batch === undefined || batch.target !== from) return
-    for (const { index, answer } of answers) {
-      const pending = batch.waiting.get(index)
+    for (const answered of answers) {
+      const pending = takeAnswered(batch, answered)
+      const { answer } = answered
       if (pending === undefined) continue
       if (answer.kind === 'not-leader') {
         this.#notLeader(from, answer.leader)
         return
       }
-      batch.waiting.delete(index)
-      pending.answer(answer)
+      for (let i = 0; i < pending.length; i++) batch.waiting[answered.index + i] = undefined
+      batch.left -= pending.length
+      tellSources(pending, answer)
     }
-    if (batch.waiting.size === 0) this.#batches.delete(batchNumber)
+    if (batch.left === 0) this.#batches.delete(batchNumber)
     this.#wake()
   }
 
@@ -141,7 +139,7 @@ export class Lane {
     for (const [number, batch] of this.#batches) {
       if (!lost(batch)) continue
       this.#batches.delete(number)
-      returned.push(...batch.waiting.values())
+      for (const pending of batch.waiting) if (pending !== undefined) returned.push(pending)
     }
     if (returned.length > 0) {
       this.#options.count('routing_retried', {})
@@ -177,7 +175,7 @@ export class Lane {
   #expire(nowMs: number): void {
     while (this.#queue.length > 0 && this.#queue[0]!.deadlineMs <= nowMs) {
       this.#options.count('routing_expired', {})
-      this.#queue.shift()!.answer({ kind: 'unavailable', retryAfterMs: 1000 })
+      tellSources([this.#queue.shift()!], { kind: 'unavailable', retryAfterMs: 1000 })
     }
     const [oldest] = this.#batches.values()
     if (oldest !== undefined && nowMs - oldest.sentAtMs >= waitsMs) this.#options.waits()
@@ -195,8 +193,12 @@ export class Lane {
     const bodies = pending.map(input => input.body)
     const signature = sign(inputBatchMessage(origin, gateway, bodies.map(bodyHash)))
     const batch = nextBatch()
-    const waiting = new Map(pending.map((input, index) => [index, input]))
-    this.#batches.set(batch, { target: this.#target, sentAtMs: nowMs, waiting })
+    this.#batches.set(batch, {
+      target: this.#target,
+      sentAtMs: nowMs,
+      waiting: [...pending],
+      left: pending.length,
+    })
     const sent = this.#carrier.send(this.#target, { group, batch, bodies, signature })
     if (sent === 'sent') return sent
     this.#batches.delete(batch)
@@ -221,5 +223,30 @@ export class Lane {
       this.#timer = undefined
       this.#flush()
     })
+  }
+}
+
+/** Those that an answer is for; undefined when they aren't all waiting, or receipts are for more than one session's. */
+function takeAnswered({ waiting }: Batch, { index, count, answer }: IndexedAnswer): Pending[] | undefined {
+  const pending: Pending[] = []
+  for (let i = index; i < index + count; i++) {
+    const input = waiting[i]
+    if (input === undefined) return undefined
+    if (answer.kind === 'committed' && pending.length > 0 && input.source !== pending[0]!.source)
+      return undefined
+    pending.push(input)
+  }
+  return pending
+}
+
+function tellSources(pending: readonly Pending[], result: InputResult): void {
+  for (let from = 0, to = 1; from < pending.length; to++) {
+    const { source } = pending[from]!
+    if (pending[to]?.source === source) continue
+    source.answered(
+      pending.slice(from, to).map(({ body }) => body),
+      result,
+    )
+    from = to
   }
 }

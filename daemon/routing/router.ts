@@ -1,15 +1,22 @@
 import type { InputBatch } from '../authority/batch.ts'
-import type { InputAnswer } from '../authority/intake.ts'
+import type { BatchWaiter } from '../authority/intake.ts'
 import { FeedFollower } from '../feed/follower.ts'
 import type { FeedPublisher } from '../feed/publisher.ts'
-import type { AreaInfo, AuthorityRouter, FeedListener, InputResult } from '../gateway/router.ts'
+import type { AreaInfo, AuthorityRouter, FeedListener, InputSource } from '../gateway/router.ts'
 import type { Channel, Clock, Network, PeerId } from '../ports.ts'
-import { decodeAnswers, encodeRequest, inputBatchOf, intentProtocol, type Request } from './intent-codec.ts'
+import {
+  decodeAnswers,
+  encodeRequest,
+  type IndexedAnswer,
+  inputBatchOf,
+  intentProtocol,
+  type Request,
+} from './intent-codec.ts'
 import { Lane } from './lane.ts'
 
 /** An authority that this node holds a replica of. */
 export interface LocalAuthority {
-  offer(batch: InputBatch, waiter: (index: number, answer: InputAnswer) => void): void
+  offer(batch: InputBatch, waiter: BatchWaiter): void
   readonly feed: FeedPublisher
 }
 
@@ -56,10 +63,10 @@ export class InputRouter implements AuthorityRouter {
     return pending
   }
 
-  submit(area: string, body: Uint8Array, answer: (result: InputResult) => void): void {
+  submit(area: string, bodies: readonly Uint8Array[], source: InputSource): void {
     const lane = this.#lanes.get(area)
-    if (lane === undefined) return answer({ kind: 'refused', code: 'unknown-area' })
-    lane.submit(body, answer)
+    if (lane === undefined) return source.answered(bodies, { kind: 'refused', code: 'unknown-area' })
+    lane.submit(bodies, source)
   }
 
   subscribe(area: string, listener: FeedListener): () => void {
@@ -126,8 +133,8 @@ export class InputRouter implements AuthorityRouter {
   #sendLocal(request: Request): 'sent' | 'unreachable' {
     const local = this.#options.local(request.group)
     if (local === undefined) return 'unreachable'
-    local.offer(inputBatchOf(request, this.#options.self), (index, answer) => {
-      this.#answered(this.#options.self, request.batch, [{ index, answer }])
+    local.offer(inputBatchOf(request, this.#options.self), (index, count, answer) => {
+      this.#answered(this.#options.self, request.batch, [{ index, count, answer }])
     })
     return 'sent'
   }
@@ -169,7 +176,7 @@ export class InputRouter implements AuthorityRouter {
     })
   }
 
-  #answered(from: number, batch: number, answers: readonly { index: number; answer: InputAnswer }[]): void {
+  #answered(from: number, batch: number, answers: readonly IndexedAnswer[]): void {
     // Batch numbers are unique on this node, so only one lane knows this one.
     for (const lane of this.#lanes.values()) lane.answered(batch, from, answers)
   }

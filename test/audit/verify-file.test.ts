@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { type Verdict, verifyFile } from '../../audit/verify-file.ts'
 import { formatReceiptFile } from '../../client/index.ts'
-import { decodeReceipt } from '../../client/protocol/receipt.ts'
+import { decodeReceipts, verifyReceipts } from '../../client/protocol/receipts.ts'
 import { makeReceipts, type Receiptable } from '../../daemon/authority/receipts.ts'
-import { type LogRecord, leafHash, recordHeader, recordKind } from '../../storage/log/record.ts'
+import { verifySignature } from '../../daemon/identity/signing-key.ts'
+import { hashBytes, type LogRecord, recordHeader, recordKind } from '../../storage/log/record.ts'
+import { putSha256 } from '../../storage/sha256.ts'
 import { encodeOutcome } from '../../world/codec.ts'
 import {
   foundTown,
@@ -40,21 +42,37 @@ describe('what somebody gave you', function () {
   /** A leader's receipts for all inputs, of which one is kept. */
   function receiptFile(of: readonly LogRecord[]): string {
     const replica = newReplica(town)
-    const applied = replica.applyRecords(of.slice(0, 30), []).records
-    const inputs = applied.filter(({ record }) => record.kind === recordKind.input)
+    const { records, applied, leafHashes } = replica.applyRecords(of.slice(0, 30), [])
+    const inputs = records.flatMap((record, leaf) =>
+      record.kind === recordKind.input ? [{ record, leaf, outcome: applied[leaf]!.outcome! }] : [],
+    )
     const items = inputs.map(
-      ({ record, leaf, applied }): Receiptable => ({
+      ({ record, leaf, outcome }): Receiptable => ({
         leaf,
         header: recordHeader(record),
         salt: record.salt,
-        leafHash: leafHash(record),
-        outcome: encodeOutcome(applied!.outcome!),
+        hashes: leafHashes,
+        hashAt: leaf * hashBytes,
+        outcome: encodeOutcome(outcome),
       }),
     )
     const { genesisHash, origin, epoch, view } = town.identity
     const signer = { number: 3, sign: (message: Uint8Array) => town.nodes[2]!.log.sign(message) }
-    const receipts = makeReceipts({ genesisHash, origin, epoch, view, term: 4 }, items, signer)
-    return formatReceiptFile({ receipt: decodeReceipt(receipts[3]!)!, body: inputs[3]!.record.body })
+    const batch = { genesisHash, origin, epoch, view, term: 4 }
+    const [receipts] = makeReceipts(batch, items, [{ from: 3, to: 4 }], signer)
+    const { body } = inputs[3]!.record
+    const logKeys = new Map([[3, town.nodes[2]!.log.publicKey]])
+    const expected = {
+      genesisHash,
+      origin,
+      bodies: [body],
+      logKeys,
+      verify: verifySignature,
+      putHash: putSha256,
+    }
+    const verdict = verifyReceipts(decodeReceipts(receipts!)!, expected)
+    assert.ok(!(verdict instanceof Promise) && verdict.ok)
+    return formatReceiptFile({ receipt: verdict.proven.receipt(0), body })
   }
 
   async function verify(text: string | Uint8Array, genesis = town.genesisPath): Promise<Verdict> {

@@ -80,7 +80,9 @@ class Leader {
     const log = logTagOf(identity.origin, sha256)
     const body = encodeInput({ player, session, seq: 1, log, action: { kind: 'spawn', name: 'somebody' } })
     const signature = node.identity.sign(inputBatchMessage(identity.origin, 1, [bodyHash(body)]))
-    this.authority.offer({ gateway: 1, bodies: [body], signature }, (_, answer) => this.answers.push(answer))
+    this.authority.offer({ gateway: 1, bodies: [body], signature }, (_, __, answer) =>
+      this.answers.push(answer),
+    )
     this.authority.flush(0)
   }
 
@@ -138,7 +140,7 @@ describe('an authority that leads', () => {
       signature: new Uint8Array(64),
     }
     const busy: string[] = []
-    for (let i = 0; i < 10; i++) leader.authority.offer(flood, (_, answer) => busy.push(answer.kind))
+    for (let i = 0; i < 10; i++) leader.authority.offer(flood, (_, __, answer) => busy.push(answer.kind))
     assert.ok(busy.length > 0 && busy.every(kind => kind === 'busy'))
     assert.ok(leader.authority.inputs.sizeBytes <= defaultAuthorityLimits.queueBytes / 4)
     leader.spawn()

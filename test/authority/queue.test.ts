@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { RecentOutcomes } from '../../daemon/authority/outcomes.ts'
 import { BoundedQueue } from '../../daemon/authority/queue.ts'
-import { OUTCOMES_KEPT } from '../../world/codec.ts'
+import { RecentEntries } from '../../daemon/authority/recent.ts'
 
 describe('a bounded queue', () => {
   it('keeps the order, and never holds more items or bytes than it may', () => {
@@ -35,30 +34,42 @@ describe('a bounded queue', () => {
   })
 })
 
-describe('recent outcomes', () => {
-  const outcome = (leaf: number, entry: Uint8Array) => ({
-    leaf,
-    header: new Uint8Array(4),
-    salt: entry.subarray(0, 16),
-    leafHash: entry.subarray(16, 48),
-    outcome: new Uint8Array(1),
+describe('recent entries', () => {
+  const entry = (firstLeaf: number, count: number) => ({
+    ...{ firstLeaf, applied: [], tiles: [], marked: false, sealed: undefined },
+    records: Array.from({ length: count }, (_, i) => ({
+      ...{ kind: 3, rulesVersion: 1, salt: new Uint8Array(16) },
+      body: Uint8Array.of(firstLeaf + i),
+    })),
+    leafHashes: Uint8Array.from({ length: 32 * count }, (_, at) => firstLeaf + Math.floor(at / 32)),
   })
 
-  it('hold on to no entry for the sake of the few bytes of it that they need', () => {
-    const recent = new RecentOutcomes()
-    recent.remember('ada', 'one', 1, outcome(7, new Uint8Array(1_000_000)))
-    const found = recent.find('ada', 'one', 1)!
-    assert.equal(found.leaf, 7)
-    assert.ok(found.salt.buffer.byteLength < 100_000 && found.leafHash.buffer.byteLength < 100_000)
+  it('give each record and its leaf hash back', () => {
+    const recent = new RecentEntries()
+    for (const [leaf, count] of [
+      [5, 3],
+      [8, 1],
+      [9, 0],
+      [9, 20],
+    ] as const)
+      recent.add(entry(leaf, count), 100)
+    for (let leaf = 5; leaf < 29; leaf++) {
+      const found = recent.find(leaf)!
+      assert.deepEqual([...found.record.body], [leaf])
+      assert.deepEqual([...new Set(found.leafHash)], [leaf])
+    }
+    for (const leaf of [0, 4, 29]) assert.equal(recent.find(leaf), undefined)
   })
 
-  it('forget what a client can no longer ask for, and whoever was not heard of for longest', () => {
-    const recent = new RecentOutcomes()
-    for (let seq = 1; seq <= 40; seq++) recent.remember('ada', 'one', seq, outcome(seq, new Uint8Array(48)))
-    assert.equal(recent.find('ada', 'one', 40 - OUTCOMES_KEPT), undefined)
-    assert.equal(recent.find('ada', 'one', 41 - OUTCOMES_KEPT)?.leaf, 41 - OUTCOMES_KEPT)
-    for (let i = 0; i < 2_000; i++) recent.remember(`${i}`, 'one', 1, outcome(i, new Uint8Array(48)))
-    assert.equal(recent.find('ada', 'one', 40), undefined)
-    assert.equal(recent.find('1999', 'one', 1)?.leaf, 1999)
+  it('are bounded in bytes and in number, and the oldest go first', () => {
+    const recent = new RecentEntries()
+    for (let i = 0; i < 10; i++) recent.add(entry(i, 1), 1_000_000)
+    assert.deepEqual(
+      [5, 6, 9].map(leaf => recent.find(leaf) !== undefined),
+      [false, true, true],
+    )
+    for (let i = 10; i < 10_000; i++) recent.add(entry(i, 1), 1)
+    assert.equal(recent.find(9_999 - 4_096), undefined)
+    assert.ok(recent.find(10_000 - 4_096) !== undefined)
   })
 })

@@ -125,7 +125,7 @@ export class TestNetwork {
     const townOf = (area: string) => this.towns.find(town => town.info.name === area)!
     const router: AuthorityRouter = {
       areas: () => this.towns.map(town => town.info),
-      submit: (area, body, answer) => townOf(area).submit(body, answer),
+      submit: (area, bodies, source) => townOf(area).submit(bodies, source),
       subscribe: (area, listener) => townOf(area).subscribe(listener),
     }
     return startGatewayServer({

@@ -1,8 +1,8 @@
 import { generateKeyPairSync, hash, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { recordLeafHash } from '../../audit/verify/record.ts'
-import { batchTree, encodeReceipt, receiptItem, receiptMessage } from '../../client/protocol/receipt.ts'
 import { sessionIdOf } from '../../client/protocol/session.ts'
-import type { AreaInfo, FeedListener, InputResult } from '../../daemon/gateway/router.ts'
+import { makeReceipts } from '../../daemon/authority/receipts.ts'
+import type { AreaInfo, FeedListener, InputResult, InputSource } from '../../daemon/gateway/router.ts'
 import { type Action, encodeInput, encodeOutcome, encodeTick, logTagOf } from '../../world/codec.ts'
 import type { Character } from '../../world/entity.ts'
 import { type Applied, createWorld, INPUT_RECORD, TICK_RECORD, type World } from '../../world/world.ts'
@@ -86,38 +86,34 @@ export class Town {
     clearInterval(this.#timer)
   }
 
-  submit(body: Uint8Array, answer: (result: InputResult) => void): void {
-    if (this.#refusal !== '') return answer({ kind: 'refused', code: this.#refusal })
+  submit(bodies: readonly Uint8Array[], source: InputSource): void {
+    for (const body of bodies) {
+      const result = this.#take(body)
+      if (result.kind === 'refused') source.answered([body], result)
+      else setTimeout(() => source.answered([body], result), 4)
+    }
+  }
+
+  #take(body: Uint8Array): InputResult {
+    if (this.#refusal !== '') return { kind: 'refused', code: this.#refusal }
     const leaf = this.size
     const { outcome } = this.#apply(INPUT_RECORD, body)
-    if (outcome === undefined) return answer({ kind: 'refused', code: 'malformed' })
+    if (outcome === undefined) return { kind: 'refused', code: 'malformed' }
     this.actions += 1
     const salt = randomBytes(16)
-    const outcomeBytes = encodeOutcome(outcome)
-    const item = receiptItem(leaf, recordLeafHash(INPUT_HEADER, salt, body), outcomeBytes)
-    const tree = batchTree([item], sha256)
-    const batch = {
-      genesisHash: this.genesisHash,
-      origin: this.info.origin,
-      epoch: EPOCH,
-      view: VIEW,
-      term: this.term,
-      count: 1,
-    }
-    const signature = sign(undefined, receiptMessage(batch, tree.root), this.leader.privateKey)
-    const receipt = encodeReceipt({
-      ...batch,
-      signer: this.leader.number,
-      signature,
-      root: tree.root,
-      leaf,
-      header: INPUT_HEADER,
-      salt,
-      outcome: outcomeBytes,
-      index: 0,
-      path: tree.path(0),
-    })
-    setTimeout(() => answer({ kind: 'committed', receipt }), 4)
+    const hashes = recordLeafHash(INPUT_HEADER, salt, body)
+    const item = { leaf, header: INPUT_HEADER, salt, hashes, hashAt: 0, outcome: encodeOutcome(outcome) }
+    const { genesisHash, term, info } = this
+    const [receipts] = makeReceipts(
+      { genesisHash, origin: info.origin, epoch: EPOCH, view: VIEW, term },
+      [item],
+      [{ from: 0, to: 1 }],
+      {
+        number: this.leader.number,
+        sign: message => sign(undefined, message, this.leader.privateKey),
+      },
+    )
+    return { kind: 'committed', receipts: receipts! }
   }
 
   /** From now on inputs are refused unlogged. */

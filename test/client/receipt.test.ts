@@ -4,8 +4,8 @@ import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { leafHash, rootOfLeafHashes, verifyInclusion } from '../../audit/verify/merkle.ts'
 import { recordLeafHash } from '../../audit/verify/record.ts'
+import { BatchTree } from '../../client/protocol/batch-tree.ts'
 import {
-  batchTree,
   decodeReceipt,
   encodeReceipt,
   type Receipt,
@@ -14,6 +14,7 @@ import {
   verifyReceipt,
 } from '../../client/protocol/receipt.ts'
 import { newVerifier } from '../../client/sdk/keys.ts'
+import { putSha256 } from '../../storage/sha256.ts'
 import {
   GENESIS_HASH,
   privateKeyOf,
@@ -37,10 +38,8 @@ function receiptsOf(count: number): Receipt[] {
     const salt = new Uint8Array(16).fill(i)
     return { leaf: 100 + i, salt, outcome: new Uint8Array([i, i]), hash: recordLeafHash(header, salt, body) }
   })
-  const tree = batchTree(
-    records.map(({ leaf, hash, outcome }) => receiptItem(leaf, hash, outcome)),
-    sha256,
-  )
+  const items = records.map(({ leaf, hash, outcome }) => receiptItem(leaf, hash, outcome))
+  const tree = new BatchTree(Buffer.concat(items.map(leafHash)), putSha256)
   const signature = new Uint8Array(sign(null, receiptMessage({ ...common, count }, tree.root), key))
   return records.map(({ leaf, salt, outcome }, index) => ({
     ...common,
@@ -137,8 +136,8 @@ describe('a receipt', () => {
   it('has the batch root and paths that the independent verifier has', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 1, maxLength: 40 }), items => {
-        const tree = batchTree(items, sha256)
         const hashes = items.map(leafHash)
+        const tree = new BatchTree(Buffer.concat(hashes), putSha256)
         assert.deepEqual(Buffer.from(tree.root), Buffer.from(rootOfLeafHashes(hashes)))
         hashes.forEach((hash, i) => {
           assert.ok(verifyInclusion(i, items.length, hash, tree.path(i), tree.root))

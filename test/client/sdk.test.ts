@@ -5,6 +5,7 @@ import {
   type ConnectOptions,
   connect,
   randomSeed,
+  type SocketLike,
   type WorldEvent,
 } from '../../client/index.ts'
 import { decodeInput, type Input, inputSignatureMessage, sessionNumber } from '../../world/codec.ts'
@@ -56,6 +57,35 @@ describe('the SDK with a real gateway', function () {
       client.receipts.map(({ seq }) => seq),
       [1, 2],
     )
+  })
+
+  it('sends what is asked for in one turn in one message, and takes its receipts together', async () => {
+    const { url } = await gateway()
+    let messages = 0
+    const makeSocket = (address: string): SocketLike => {
+      const socket = new WebSocket(address)
+      const send = socket.send.bind(socket)
+      socket.send = bytes => {
+        messages++
+        send(bytes)
+      }
+      return socket as unknown as SocketLike
+    }
+    const client = await player(url, { makeSocket })
+    await client.spawn('Ada')
+    const before = messages
+    const moves = Array.from({ length: 10 }, (_, i) =>
+      client.act({ kind: 'move', vxMmPerTick: i, vyMmPerTick: 1 }),
+    )
+    const done = await Promise.all(moves)
+    assert.equal(messages - before, 1)
+    assert.deepEqual(
+      done.map(({ seq }) => seq),
+      Array.from({ length: 10 }, (_, i) => i + 2),
+    )
+    const [first, last] = [done[0]!.receipt, done.at(-1)!.receipt]
+    assert.deepEqual([first.count, last.index], [10, 9])
+    assert.deepEqual(first.root, last.root)
   })
 
   it('tells a refusal by the rules as an outcome, with its receipt', async () => {

@@ -193,7 +193,7 @@ describe('a running node under attack', function () {
   })
 
   describe('by a libp2p peer that passed the handshake', () => {
-    const protocols = ['raft/1', 'intent/1', 'feed/1', 'sync/1', 'hello/1']
+    const protocols = ['raft/1', 'intent/2', 'feed/1', 'sync/1', 'hello/1']
 
     async function enter(seed: Uint8Array): Promise<Intruder> {
       const intruder = await Intruder.enter(network.local.genesis, 1, seed)

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { decodeReceipt } from '../../client/protocol/receipt.ts'
-import type { AuthorityRouter } from '../../daemon/gateway/router.ts'
-import { AREA, AREA_INFO, GENESIS_HASH, TestAuthority } from './support/authority.ts'
+import { decodeReceipts } from '../../client/protocol/receipts.ts'
+import type { AuthorityRouter, InputSource } from '../../daemon/gateway/router.ts'
+import { decodeOutcome } from '../../world/codec.ts'
+import { AREA, AREA_INFO, GENESIS_HASH, MEMBER, TestAuthority } from './support/authority.ts'
 import { encodeClient, GATEWAY_ID, Harness, inputBody, testPlayer } from './support/harness.ts'
 
 const STOP = { kind: 'move', vxMmPerTick: 0, vyMmPerTick: 0 } as const
@@ -101,9 +102,9 @@ describe('the gateway core: opening a session', () => {
     const submitted: string[] = []
     const router: AuthorityRouter = {
       areas: () => [{ ...AREA_INFO, name: 'area/1' }, AREA_INFO],
-      submit: (name, body, answer) => {
+      submit: (name, bodies, source) => {
         submitted.push(name)
-        if (name === AREA) area.submit(name, body, answer)
+        if (name === AREA) area.submit(name, bodies, source)
       },
       subscribe: (name, listener) => (name === AREA ? area.subscribe(name, listener) : () => {}),
     }
@@ -141,9 +142,55 @@ describe('the gateway core: inputs', () => {
     gateway.join(1, ada)
     gateway.take(1)
     gateway.act(1, ada, 1, { kind: 'spawn', name: 'Ada' })
-    const [{ answer }] = gateway.take(1) as [{ answer: { seq: number; receipt: Uint8Array } }]
-    assert.equal(answer.seq, 1)
-    assert.equal(decodeReceipt(answer.receipt)!.origin, 'testworld/area/0/0')
+    const [{ receipts }] = gateway.take(1) as [{ receipts: Uint8Array }]
+    const { outcomes, signer } = decodeReceipts(receipts)!
+    assert.deepEqual(
+      outcomes.map(outcome => decodeOutcome(outcome)?.seq),
+      [1],
+    )
+    assert.equal(signer, MEMBER)
+  })
+
+  it('takes several inputs in one message, and answers them in one', () => {
+    const gateway = new Harness()
+    gateway.join(1, ada)
+    gateway.take(1)
+    gateway.act(1, ada, 1, { kind: 'spawn', name: 'Ada' })
+    gateway.take(1)
+    const bodies = [2, 3, 4].map(seq => inputBody(ada, seq, STOP))
+    gateway.say(1, { inputs: { bodies } })
+    const sent = gateway.take(1)
+    assert.equal(sent.length, 1)
+    assert.deepEqual(
+      decodeReceipts(sent[0]!.receipts!)!.outcomes.map(outcome => decodeOutcome(outcome)?.seq),
+      [2, 3, 4],
+    )
+    assert.equal(gateway.core.stats.inFlight, 0)
+  })
+
+  it('refuses a message with no inputs, with too many, and with one of somebody else among them, as a whole', () => {
+    const gateway = new Harness({ limits: { inputsInFlight: 3 } })
+    gateway.join(1, ada)
+    gateway.take(1)
+    const bodies = [1, 2, 3, 4].map(seq => inputBody(ada, seq, STOP))
+    for (const wrong of [[], bodies, [bodies[0]!, inputBody(bob, 1, STOP)], [bodies[0]!, new Uint8Array(9)]])
+      gateway.say(1, { inputs: { bodies: wrong } })
+    assert.deepEqual(gateway.takeProblems(1), ['malformed', 'oversized', 'other-session', 'malformed'])
+    assert.equal(gateway.authority.arrivals, 0)
+  })
+
+  it('counts each input of a message by itself, by rate and by room', () => {
+    const gateway = new Harness({ limits: { inputBurst: 4, inputsPerSecond: 1 } })
+    gateway.join(1, ada)
+    gateway.take(1)
+    gateway.say(1, { inputs: { bodies: [1, 2, 3, 4, 5, 6].map(seq => inputBody(ada, seq, STOP)) } })
+    const late = gateway.take(1).flatMap(({ answer }) => answer ?? [])
+    assert.equal(gateway.authority.arrivals, 4)
+    assert.deepEqual(
+      late.filter(({ code }) => code === 'over-rate').map(({ seq }) => seq),
+      [5, 6],
+    )
+    assert.equal(gateway.counts.get('gateway_refused_total over-rate'), 2)
   })
 
   it('passes on gap, busy, unavailable and refused as they are', () => {
@@ -207,13 +254,13 @@ describe('the gateway core: inputs', () => {
   })
 
   it('answers busy when too many wait for an answer', () => {
-    const waiting: ((result: { kind: 'busy'; retryAfterMs: number }) => void)[] = []
+    const waiting: (() => void)[] = []
     const real = new Harness().authority
     const router = {
       areas: () => real.areas(),
       subscribe: () => () => {},
-      submit: (_area: string, _body: Uint8Array, answer: (typeof waiting)[number]) =>
-        void waiting.push(answer),
+      submit: (_area: string, bodies: readonly Uint8Array[], source: InputSource) =>
+        void waiting.push(() => source.answered(bodies, { kind: 'busy', retryAfterMs: 1 })),
     }
     const gateway = new Harness({ router, limits: { inputsInFlight: 3 } })
     gateway.join(1, ada)
@@ -224,22 +271,19 @@ describe('the gateway core: inputs', () => {
       [[4, 'busy']],
     )
     assert.equal(gateway.core.stats.inFlight, 3)
-    for (const answer of waiting) {
-      answer({ kind: 'busy', retryAfterMs: 1 })
-      answer({ kind: 'busy', retryAfterMs: 1 })
-    }
+    for (const answer of waiting) answer()
     assert.equal(gateway.core.stats.inFlight, 0)
-    assert.equal(gateway.take(1).length, 3, 'an answer counts once')
+    assert.equal(gateway.take(1).length, 3)
   })
 
   it('drops answers to those who left', () => {
-    let late = (_: { kind: 'busy'; retryAfterMs: number }) => {}
+    let late = () => {}
     const areas = new Harness().authority.areas()
     const router = {
       areas: () => areas,
       subscribe: () => () => {},
-      submit: (_area: string, _body: Uint8Array, answer: typeof late) => {
-        late = answer
+      submit: (_area: string, bodies: readonly Uint8Array[], source: InputSource) => {
+        late = () => source.answered(bodies, { kind: 'busy', retryAfterMs: 1 })
       },
     }
     const gateway = new Harness({ router })
@@ -247,7 +291,7 @@ describe('the gateway core: inputs', () => {
     gateway.act(1, ada, 1, STOP)
     gateway.core.closed(1)
     gateway.take(1)
-    late({ kind: 'busy', retryAfterMs: 1 })
+    late()
     assert.deepEqual(gateway.take(1), [])
   })
 })
@@ -298,7 +342,7 @@ describe('the gateway core: bad company', () => {
     gateway.join(1, ada)
     gateway.join(2, bob)
     gateway.act(2, bob, 1, { kind: 'spawn', name: 'Bob' })
-    const right = encodeClient({ input: { body: inputBody(ada, 1, { kind: 'spawn', name: 'Ada' }) } })
+    const right = encodeClient({ inputs: { bodies: [inputBody(ada, 1, { kind: 'spawn', name: 'Ada' })] } })
     const mangled = fc
       .tuple(fc.nat(right.length - 1), fc.nat(255), fc.nat(right.length))
       .map(([at, byte, end]) => right.with(at, byte).subarray(0, end))
@@ -315,7 +359,7 @@ describe('the gateway core: bad company', () => {
     gateway.take(2)
     gateway.nowMs += 1_000
     gateway.act(2, bob, 2, STOP)
-    assert.ok(gateway.take(2)[0]!.answer!.receipt !== undefined)
+    assert.ok(gateway.take(2)[0]!.receipts !== undefined)
     assert.ok(gateway.counts.get('gateway_refused_total malformed')! > 100)
   })
 

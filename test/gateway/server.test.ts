@@ -140,7 +140,7 @@ describe('the gateway on the wire', function () {
     await client.spawn('Ada')
     socket!.pause()
     // The same input again and again: each is answered with its receipt, and none of them is read.
-    const replay = encodeClient({ input: { body: client.receipts[0]!.body } })
+    const replay = encodeClient({ inputs: { bodies: [client.receipts[0]!.body] } })
     const dropped = () => gateway.counts.get('gateway_closed_total slow') === 1
     for (let i = 0; i < 200 && !dropped(); i++) {
       if (i < 40) for (let n = 0; n < 1_000; n++) socket!.send(replay)

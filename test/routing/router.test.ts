@@ -9,7 +9,7 @@ const OWNER = nameOf(1)
 
 class FakeChannel implements Channel {
   readonly peer = OWNER
-  readonly protocol = 'intent/1'
+  readonly protocol = 'intent/2'
   readonly sent: Uint8Array[] = []
   closed = false
   send(frame: Uint8Array): boolean {
@@ -70,7 +70,7 @@ function routerOn(): { attempts: Attempt[]; flap: () => void; router: InputRoute
 describe("a gateway's way to an owner", () => {
   it('keeps the channel that it has when an attempt from before the peer was lost fails late', async () => {
     const { attempts, flap, router, simulation } = routerOn()
-    router.submit(realm.areas[0]!.name, new Uint8Array(60), () => {})
+    router.submit(realm.areas[0]!.name, [new Uint8Array(60)], { answered: () => {} })
     await simulation.runFor(1)
     flap()
     await simulation.runFor(50)
@@ -86,7 +86,7 @@ describe("a gateway's way to an owner", () => {
 
   it('closes the channel of an attempt that has been given up', async () => {
     const { attempts, flap, router, simulation } = routerOn()
-    router.submit(realm.areas[0]!.name, new Uint8Array(60), () => {})
+    router.submit(realm.areas[0]!.name, [new Uint8Array(60)], { answered: () => {} })
     await simulation.runFor(1)
     flap()
     await simulation.runFor(50)

@@ -128,7 +128,7 @@ export function playTown(town: Town, size: number, players = 6): LogRecord[] {
     authority.tick(nowMs, nowMs)
     while (proposed.length > 0) {
       const { entries } = authority.committed([{ index: index++, term: 1, data: proposed.shift()! }])
-      records.push(...entries.flatMap(entry => entry.records.map(applied => applied.record)))
+      records.push(...entries.flatMap(entry => entry.records))
       authority.flush(nowMs)
     }
   }

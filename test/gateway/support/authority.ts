@@ -1,7 +1,13 @@
 import { createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from 'node:crypto'
 import { recordLeafHash } from '../../../audit/verify/record.ts'
-import { batchTree, encodeReceipt, receiptItem, receiptMessage } from '../../../client/protocol/receipt.ts'
-import type { AreaInfo, AuthorityRouter, FeedListener, InputResult } from '../../../daemon/gateway/router.ts'
+import { follows, makeReceipts, type Receiptable } from '../../../daemon/authority/receipts.ts'
+import type {
+  AreaInfo,
+  AuthorityRouter,
+  FeedListener,
+  InputResult,
+  InputSource,
+} from '../../../daemon/gateway/router.ts'
 import { decodeInput, encodeOutcome, encodeTick, type Outcome } from '../../../world/codec.ts'
 import { type AreaCharter, createWorld, INPUT_RECORD, TICK_RECORD, type World } from '../../../world/world.ts'
 
@@ -69,7 +75,14 @@ export interface Mishap {
   loseAnswer?: boolean
   /** Not applied. */
   result?: InputResult
-  forge?: (receipt: Uint8Array) => Uint8Array
+  forge?: (receipts: Uint8Array) => Uint8Array
+}
+
+interface Waiting {
+  readonly body: Uint8Array
+  readonly item: Receiptable
+  readonly source: InputSource
+  readonly mishap: Mishap | undefined
 }
 
 /** One area's real rules in memory, with a leader that applies at once, signs receipts and feeds whoever subscribes. */
@@ -83,14 +96,9 @@ export class TestAuthority implements AuthorityRouter {
   arrivals = 0
   mishap: (seq: number) => Mishap | undefined = () => undefined
   private leaf = 1
-  private readonly receipts = new Map<string, Uint8Array>()
+  private readonly items = new Map<string, Receiptable>()
   /** Inputs of one turn of the event loop are one batch, with one signature. */
-  private batch: {
-    body: Uint8Array
-    leaf: number
-    outcome: Outcome
-    answer: (receipt: Uint8Array) => void
-  }[] = []
+  private batch: Waiting[] = []
   private changed = new Set<string>()
   private removed: string[] = []
   private events: Uint8Array[] = []
@@ -112,29 +120,46 @@ export class TestAuthority implements AuthorityRouter {
     return [AREA_INFO]
   }
 
-  submit(_area: string, body: Uint8Array, answer: (result: InputResult) => void): void {
+  submit(_area: string, bodies: readonly Uint8Array[], source: InputSource): void {
+    for (const body of bodies) {
+      const result = this.take(body, source)
+      if (result !== undefined) source.answered([body], result)
+    }
+    if (this.immediate) this.flushBatch()
+  }
+
+  /** What it is answered at once; otherwise its receipt comes with the batch. */
+  private take(body: Uint8Array, source: InputSource): InputResult | undefined {
     this.arrivals++
     const input = decodeInput(body)
-    if ('code' in input) return answer({ kind: 'refused', code: input.code })
+    if ('code' in input) return { kind: 'refused', code: input.code }
     const mishap = this.mishap(input.seq)
-    if (mishap?.result !== undefined) return answer(mishap.result)
-    const told = (receipt: Uint8Array): void => {
-      this.receipts.set(keyOf(body), receipt)
-      if (!mishap?.loseAnswer) answer({ kind: 'committed', receipt: mishap?.forge?.(receipt) ?? receipt })
-    }
+    if (mishap?.result !== undefined) return mishap.result
     const refusal = this.world.check(body)
-    if (refusal?.code === 'duplicate') {
-      const receipt = this.receipts.get(keyOf(body))
-      return receipt
-        ? told(receipt)
-        : answer({ kind: 'gap', expectedSeq: this.world.lastSeq(input.player, input.session) + 1 })
+    const before = this.items.get(keyOf(body))
+    if (refusal?.code === 'duplicate' && before === undefined)
+      return { kind: 'gap', expectedSeq: this.world.lastSeq(input.player, input.session) + 1 }
+    if (refusal !== undefined && refusal.code !== 'duplicate') return { kind: 'refused', code: refusal.code }
+    const item = before ?? this.applyInput(body)
+    if ('kind' in item) return item
+    this.batch.push({ body: body.slice(), item, source, mishap })
+    return undefined
+  }
+
+  private applyInput(body: Uint8Array): Receiptable | InputResult {
+    const outcome = this.apply(INPUT_RECORD, body).outcome!
+    if (outcome.code === 'gap') return { kind: 'gap', expectedSeq: outcome.value! }
+    if (!CHANGED_NOTHING.has(outcome.code)) this.applied.push({ body: body.slice(), outcome })
+    const item = {
+      leaf: this.leaf - 1,
+      header: HEADER,
+      salt: SALT,
+      hashes: recordLeafHash(HEADER, SALT, body),
+      hashAt: 0,
+      outcome: encodeOutcome(outcome),
     }
-    if (refusal !== undefined) return answer({ kind: 'refused', code: refusal.code })
-    const { outcome } = this.apply(INPUT_RECORD, body)
-    if (outcome!.code === 'gap') return answer({ kind: 'gap', expectedSeq: outcome!.value! })
-    if (!CHANGED_NOTHING.has(outcome!.code)) this.applied.push({ body: body.slice(), outcome: outcome! })
-    this.batch.push({ body: body.slice(), leaf: this.leaf - 1, outcome: outcome!, answer: told })
-    if (this.immediate) this.flushBatch()
+    this.items.set(keyOf(body), item)
+    return item
   }
 
   subscribe(_area: string, listener: FeedListener): () => void {
@@ -167,27 +192,26 @@ export class TestAuthority implements AuthorityRouter {
   flushBatch(): void {
     const batch = this.batch.splice(0)
     if (batch.length === 0) return
-    const header = new Uint8Array([1, INPUT_RECORD, 0, 1])
-    const salt = new Uint8Array(16).fill(9)
-    const outcomes = batch.map(({ outcome }) => encodeOutcome(outcome))
-    const items = batch.map(({ leaf, body }, i) =>
-      receiptItem(leaf, recordLeafHash(header, salt, body), outcomes[i]!),
-    )
-    const tree = batchTree(items, sha256)
     const common = { genesisHash: GENESIS_HASH, origin: ORIGIN, epoch: 1, view: 0, term: 3 }
-    const shared = { ...common, count: batch.length }
-    const signature = new Uint8Array(sign(null, receiptMessage(shared, tree.root), this.key))
-    batch.forEach(({ leaf, answer }, index) => {
-      const item = { leaf, header, salt, outcome: outcomes[index]!, index, path: tree.path(index) }
-      answer(
-        encodeReceipt({
-          ...shared,
-          signer: MEMBER,
-          signature,
-          root: tree.root,
-          ...item,
-        }),
-      )
+    const signer = {
+      number: MEMBER,
+      sign: (message: Uint8Array) => new Uint8Array(sign(null, message, this.key)),
+    }
+    const ranges: { from: number; to: number }[] = []
+    batch.forEach(({ item, source, mishap }, i) => {
+      const last = batch[i - 1]
+      const goesOn =
+        last?.source === source && follows(item, last.item) && !mishap && !last.mishap && ranges.length > 0
+      if (goesOn) ranges.at(-1)!.to++
+      else ranges.push({ from: i, to: i + 1 })
+    })
+    const items = batch.map(({ item }) => item)
+    makeReceipts(common, items, ranges, signer).forEach((receipts, r) => {
+      const own = batch.slice(ranges[r]!.from, ranges[r]!.to)
+      const { source, mishap } = own[0]!
+      if (mishap?.loseAnswer) return
+      const bodies = own.map(({ body }) => body)
+      source.answered(bodies, { kind: 'committed', receipts: mishap?.forge?.(receipts) ?? receipts })
     })
   }
 
@@ -202,5 +226,8 @@ export class TestAuthority implements AuthorityRouter {
     return result
   }
 }
+
+const HEADER = new Uint8Array([1, INPUT_RECORD, 0, 1])
+const SALT = new Uint8Array(16).fill(9)
 
 const keyOf = (body: Uint8Array): string => Buffer.from(body).toString('base64')

@@ -6,7 +6,12 @@ import {
   type ServerMessage,
   writeClientMessage,
 } from '../../../client/protocol/gateway.pb.js'
-import { challengeMessage, grantMessage, sessionIdOf } from '../../../client/protocol/session.ts'
+import {
+  challengeMessage,
+  grantMessage,
+  PROTOCOL_VERSION_MAX,
+  sessionIdOf,
+} from '../../../client/protocol/session.ts'
 import { GatewayCore } from '../../../daemon/gateway/core.ts'
 import type { GatewayLimits } from '../../../daemon/gateway/limits.ts'
 import type { AuthorityRouter } from '../../../daemon/gateway/router.ts'
@@ -111,7 +116,7 @@ export class Harness {
     const answer = challengeMessage({ ...common, playerKey: player.publicKey })
     return {
       open: {
-        version: 1,
+        version: PROTOCOL_VERSION_MAX,
         playerKey: player.publicKey,
         sessionKey: player.sessionKey,
         expiresAtMs,
@@ -130,7 +135,7 @@ export class Harness {
   }
 
   act(id: number, player: TestPlayer, seq: number, action: Action): void {
-    this.say(id, { input: { body: inputBody(player, seq, action) } })
+    this.say(id, { inputs: { bodies: [inputBody(player, seq, action)] } })
   }
 
   /** Time goes by, with the core's ticks. */

@@ -14,6 +14,8 @@ interface Figures {
   readonly p99Ms: number
   /** Processor time of all three processes for one input, without that of the load. */
   readonly cpuUsPerInput: number | null
+  /** Of the clients' process; null where the load is made in the leader's. */
+  readonly clientCpuUsPerInput: number | null
 }
 
 interface Result extends Figures {
@@ -86,17 +88,22 @@ async function measureAll(
 
 function figuresOf(stretches: readonly Measured[]): Figures {
   const count = stretches.reduce((sum, stretch) => sum + stretch.count, 0)
-  const cpuMs = stretches.reduce<number | undefined>(
-    (sum, stretch) => (sum === undefined || stretch.cpuMs === undefined ? undefined : sum + stretch.cpuMs),
-    0,
-  )
+  const usPerInput = (ms: readonly (number | undefined)[]): number | null => {
+    let sum = 0
+    for (const each of ms) {
+      if (each === undefined || count === 0) return null
+      sum += each
+    }
+    return round((sum * 1000) / count, 1)
+  }
   const rates = stretches.map(stretch => (stretch.count * 1000) / stretch.elapsedMs).sort((a, b) => a - b)
   const latencies = stretches.flatMap(stretch => stretch.latenciesMs).sort((a, b) => a - b)
   return {
     perSecond: round(quantile(rates, 0.5), 1),
     p50Ms: round(quantile(latencies, 0.5), 3),
     p99Ms: round(quantile(latencies, 0.99), 3),
-    cpuUsPerInput: cpuMs === undefined || count === 0 ? null : round((cpuMs * 1000) / count, 1),
+    cpuUsPerInput: usPerInput(stretches.map(({ cpuMs }) => cpuMs)),
+    clientCpuUsPerInput: usPerInput(stretches.map(({ clientCpuMs }) => clientCpuMs)),
   }
 }
 

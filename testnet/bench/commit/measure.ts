@@ -13,6 +13,8 @@ export interface Measured {
   readonly latenciesMs: readonly number[]
   /** Processor time of all processes of the system under test, without that of the load; undefined where unknown. */
   readonly cpuMs: number | undefined
+  /** Of the process that the clients are in; undefined where the load is made in one of the system's own. */
+  readonly clientCpuMs: number | undefined
 }
 
 /** A system under test that is up and takes one stretch of load after another. */

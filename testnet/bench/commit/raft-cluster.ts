@@ -94,6 +94,6 @@ class RaftCluster implements Subject {
     const share = elapsedMs / (performance.now() - beganMs)
     const cpuMs =
       cpuBefore === undefined || cpuAfter === undefined ? undefined : (cpuAfter - cpuBefore) * share
-    return { count, elapsedMs, latenciesMs, cpuMs }
+    return { count, elapsedMs, latenciesMs, cpuMs, clientCpuMs: undefined }
   }
 }

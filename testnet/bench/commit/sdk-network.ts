@@ -84,13 +84,21 @@ class SdkNetwork implements Subject {
   async run(stretch: Stretch): Promise<Measured> {
     const pids = this.#network.nodes.map(node => node.child!.pid!)
     const cpuBefore = cpuMsOf(pids)
+    const clientsBefore = cpuMsOf([this.#child.pid!])
     const beganMs = performance.now()
     this.#child.send(stretch)
     const { count, elapsedMs, latenciesMs } = await this.told('measured')
     const cpuAfter = cpuMsOf(pids)
-    const share = elapsedMs / (performance.now() - beganMs)
-    const cpuMs =
-      cpuBefore === undefined || cpuAfter === undefined ? undefined : (cpuAfter - cpuBefore) * share
-    return { count, elapsedMs, latenciesMs, cpuMs }
+    const clientsAfter = cpuMsOf([this.#child.pid!])
+    const part = elapsedMs / (performance.now() - beganMs)
+    const between = (before: number | undefined, after: number | undefined): number | undefined =>
+      before === undefined || after === undefined ? undefined : (after - before) * part
+    return {
+      count,
+      elapsedMs,
+      latenciesMs,
+      cpuMs: between(cpuBefore, cpuAfter),
+      clientCpuMs: between(clientsBefore, clientsAfter),
+    }
   }
 }

@@ -106,6 +106,7 @@ class Etcd implements Subject {
   async run(stretch: Stretch): Promise<Measured> {
     const connections = await this.#connected(Math.min(stretch.inFlight, maxConnections))
     const cpuBefore = cpuMsOf(this.#pids)
+    const ownBefore = process.cpuUsage()
     const beganMs = performance.now()
     const watch = new Stopwatch(stretch)
     await new Promise<void>((resolve, reject) => {
@@ -121,11 +122,12 @@ class Etcd implements Subject {
       for (let i = 0; i < stretch.inFlight; i++) put(connections[i % connections.length]!)
     })
     const cpuAfter = cpuMsOf(this.#pids)
+    const own = process.cpuUsage(ownBefore)
     const { count, elapsedMs, latenciesMs } = watch
     const share = elapsedMs / (performance.now() - beganMs)
     const cpuMs =
       cpuBefore === undefined || cpuAfter === undefined ? undefined : (cpuAfter - cpuBefore) * share
-    return { count, elapsedMs, latenciesMs, cpuMs }
+    return { count, elapsedMs, latenciesMs, cpuMs, clientCpuMs: ((own.user + own.system) / 1000) * share }
   }
 
   async #connected(count: number): Promise<readonly PutConnection[]> {

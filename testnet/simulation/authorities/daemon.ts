@@ -88,7 +88,7 @@ export async function startDaemon(
   const watch = new Watch(judge, self)
   const store = watch.store(context.store)
   const schedule = (run: () => void): void => void clock.after(0, run)
-  const count = (name: string): void => judge.count(name)
+  const count = (name: string, _labels?: object, by?: number): void => judge.count(name, by)
   const others = realm.nodes.filter(({ number }) => number !== self)
   const hosted = [...realm.hosted.values()].filter(({ identity }) => identity.members.includes(self))
   for (const { identity } of hosted) {
@@ -191,9 +191,10 @@ function watchedAuthorities(
     byGroup.set(group, {
       feed: host.feed,
       offer: (batch, waiter) =>
-        host.offer(batch, (index, answer) => {
-          if (answer.kind === 'committed') judge.promisedBy(self, group, batch.bodies[index]!, answer.receipt)
-          waiter(index, answer)
+        host.offer(batch, (index, count, answer) => {
+          if (answer.kind === 'committed')
+            judge.promisedBy(self, group, batch.bodies.slice(index, index + count), answer.receipts)
+          waiter(index, count, answer)
         }),
     })
   }

@@ -1,4 +1,4 @@
-import { decodeReceipt, type Receipt } from '../../../client/protocol/receipt.ts'
+import { decodeReceipts } from '../../../client/protocol/receipts.ts'
 import { inputHead } from '../../../daemon/authority/intake.ts'
 import type { Engine } from '../../../daemon/hosting/engine.ts'
 import { logBatchRange, type RaftInstance, raftEntryRange } from '../../../storage/keys.ts'
@@ -58,23 +58,31 @@ export class Judge {
   }
 
   /** An authority's word leaves `node`: it must stand on the disks of a quorum now, whatever crashes next. */
-  promisedBy(node: number, group: number, body: Uint8Array, bytes: Uint8Array): void {
-    const receipt = decodeReceipt(bytes)
+  promisedBy(node: number, group: number, bodies: readonly Uint8Array[], bytes: Uint8Array): void {
+    const run = decodeReceipts(bytes)
+    if (run === undefined || run.outcomes.length !== bodies.length)
+      return this.fail('receipts are unreadable')
+    bodies.forEach((body, i) => {
+      const outcome = Buffer.from(run.outcomes[i]!).toString('hex')
+      this.#promised(node, { group, body, leaf: run.leaf + i, outcome })
+    })
+  }
+
+  #promised(node: number, { group, body, leaf, outcome }: Promised): void {
     const head = inputHead(body)
-    if (receipt === undefined || head === undefined) return this.fail('a receipt is unreadable')
+    if (head === undefined) return this.fail('a receipt is for what is no input')
     this.count('receipts')
     const key = promiseKey(head)
-    const outcome = Buffer.from(receipt.outcome).toString('hex')
     const known = this.promises.get(key)
     if (known === undefined) {
-      this.promises.set(key, { group, body: body.slice(), leaf: receipt.leaf, outcome })
-      this.#checkDurable(node, group, body, receipt)
-    } else if (known.leaf !== receipt.leaf || known.outcome !== outcome || known.group !== group) {
-      this.fail(`input ${head.seq} was promised twice: at leaf ${known.leaf} and at ${receipt.leaf}`)
+      this.promises.set(key, { group, body: body.slice(), leaf, outcome })
+      this.#checkDurable(node, group, body, leaf)
+    } else if (known.leaf !== leaf || known.outcome !== outcome || known.group !== group) {
+      this.fail(`input ${head.seq} was promised twice: at leaf ${known.leaf} and at ${leaf}`)
     }
   }
 
-  #checkDurable(node: number, group: number, body: Uint8Array, { leaf }: Receipt): void {
+  #checkDurable(node: number, group: number, body: Uint8Array, leaf: number): void {
     const { members, epoch, view } = this.#realm.hosted.get(group)!.identity
     const newest = { ...raftEntryRange({ group, epoch, view }), reverse: true, limit: NEWEST_ENTRIES }
     const batch = { ...logBatchRange(group, 0, leaf + 1), reverse: true, limit: 1 }

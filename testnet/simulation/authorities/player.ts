@@ -6,12 +6,19 @@ import {
   readServerMessage,
   writeClientMessage,
 } from '../../../client/protocol/gateway.pb.js'
-import { decodeReceipt, verifyReceipt } from '../../../client/protocol/receipt.ts'
-import { challengeMessage, grantMessage, sessionIdOf } from '../../../client/protocol/session.ts'
+import { decodeReceipts, verifyReceipts } from '../../../client/protocol/receipts.ts'
+import {
+  challengeMessage,
+  grantMessage,
+  PROTOCOL_VERSION_MAX,
+  sessionIdOf,
+} from '../../../client/protocol/session.ts'
 import type { AreaInfo } from '../../../daemon/gateway/router.ts'
 import type { SigningKey } from '../../../daemon/identity/signing-key.ts'
+import { putSha256 } from '../../../storage/sha256.ts'
 import {
   type Action,
+  decodeOutcome,
   encodeInput,
   inputSignatureMessage,
   isPermanent,
@@ -178,12 +185,11 @@ export class SimPlayer {
 
   #sendDue(nowMs: number): void {
     if (nowMs < this.#waitUntilMs) return
-    for (const item of this.#items) {
-      if (item.sentMs !== undefined) continue
-      item.sentMs = nowMs
-      this.#parts.judge.count('inputs-sent')
-      this.#send({ kind: 'input', input: { body: item.body } })
-    }
+    const due = this.#items.filter(({ sentMs }) => sentMs === undefined).slice(0, OUTCOMES_KEPT)
+    if (due.length === 0) return
+    for (const item of due) item.sentMs = nowMs
+    this.#parts.judge.count('inputs-sent', due.length)
+    this.#send({ kind: 'inputs', inputs: { bodies: due.map(({ body }) => body) } })
   }
 
   #send(message: ClientMessage): void {
@@ -204,7 +210,8 @@ export class SimPlayer {
       const message = readServerMessage(new PbfReader(bytes))
       if (message.kind === 'challenge') this.#open(message.challenge!)
       else if (message.kind === 'welcome') this.#line.welcomed = true
-      else if (message.kind === 'answer') void this.#answer(message.answer!)
+      else if (message.kind === 'answer') this.#answer(message.answer!)
+      else if (message.kind === 'receipts') this.#receipts(message.receipts!)
       else if (message.kind === 'problem') judge.count(`problem-${message.problem!.code}`)
     })
   }
@@ -227,7 +234,7 @@ export class SimPlayer {
     this.#send({
       kind: 'open',
       open: {
-        version: 1,
+        version: PROTOCOL_VERSION_MAX,
         playerKey,
         sessionKey,
         expiresAtMs,
@@ -238,11 +245,10 @@ export class SimPlayer {
     })
   }
 
-  async #answer(answer: Answer): Promise<void> {
+  #answer(answer: Answer): void {
     const { simulation, judge, index } = this.#parts
     const item = this.#items.find(({ seq }) => seq === answer.seq)
     if (item === undefined) return judge.count('answers-again')
-    if (answer.receipt !== undefined) return this.#receipt(item, answer.receipt)
     if (answer.expectedSeq) {
       judge.count('gaps')
       if (answer.expectedSeq > item.seq)
@@ -256,22 +262,30 @@ export class SimPlayer {
     } else judge.fail(`player ${index}: seq ${item.seq} was refused: ${answer.code}`)
   }
 
-  async #receipt(item: Item, bytes: Uint8Array): Promise<void> {
+  #receipts(bytes: Uint8Array): void {
     const { realm, judge, index } = this.#parts
-    const receipt = decodeReceipt(bytes)
-    if (receipt === undefined) return judge.fail(`player ${index}: the receipt for ${item.seq} is unreadable`)
-    const verdict = await verifyReceipt(receipt, {
+    const run = decodeReceipts(bytes)
+    const seqs = run?.outcomes.map(outcome => decodeOutcome(outcome)?.seq)
+    if (run === undefined || seqs === undefined) return judge.fail(`player ${index}: receipts are unreadable`)
+    const items = this.#items.filter(({ seq }) => seqs.includes(seq))
+    if (items.length < seqs.length) {
+      // Asked for again where some of them were answered in between.
+      judge.count('answers-again')
+      for (const item of items) item.sentMs = undefined
+      return
+    }
+    const verdict = verifyReceipts(run, {
       genesisHash: realm.genesisHash,
       origin: this.area.origin,
-      body: item.body,
+      bodies: items.map(({ body }) => body),
       logKeys: new Map(this.area.members.map(number => [number, realm.nodes[number - 1]!.log.publicKey])),
       verify: verifySimSignature,
+      putHash: putSha256,
     })
-    if (!verdict.ok)
-      return judge.fail(`player ${index}: the receipt for ${item.seq} is false: ${verdict.code}`)
-    if (!this.#items.includes(item)) return
-    this.#items = this.#items.filter(each => each !== item)
-    this.answered++
-    judge.count('answered')
+    if (verdict instanceof Promise || !verdict.ok)
+      return judge.fail(`player ${index}: the receipts for ${seqs.join()} are false`)
+    this.#items = this.#items.filter(each => !items.includes(each))
+    this.answered += items.length
+    judge.count('answered', items.length)
   }
 }

@@ -29,7 +29,7 @@ const CHECKS: readonly (readonly [RegExp, string])[] = [
   [/no progress/, 'no progress'],
   [/unanswered inputs/, 'unanswered inputs'],
   [/not settled/, 'not settled'],
-  [/was refused|called applied|receipt for \d+ is/, 'a wrong answer'],
+  [/was refused|called applied|receipts (for \S+ )?are/, 'a wrong answer'],
   [/is over its limit/, 'a queue over its limit'],
   [/is damaged|is missing|past-log|has applied entry|is broken/, 'a disk that cannot be read back'],
   [/halted on/, 'a replica that halted'],
