@@ -139,7 +139,7 @@ export class Lane {
     for (const [number, batch] of this.#batches) {
       if (!lost(batch)) continue
       this.#batches.delete(number)
-      for (const pending of batch.waiting) if (pending !== undefined) returned.push(pending)
+      returned.push(...batch.waiting.filter(pending => pending !== undefined))
     }
     if (returned.length > 0) {
       this.#options.count('routing_retried', {})

@@ -8,7 +8,7 @@ export const WAY_BUGS: readonly Bug[] = [
     edits: [
       {
         file: 'daemon/routing/lane.ts',
-        from: 'returned.push(...batch.waiting.values())',
+        from: 'returned.push(...batch.waiting.filter(pending => pending !== undefined))',
         to: '',
       },
     ],
