@@ -163,10 +163,10 @@ function sumOf({ index, term, data }: { index: number; term: number; data: Uint8
   return crc32(data, crc32(header, index >>> 0))
 }
 
-function resultOf({ log, world, pendingMark }: Replica, { records, marked }: AppliedEntry): number {
+function resultOf({ log, world, pendingMark }: Replica, { applied, marked }: AppliedEntry): number {
   let sum = crc32(`${log.size} ${world.tick}`)
-  for (const { applied } of records) {
-    if (applied?.outcome !== undefined) sum = crc32(encodeOutcome(applied.outcome), sum)
+  for (const result of applied) {
+    if (result?.outcome !== undefined) sum = crc32(encodeOutcome(result.outcome), sum)
   }
   return marked && pendingMark !== undefined ? crc32(pendingMark.stateRoot, sum) : sum
 }
