@@ -1,9 +1,9 @@
-import type { Outcome } from '../world/codec.ts'
+import type { Applied, World } from '../world/world.ts'
 import { fastNodeHash } from './crypto.ts'
 import { AuditError } from './errors.ts'
 import { Findings } from './findings.ts'
 import { charterBody, findArea, type Genesis, logVerifiers, originOf, readGenesis } from './genesis.ts'
-import { type BundleFiles, checkBundle } from './log/bundle.ts'
+import { type BundleFiles, type CheckedRecord, checkBundle } from './log/bundle.ts'
 import { checkExtraFiles } from './log/extra-files.ts'
 import { bundlesOf } from './log/fetch.ts'
 import { TileLevels } from './log/levels.ts'
@@ -33,10 +33,27 @@ export interface AuditOptions {
   readonly memory?: string | undefined
   /** A line for a person, every few seconds. */
   readonly onProgress?: ((line: string) => void) | undefined
-  /** Every record that is proven to be in the log, in order; the outcome only of inputs. The body is good until it returns. */
-  readonly onRecord?:
-    | ((leaf: number, kind: number, body: Uint8Array, outcome: Outcome | undefined) => void)
-    | undefined
+  /** The log that is about to be told, once its checkpoint is known to be signed. */
+  readonly onLog?: ((log: ToldLog) => void) | undefined
+  /** Every record that is proven to be in the log, in order. What it holds is good until it returns. */
+  readonly onRecord?: ((told: ToldRecord) => void) | undefined
+}
+
+export interface ToldLog {
+  readonly genesis: Genesis
+  readonly origin: string
+  readonly size: number
+  /** The signed checkpoint, verbatim. */
+  readonly note: string
+}
+
+export interface ToldRecord {
+  readonly leaf: number
+  readonly record: CheckedRecord
+  /** What inputs and ticks did; undefined for other kinds. */
+  readonly applied: Applied | undefined
+  /** Just after it. */
+  readonly world: World
 }
 
 const smallFileBytes = 1024 * 1024
@@ -89,6 +106,7 @@ class Audit {
     if (opened === undefined) return this.#report(undefined, replay)
     const { checkpoint, note } = opened
     this.#size = checkpoint.size
+    this.#options.onLog?.({ genesis: this.#genesis, origin: this.#origin, size: checkpoint.size, note })
     await this.#checkSmallFiles()
     const memory = this.#openMemory()
     const known = new KnownSizes(memory?.checkpoints ?? [])
@@ -188,8 +206,8 @@ class Audit {
           this.#notes.push(`The replay ended before leaf ${leaf}, whose record cannot be read.`)
           continue
         }
-        const outcome = replay.apply(leaf, record, rootNow)
-        this.#options.onRecord?.(leaf, record.kind, record.body, outcome)
+        const applied = replay.apply(leaf, record, rootNow)
+        this.#options.onRecord?.({ leaf, record, applied, world: replay.world })
       }
       await levels.addLeaves(leaves.map(({ hash }) => hash))
       await signatures

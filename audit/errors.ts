@@ -11,6 +11,8 @@ export type AuditErrorCode =
   | 'other-rules'
   | 'unknown-authority'
   | 'bad-memory'
+  /** An export that is damaged, or none. */
+  | 'bad-backup'
   | 'unreadable-file'
 
 /** The message is one sentence for a person. */

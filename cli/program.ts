@@ -3,6 +3,8 @@ import { EXIT } from '../daemon/config/setup-error.ts'
 import { version } from '../daemon/version.ts'
 import { auditCommand } from './audit.ts'
 import { authoritiesCommand } from './authorities.ts'
+import { exportCommand } from './export.ts'
+import { importCommand } from './import.ts'
 import { initCommand } from './init.ts'
 import { logCommand } from './log.ts'
 import { monitorCommand } from './monitor.ts'
@@ -31,7 +33,16 @@ export function buildProgram(): Command {
     .exitOverride()
   const commands = [
     ...[initCommand(), startCommand(), stopCommand(), statusCommand(), peersCommand(), authoritiesCommand()],
-    ...[logCommand(), verifyCommand(), auditCommand(), monitorCommand(), witnessCommand(), testnetCommand()],
+    ...[
+      logCommand(),
+      verifyCommand(),
+      auditCommand(),
+      exportCommand(),
+      importCommand(),
+      monitorCommand(),
+      witnessCommand(),
+      testnetCommand(),
+    ],
   ]
   for (const command of commands) program.addCommand(inherit(command, program, program.name()))
   return program

@@ -6,7 +6,7 @@ import { addSettings, configOf } from './settings-options.ts'
 
 export function verifyCommand(): Command {
   const command = new Command('verify')
-    .description('check a proof, a receipt or a checkpoint with nothing but the genesis file')
+    .description('check a proof, receipt, checkpoint or evidence with nothing but the genesis file')
     .argument('<FILE>', 'what somebody gave you')
     .option('--json', 'print one line of JSON')
   return addSettings(command, ['network', 'dataDir', 'genesis']).action(verify)

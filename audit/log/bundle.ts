@@ -25,6 +25,8 @@ export interface NamedFile {
 export interface CheckedRecord {
   readonly kind: number
   readonly rulesVersion: number
+  /** 16 bytes. */
+  readonly salt: Uint8Array
   readonly body: Uint8Array
 }
 
@@ -93,7 +95,7 @@ export function checkBundle(
     const proven = read !== undefined && checked.named !== undefined && equalBytes(checked.named, read.digest)
     if (!proven && withBodies && checked.odd !== 'unknown')
       blame(files.bodies, 'wrong-body', 'the body is not the one that its leaf names')
-    const record = proven ? recordOf(checked.header!, read.body) : undefined
+    const record = proven ? recordOf(checked.header!, read) : undefined
     leaves.push({ hash: checked.hash, record })
   }
   checkEnds(files, reader, withBodies, findings)
@@ -141,10 +143,10 @@ function headerFor(
   return undefined
 }
 
-function recordOf(header: Uint8Array, body: Uint8Array): CheckedRecord {
+function recordOf(header: Uint8Array, { salt, body }: ReadBody): CheckedRecord {
   // A header of another version has no kind that the rules know.
   const kind = header[0] === recordVersion ? header[1]! : 0
-  return { kind, rulesVersion: header[2]! * 256 + header[3]!, body }
+  return { kind, rulesVersion: header[2]! * 256 + header[3]!, salt, body }
 }
 
 function checkEnds(files: BundleFiles, reader: BodyReader, withBodies: boolean, findings: Findings): void {
@@ -172,6 +174,7 @@ function hashAt(bytes: Uint8Array | undefined, i: number): Uint8Array | undefine
 }
 
 interface ReadBody {
+  readonly salt: Uint8Array
   readonly body: Uint8Array
   /** SHA-256(salt ‖ body). */
   readonly digest: Uint8Array
@@ -216,7 +219,8 @@ class BodyReader {
   #take(length: number, digest: Uint8Array, damagedLength: boolean): ReadBody {
     const start = this.at + saltBytes + 4
     this.at = start + length
-    return { body: this.#bytes.subarray(start, this.at), digest, damagedLength }
+    const salt = this.#bytes.subarray(start - 4 - saltBytes, start - 4)
+    return { salt, body: this.#bytes.subarray(start, this.at), digest, damagedLength }
   }
 
   #digest(length: number): Uint8Array | undefined {

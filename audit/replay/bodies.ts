@@ -46,6 +46,8 @@ export interface Seal {
   readonly stateRoot: Uint8Array
   readonly asOfSize: number
   readonly tick: number
+  /** Milliseconds since 1970. */
+  readonly timeMs: number
   readonly nextMembers: readonly number[]
 }
 
@@ -65,6 +67,7 @@ export function readSeal(body: Uint8Array): Seal | undefined {
     stateRoot: body.subarray(44, 76),
     asOfSize,
     tick,
+    timeMs,
     nextMembers,
   }
 }

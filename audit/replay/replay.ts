@@ -1,5 +1,4 @@
-import type { Outcome } from '../../world/codec.ts'
-import { createWorld, INPUT_RECORD, TICK_RECORD, type World } from '../../world/world.ts'
+import { type Applied, createWorld, INPUT_RECORD, TICK_RECORD, type World } from '../../world/world.ts'
 import { sha256, verifyEd25519 } from '../crypto.ts'
 import type { Findings } from '../findings.ts'
 import { charterBody, type Genesis, type GenesisArea, originOf } from '../genesis.ts'
@@ -72,7 +71,7 @@ export class Replay {
   }
 
   /** @param logRoot the log's root just after this record; asked for at seals only */
-  apply(leaf: number, record: CheckedRecord, logRoot: () => Uint8Array): Outcome | undefined {
+  apply(leaf: number, record: CheckedRecord, logRoot: () => Uint8Array): Applied | undefined {
     const { kind, body } = record
     this.records++
     if (record.rulesVersion !== this.#rulesVersion) {
@@ -84,7 +83,7 @@ export class Replay {
     if (kind === kinds.input) return this.#input(leaf, body)
     this.#attestations.close(leaf)
     if (kind === kinds.attestation) this.#attestations.attestation(leaf, body)
-    else if (kind === kinds.tick) this.#tick(leaf, body)
+    else if (kind === kinds.tick) return this.#tick(leaf, body)
     else if (kind === kinds.mark) this.#applyMark(leaf, body)
     else if (kind === kinds.seal) this.#seal(leaf, body, logRoot)
     else if (kind !== kinds.charter)
@@ -137,18 +136,26 @@ export class Replay {
     for (const { key, value } of this.#world.takeDirty()) this.#tree.set(key, value)
   }
 
-  #input(leaf: number, body: Uint8Array): Outcome | undefined {
-    this.inputs++
-    this.#attestations.input(leaf, body)
-    const { outcome, ignored } = this.#world.apply(kinds.input, body, leaf)
-    if (ignored) this.#blame('malformed-record', leaf, `the input cannot be read (${ignored.code})`)
-    return outcome
+  /** As the records so far have made it. */
+  get world(): World {
+    return this.#world
   }
 
-  #tick(leaf: number, body: Uint8Array): void {
+  #input(leaf: number, body: Uint8Array): Applied {
+    this.inputs++
+    this.#attestations.input(leaf, body)
+    const applied = this.#world.apply(kinds.input, body, leaf)
+    const { ignored } = applied
+    if (ignored) this.#blame('malformed-record', leaf, `the input cannot be read (${ignored.code})`)
+    return applied
+  }
+
+  #tick(leaf: number, body: Uint8Array): Applied {
     const before = this.#world.tick
-    const { ignored } = this.#world.apply(kinds.tick, body, leaf)
+    const applied = this.#world.apply(kinds.tick, body, leaf)
+    const { ignored } = applied
     if (ignored) this.#blame('wrong-tick', leaf, `the tick is not one after tick ${before} (${ignored.code})`)
+    return applied
   }
 
   #applyMark(leaf: number, body: Uint8Array): void {

@@ -41,7 +41,8 @@ describe('a log over HTTP', function () {
       authority: 'area/0000',
       from: await serve(),
       genesis: town.genesisPath,
-      onRecord: (leaf, kind, body, outcome) => told.push({ leaf, kind, body: Buffer.from(body), outcome }),
+      onRecord: ({ leaf, record: { kind, body }, applied }) =>
+        told.push({ leaf, kind, body: Buffer.from(body), outcome: applied?.outcome }),
     })
     assert.deepEqual(report.findings, [])
     assert.deepEqual(

@@ -58,8 +58,8 @@ async function auditAll(
         from: network.nodes[member - 1]!.httpUrl,
         genesis: network.genesisPath,
         memory,
-        onRecord: (leaf, _kind, body, outcome) => {
-          if (outcome !== undefined) tally.audited(leaf, body, outcome)
+        onRecord: ({ leaf, record, applied }) => {
+          if (applied?.outcome !== undefined) tally.audited(leaf, record.body, applied.outcome)
         },
       })
       replicas++

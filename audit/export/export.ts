@@ -1,0 +1,42 @@
+import { type AuditReport, auditAuthority } from '../audit.ts'
+import { JsonLinesWriter } from './json-lines.ts'
+import { SqliteWriter } from './sqlite.ts'
+import type { ExportWriter } from './writer.ts'
+
+export type ExportFormat = 'json' | 'sqlite'
+
+export interface ExportOptions {
+  readonly authority: string
+  readonly from: string
+  readonly genesis: string
+  readonly file: string
+  readonly format: ExportFormat
+  readonly onProgress?: (line: string) => void
+}
+
+const writers: Readonly<Record<ExportFormat, (path: string) => ExportWriter>> = {
+  json: path => new JsonLinesWriter(path),
+  sqlite: path => new SqliteWriter(path),
+}
+
+/**
+ * Audits a log and writes what it held. A log that is not in order is not exported: the file is not there then.
+ * @throws AuditError when no audit could be made
+ */
+export async function exportAuthority(options: ExportOptions): Promise<AuditReport> {
+  const { authority, from, genesis, onProgress } = options
+  const writer = writers[options.format](options.file)
+  try {
+    const report = await auditAuthority({
+      ...{ authority, from, genesis, onProgress },
+      onLog: log => writer.begin(log),
+      onRecord: told => writer.record(told),
+    })
+    if (report.ok) await writer.end()
+    else writer.abandon()
+    return report
+  } catch (error) {
+    writer.abandon()
+    throw error
+  }
+}

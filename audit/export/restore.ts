@@ -1,0 +1,257 @@
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { DatabaseSync } from 'node:sqlite'
+import { fastLeafHash, fastNodeHash, sha256 } from '../crypto.ts'
+import { AuditError } from '../errors.ts'
+import { charterBody, findArea, logVerifiers, readGenesis } from '../genesis.ts'
+import { pathOf, tileWidth } from '../log/paths.ts'
+import { openCheckpoint } from '../signed-checkpoint.ts'
+import { concat, equalBytes, fromBase64 } from '../verify/bytes.ts'
+import { RootOfLeaves, rootOfLeafHashes } from '../verify/merkle.ts'
+import { JSON_FORMAT } from './json-lines.ts'
+import { kindNumber } from './kinds.ts'
+import { SQLITE_FORMAT } from './sqlite.ts'
+
+export interface RestoreOptions {
+  /** What `exportAuthority` wrote, in either format. */
+  readonly file: string
+  /** Path of the genesis file to trust. */
+  readonly genesis: string
+  /** Folder to write to, as `freehold log export` does. */
+  readonly dir: string
+}
+
+export interface Restored {
+  readonly origin: string
+  readonly size: number
+  readonly dir: string
+}
+
+/** What restores one record. */
+interface Row {
+  readonly leaf: number
+  readonly kind: string
+  readonly rules: number
+  readonly salt: Uint8Array
+  readonly body: Uint8Array
+}
+
+interface Backup {
+  readonly origin: string
+  readonly checkpoint: string
+  readonly rows: AsyncIterable<Row | undefined> | Iterable<Row | undefined>
+  close(): void
+}
+
+const recordVersion = 1
+const maxBodyBytes = 65_000
+const maxLineChars = 400_000
+const sqliteMagic = 'SQLite format 3\0'
+
+/**
+ * Makes a log's files from a backup: checkpoint, charter, tiles, entries and bodies. All records must lead to the root that a
+ * member signed.
+ * @throws AuditError `bad-backup`, or what is wrong with the genesis file
+ */
+export async function restoreLog(options: RestoreOptions): Promise<Restored> {
+  const genesis = readGenesis(options.genesis)
+  const backup = await openBackup(options.file)
+  try {
+    const area = findArea(genesis, backup.origin)
+    const keys = [...logVerifiers(genesis, area).values()]
+    const opened = openCheckpoint(Buffer.from(backup.checkpoint), backup.origin, keys)
+    if (!opened.ok) throw bad(options.file, 'no member of the authority signed its checkpoint')
+    const { size, root } = opened.checkpoint
+    const log = join(options.dir, 'log', backup.origin)
+    const files = new LogFiles(log)
+    for await (const row of backup.rows) {
+      if (row === undefined || row.leaf !== files.size)
+        throw bad(options.file, `record ${files.size} is malformed or missing`)
+      files.add(row)
+    }
+    if (files.size !== size)
+      throw bad(options.file, `it has ${files.size} records, and its checkpoint ${size}`)
+    if (!equalBytes(files.root(), root)) throw bad(options.file, 'its records are not those that were signed')
+    files.end()
+    write(join(options.dir, 'genesis.json'), genesis.bytes)
+    write(join(log, 'charter'), charterBody(genesis, area))
+    // Last: a folder without it is no log.
+    write(join(log, 'checkpoint'), Buffer.from(backup.checkpoint))
+    return { origin: backup.origin, size, dir: options.dir }
+  } finally {
+    backup.close()
+  }
+}
+
+/** Bundles, bodies and tiles of a growing log, written as they fill. */
+class LogFiles {
+  readonly #dir: string
+  readonly #log = new RootOfLeaves(fastNodeHash)
+  #entries: Uint8Array[] = []
+  #bodies: Uint8Array[] = []
+  /** Of each level, the hashes of the tile that is not full yet. */
+  readonly #tiles: { hashes: Uint8Array[]; index: number }[] = []
+
+  constructor(dir: string) {
+    this.#dir = dir
+  }
+
+  get size(): number {
+    return this.#log.size
+  }
+
+  root(): Uint8Array {
+    return this.#log.root()
+  }
+
+  add({ kind, rules, salt, body }: Row): void {
+    const header = Uint8Array.of(recordVersion, kindNumber(kind)!, rules >> 8, rules & 255)
+    const leaf = concat(header, sha256(concat(salt, body)))
+    const hash = fastLeafHash(leaf)
+    this.#entries.push(concat(Uint8Array.of(0, leaf.length), leaf))
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(body.length)
+    this.#bodies.push(concat(salt, length, body))
+    this.#log.add(hash)
+    this.#addHash(0, Uint8Array.from(hash))
+    if (this.#entries.length === tileWidth) this.#writeBundle()
+  }
+
+  end(): void {
+    if (this.#entries.length > 0) this.#writeBundle()
+    for (const [level, { hashes }] of this.#tiles.entries()) if (hashes.length > 0) this.#writeTile(level)
+  }
+
+  #addHash(level: number, hash: Uint8Array): void {
+    this.#tiles[level] ??= { hashes: [], index: 0 }
+    const tile = this.#tiles[level]!
+    tile.hashes.push(hash)
+    if (tile.hashes.length < tileWidth) return
+    this.#writeTile(level)
+    const full = tile.hashes
+    this.#tiles[level] = { hashes: [], index: tile.index + 1 }
+    this.#addHash(level + 1, rootOfLeafHashes(full))
+  }
+
+  #writeTile(level: number): void {
+    const { hashes, index } = this.#tiles[level]!
+    this.#write({ section: level, index, width: hashes.length }, hashes)
+  }
+
+  #writeBundle(): void {
+    const index = Math.floor((this.size - 1) / tileWidth)
+    const width = this.#entries.length
+    this.#write({ section: 'entries', index, width }, this.#entries)
+    this.#write({ section: 'bodies', index, width }, this.#bodies)
+    this.#entries = []
+    this.#bodies = []
+  }
+
+  #write(resource: Parameters<typeof pathOf>[0], parts: readonly Uint8Array[]): void {
+    write(join(this.#dir, pathOf(resource)), concat(...parts))
+  }
+}
+
+function write(path: string, bytes: Uint8Array): void {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, bytes)
+}
+
+function bad(file: string, why: string): AuditError {
+  return new AuditError('bad-backup', `${file} cannot be restored: ${why}.`)
+}
+
+async function openBackup(file: string): Promise<Backup> {
+  if (!existsSync(file)) throw bad(file, 'it is not there')
+  return beginning(file) === sqliteMagic ? openSqlite(file) : await openJson(file)
+}
+
+function beginning(file: string): string {
+  const handle = openSync(file, 'r')
+  try {
+    const head = Buffer.alloc(sqliteMagic.length)
+    readSync(handle, head, 0, head.length, 0)
+    return head.toString('latin1')
+  } finally {
+    closeSync(handle)
+  }
+}
+
+function openSqlite(file: string): Backup {
+  const db = new DatabaseSync(file, { readOnly: true })
+  try {
+    const meta = new Map(
+      db
+        .prepare('SELECT name, value FROM meta')
+        .all()
+        .map(({ name, value }) => [name, value]),
+    )
+    const [origin, checkpoint] = [meta.get('origin'), meta.get('checkpoint')]
+    if (meta.get('format') !== SQLITE_FORMAT || typeof origin !== 'string' || typeof checkpoint !== 'string')
+      throw bad(file, 'it is no export of this program')
+    const rows = db.prepare('SELECT leaf, kind, rules, salt, body FROM records ORDER BY leaf').iterate()
+    return { origin, checkpoint, rows: mapped(rows), close: () => db.close() }
+  } catch (error) {
+    db.close()
+    throw error instanceof AuditError ? error : bad(file, (error as Error).message)
+  }
+}
+
+function* mapped(rows: Iterable<Record<string, unknown>>): Iterable<Row | undefined> {
+  for (const row of rows) yield rowOf(row)
+}
+
+async function openJson(file: string): Promise<Backup> {
+  const stream = createReadStream(file)
+  const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })[
+    Symbol.asyncIterator
+  ]()
+  const first = await lines.next()
+  const head = first.done ? undefined : jsonOf(first.value)
+  const { format, origin, checkpoint } = head ?? {}
+  if (format !== JSON_FORMAT || typeof origin !== 'string' || typeof checkpoint !== 'string') {
+    stream.destroy()
+    throw bad(file, 'it is no export of this program')
+  }
+  return {
+    origin,
+    checkpoint,
+    rows: parsed({ [Symbol.asyncIterator]: () => lines }),
+    close: () => stream.destroy(),
+  }
+}
+
+async function* parsed(lines: AsyncIterable<string>): AsyncIterable<Row | undefined> {
+  for await (const line of lines) {
+    const value = jsonOf(line)
+    const bytes = (text: unknown) => (typeof text === 'string' ? fromBase64(text) : undefined)
+    yield value && rowOf({ ...value, salt: bytes(value['salt']), body: bytes(value['body']) })
+  }
+}
+
+function rowOf({ leaf, kind, rules, salt, body }: Record<string, unknown>): Row | undefined {
+  if (!Number.isSafeInteger(leaf) || !Number.isSafeInteger(rules)) return undefined
+  if (typeof kind !== 'string' || kindNumber(kind) === undefined) return undefined
+  if (!(salt instanceof Uint8Array) || salt.length !== 16) return undefined
+  if (!(body instanceof Uint8Array) || body.length > maxBodyBytes) return undefined
+  return { leaf: leaf as number, kind, rules: rules as number, salt, body }
+}
+
+function jsonOf(line: string): Record<string, unknown> | undefined {
+  if (line.length > maxLineChars) return undefined
+  try {
+    const value: unknown = JSON.parse(line)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
