@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { FAULT_NAMES } from '../../testnet/simulation/authorities/faults/list.ts'
 import { commandOf, simOptions } from '../../testnet/simulation/options.ts'
+import { Story } from '../../testnet/simulation/story.ts'
 import { Summary } from '../../testnet/simulation/summary.ts'
 
 const MAIN = new URL('../../testnet/simulation/main.ts', import.meta.url).pathname
@@ -52,6 +56,24 @@ describe('npm run sim', function () {
     )
   })
 
+  it('writes down what happened, with what was found at its end', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'freehold-story-'))
+    try {
+      const file = join(folder, 'story.txt')
+      const { code } = await run(...SMALL, '--faults', 'crash', '--bug', 'ack-before-sync', '--story', file)
+      assert.equal(code, 1)
+      const [command, ...lines] = readFileSync(file, 'utf8').split('\n')
+      assert.match(command!, /^npm run sim -- --seed 1 .* --bug ack-before-sync$/)
+      const at = (what: RegExp): number => lines.findIndex(line => what.test(line))
+      assert.match(lines[0]!, /^ +0\.000 {2}n1 +starts, life 1$/)
+      assert.ok(at(/n\d area\/0000 +leads in term 1$/) > 0)
+      assert.ok(at(/n\d area\/0000 +applies \d+\.\.\d+$/) > 0)
+      assert.ok(at(/FOUND +.* disks hold$/) > at(/leads in term 1$/))
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
   it('exits 2 with one sentence when it is asked for something else', async () => {
     const { code, out, err } = await run('--seconds', 'many')
     assert.deepEqual([code, out, err], [2, '', '--seconds must be a whole number, at least 1.\n'])
@@ -97,6 +119,34 @@ describe("the simulator's options", () => {
   it('refuse faults and planted bugs that there are not', () => {
     assert.throws(() => simOptions(['--faults', 'crash,meteor']), /There is no fault meteor/)
     assert.throws(() => simOptions(['--bug', 'gremlin']), /There is no planted bug gremlin/)
+  })
+})
+
+describe('the story of a run', () => {
+  it('tells what is repeated once a second, and how far things came', () => {
+    const story = new Story()
+    for (let ms = 1_000; ms < 2_000; ms += 100) story.again(ms, 'n1', 'knocks')
+    for (let index = 5; index <= 9; index++) story.reaches(1_950, 'n2', 'applies', index)
+    story.tell(1_960, 'n3', 'crashes')
+    story.end(1_990)
+    assert.deepEqual(
+      story.lines.map(line => line.trim().split(/ {2,}/)),
+      [
+        ['1960.000', 'n3', 'crashes'],
+        ['1990.000', 'n1', 'knocks, 10 times'],
+        ['1990.000', 'n2', 'applies 5..9'],
+      ],
+    )
+  })
+
+  it('keeps the beginning and the end of what would be too long', () => {
+    const story = new Story()
+    for (let i = 0; i < 30_000; i++) story.tell(i, 'n1', `event ${i}`)
+    const { lines } = story
+    assert.equal(lines.length, 20_001)
+    assert.match(lines[0]!, /event 0$/)
+    assert.match(lines[2_000]!, /10000 lines are left out/)
+    assert.match(lines.at(-1)!, /event 29999$/)
   })
 })
 

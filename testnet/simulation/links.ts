@@ -67,6 +67,7 @@ export class Links {
   /** Nothing passes between nodes of different sides; who is named in no side keeps all its links. */
   partition(...sides: readonly (readonly PeerId[])[]): void {
     this.#simulation.countFault('partition')
+    this.#simulation.tell('network', `is cut: ${sides.map(side => side.join(' ')).join(' | ')}`)
     if (sides.length > 2) this.#simulation.countFault('partition-in-three')
     this.#block(sides, true)
   }
@@ -74,18 +75,21 @@ export class Links {
   /** Nothing passes from `from` to `to`; the other way it does. */
   blockOneWay(from: PeerId, to: PeerId): void {
     this.#simulation.countFault('one-way-partition')
+    this.#simulation.tell('network', `nothing passes from ${from} to ${to}`)
     this.set(from, to, { blocked: true })
   }
 
   /** Shut and open by turns, every so often, until `heal`. */
   flap(sides: readonly (readonly PeerId[])[], everyMs: number): void {
+    this.#simulation.tell('network', `flaps: ${sides.map(side => side.join(' ')).join(' | ')}`)
     this.#flap(sides, everyMs, ++this.#flapping, true)
   }
 
   heal(): void {
     this.#flapping++
-    for (const { from, to, options } of this.#links.values())
-      if (options.blocked) this.set(from, to, { blocked: false })
+    const blocked = [...this.#links.values()].filter(({ options }) => options.blocked)
+    if (blocked.length > 0) this.#simulation.tell('network', 'is whole again')
+    for (const { from, to } of blocked) this.set(from, to, { blocked: false })
   }
 
   #flap(sides: readonly (readonly PeerId[])[], everyMs: number, flapping: number, shut: boolean): void {

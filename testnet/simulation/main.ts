@@ -1,8 +1,10 @@
 /** `npm run sim`: whole networks of authorities under virtual time, one seed after another. */
+import { writeFileSync } from 'node:fs'
 import type { SimulationPlan } from './authorities/run.ts'
 import { inProcesses } from './jobs.ts'
-import { type SimOptions, simOptions } from './options.ts'
+import { commandOf, type SimOptions, simOptions } from './options.ts'
 import { inThisProcess } from './outcome.ts'
+import { Story } from './story.ts'
 import { Summary, sorted } from './summary.ts'
 
 const FAILED = 1
@@ -22,18 +24,20 @@ function optionsOrExit(): SimOptions {
   }
 }
 
-async function main({ plan, seeds, jobs, json, quiet }: SimOptions): Promise<number> {
+async function main({ plan, seeds, jobs, story: file, json, quiet }: SimOptions): Promise<number> {
   const startMs = performance.now()
   if (!quiet && seeds > 1) console.log(`${seeds} seeds from ${plan.seed} on`)
   const plans = Array.from({ length: seeds }, (_, i): SimulationPlan => ({ ...plan, seed: plan.seed + i }))
   const summary = new Summary(plan)
-  for await (const outcome of jobs === 1 ? inThisProcess(plans) : inProcesses(plans, jobs)) {
+  const story = file === undefined ? undefined : new Story()
+  for await (const outcome of jobs === 1 ? inThisProcess(plans, story) : inProcesses(plans, jobs)) {
     summary.add(outcome)
     const { seed, trace, problem } = outcome
     if (!quiet || problem !== undefined) console.log(`trace ${trace || 'none'} seed ${seed}`)
     if (problem !== undefined)
       console.error(`seed ${seed} FAILED: ${problem}\nreplay: ${summary.failed.at(-1)!.replay}`)
   }
+  if (file !== undefined) writeFileSync(file, `${commandOf(plan)}\n${story!.lines.join('\n')}\n`)
   const wallMs = Math.round(performance.now() - startMs)
   if (json) console.log(JSON.stringify({ ...summary.toJSON(), wallMs }))
   else say(summary, wallMs)

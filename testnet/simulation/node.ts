@@ -63,6 +63,7 @@ export class SimNode<T = unknown> {
     const clock = new SimClock(simulation, scope, this.clock, random.below(1_000_000))
     const network = simulation.network.attach(scope)
     const store = new SimStore(simulation, this.disk, scope)
+    simulation.tell(this.name, `starts, life ${scope.incarnation}`)
     simulation.schedule(scope, 0, `${this.name} start ${this.#incarnation}`, () => {
       this.#run({ name: this.name, incarnation: scope.incarnation, clock, random, network, store }, scope)
     })
@@ -80,6 +81,7 @@ export class SimNode<T = unknown> {
     this.#program = undefined
     this.disk.crash()
     this.#simulation.countFault('crash')
+    this.#simulation.tell(this.name, options.silent === true ? 'crashes without a word' : 'crashes')
     this.#simulation.trace.add(this.#simulation.nowUs, `${this.name} crash`)
     this.#simulation.network.detach(this.name, options.silent === true)
   }
@@ -94,6 +96,7 @@ export class SimNode<T = unknown> {
     if (this.#scope === undefined || !this.#scope.alive || this.#scope.paused) return
     this.#scope.paused = true
     this.#simulation.countFault('pause')
+    this.#simulation.tell(this.name, 'stands still')
     const pauses = ++this.#pauses
     if (forMs === undefined) return
     this.#simulation.schedule(undefined, forMs, `${this.name} goes on`, () => {
@@ -104,6 +107,7 @@ export class SimNode<T = unknown> {
   resume(): void {
     if (this.#scope === undefined || !this.#scope.paused) return
     this.#scope.paused = false
+    this.#simulation.tell(this.name, 'goes on')
     this.#simulation.resumeHeld(this.#scope)
   }
 

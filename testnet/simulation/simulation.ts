@@ -4,6 +4,7 @@ import { SimNetworkHub } from './network.ts'
 import { type NodeOptions, SimNode, type StartProgram } from './node.ts'
 import { SimRandom } from './random.ts'
 import type { Scope } from './scope.ts'
+import type { Story } from './story.ts'
 import { Trace } from './trace.ts'
 
 const US_PER_MS = 1000
@@ -26,13 +27,16 @@ export class Simulation {
   /** How often each kind of fault really happened. A test that asks for faults checks that these are not zero. */
   readonly faults = new Map<string, number>()
   readonly network: SimNetworkHub
+  /** Where somebody wants to read what happened. */
+  readonly #story: Story | undefined
   readonly #queue = new EventQueue()
   readonly #nodes = new Map<string, SimNode>()
   #nowUs = 0
   #sequence = 0
   #failure: Error | undefined
 
-  constructor(seed: number) {
+  constructor(seed: number, story?: Story) {
+    this.#story = story
     this.seed = seed
     this.random = new SimRandom(seed)
     this.network = new SimNetworkHub(this)
@@ -47,8 +51,22 @@ export class Simulation {
     return this.#nowUs
   }
 
-  countFault(kind: string): void {
+  countFault(kind: string, who = 'fault'): void {
     this.faults.set(kind, (this.faults.get(kind) ?? 0) + 1)
+    this.#story?.again(this.nowMs, who, kind)
+  }
+
+  tell(who: string, what: string): void {
+    this.#story?.tell(this.nowMs, who, what)
+  }
+
+  /** What happens often; see Story. */
+  tellAgain(who: string, what: string): void {
+    this.#story?.again(this.nowMs, who, what)
+  }
+
+  tellReached(who: string, what: string, index: number): void {
+    this.#story?.reaches(this.nowMs, who, what, index)
   }
 
   /** Runs `run` after `delayMs` of virtual time, unless it is cancelled or the process that it belongs to has died. */

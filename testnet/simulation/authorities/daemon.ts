@@ -88,7 +88,10 @@ export async function startDaemon(
   const watch = new Watch(judge, self)
   const store = watch.store(context.store)
   const schedule = (run: () => void): void => void clock.after(0, run)
-  const count = (name: string, _labels?: object, by?: number): void => judge.count(name, by)
+  const count = (name: string, _labels?: object, by?: number): void => {
+    judge.count(name, by)
+    judge.tellCount(`n${self}`, name)
+  }
   const others = realm.nodes.filter(({ number }) => number !== self)
   const hosted = [...realm.hosted.values()].filter(({ identity }) => identity.members.includes(self))
   for (const { identity } of hosted) {
@@ -109,7 +112,8 @@ export async function startDaemon(
     verify: verifySimSignature,
     ...settings,
     count,
-    log: (event, facts) => (event === 'role' ? watch.heard(facts as RoleChange) : judge.caughtUp(facts)),
+    log: (event, facts) =>
+      event === 'role' ? watch.heard(facts as RoleChange) : judge.caughtUp(self, facts),
     onLeader: (name, leader) => router.leaderIs(name, leader),
     onHalted: (name, error) => judge.fail(`${name} halted on ${nameOf(self)}: ${error.message}`),
     onStoreFailure: error => judge.fail(`the store of ${nameOf(self)} failed: ${error.message}`),
@@ -192,8 +196,10 @@ function watchedAuthorities(
       feed: host.feed,
       offer: (batch, waiter) =>
         host.offer(batch, (index, count, answer) => {
-          if (answer.kind === 'committed')
-            judge.promisedBy(self, group, batch.bodies.slice(index, index + count), answer.receipts)
+          if (answer.kind === 'committed') {
+            const bodies = batch.bodies.slice(index, index + count)
+            judge.promisedBy(self, engine.status(group)!, bodies, answer.receipts)
+          }
           waiter(index, count, answer)
         }),
     })

@@ -25,18 +25,18 @@ export interface FinalLog {
  */
 export async function checkFinalLog(
   realm: Realm,
-  group: number,
+  { group, members }: { readonly group: number; readonly members: readonly number[] },
   diskOf: (node: number) => SimDisk,
   promises: ReadonlyMap<string, Promised>,
 ): Promise<FinalLog> {
-  const { identity, name } = realm.hosted.get(group)!
+  const { name } = realm.hosted.get(group)!
   const logs: LogRecord[][] = []
-  for (const member of identity.members) logs.push(await recordsOn(diskOf(member), group))
+  for (const member of members) logs.push(await recordsOn(diskOf(member), group))
   const longest = logs.reduce((a, b) => (b.length > a.length ? b : a))
   logs.forEach((log, i) => {
     const at = firstDifference(log, longest)
     if (at < log.length)
-      throw new Finding(`${name}: n${identity.members[i]} has another record at leaf ${at} than the others`)
+      throw new Finding(`${name}: n${members[i]} has another record at leaf ${at} than the others`)
   })
   const replayed = replay(realm, group, longest)
   for (const [key, promised] of promises) {
@@ -48,7 +48,7 @@ export async function checkFinalLog(
         `${name}: ${key} was promised at leaf ${promised.leaf}, but stands at ${applied.leaf}`,
       )
     const short = logs.findIndex(log => log.length <= promised.leaf)
-    if (short >= 0) throw new Finding(`${name}: n${identity.members[short]} has no leaf ${promised.leaf}`)
+    if (short >= 0) throw new Finding(`${name}: n${members[short]} has no leaf ${promised.leaf}`)
   }
   return { records: longest.length, applied: replayed.applied.size, sealedRoots: replayed.sealedRoots }
 }

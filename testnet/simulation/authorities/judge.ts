@@ -1,7 +1,9 @@
 import { decodeReceipts } from '../../../client/protocol/receipts.ts'
+import type { GroupStatus } from '../../../consensus/groups/types.ts'
 import { inputHead } from '../../../daemon/authority/intake.ts'
 import type { Engine } from '../../../daemon/hosting/engine.ts'
 import { logBatchRange, type RaftInstance, raftEntryRange } from '../../../storage/keys.ts'
+import type { StoreRange } from '../../../storage/store.ts'
 import type { SimDisk } from '../disk.ts'
 import type { Simulation } from '../simulation.ts'
 import { AppliedTruth } from './applied-truth.ts'
@@ -24,8 +26,8 @@ export interface InstanceTruth {
   readonly applied: AppliedTruth
 }
 
-/** A promise's entry is looked for among so many of the newest. */
-const NEWEST_ENTRIES = 64
+/** A promise's entry is looked for among so many of the newest, then among so many. */
+const NEWEST_ENTRIES = [3, 64]
 
 /**
  * Sees everything at every node, as no part of a real network can, and fails the run at the first moment at which
@@ -53,63 +55,97 @@ export class Judge {
     this.counters.set(name, (this.counters.get(name) ?? 0) + by)
   }
 
+  /** Of an area. */
+  nameOf(group: number): string {
+    return this.#realm.hosted.get(group)?.name ?? `group ${group}`
+  }
+
+  tell(who: string, what: string): void {
+    this.#simulation.tell(who, what)
+  }
+
+  /** What a node counts, but for the plain sums of what goes well. */
+  tellCount(who: string, name: string): void {
+    if (!name.endsWith('_total')) this.#simulation.tellAgain(who, name)
+  }
+
+  tellReached(who: string, what: string, index: number): void {
+    this.#simulation.tellReached(who, what, index)
+  }
+
   fail(problem: string): void {
     this.#simulation.fail(new Finding(problem))
   }
 
   /** An authority's word leaves `node`: it must stand on the disks of a quorum now, whatever crashes next. */
-  promisedBy(node: number, group: number, bodies: readonly Uint8Array[], bytes: Uint8Array): void {
+  promisedBy(node: number, status: GroupStatus, bodies: readonly Uint8Array[], bytes: Uint8Array): void {
     const run = decodeReceipts(bytes)
     if (run === undefined || run.outcomes.length !== bodies.length)
       return this.fail('receipts are unreadable')
     bodies.forEach((body, i) => {
       const outcome = Buffer.from(run.outcomes[i]!).toString('hex')
-      this.#promised(node, { group, body, leaf: run.leaf + i, outcome })
+      this.#promised(node, status, { group: status.group, body, leaf: run.leaf + i, outcome })
     })
   }
 
-  #promised(node: number, { group, body, leaf, outcome }: Promised): void {
+  #promised(node: number, status: GroupStatus, { group, body, leaf, outcome }: Promised): void {
     const head = inputHead(body)
     if (head === undefined) return this.fail('a receipt is for what is no input')
     this.count('receipts')
+    this.#simulation.tellAgain(`n${node} ${this.nameOf(group)}`, 'gives a receipt')
     const key = promiseKey(head)
     const known = this.promises.get(key)
     if (known === undefined) {
       this.promises.set(key, { group, body: body.slice(), leaf, outcome })
-      this.#checkDurable(node, group, body, leaf)
+      this.#checkDurable(node, status, body, leaf)
     } else if (known.leaf !== leaf || known.outcome !== outcome || known.group !== group) {
       this.fail(`input ${head.seq} was promised twice: at leaf ${known.leaf} and at ${leaf}`)
     }
   }
 
-  #checkDurable(node: number, group: number, body: Uint8Array, leaf: number): void {
-    const { members, epoch, view } = this.#realm.hosted.get(group)!.identity
-    const newest = { ...raftEntryRange({ group, epoch, view }), reverse: true, limit: NEWEST_ENTRIES }
-    const batch = { ...logBatchRange(group, 0, leaf + 1), reverse: true, limit: 1 }
-    const holders = members.filter(member => {
+  #checkDurable(
+    node: number,
+    { group, epoch, view, members }: GroupStatus,
+    body: Uint8Array,
+    leaf: number,
+  ): void {
+    const wanted = Buffer.from(body.buffer, body.byteOffset, body.length)
+    const holds = (member: number): boolean => {
       const { durable } = this.#diskOf(member)
-      const holds = (value: Uint8Array): boolean =>
-        Buffer.from(value.buffer, value.byteOffset, value.length).includes(Buffer.from(body))
-      return [...durable.slice(batch), ...durable.slice(newest)].some(({ value }) => holds(value))
-    })
-    if (2 * holders.length > members.length) return
-    this.fail(
-      `n${node} gave a receipt for leaf ${leaf} of group ${group} that only ${holders.length} of ${members.length} disks hold`,
-    )
+      const batch = { ...logBatchRange(group, 0, leaf + 1), reverse: true, limit: 1 }
+      const entries = raftEntryRange({ group, epoch, view })
+      const found = (range: StoreRange): boolean =>
+        durable
+          .slice(range)
+          .some(({ value }) => Buffer.from(value.buffer, value.byteOffset, value.length).includes(wanted))
+      return NEWEST_ENTRIES.some(limit => found({ ...entries, reverse: true, limit })) || found(batch)
+    }
+    // While members change, a majority of those before and one of those after are needed.
+    for (const voters of [members.voters, members.votersOutgoing]) {
+      const holders = voters.filter(holds)
+      if (voters.length === 0 || 2 * holders.length > voters.length) continue
+      this.fail(
+        `n${node} gave a receipt for leaf ${leaf} of group ${group} that only ${holders.length} of ${voters.length} disks hold`,
+      )
+    }
   }
 
   truthOf({ group, epoch, view }: RaftInstance): InstanceTruth {
     const key = `${group}/${epoch}/${view}`
     let truth = this.#truths.get(key)
     if (truth !== undefined) return truth
-    const name = this.#realm.hosted.get(group)?.name ?? `group ${group}`
+    const name = this.nameOf(group)
     const fail = (problem: string): void => this.fail(problem)
     truth = { log: new LogTruth(name, fail), applied: new AppliedTruth(name, fail) }
     this.#truths.set(key, truth)
     return truth
   }
 
-  caughtUp(facts: object): void {
+  caughtUp(node: number, facts: object): void {
+    this.#simulation.tell(
+      `n${node}`,
+      `${'error' in facts ? 'fails to catch up' : 'has caught up'}: ${JSON.stringify(facts)}`,
+    )
     this.count('error' in facts ? 'catch-ups-failed' : 'catch-ups')
   }
 

@@ -1,5 +1,6 @@
 import { LINKS, type LinkName } from '../link.ts'
 import { Simulation } from '../simulation.ts'
+import type { Story } from '../story.ts'
 import type { FaultName } from './faults/list.ts'
 import { mend, sparesOne, torment } from './faults/torment.ts'
 import { checkFinalLog } from './final.ts'
@@ -47,8 +48,8 @@ export class SimulationError extends Error {
 }
 
 /** One whole network under one seed. @throws SimulationError */
-export async function runAuthorities(plan: SimulationPlan): Promise<SimulationResult> {
-  const simulation = new Simulation(plan.seed)
+export async function runAuthorities(plan: SimulationPlan, story?: Story): Promise<SimulationResult> {
+  const simulation = new Simulation(plan.seed, story)
   const run = new Run(simulation, plan)
   // A rejection that nobody takes would end a real node's process.
   const untaken = (error: unknown): void => simulation.fail(error)
@@ -59,6 +60,7 @@ export async function runAuthorities(plan: SimulationPlan): Promise<SimulationRe
     throw new SimulationError(error, simulation, run.result())
   } finally {
     process.off('unhandledRejection', untaken)
+    story?.end(simulation.nowMs)
   }
 }
 
@@ -95,13 +97,13 @@ class Run {
 
   /** The faults are over, but for one node that may stay away: play goes on for a while, then everything comes to rest and is compared. */
   async #recover(when: string): Promise<void> {
+    this.#simulation.tell('run', `recovery ${when}`)
     const away = this.#plan.faults.length === 0 ? undefined : sparesOne(this.#sim)
     mend(this.#sim, away)
-    const before = this.#sim.players.map(player => player.answered)
     const startMs = this.#simulation.nowMs
-    const progressed = (): boolean => this.#sim.players.every((player, i) => player.answered > before[i]! + 1)
-    if (!(await this.#simulation.runUntil(progressed, RECOVERY_MS)))
-      throw new Finding(`no progress ${when}:\n${this.#sim.describe()}`)
+    const stuck = this.#stuck()
+    if (!(await this.#simulation.runUntil(() => stuck() === undefined, RECOVERY_MS)))
+      throw new Finding(`no progress ${when}: ${stuck()}\n${this.#sim.describe()}`)
     for (const player of this.#sim.players) player.resting = true
     const rested = (): boolean => this.#sim.players.every(player => player.waiting === 0)
     if (!(await this.#simulation.runUntil(rested, RECOVERY_MS)))
@@ -110,6 +112,24 @@ class Run {
     if (!(await this.#settles()))
       throw new Finding(`not settled ${when}: ${this.#difference()}\n${this.#sim.describe()}`)
     this.#sim.judge.counters.set(`longest recovery ms ${when}`, Math.round(this.#simulation.nowMs - startMs))
+  }
+
+  /** Says who has had no progress since now: a group that nobody leads or that commits nothing, or a player without answers. */
+  #stuck(): () => string | undefined {
+    const { players, realm, judge } = this.#sim
+    const committed = (group: number): number =>
+      judge.truthOf(realm.hosted.get(group)!.identity).log.committedIndex
+    const committedBefore = new Map(realm.areas.map(({ group }) => [group, committed(group)]))
+    const answeredBefore = new Map(players.map(player => [player, player.answered]))
+    return () => {
+      for (const { group, name } of realm.areas) {
+        if (this.#sim.leaderOf(group) === undefined) return `nobody leads ${name}`
+        const isPlayedIn = players.some(player => player.area.group === group)
+        if (isPlayedIn && committed(group) === committedBefore.get(group)) return `${name} commits nothing`
+      }
+      const waiting = players.find(player => player.answered <= answeredBefore.get(player)! + 1)
+      return waiting && `a player of ${waiting.area.name} gets no answers`
+    }
   }
 
   async #settles(): Promise<boolean> {
@@ -139,10 +159,10 @@ class Run {
   }
 
   #areaDifference(group: number): string | undefined {
-    const { identity, name } = this.#sim.realm.hosted.get(group)!
-    const replicas = identity.members.map(
-      member => this.#sim.nodes[member - 1]!.program!.engine.authority(group)!.authority.replica,
-    )
+    const { name } = this.#sim.realm.hosted.get(group)!
+    const replicas = this.#sim
+      .membersOf(group)
+      .map(member => this.#sim.nodes[member - 1]!.program!.engine.authority(group)!.authority.replica)
     const [first] = replicas
     if (replicas.some(({ log }) => log.size !== first!.log.size)) {
       return `the replicas of ${name} are at ${replicas.map(({ log }) => log.size).join(', ')}`
@@ -166,7 +186,13 @@ class Run {
 
   async #checkLogs(): Promise<void> {
     for (const { group } of this.#sim.realm.areas) {
-      const final = await checkFinalLog(this.#sim.realm, group, this.#sim.diskOf, this.#sim.judge.promises)
+      const members = this.#sim.membersOf(group)
+      const final = await checkFinalLog(
+        this.#sim.realm,
+        { group, members },
+        this.#sim.diskOf,
+        this.#sim.judge.promises,
+      )
       this.#sim.judge.count('final-records', final.records)
       this.#sim.judge.count('final-applied', final.applied)
       this.#sim.judge.count('final-sealed-roots', final.sealedRoots)

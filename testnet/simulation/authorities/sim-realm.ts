@@ -1,3 +1,4 @@
+import type { GroupStatus } from '../../../consensus/groups/types.ts'
 import type { AuthorityHost } from '../../../daemon/hosting/authority-host.ts'
 import type { SimDisk } from '../disk.ts'
 import type { SimNode } from '../node.ts'
@@ -38,10 +39,22 @@ export class SimRealm {
     return this.node(number).program?.engine.authority(group)
   }
 
+  /** Who keeps the group's log, voters and learners, as the replica knows it that has applied most. */
+  membersOf(group: number): readonly number[] {
+    const known = this.nodes
+      .flatMap(({ program }) => program?.engine.status(group) ?? [])
+      .reduce<GroupStatus | undefined>(
+        (a, b) => (a !== undefined && a.applied >= b.applied ? a : b),
+        undefined,
+      )
+    if (known === undefined) return this.realm.hosted.get(group)!.identity.members
+    const { voters, votersOutgoing, learners, learnersNext } = known.members
+    return [...new Set([...voters, ...votersOutgoing, ...learners, ...learnersNext])].sort((a, b) => a - b)
+  }
+
   /** The number of a node that leads the group and serves it. */
   leaderOf(group: number): number | undefined {
-    const { members } = this.realm.hosted.get(group)!.identity
-    return members.find(member => this.authorityOn(member, group)?.authority.serving === true)
+    return this.membersOf(group).find(member => this.authorityOn(member, group)?.authority.serving === true)
   }
 
   #startNode(name: string, plan: RealmPlan, wiring: Wiring): void {
@@ -93,8 +106,8 @@ export class SimRealm {
 
   describe(): string {
     const lines = this.players.filter(player => player.waiting > 0).map(player => player.describe())
-    for (const { group, name, members } of this.realm.areas) {
-      const replicas = members.map(member => this.#describeReplica(member, group))
+    for (const { group, name } of this.realm.areas) {
+      const replicas = this.membersOf(group).map(member => this.#describeReplica(member, group))
       lines.push(`${name}: ${replicas.join(' | ')}`)
     }
     return lines.join('\n')

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { readEntry, readHardState, readSnapshot } from '../../../consensus/groups/raft-disk.ts'
-import { DEFAULT_LIMITS, type RoleChange } from '../../../consensus/groups/types.ts'
+import { DEFAULT_LIMITS, type GroupStatus, type RoleChange } from '../../../consensus/groups/types.ts'
 import { EntryType } from '../../../consensus/raft/types.ts'
 import type { AppliedEntry, Replica } from '../../../daemon/authority/replica.ts'
 import type { AuthorityHost } from '../../../daemon/hosting/authority-host.ts'
@@ -24,6 +24,7 @@ export class Watch {
   readonly #logs = new Map<string, ReplicaLog>()
   readonly #watched = new Set<AuthorityHost>()
   readonly #commits = new Map<string, number>()
+  readonly #members = new Map<string, string>()
   #engine: Engine | undefined
   #writing = 0
 
@@ -62,9 +63,11 @@ export class Watch {
   }
 
   heard(change: RoleChange): void {
-    const { group, role, term } = change
+    const { group, role, term, leader } = change
     const status = this.#engine?.status(group)
-    if (role !== 'leader' || status === undefined) return
+    if (status === undefined) return
+    this.#judge.tell(this.#who(group), `${standing(role, leader)} in term ${term}`)
+    if (role !== 'leader') return
     this.#judge.leads(this.#node, status, term)
     this.#logOf(status).leads(term, status.commit)
   }
@@ -76,6 +79,7 @@ export class Watch {
       const status = engine.status(authority.identity.group)
       if (status === undefined) continue
       const { commit, lastIndex, uncommittedBytes } = status
+      this.#tellMembers(status)
       const key = keyOf(status)
       if (commit > lastIndex)
         this.#fail(`${name}: its commit index ${commit} is past its log, which ends at ${lastIndex}`)
@@ -96,6 +100,7 @@ export class Watch {
     if (part === 'hardState') return log.hardState(readHardState(instance, value))
     if (part === 'snapshot') {
       const snapshot = readSnapshot(instance, value)
+      this.#judge.tell(this.#who(instance.group), `cuts its log at ${snapshot.index}`)
       return log.snapshot(snapshot.index, snapshot.term)
     }
     const { term, type, data } = readEntry(instance, index, value)
@@ -113,6 +118,17 @@ export class Watch {
     return log
   }
 
+  #tellMembers(status: GroupStatus): void {
+    const { voters, votersOutgoing, learners } = status.members
+    const joint = votersOutgoing.length === 0 ? '' : ` and ${votersOutgoing.join(' ')}`
+    const text = `voters ${voters.join(' ')}${joint}, learners ${learners.join(' ') || 'none'}`
+    const key = keyOf(status)
+    const known = this.#members.get(key)
+    this.#members.set(key, text)
+    if (known !== undefined && known !== text)
+      this.#judge.tell(this.#who(status.group), `has members: ${text}`)
+  }
+
   #watchAuthorities(engine: Engine): void {
     for (const host of engine.authorities()) {
       if (this.#watched.has(host)) continue
@@ -124,7 +140,7 @@ export class Watch {
   #watchAuthority(engine: Engine, host: AuthorityHost): void {
     const { group } = host.authority.identity
     const { log, applied } = this.#judge.truthOf(host.authority.identity)
-    const who = `n${this.#node}'s ${host.name}`
+    const who = this.#who(group)
     const fail = (problem: string): void => this.#judge.fail(problem)
     const shown = new ShownEntries(who, log, engine.status(group)?.applied ?? 0, fail)
     const committed = host.committed.bind(host)
@@ -140,15 +156,26 @@ export class Watch {
     const apply = replica.apply.bind(replica)
     replica.apply = (entry, ops) => {
       shown.apply(entry.index)
+      this.#judge.tellReached(who, 'applies', entry.index)
       const result = apply(entry, ops)
       applied.result(who, entry.index, resultOf(replica, result))
       return result
     }
   }
 
+  #who(group: number): string {
+    return `n${this.#node} ${this.#judge.nameOf(group)}`
+  }
+
   #fail(problem: string): void {
     this.#judge.fail(`n${this.#node}: ${problem}`)
   }
+}
+
+function standing(role: string, leader: number): string {
+  if (role === 'leader') return 'leads'
+  if (role !== 'follower') return `is a ${role}`
+  return leader === 0 ? 'knows no leader' : `follows n${leader}`
 }
 
 function keyOf({ group, epoch, view }: RaftInstance): string {

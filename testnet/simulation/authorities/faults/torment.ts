@@ -8,7 +8,9 @@ export async function torment(field: Field, ms: number, names: readonly FaultNam
   if (names.length === 0) return simulation.runFor(ms)
   const endMs = simulation.nowMs + ms
   while (simulation.nowMs < endMs) {
-    FAULTS[pick(simulation.random, names)].inject(field)
+    const name = pick(simulation.random, names)
+    simulation.tell('fault', name)
+    FAULTS[name].inject(field)
     await simulation.runFor(simulation.random.between(100, 1_500))
     if (simulation.random.chance(0.6)) mendSome(field)
     await simulation.runFor(simulation.random.between(0, 1_000))
@@ -37,6 +39,10 @@ export function sparesOne(field: Field): Node | undefined {
 
 /** Ends everything that any fault has done, but for what was done to `away`. */
 export function mend(field: Field, away?: Node): void {
+  field.simulation.tell(
+    'fault',
+    `all faults end, ${away === undefined ? 'everywhere' : `but ${away.name} stays away`}`,
+  )
   mendLinks(field)
   for (const node of field.nodes) if (node !== away) mendNode(field, node)
 }
