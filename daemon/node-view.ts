@@ -2,6 +2,8 @@ import { formatVkey, makeVkey, noteAlgorithm } from '../storage/log/vkey.ts'
 import type { LedAuthority } from './adverts/advert.ts'
 import type { AdvertBoard } from './adverts/board.ts'
 import type { BoundedQueue } from './authority/queue.ts'
+import { stateOf } from './authority/reading.ts'
+import type { AuthorityRouter } from './gateway/router.ts'
 import type { Genesis } from './genesis/genesis.ts'
 import { originOf } from './genesis/genesis.ts'
 import type { GenesisAuthority } from './genesis/schema.ts'
@@ -9,12 +11,14 @@ import type { AuthorityHost } from './hosting/authority-host.ts'
 import type { Engine } from './hosting/engine.ts'
 import type {
   AuthorityView,
+  Consistency,
   LogView,
   MemberView,
   NodeAdvertView,
   NodeView,
   PeerView,
   QueueView,
+  ReadView,
   Role,
   StatusView,
 } from './http/view.ts'
@@ -28,6 +32,7 @@ export interface NodeViewParts {
   readonly network: RunningNetwork
   readonly engine: Engine
   readonly board: AdvertBoard
+  readonly router: AuthorityRouter
   readonly clock: Clock
   readonly startedAtMs: number
   readonly sessions: () => number
@@ -50,9 +55,25 @@ export function nodeView(parts: NodeViewParts): NodeView {
     nodes: () => nodes(parts),
     peers: () => peers(parts),
     authorities: () => genesis.file.authorities.map(authority => authorityView(parts, authority)),
+    read: (name, target, consistency) => read(parts, name, target, consistency),
     log: origin => logOf(engine, byOrigin.get(origin)),
     notReady: () => notReady(parts),
   }
+}
+
+function read(
+  { genesis, engine, router }: NodeViewParts,
+  name: string,
+  target: Uint8Array,
+  consistency: Consistency,
+): Promise<ReadView | undefined> {
+  if (consistency === 'linearizable')
+    return new Promise(resolve => router.read(name, target, result => resolve(result)))
+  const group = genesis.file.authorities.find(authority => authority.name === name)?.group ?? 0
+  const host = engine.authority(group)
+  if (host === undefined || host.halted) return Promise.resolve(undefined)
+  const state = { ...stateOf(host.authority.replica, target), byLease: false }
+  return Promise.resolve({ kind: 'state', state })
 }
 
 function logOf(engine: Engine, group: number | undefined): LogView | undefined {

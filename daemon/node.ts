@@ -28,6 +28,7 @@ import { publicKeyOfPeerId } from './network/peer-id.ts'
 import { ledView, nodeView } from './node-view.ts'
 import { atEndOfTurn, realClock, realRandom } from './real-ports.ts'
 import { serveIntake } from './routing/intake-server.ts'
+import { serveReads } from './routing/read-server.ts'
 import { InputRouter } from './routing/router.ts'
 import { version } from './version.ts'
 import { WitnessAsking } from './witnesses/asking.ts'
@@ -141,6 +142,7 @@ class Starting {
       network,
       engine,
       board,
+      router,
       clock: realClock,
       startedAtMs,
       sessions: () => this.#gateway?.core.stats.sessions ?? 0,
@@ -219,6 +221,7 @@ class Starting {
       verify: verifySignature,
       heartbeatMs: this.#config.heartbeatMs,
       electionMs: this.#config.electionMs,
+      leaseReads: this.#config.leaseReads,
       recordsBetweenSnapshots: this.#config.recordsBetweenSnapshots,
       count: (name, labels) => this.#metrics.count(name, labels),
       log: (event, facts) => log.info(facts, event),
@@ -278,6 +281,7 @@ class Starting {
       verify: verifySignature,
       count,
     })
+    serveReads({ network, schedule: atEndOfTurn, isNode: peer => nodes.has(peer), local, count })
     serveFeeds({ network, local, isNode: peer => nodes.has(peer), count })
     return new InputRouter({
       areas,

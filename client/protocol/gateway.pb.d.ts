@@ -1,10 +1,11 @@
 import type { PbfReader, PbfWriter } from 'pbf'
 
 export interface ClientMessage {
-  kind?: 'open' | 'inputs' | 'watch' | undefined
+  kind?: 'open' | 'inputs' | 'watch' | 'read' | undefined
   open?: Open | undefined
   inputs?: Inputs | undefined
   watch?: Watch | undefined
+  read?: Read | undefined
 }
 export interface Open {
   version: number
@@ -26,14 +27,19 @@ export interface Watch {
   radiusMm: number
   limit: number
 }
+export interface Read {
+  number: number
+  target: Uint8Array | undefined
+}
 export interface ServerMessage {
-  kind?: 'challenge' | 'welcome' | 'answer' | 'view' | 'problem' | 'receipts' | undefined
+  kind?: 'challenge' | 'welcome' | 'answer' | 'view' | 'problem' | 'receipts' | 'readAnswer' | undefined
   challenge?: Challenge | undefined
   welcome?: Welcome | undefined
   answer?: Answer | undefined
   view?: View | undefined
   problem?: Problem | undefined
   receipts?: Uint8Array | undefined
+  readAnswer?: ReadAnswer | undefined
 }
 export interface Challenge {
   nonce: Uint8Array | undefined
@@ -74,6 +80,18 @@ export interface Answer {
   expectedSeq?: number
   retryAfterMs?: number
   code?: string
+}
+export interface ReadAnswer {
+  number: number
+  state?: State | undefined
+  retryAfterMs?: number
+  code?: string
+}
+export interface State {
+  entity: Uint8Array | undefined
+  size: number
+  tick: number
+  byLease: boolean
 }
 export interface View {
   area: number

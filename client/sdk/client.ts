@@ -8,6 +8,7 @@ import { Histogram } from './histogram.ts'
 import { Lifeline } from './lifeline.ts'
 import type { Link } from './link.ts'
 import type { Item } from './outbox.ts'
+import { type EntityRead, Reads, targetOf } from './reads.ts'
 import { bodyOf, checkAction, type ExportedSession, exportSession, renumber } from './session.ts'
 import { trustOfWelcome } from './trust.ts'
 import type { ClientSettings, ClientState, ClientStats, Done, KeptReceipt, Place } from './types.ts'
@@ -23,6 +24,7 @@ interface Waiting {
 type Look = { place: false; radiusMm: number; limit: number } | ({ place: true; limit: number } & Place)
 
 const CHECK_MS = 250
+const NEVER_MS = Number.POSITIVE_INFINITY
 const DUPLICATE_RETRY_MS = 100
 const MAX_DUPLICATES = 20
 /** So often a session's number is raised before it counts as lost to others that keep opening higher ones. */
@@ -49,6 +51,7 @@ export class Client {
   private readonly stateListeners = new Set<(state: ClientState, reason: string) => void>()
   private readonly counts = { submitted: 0, committed: 0, rejected: 0, refused: 0, retried: 0, forged: 0 }
   private readonly latency = new Histogram()
+  private readonly reads = new Reads()
   private readonly lifeline: Lifeline
   private currentState: ClientState = 'connecting'
   private renumberings = 0
@@ -135,6 +138,20 @@ export class Client {
     return done
   }
 
+  /**
+   * Asks the owner what an entity of the area is like now, or the own character. Nothing is logged. The answer holds all
+   * that anybody was told to be committed before; it is the gateway's word, without a receipt (`look` has one). Rejects
+   * as `act` does.
+   */
+  read(entity?: string): Promise<EntityRead> {
+    const target = entity === undefined ? this.playerKey : targetOf(entity)
+    if (this.currentState === 'closed')
+      return Promise.reject(new ClientError('closed', 'This client is closed.'))
+    const read = this.reads.ask(target, this.settings.nowMs())
+    this.pumpSoon()
+    return read
+  }
+
   /** Looks at a fixed place instead of around the own character, as a map does. Radius in millimetres. */
   watchPlace(place: Place, limit = 0): void {
     this.look = { ...place, place: true, limit }
@@ -180,6 +197,7 @@ export class Client {
     for (const waiting of this.waiting.values())
       waiting.reject(new ClientError(code, text, { fault: waiting.fault }))
     this.waiting.clear()
+    this.reads.end(code, text)
   }
 
   private linked(link: Link): void {
@@ -187,15 +205,14 @@ export class Client {
     this.lifeline.trust ??= trustOfWelcome(link.genesisHash, welcome)
     this.lifeline.area = welcome.area
     this.view.forget()
-    this.outbox.linked(
-      {
-        perSecond: welcome.inputsPerSecond,
-        burst: welcome.inputBurst,
-        // The owner keeps so many outcomes: of more, a lost answer could not be had again.
-        inFlight: Math.min(welcome.inputsInFlight, OUTCOMES_KEPT),
-      },
-      this.settings.nowMs(),
-    )
+    const pace = {
+      perSecond: welcome.inputsPerSecond,
+      burst: welcome.inputBurst,
+      // The owner keeps so many outcomes: of more, a lost answer could not be had again.
+      inFlight: Math.min(welcome.inputsInFlight, OUTCOMES_KEPT),
+    }
+    this.outbox.linked(pace, this.settings.nowMs())
+    this.reads.linked(pace, this.settings.nowMs())
     this.setState('open', link.url)
     this.sendLook()
     this.prepareAll()
@@ -273,15 +290,17 @@ export class Client {
     const atOnce = link.welcome.inputsInFlight
     for (let from = 0; from < due.length; from += atOnce)
       link.send({ inputs: { bodies: due.slice(from, from + atOnce).map(item => item.body!) } })
+    for (const read of this.reads.due(nowMs)) link.send({ read })
     clearTimeout(this.pumpTimer)
     this.pumpTimer = undefined
-    const waitMs = this.outbox.waitMs(nowMs)
-    if (waitMs !== undefined) this.pumpTimer = setTimeout(() => this.pump(), waitMs)
+    const waitMs = Math.min(this.outbox.waitMs(nowMs) ?? NEVER_MS, this.reads.waitMs(nowMs) ?? NEVER_MS)
+    if (waitMs < NEVER_MS) this.pumpTimer = setTimeout(() => this.pump(), waitMs)
   }
 
   private check(): void {
     this.lifeline.check()
     const nowMs = this.settings.nowMs()
+    this.reads.expire(nowMs, this.settings.actionTimeoutMs)
     for (const item of this.outbox.pending()) {
       if (nowMs - item.submittedMs < this.settings.actionTimeoutMs) break
       const fault = this.waiting.get(item.seq)?.fault ?? ''
@@ -300,6 +319,10 @@ export class Client {
       this.promised(message.receipts!, link)
     } else if (message.kind === 'answer') {
       this.answered(message.answer!, link)
+    } else if (message.kind === 'readAnswer') {
+      const isTrue = this.reads.answered(message.readAnswer!, this.settings.nowMs())
+      if (isTrue) this.pumpSoon()
+      else this.lifeline.leave(link, 'untrue-read')
     }
   }
 
@@ -378,6 +401,7 @@ export class Client {
     this.counts.committed++
     if (outcome.code !== 'ok') this.counts.rejected++
     this.latency.add(latencyMs)
+    this.reads.saw(outcome.leaf + 1)
     if (this.settings.keepReceipts) this.receipts.push(done)
     this.waiting.get(seq)?.resolve(done)
     this.waiting.delete(seq)

@@ -1,4 +1,5 @@
 import type { Action } from '../../world/codec.ts'
+import { Tokens } from './tokens.ts'
 
 /** An action that has its seq and waits for its answer. */
 export interface Item {
@@ -43,8 +44,7 @@ export class Outbox {
   private readonly items = new Map<number, Item>()
   private next: number
   private pace: Pace = { perSecond: 1, burst: 1, inFlight: 1 }
-  private tokens = 0
-  private filledMs = 0
+  private readonly tokens = new Tokens()
   private inFlight = 0
 
   constructor(nextSeq: number) {
@@ -90,26 +90,24 @@ export class Outbox {
 
   /** A new link: nothing has been sent over it, and the gateway's bucket for it is full. */
   linked(pace: Pace, nowMs: number): void {
-    // A little slower than allowed: two clocks are not one.
-    this.pace = { ...pace, perSecond: pace.perSecond * 0.95, burst: Math.max(1, pace.burst - 2) }
-    this.tokens = this.pace.burst
-    this.filledMs = nowMs
+    this.pace = pace
+    this.tokens.linked(pace, nowMs)
     this.inFlight = 0
     for (const item of this.items.values()) item.sentMs = undefined
   }
 
   /** What to send now, in order; it counts as sent. */
   due(nowMs: number): Item[] {
-    this.refillTokens(nowMs)
+    this.tokens.refill(nowMs)
     const due: Item[] = []
     for (const item of this.items.values()) {
       if (item.sentMs !== undefined && nowMs - item.sentMs < RESEND_MS) continue
-      if (item.body === undefined || item.notBeforeMs > nowMs || this.tokens < 1) break
+      if (item.body === undefined || item.notBeforeMs > nowMs || this.tokens.areOut) break
       if (item.sentMs === undefined) {
         if (this.inFlight >= this.pace.inFlight) break
         this.inFlight++
       }
-      this.tokens--
+      this.tokens.take()
       item.sentMs = nowMs
       item.sends++
       due.push(item)
@@ -122,8 +120,7 @@ export class Outbox {
     for (const item of this.items.values()) {
       if (item.sentMs !== undefined) continue
       if (item.body === undefined || this.inFlight >= this.pace.inFlight) return undefined
-      const tokenMs = this.tokens < 1 ? ((1 - this.tokens) * 1000) / this.pace.perSecond : 0
-      return Math.max(1, item.notBeforeMs - nowMs, tokenMs)
+      return Math.max(1, item.notBeforeMs - nowMs, this.tokens.waitMs)
     }
     return undefined
   }
@@ -168,11 +165,5 @@ export class Outbox {
     }
     this.items.set(seq, item)
     return item
-  }
-
-  private refillTokens(nowMs: number): void {
-    const { perSecond, burst } = this.pace
-    this.tokens = Math.min(burst, this.tokens + (Math.max(0, nowMs - this.filledMs) * perSecond) / 1000)
-    this.filledMs = nowMs
   }
 }

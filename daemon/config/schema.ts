@@ -78,6 +78,9 @@ export const settingsSchema = z.strictObject({
   heartbeatMs: whole(10, 10_000)
     .default(100)
     .meta({ description: 'time between signs of life', value: 'MS' }),
+  leaseReads: z.boolean('must be true or false').default(false).meta({
+    description: 'leaders answer reads by their clock; only where no machine is ever suspended or paused',
+  }),
   maxPeers: whole(1, 10_000)
     .default(300)
     .meta({ description: 'peers at once; nodes of the genesis file always get in', value: 'N' }),

@@ -1,4 +1,4 @@
-import type { Watch, Welcome } from '../../client/protocol/gateway.pb.js'
+import type { Read, Watch, Welcome } from '../../client/protocol/gateway.pb.js'
 import {
   challengeMessage,
   equalBytes,
@@ -19,6 +19,7 @@ import { GhostFeeds } from './feeds.ts'
 import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
 import { encodeServer, type Open, parseRequest } from './messages.ts'
 import { keyText } from './public-form.ts'
+import { ReadDesk } from './reads.ts'
 import { CLOSINGS, type ClosingCode, REFUSALS, type RefusalCode } from './refusals.ts'
 import type { AuthorityRouter, InputResult } from './router.ts'
 import { type Connection, newConnection, type Session } from './session.ts'
@@ -47,6 +48,7 @@ export type GatewayCounter =
   | 'gateway_refused_total'
   | 'gateway_inputs_total'
   | 'gateway_answers_total'
+  | 'gateway_reads_total'
   | 'gateway_views_total'
   | 'gateway_views_withheld_total'
 
@@ -65,7 +67,7 @@ export interface GatewayConfig {
 export interface GatewayStats {
   readonly connections: number
   readonly sessions: number
-  /** Inputs that wait for an answer. */
+  /** Inputs and reads that wait for an answer. */
   readonly inFlight: number
   /** Areas subscribed to, and entities known of them. */
   readonly areas: number
@@ -93,6 +95,7 @@ export class GatewayCore {
   private readonly admission: Admission
   private readonly feeds: GhostFeeds
   private readonly viewing: Viewing
+  private readonly reads: ReadDesk
   private inFlight = 0
   private sweptMs = 0
 
@@ -103,10 +106,12 @@ export class GatewayCore {
     this.admission = new Admission(this.limits)
     this.feeds = new GhostFeeds(ports.router, this.limits, config.tickMs)
     this.viewing = new Viewing(this.feeds, ports)
+    this.reads = new ReadDesk(ports.router, this.limits)
   }
 
   get stats(): GatewayStats {
-    const { connections, sessions, inFlight, feeds } = this
+    const { connections, sessions, feeds } = this
+    const inFlight = this.inFlight + this.reads.inFlight
     return { connections: connections.size, sessions: sessions.size, inFlight, ...feeds.stats }
   }
 
@@ -149,6 +154,7 @@ export class GatewayCore {
     if (request.kind === 'refused') return this.refuse(connection, request.code)
     const nowMs = this.ports.monotonicMs()
     if (request.kind === 'inputs') return this.inputs(connection, request.bodies, nowMs)
+    if (request.kind === 'read') return this.read(connection, request.read, nowMs)
     if (!take(connection.requests, nowMs)) return this.refuse(connection, 'over-rate')
     if (request.kind === 'open') return this.open(connection, request.open, nowMs)
     this.watch(connection, request.watch)
@@ -246,10 +252,12 @@ export class GatewayCore {
       sessionTag: sessionTagOf(open.sessionKey, this.ports.sha256),
       expiresAtMs: open.expiresAtMs,
       inputs: newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs),
+      reads: newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs),
       areaNames: areas.map(({ name }) => name),
       // Only the client knows where its inputs may go; what the ghosts show is good for a guess.
       area: open.area || this.feeds.areaOf(player) || areas[0]!.name,
       inFlight: 0,
+      readsInFlight: 0,
       source: { answered: (bodies, result) => this.answered(connection, session, bodies, result) },
       ownSight: { radiusMm: this.limits.viewRadiusMm, limit: this.limits.viewEntities },
       place: undefined,
@@ -327,6 +335,17 @@ export class GatewayCore {
       this.send(connection.id, { answer })
       this.offend(connection, 'over-rate')
     }
+  }
+
+  private read(connection: Connection, read: Read, nowMs: number): void {
+    const { session } = connection
+    if (session === undefined) return this.refuse(connection, 'unauthenticated')
+    const offence = this.reads.ask(session, read, nowMs, readAnswer => {
+      const { state, retryAfterMs } = readAnswer
+      this.ports.count('gateway_reads_total', { kind: state ? 'state' : retryAfterMs ? 'again' : 'refused' })
+      if (this.connections.has(connection.id)) this.send(connection.id, { readAnswer })
+    })
+    if (offence !== undefined) this.offend(connection, offence)
   }
 
   private answered(

@@ -2,12 +2,14 @@ import { PbfReader } from 'pbf'
 import { encoded } from '../../client/protocol/encode.ts'
 import {
   type Open as OpenMessage,
+  type Read,
   readClientMessage,
   type ServerMessage,
   type Watch,
   writeServerMessage,
 } from '../../client/protocol/gateway.pb.js'
 import { INPUT_HEAD_BYTES, KEY_BYTES, SIGNATURE_BYTES } from '../../client/protocol/session.ts'
+import { isTarget } from '../authority/reading.ts'
 import type { GatewayLimits } from './limits.ts'
 
 export interface Open {
@@ -25,6 +27,7 @@ export type Request =
   | { readonly kind: 'open'; readonly open: Open }
   | { readonly kind: 'inputs'; readonly bodies: readonly Uint8Array[] }
   | { readonly kind: 'watch'; readonly watch: Watch }
+  | { readonly kind: 'read'; readonly read: Read }
   | { readonly kind: 'refused'; readonly code: 'malformed' | 'oversized' }
 
 const MALFORMED: Request = { kind: 'refused', code: 'malformed' }
@@ -37,6 +40,7 @@ export function parseRequest(bytes: Uint8Array, limits: GatewayLimits): Request 
   try {
     const message = readClientMessage(new PbfReader(bytes))
     if (message.kind === 'inputs') return checkedInputs(message.inputs!.bodies, limits)
+    if (message.kind === 'read') return checkedRead(message.read!)
     if (message.kind === 'open') return checkedOpen(message.open!)
     if (message.kind === 'watch') return checkedWatch(message.watch!)
     return MALFORMED
@@ -73,6 +77,11 @@ function checkedWatch(watch: Watch): Request {
     isCount(watch.radiusMm) &&
     isCount(watch.limit)
   return right ? { kind: 'watch', watch } : MALFORMED
+}
+
+function checkedRead(read: Read): Request {
+  const { number, target } = read
+  return isCount(number) && target !== undefined && isTarget(target) ? { kind: 'read', read } : MALFORMED
 }
 
 function isCount(value: number): boolean {

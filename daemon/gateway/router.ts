@@ -1,3 +1,5 @@
+import type { ReadDone } from '../authority/reading.ts'
+
 /** What the gateway needs from its node to reach the authorities; it knows nothing of leaders and members' addresses. */
 
 export interface AreaInfo {
@@ -18,6 +20,8 @@ export interface AuthorityRouter {
   areas(): readonly AreaInfo[]
   /** Routes input bodies, in order, to the leader of `area`, retrying across leader changes until answered or a deadline. */
   submit(area: string, bodies: readonly Uint8Array[], source: InputSource): void
+  /** Asks how an entity is now: its id, or a player's key for its character. `answer` is called once. */
+  read(area: string, target: Uint8Array, answer: (result: ReadResult) => void): void
   /** The area's ghosts: the whole state once, then changes. Returns what ends the subscription. */
   subscribe(area: string, listener: FeedListener): () => void
 }
@@ -36,6 +40,8 @@ export type InputResult =
   /** Not logged, used no seq. */
   | { readonly kind: 'refused'; readonly code: string }
   | { readonly kind: 'unavailable'; readonly retryAfterMs: number }
+
+export type ReadResult = ReadDone | { readonly kind: 'busy' | 'unavailable'; readonly retryAfterMs: number }
 
 export interface FeedListener {
   /** The whole state, at the beginning and again after `lost`. Entities are in world/codec's public form. */

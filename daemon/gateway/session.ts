@@ -17,11 +17,13 @@ export interface Session {
   /** By the gateway's wall clock. */
   readonly expiresAtMs: number
   readonly inputs: Bucket
+  readonly reads: Bucket
   /** As the welcome listed them: views name an area by its place in this list. */
   readonly areaNames: readonly string[]
   /** The area that inputs go to. */
   area: string
   inFlight: number
+  readsInFlight: number
   /** Where its inputs' answers come to. */
   readonly source: InputSource
   ownSight: { radiusMm: number; limit: number }

@@ -1,4 +1,4 @@
-import type { CommittedEntry, RoleChange } from '../../consensus/groups/types.ts'
+import type { CommittedEntry, ReadAsked, ReadDone, RoleChange } from '../../consensus/groups/types.ts'
 import type { LogReader } from '../../storage/log/log-store.ts'
 import { leafHash } from '../../storage/log/record.ts'
 import type { Tile } from '../../storage/log/tree.ts'
@@ -6,11 +6,13 @@ import type { StoreOp } from '../../storage/store.ts'
 import type { Authority } from '../authority/authority.ts'
 import type { InputBatch } from '../authority/batch.ts'
 import { type BatchWaiter, tell } from '../authority/intake.ts'
+import type { ReadAnswer } from '../authority/reading.ts'
 import type { Lookup } from '../authority/types.ts'
 import { FeedPublisher } from '../feed/publisher.ts'
 import type { Clock } from '../ports.ts'
 import type { PublishedLog } from './log-view.ts'
 import type { SnapshotKeeper } from './snapshots.ts'
+import { StateReads } from './state-reads.ts'
 
 export interface AuthorityHostParts {
   readonly name: string
@@ -26,6 +28,8 @@ export interface AuthorityHostParts {
   readonly write: (ops: readonly StoreOp[], written: () => void) => void
   /** Calls `done` once all that was put into batches so far is durable. */
   readonly sync: (done: () => void) => void
+  /** Asks the group from which index on a state is new enough; `readTold` gets the answer. */
+  readonly askRead: (context: number) => ReadAsked
   /** An input came to a replica that does not lead: it may be that nobody does. */
   readonly inputWaits: () => void
   /** The replica must not go on: it diverged, or its disk is damaged. */
@@ -42,6 +46,7 @@ export class AuthorityHost {
   readonly published: PublishedLog
   readonly feed: FeedPublisher
   readonly #parts: AuthorityHostParts
+  readonly #reads: StateReads
   #flushing = false
   #halted = false
   #keepAliveAtMs = 0
@@ -54,6 +59,7 @@ export class AuthorityHost {
     this.#parts = parts
     this.#appliedIndex = parts.appliedIndex
     const { replica } = parts.authority
+    this.#reads = new StateReads(replica, parts.askRead)
     this.feed = new FeedPublisher({
       point: () => ({ tick: replica.world.tick, leaf: replica.log.size }),
       entities: () => [...replica.world.entities()].map(entity => replica.world.entityBytes(entity.id)!),
@@ -71,6 +77,23 @@ export class AuthorityHost {
     this.#flushSoon()
   }
 
+  /** How an entity is now, on any member; nothing is logged. */
+  read(target: Uint8Array, answer: (answer: ReadAnswer) => void): void {
+    if (this.#halted) return answer({ kind: 'not-leader', leader: noLeader })
+    if (this.authority.leader === noLeader) this.#parts.inputWaits()
+    this.#reads.read(target, this.#parts.clock.monotonicMs(), answer)
+  }
+
+  readTold(done: ReadDone): void {
+    this.#reads.told(done, this.#appliedIndex)
+  }
+
+  /** A catch-up has brought the state to this index of Raft's log. */
+  caughtUp(index: number): void {
+    this.#appliedIndex = Math.max(this.#appliedIndex, index)
+    this.#reads.applied(this.#appliedIndex)
+  }
+
   roleChanged(change: RoleChange): void {
     if (this.#halted) return this.authority.roleChanged(false, change.term, noLeader)
     this.authority.roleChanged(change.role === 'leader', change.term, change.leader)
@@ -79,6 +102,7 @@ export class AuthorityHost {
   tick(nowMs: number, wallMs: number): void {
     if (this.#halted) return
     this.authority.tick(nowMs, wallMs)
+    this.#reads.tick(nowMs)
     if (nowMs < this.#keepAliveAtMs) return
     this.#keepAliveAtMs = nowMs + keepAliveMs
     this.feed.keepAlive()
@@ -91,6 +115,7 @@ export class AuthorityHost {
     this.#appliedIndex = news.at(-1)!.index
     try {
       this.#apply(news)
+      this.#reads.applied(this.#appliedIndex)
     } catch (error) {
       this.halt(error as Error)
     }
@@ -151,6 +176,7 @@ export class AuthorityHost {
     this.#halted = true
     this.authority.roleChanged(false, this.authority.term, noLeader)
     this.feed.end('the authority halted on this node')
+    this.#reads.end()
     this.#parts.halted(this.name, error)
   }
 }

@@ -48,6 +48,8 @@ export interface EngineOptions {
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
   readonly heartbeatMs: number
   readonly electionMs: number
+  /** Reads rest on the clock where they can (consensus/groups). */
+  readonly leaseReads: boolean
   /** Raft keeps one to two times as many in its log; a follower that missed more of them catches up. */
   readonly recordsBetweenSnapshots?: number
   readonly count: (name: string, labels: Record<string, string>) => void
@@ -89,7 +91,7 @@ export class Engine {
 
   private constructor(options: EngineOptions, promisedMs: number) {
     this.#options = options
-    const { self, random, heartbeatMs, electionMs, network, clock, peers, count } = options
+    const { self, random, heartbeatMs, electionMs, leaseReads, network, clock, peers, count } = options
     this.#host = new GroupHost({
       self,
       random: below => random.below(below),
@@ -97,6 +99,7 @@ export class Engine {
       promisedMs,
       heartbeatMs,
       electionMs,
+      leaseReads,
     })
     this.driver = new GroupDriver({
       host: this.#host,
@@ -110,11 +113,11 @@ export class Engine {
         options.log('role', { ...change, authority: authority?.name })
         if (authority !== undefined && change.leader !== 0) options.onLeader(authority.name, change.leader)
       },
-      onRead: () => {},
+      onRead: done => this.#authorities.get(done.group)?.readTold(done),
       onMembers: () => {},
       onRemoved: () => {},
       onSnapshotOffer: offer => this.#catchUps.add(offer),
-      onSnapshotInstalled: () => {},
+      onSnapshotInstalled: ({ group, index }) => this.#authorities.get(group)?.caughtUp(index),
       onGroupFault: ({ group, message }) => this.#authorities.get(group)?.halt(new Error(message)),
       onStoreFailure: options.onStoreFailure,
     })
@@ -244,6 +247,7 @@ export class Engine {
       schedule,
       write,
       sync: done => this.driver.sync(done),
+      askRead: context => this.driver.read(group, context),
       inputWaits: () => this.expectProgress(group),
       halted: onHalted,
     })

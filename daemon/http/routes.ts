@@ -1,11 +1,12 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import type { Metrics } from '../metrics/metrics.ts'
+import { entityAnswer } from './entity.ts'
 import { badRequest, HttpError, notFound } from './errors.ts'
 import { readLeaves } from './leaves.ts'
 import { parseLogUrl, type ServedResource } from './log-path.ts'
 import type { StaticFile } from './static-files.ts'
-import type { LogView, NodeView } from './view.ts'
+import type { AuthorityView, LogView, NodeView } from './view.ts'
 
 export interface RouteSources {
   readonly view: NodeView
@@ -34,6 +35,20 @@ const leavesQuery = z.strictObject({
   from: count.default(0),
   limit: count.pipe(z.number().min(1).max(1000)).default(100),
 })
+const entityQuery = z
+  .strictObject({
+    authority,
+    id: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/, 'must be 32 lower-case hex digits')
+      .optional(),
+    player: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits')
+      .optional(),
+    consistency: z.enum(['linearizable', 'local']).default('linearizable'),
+  })
+  .refine(({ id, player }) => (id === undefined) !== (player === undefined), 'give either id or player')
 const noQuery = z.strictObject({})
 
 export function addRoutes(server: FastifyInstance, sources: RouteSources): void {
@@ -78,6 +93,14 @@ function addApi(server: FastifyInstance, { view, genesis, config }: RouteSources
     const proof = await log.proof(query.leaf)
     if (proof === undefined) throw notFound(`There is no proof for leaf ${query.leaf}.`)
     return reply.type(TEXT_TYPE).send(proof)
+  })
+  server.get('/api/v1/entity', async request => {
+    const { authority: name, id, player, consistency } = parseQuery(entityQuery, request.query)
+    const found = findAuthority(view, name)
+    const target = new Uint8Array(Buffer.from((id ?? player)!, 'hex'))
+    const read = await view.read(found.name, target, consistency)
+    if (read === undefined) throw notHosted(found)
+    return entityAnswer(read, consistency)
   })
   server.get('/api/v1/leaves', async request => {
     const query = parseQuery(leavesQuery, request.query)
@@ -155,13 +178,22 @@ function parseQuery<T>(schema: z.ZodType<T>, query: unknown): T {
 }
 
 /** @param name an authority's name, as `area/0231`, or its log's origin */
-function findLog(view: NodeView, name: string): LogView {
+function findAuthority(view: NodeView, name: string): AuthorityView {
   const found = view.authorities().find(candidate => candidate.name === name || candidate.origin === name)
   if (found === undefined) throw notFound(`There is no authority ${name}.`)
+  return found
+}
+
+function findLog(view: NodeView, name: string): LogView {
+  const found = findAuthority(view, name)
   const log = view.log(found.origin)
-  if (log !== undefined) return log
-  const members = found.members.map(member => member.number).join(', ')
-  throw new HttpError(404, 'not-hosted', `This node has no replica of ${name}; ask node ${members}.`)
+  if (log === undefined) throw notHosted(found)
+  return log
+}
+
+function notHosted({ name, members }: AuthorityView): HttpError {
+  const numbers = members.map(member => member.number).join(', ')
+  return new HttpError(404, 'not-hosted', `This node has no replica of ${name}; ask node ${numbers}.`)
 }
 
 function beyond(log: LogView, leaf: number): HttpError {

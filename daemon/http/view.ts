@@ -10,11 +10,31 @@ export interface NodeView {
   peers(): PeerView[]
   /** Every authority in the genesis file; counts are as of this node's own replica where it hosts one. */
   authorities(): AuthorityView[]
+  /**
+   * An entity by the authority's name: as the owner has it now, or as this node's own replica has it, which may lag. Bytes
+   * of 16 are an entity's id, of 32 a player's key. Undefined where only another node could tell, and `local` was asked for.
+   */
+  read(authority: string, target: Uint8Array, consistency: Consistency): Promise<ReadView | undefined>
   /** The log of an authority that this node hosts. */
   log(origin: string): LogView | undefined
   /** Why the node cannot serve yet or any more, one sentence each; none when it is ready. */
   notReady(): string[]
 }
+
+export type Consistency = 'linearizable' | 'local'
+
+export type ReadView =
+  | {
+      readonly kind: 'state'
+      readonly state: {
+        readonly entity: Uint8Array | undefined
+        readonly size: number
+        readonly tick: number
+        readonly byLease: boolean
+      }
+    }
+  | { readonly kind: 'busy' | 'unavailable'; readonly retryAfterMs: number }
+  | { readonly kind: 'refused'; readonly code: string }
 
 export interface StatusView {
   readonly network: string

@@ -1,6 +1,6 @@
 import { bodyHash, inputBatchMessage } from '../authority/batch.ts'
-import type { InputAnswer } from '../authority/intake.ts'
 import type { Channel, Network, PeerId } from '../ports.ts'
+import { AnswerBatches } from './answer-batches.ts'
 import {
   decodeRequest,
   encodeAnswers,
@@ -30,7 +30,9 @@ export function serveIntake(options: IntakeOptions): void {
   options.network.handle(intentProtocol, protocol, channel => {
     const node = options.nodeOf(channel.peer)
     if (node === undefined) return refuse(options, channel, 'not-a-node')
-    const answers = new AnswerBatches(channel, options.schedule)
+    const answers = new AnswerBatches<IndexedAnswer>(options.schedule, (batch, some) =>
+      channel.send(encodeAnswers({ batch, answers: some })),
+    )
     channel.onFrame(frame => {
       const request = decodeRequest(frame)
       if (request === undefined) return refuse(options, channel, 'malformed')
@@ -50,43 +52,19 @@ function take(
   options: IntakeOptions,
   request: Request,
   node: { number: number; identityKey: Uint8Array },
-  answers: AnswerBatches,
+  answers: AnswerBatches<IndexedAnswer>,
 ): string | undefined {
   const origin = options.originOf(request.group)
   const local = options.local(request.group)
   if (origin === undefined || local === undefined) {
-    answers.add(request.batch, 0, request.bodies.length, { kind: 'not-leader', leader: 0 })
+    const answer = { kind: 'not-leader', leader: 0 } as const
+    answers.add(request.batch, { index: 0, count: request.bodies.length, answer })
     return undefined
   }
   const message = inputBatchMessage(origin, node.number, request.bodies.map(bodyHash))
   if (!options.verify(node.identityKey, message, request.signature)) return 'bad-signature'
   local.offer(inputBatchOf(request, node.number), (index, count, answer) =>
-    answers.add(request.batch, index, count, answer),
+    answers.add(request.batch, { index, count, answer }),
   )
   return undefined
-}
-
-/** Collects the answers of one turn: one frame for each batch that has some. */
-class AnswerBatches {
-  readonly #channel: Channel
-  readonly #schedule: (run: () => void) => void
-  #waiting = new Map<number, IndexedAnswer[]>()
-
-  constructor(channel: Channel, schedule: (run: () => void) => void) {
-    this.#channel = channel
-    this.#schedule = schedule
-  }
-
-  add(batch: number, index: number, count: number, answer: InputAnswer): void {
-    if (this.#waiting.size === 0) this.#schedule(() => this.#flush())
-    const answers = this.#waiting.get(batch)
-    if (answers === undefined) this.#waiting.set(batch, [{ index, count, answer }])
-    else answers.push({ index, count, answer })
-  }
-
-  #flush(): void {
-    const waiting = this.#waiting
-    this.#waiting = new Map()
-    for (const [batch, answers] of waiting) this.#channel.send(encodeAnswers({ batch, answers }))
-  }
 }

@@ -2,10 +2,11 @@ import { bodyHash, inputBatchMessage, maxBatchInputs } from '../authority/batch.
 import type { InputResult, InputSource } from '../gateway/router.ts'
 import type { Cancel, Clock } from '../ports.ts'
 import type { IndexedAnswer, Request } from './intent-codec.ts'
+import type { Sent } from './node-channels.ts'
 
 /** How a request reaches a node; the answers come back one by one. */
 export interface Carrier {
-  send(node: number, request: Request): 'sent' | 'opening' | 'unreachable'
+  send(node: number, request: Request): Sent
 }
 
 export interface LaneOptions {
@@ -187,7 +188,7 @@ export class Lane {
     }
   }
 
-  #sendBatch(nowMs: number): 'sent' | 'opening' | 'unreachable' {
+  #sendBatch(nowMs: number): Sent {
     const { group, origin, gateway, sign, nextBatch } = this.#options
     const pending = this.#take()
     const bodies = pending.map(input => input.body)

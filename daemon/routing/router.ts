@@ -1,9 +1,10 @@
 import type { InputBatch } from '../authority/batch.ts'
 import type { BatchWaiter } from '../authority/intake.ts'
+import type { ReadAnswer } from '../authority/reading.ts'
 import { FeedFollower } from '../feed/follower.ts'
 import type { FeedPublisher } from '../feed/publisher.ts'
-import type { AreaInfo, AuthorityRouter, FeedListener, InputSource } from '../gateway/router.ts'
-import type { Channel, Clock, Network, PeerId } from '../ports.ts'
+import type { AreaInfo, AuthorityRouter, FeedListener, InputSource, ReadResult } from '../gateway/router.ts'
+import type { Clock, Network, PeerId } from '../ports.ts'
 import {
   decodeAnswers,
   encodeRequest,
@@ -13,10 +14,15 @@ import {
   type Request,
 } from './intent-codec.ts'
 import { Lane } from './lane.ts'
+import { NodeChannels, type Sent } from './node-channels.ts'
+import { decodeReadAnswers, encodeReadRequest, type ReadAnswers, readProtocol } from './read-codec.ts'
+import { ReadLane } from './read-lane.ts'
 
 /** An authority that this node holds a replica of. */
 export interface LocalAuthority {
   offer(batch: InputBatch, waiter: BatchWaiter): void
+  /** `answer` is called once, at once or later. */
+  read(target: Uint8Array, answer: (answer: ReadAnswer) => void): void
   readonly feed: FeedPublisher
 }
 
@@ -36,30 +42,54 @@ export interface RouterOptions {
   readonly count: (name: string, labels: Record<string, string>) => void
 }
 
-/** This node's way to every authority, for its own gateway: inputs to the leaders, ghosts from any replica. */
+/** This node's way to every authority, for its own gateway: inputs and reads to the leaders, ghosts from any replica. */
 export class InputRouter implements AuthorityRouter {
   readonly #options: RouterOptions
   readonly #lanes = new Map<string, Lane>()
-  /** A symbol stands for an attempt to open one: what comes of an older attempt is none of ours any more. */
-  readonly #channels = new Map<number, Channel | symbol>()
+  readonly #readLanes = new Map<string, ReadLane>()
+  readonly #intents: NodeChannels
+  readonly #reads: NodeChannels
   #batches = 0
 
   constructor(options: RouterOptions) {
     this.#options = options
-    for (const area of options.areas) this.#lanes.set(area.name, this.#newLane(area))
-    options.network.onPeer((peer, connected) => {
-      if (!connected) this.#peerLost(peer)
+    const { network, peerOf, count } = options
+    this.#intents = new NodeChannels({
+      ...{ protocol: intentProtocol, network, peerOf, count },
+      onFrame: (node, frame) => {
+        const decoded = decodeAnswers(frame)
+        if (decoded !== undefined) this.#answered(node, decoded.batch, decoded.answers)
+        return decoded !== undefined
+      },
+      onLost: node => {
+        for (const lane of this.#lanes.values()) lane.nodeLost(node)
+      },
     })
+    this.#reads = new NodeChannels({
+      ...{ protocol: readProtocol, network, peerOf, count },
+      onFrame: (node, frame) => {
+        const decoded = decodeReadAnswers(frame)
+        if (decoded !== undefined) this.#readAnswered(node, decoded.batch, decoded.answers)
+        return decoded !== undefined
+      },
+      onLost: node => {
+        for (const lane of this.#readLanes.values()) lane.nodeLost(node)
+      },
+    })
+    for (const area of options.areas) {
+      this.#lanes.set(area.name, this.#newLane(area))
+      this.#readLanes.set(area.name, this.#newReadLane(area))
+    }
   }
 
   areas(): readonly AreaInfo[] {
     return this.#options.areas
   }
 
-  /** Inputs that wait for an answer. */
+  /** Inputs and reads that wait for an answer. */
   get pending(): number {
     let pending = 0
-    for (const lane of this.#lanes.values()) pending += lane.pending
+    for (const lane of [...this.#lanes.values(), ...this.#readLanes.values()]) pending += lane.pending
     return pending
   }
 
@@ -67,6 +97,12 @@ export class InputRouter implements AuthorityRouter {
     const lane = this.#lanes.get(area)
     if (lane === undefined) return source.answered(bodies, { kind: 'refused', code: 'unknown-area' })
     lane.submit(bodies, source)
+  }
+
+  read(area: string, target: Uint8Array, answer: (result: ReadResult) => void): void {
+    const lane = this.#readLanes.get(area)
+    if (lane === undefined) answer({ kind: 'refused', code: 'unknown-area' })
+    else lane.read(target, answer)
   }
 
   subscribe(area: string, listener: FeedListener): () => void {
@@ -96,6 +132,7 @@ export class InputRouter implements AuthorityRouter {
   /** Somebody who knows says who leads an area. */
   leaderIs(area: string, node: number): void {
     this.#lanes.get(area)?.leaderIs(node)
+    this.#readLanes.get(area)?.leaderIs(node)
   }
 
   #newLane(area: AreaInfo): Lane {
@@ -121,77 +158,41 @@ export class InputRouter implements AuthorityRouter {
     )
   }
 
-  #send(node: number, request: Request): 'sent' | 'opening' | 'unreachable' {
-    if (node === this.#options.self) return this.#sendLocal(request)
-    const channel = this.#channels.get(node)
-    if (channel === undefined) return this.#open(node)
-    if (typeof channel === 'symbol') return 'opening'
-    channel.send(encodeRequest(request))
-    return 'sent'
+  #newReadLane({ group, members }: AreaInfo): ReadLane {
+    const { self, local, clock, schedule, count, waits } = this.#options
+    const nextBatch = (): number => ++this.#batches
+    return new ReadLane({
+      ...{ members, clock, schedule, nextBatch, count },
+      waits: () => waits(group),
+      send: (node, batch, targets) => {
+        if (node !== self) return this.#reads.send(node, () => encodeReadRequest({ group, batch, targets }))
+        const authority = local(group)
+        if (authority === undefined) return 'unreachable'
+        targets.forEach((target, index) => {
+          authority.read(target, answer => this.#readAnswered(self, batch, [{ index, answer }]))
+        })
+        return 'sent'
+      },
+    })
   }
 
-  #sendLocal(request: Request): 'sent' | 'unreachable' {
+  #send(node: number, request: Request): Sent {
+    const { self } = this.#options
+    if (node !== self) return this.#intents.send(node, () => encodeRequest(request))
     const local = this.#options.local(request.group)
     if (local === undefined) return 'unreachable'
-    local.offer(inputBatchOf(request, this.#options.self), (index, count, answer) => {
-      this.#answered(this.#options.self, request.batch, [{ index, count, answer }])
+    local.offer(inputBatchOf(request, self), (index, count, answer) => {
+      this.#answered(self, request.batch, [{ index, count, answer }])
     })
     return 'sent'
   }
 
-  #open(node: number): 'opening' | 'unreachable' {
-    const peer = this.#options.peerOf(node)
-    if (!this.#options.network.peers().includes(peer)) return 'unreachable'
-    const attempt = Symbol('opening')
-    this.#channels.set(node, attempt)
-    const isOurs = (): boolean => this.#channels.get(node) === attempt
-    this.#options.network.open(peer, intentProtocol).then(
-      channel => {
-        if (isOurs()) this.#opened(node, channel)
-        else channel.close('given up')
-      },
-      () => {
-        if (!isOurs()) return
-        this.#channels.delete(node)
-        this.#options.count('routing_open_failed', {})
-        this.#nodeLost(node)
-      },
-    )
-    return 'opening'
-  }
-
-  #opened(node: number, channel: Channel): void {
-    this.#channels.set(node, channel)
-    channel.onFrame(frame => {
-      const decoded = decodeAnswers(frame)
-      if (decoded === undefined) {
-        this.#options.count('routing_malformed', {})
-        channel.close('malformed answers')
-      } else this.#answered(node, decoded.batch, decoded.answers)
-    })
-    channel.onClose(() => {
-      if (this.#channels.get(node) !== channel) return
-      this.#channels.delete(node)
-      this.#nodeLost(node)
-    })
-  }
-
+  // Batch numbers are unique on this node, so only one lane knows this one.
   #answered(from: number, batch: number, answers: readonly IndexedAnswer[]): void {
-    // Batch numbers are unique on this node, so only one lane knows this one.
     for (const lane of this.#lanes.values()) lane.answered(batch, from, answers)
   }
 
-  #peerLost(peer: PeerId): void {
-    for (const node of [...this.#channels.keys()]) {
-      if (this.#options.peerOf(node) !== peer) continue
-      const channel = this.#channels.get(node)
-      this.#channels.delete(node)
-      if (typeof channel === 'object') channel.close('peer lost')
-      this.#nodeLost(node)
-    }
-  }
-
-  #nodeLost(node: number): void {
-    for (const lane of this.#lanes.values()) lane.nodeLost(node)
+  #readAnswered(from: number, batch: number, answers: ReadAnswers['answers']): void {
+    for (const lane of this.#readLanes.values()) lane.answered(batch, from, answers)
   }
 }

@@ -126,6 +126,7 @@ export class TestNetwork {
     const router: AuthorityRouter = {
       areas: () => this.towns.map(town => town.info),
       submit: (area, bodies, source) => townOf(area).submit(bodies, source),
+      read: (_area, _target, answer) => answer({ kind: 'busy', retryAfterMs: 1 }),
       subscribe: (area, listener) => townOf(area).subscribe(listener),
     }
     return startGatewayServer({
@@ -158,6 +159,7 @@ export class TestNetwork {
       authorities: () => this.#authorities(number),
       peers: () => [],
       log: () => undefined,
+      read: async () => undefined,
       notReady: () => [],
     }
   }

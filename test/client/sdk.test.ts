@@ -97,6 +97,52 @@ describe('the SDK with a real gateway', function () {
     assert.equal(client.stats.rejected, 1)
   })
 
+  it('reads an entity from its owner, and its own character, without logging anything', async () => {
+    const { url } = await gateway()
+    const client = await player(url)
+    const spawned = await client.spawn('Ada')
+    const { length } = authority.applied
+    const own = await client.read()
+    assert.ok(own.entity?.kind === 'character' && own.entity.name === 'Ada')
+    assert.ok(own.size > spawned.receipt.leaf)
+    assert.equal(own.by, 'quorum')
+    assert.deepEqual((await client.read(own.entity.id)).entity, own.entity)
+    assert.equal((await client.read('0'.repeat(32))).entity, undefined)
+    assert.throws(() => client.read('nobody'), { code: 'bad-id' })
+    assert.equal(authority.applied.length, length)
+    assert.equal(client.nextSeq, 2)
+  })
+
+  it('asks again for a read that has to wait, and fails when nobody ever answers it', async () => {
+    const { url } = await gateway()
+    const client = await player(url, { actionTimeoutMs: 600 })
+    const busy = ['busy', 'unavailable'] as const
+    let asked = 0
+    const { read } = authority
+    authority.read = (area, target, answer) => {
+      if (asked++ < 2) answer({ kind: busy[asked - 1]!, retryAfterMs: 20 })
+      else if (asked === 3) read.call(authority, area, target, answer)
+    }
+    assert.equal((await client.read()).entity, undefined)
+    await assert.rejects(client.read(), { code: 'timeout' })
+  })
+
+  it('leaves a gateway that shows it less than it was told before', async () => {
+    const { url } = await gateway()
+    const { url: other } = await gateway()
+    const client = await player([url, other])
+    await client.spawn('Ada')
+    const { read } = authority
+    let old = true
+    authority.read = (area, target, answer) => {
+      if (!old) return read.call(authority, area, target, answer)
+      old = false
+      answer({ kind: 'state', state: { entity: undefined, size: 1, tick: 1, byLease: true } })
+    }
+    assert.ok((await client.read()).entity !== undefined)
+    assert.equal(client.stats.links, 2)
+  })
+
   it("signs what is permanent with the player's own key", async () => {
     const { url } = await gateway()
     const client = await player(url)

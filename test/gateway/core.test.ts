@@ -106,6 +106,7 @@ describe('the gateway core: opening a session', () => {
         submitted.push(name)
         if (name === AREA) area.submit(name, bodies, source)
       },
+      read: (name, target, answer) => area.read(name, target, answer),
       subscribe: (name, listener) => (name === AREA ? area.subscribe(name, listener) : () => {}),
     }
     const gateway = new Harness({ router })
@@ -253,12 +254,47 @@ describe('the gateway core: inputs', () => {
     assert.equal(gateway.authority.arrivals, 10, 'no more than the bucket holds')
   })
 
+  it('passes reads on, within limits of their own', () => {
+    const waiting: (() => void)[] = []
+    const real = new Harness().authority
+    const router: AuthorityRouter = {
+      areas: () => real.areas(),
+      subscribe: () => () => {},
+      submit: () => {},
+      read: (area, target, answer) => void waiting.push(() => real.read(area, target, answer)),
+    }
+    const limits = { inputsInFlight: 3, inputsPerSecond: 1, inputBurst: 5 }
+    const gateway = new Harness({ router, limits })
+    gateway.join(1, ada)
+    gateway.take(1)
+    for (let number = 1; number <= 6; number++)
+      gateway.say(1, { read: { number, target: new Uint8Array(16) } })
+    const told = () => gateway.take(1).map(({ readAnswer }) => [readAnswer!.number, readAnswer!.code])
+    assert.deepEqual(told(), [
+      [4, 'busy'],
+      [5, 'busy'],
+      [6, 'over-rate'],
+    ])
+    assert.equal(gateway.core.stats.inFlight, 3)
+    for (const answer of waiting) answer()
+    assert.equal(gateway.core.stats.inFlight, 0)
+    assert.deepEqual(told(), [
+      [1, ''],
+      [2, ''],
+      [3, ''],
+    ])
+    for (const target of [new Uint8Array(15), new Uint8Array(0)])
+      gateway.say(1, { read: { number: 1, target } })
+    assert.deepEqual(gateway.takeProblems(1), ['malformed', 'malformed'])
+  })
+
   it('answers busy when too many wait for an answer', () => {
     const waiting: (() => void)[] = []
     const real = new Harness().authority
     const router = {
       areas: () => real.areas(),
       subscribe: () => () => {},
+      read: () => {},
       submit: (_area: string, bodies: readonly Uint8Array[], source: InputSource) =>
         void waiting.push(() => source.answered(bodies, { kind: 'busy', retryAfterMs: 1 })),
     }
@@ -282,6 +318,7 @@ describe('the gateway core: inputs', () => {
     const router = {
       areas: () => areas,
       subscribe: () => () => {},
+      read: () => {},
       submit: (_area: string, bodies: readonly Uint8Array[], source: InputSource) => {
         late = () => source.answered(bodies, { kind: 'busy', retryAfterMs: 1 })
       },

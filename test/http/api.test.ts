@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exposeNode } from '../../daemon/metrics/node-metrics.ts'
-import { fakeLeaf, fakeNode, LEAVES, ORIGIN } from './fake-node.ts'
+import { fakeEntity, fakeLeaf, fakeNode, LEAVES, ORIGIN } from './fake-node.ts'
 import { type Served, serve } from './harness.ts'
 
 describe('the HTTP API', () => {
@@ -121,6 +121,36 @@ describe('the HTTP API', () => {
     ]
     for (const [query, status, message] of answers) {
       const response = await get(`/api/v1/proof?${query}`)
+      assert.equal(response.status, status, query)
+      assert.match(((await response.json()) as { error: { message: string } }).error.message, message)
+    }
+  })
+
+  it('shows an entity as its owner has it, and marks what is only as this node has it', async () => {
+    const id = 'ab'.repeat(16)
+    const player = 'cd'.repeat(32)
+    const read = async (query: string) => (await get(`/api/v1/entity?authority=area/0000&${query}`)).json()
+    const at = { size: LEAVES + 5, tick: 1234 }
+    const none = { entity: null, bytes: null }
+    assert.deepEqual(await read(`id=${id}`), { consistency: 'linearizable', by: 'quorum', ...at, ...none })
+    assert.deepEqual(await read(`id=${id}&consistency=local`), {
+      ...{ consistency: 'local', by: null },
+      ...at,
+      ...none,
+    })
+    const seen = (await read(`player=${player}`)) as { entity: { kind: string }; bytes: string }
+    assert.equal(seen.entity.kind, 'structure')
+    assert.deepEqual(Buffer.from(seen.bytes, 'base64'), Buffer.from(fakeEntity))
+    const answers: [string, number, RegExp][] = [
+      [`authority=area/0001&id=${id}&consistency=local`, 404, /no replica of area\/0001; ask node 1, 2/],
+      [`authority=area/0009&id=${id}`, 404, /no authority area\/0009/],
+      ['authority=area/0000', 400, /either id or player/],
+      [`authority=area/0000&id=${id}&player=${player}`, 400, /either id or player/],
+      ['authority=area/0000&id=AB', 400, /id: must be 32/],
+      [`authority=area/0000&id=${id}&consistency=stale`, 400, /consistency/],
+    ]
+    for (const [query, status, message] of answers) {
+      const response = await get(`/api/v1/entity?${query}`)
       assert.equal(response.status, status, query)
       assert.match(((await response.json()) as { error: { message: string } }).error.message, message)
     }

@@ -1,4 +1,5 @@
 import type { AuthorityView, LogView, NodeView } from '../../daemon/http/view.ts'
+import { encodeEntity } from '../../world/codec.ts'
 
 /** A node of which everything is known: what HTTP must show of it can be compared byte by byte. */
 
@@ -30,6 +31,12 @@ export function fakeAuthority(name: string, hosted: boolean): AuthorityView {
     queues: { input: { length: 2, dropped: 1 }, intent: queue, simulation: queue, output: queue },
   }
 }
+
+export const fakeEntity = encodeEntity({
+  ...{ kind: 'structure', id: 'ab'.repeat(16), birthOrigin: ORIGIN, birthLeaf: 3 },
+  motion: { xMm: 5, yMm: -6, vxMmPerTick: 0, vyMmPerTick: 0, sinceTick: 0, untilTick: 0 },
+  ...{ structure: 0, builder: 'cd'.repeat(16) },
+})
 
 /** Leaf i: version 1, kind 3, rules version 1, a hash of 32 bytes that are all i mod 256. */
 export function fakeLeaf(index: number): Buffer {
@@ -94,6 +101,11 @@ export function fakeNode(change: Partial<NodeView> = {}): NodeView {
       },
     ],
     authorities: () => [fakeAuthority('area/0000', true), fakeAuthority('area/0001', false)],
+    read: async (authority, target, consistency) => {
+      if (authority !== 'area/0000' && consistency === 'local') return undefined
+      const entity = target.length === 32 ? fakeEntity : undefined
+      return { kind: 'state', state: { entity, size: LEAVES + 5, tick: 1234, byLease: false } }
+    },
     log: origin => (origin === ORIGIN ? fakeLog : undefined),
     notReady: () => [],
     ...change,

@@ -33,13 +33,11 @@ interface Attempt {
 function routerOn(): { attempts: Attempt[]; flap: () => void; router: InputRouter; simulation: Simulation } {
   const simulation = new Simulation(1)
   const attempts: Attempt[] = []
-  let heard: (peer: string, connected: boolean) => void = () => {}
+  const listeners: ((peer: string, connected: boolean) => void)[] = []
   const network: Network = {
     self: nameOf(2),
     peers: () => [OWNER],
-    onPeer: listener => {
-      heard = listener
-    },
+    onPeer: listener => void listeners.push(listener),
     handle: () => {},
     open: () =>
       new Promise((opened, failed) => {
@@ -64,7 +62,10 @@ function routerOn(): { attempts: Attempt[]; flap: () => void; router: InputRoute
     count: () => {},
     waits: () => {},
   })
-  return { attempts, flap: () => heard(OWNER, false), router, simulation }
+  const flap = (): void => {
+    for (const heard of listeners) heard(OWNER, false)
+  }
+  return { attempts, flap, router, simulation }
 }
 
 describe("a gateway's way to an owner", () => {

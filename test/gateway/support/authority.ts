@@ -7,8 +7,9 @@ import type {
   FeedListener,
   InputResult,
   InputSource,
+  ReadResult,
 } from '../../../daemon/gateway/router.ts'
-import { decodeInput, encodeOutcome, encodeTick, type Outcome } from '../../../world/codec.ts'
+import { decodeInput, encodeOutcome, encodeTick, hexOf, type Outcome } from '../../../world/codec.ts'
 import { type AreaCharter, createWorld, INPUT_RECORD, TICK_RECORD, type World } from '../../../world/world.ts'
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
@@ -160,6 +161,12 @@ export class TestAuthority implements AuthorityRouter {
     }
     this.items.set(keyOf(body), item)
     return item
+  }
+
+  read(_area: string, target: Uint8Array, answer: (result: ReadResult) => void): void {
+    const id = target.length === 16 ? hexOf(target, 0, 16) : this.world.characterOf(target)
+    const entity = id === undefined ? undefined : this.world.entityBytes(id)
+    answer({ kind: 'state', state: { entity, size: this.leaf, tick: this.world.tick, byLease: false } })
   }
 
   subscribe(_area: string, listener: FeedListener): () => void {

@@ -4,6 +4,7 @@ import { GatewayCore } from '../../../daemon/gateway/core.ts'
 import { Engine } from '../../../daemon/hosting/engine.ts'
 import type { Clock, Network } from '../../../daemon/ports.ts'
 import { serveIntake } from '../../../daemon/routing/intake-server.ts'
+import { serveReads } from '../../../daemon/routing/read-server.ts'
 import { InputRouter, type LocalAuthority } from '../../../daemon/routing/router.ts'
 import { snapshotRange } from '../../../storage/keys.ts'
 import type { SimDisk } from '../disk.ts'
@@ -25,6 +26,7 @@ export interface DaemonSettings {
   readonly recordsBetweenSnapshots: number
   readonly heartbeatMs: number
   readonly electionMs: number
+  readonly leaseReads: boolean
 }
 
 /** What a gateway says to the simulated clients. */
@@ -133,6 +135,7 @@ export async function startDaemon(
     count,
   })
   const isNode = (peer: string): boolean => realm.nodes.some(({ name }) => name === peer)
+  serveReads({ network: context.network, schedule, isNode, local, count })
   serveFeeds({ network: context.network, local, isNode, count })
   const router = new InputRouter({
     areas: realm.areas,
@@ -194,6 +197,7 @@ function watchedAuthorities(
     if (host === undefined) continue
     byGroup.set(group, {
       feed: host.feed,
+      read: (target, answer) => host.read(target, answer),
       offer: (batch, waiter) =>
         host.offer(batch, (index, count, answer) => {
           if (answer.kind === 'committed') {

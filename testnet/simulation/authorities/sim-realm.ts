@@ -9,7 +9,12 @@ import { decide } from './mind.ts'
 import { SimPlayer } from './player.ts'
 import { foundRealm, type Realm, type RealmPlan } from './realm.ts'
 
-const SETTINGS: DaemonSettings = { recordsBetweenSnapshots: 60, heartbeatMs: 50, electionMs: 300 }
+const SETTINGS: DaemonSettings = {
+  recordsBetweenSnapshots: 60,
+  heartbeatMs: 50,
+  electionMs: 300,
+  leaseReads: false,
+}
 
 /** The nodes of a realm with their players on one simulation, under the eyes of one judge. */
 export class SimRealm {

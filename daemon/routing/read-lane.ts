@@ -1,0 +1,171 @@
+import type { ReadAnswer } from '../authority/reading.ts'
+import type { ReadResult } from '../gateway/router.ts'
+import type { Cancel, Clock } from '../ports.ts'
+import type { Sent } from './node-channels.ts'
+import { maxBatchReads } from './read-codec.ts'
+
+export interface ReadLaneOptions {
+  /** Node numbers of those who may be asked. */
+  readonly members: readonly number[]
+  /** How a batch reaches a node; the answers come back one by one. */
+  readonly send: (node: number, batch: number, targets: readonly Uint8Array[]) => Sent
+  readonly clock: Clock
+  /** Runs a function at the end of this turn, so that reads that arrive together travel together. */
+  readonly schedule: (run: () => void) => void
+  /** Numbers a batch; unique on this node. */
+  readonly nextBatch: () => number
+  readonly count: (name: string, labels: Record<string, string>) => void
+  /** What was sent has waited for an answer for a while: if this node has a replica, it may look after the leader. */
+  readonly waits: () => void
+}
+
+interface Pending {
+  readonly target: Uint8Array
+  readonly answer: (result: ReadResult) => void
+  readonly deadlineMs: number
+}
+
+interface Batch {
+  readonly member: number
+  readonly sentAtMs: number
+  /** By their index in the batch; undefined once answered. */
+  readonly waiting: (Pending | undefined)[]
+}
+
+const maxPending = 20_000
+const deadlineAfterMs = 15_000
+/** A member that is silent for so long is taken for lost. */
+const silenceMs = 1_000
+const waitsMs = 100
+const retryEveryMs = 25
+
+/**
+ * The way of this node's reads to one authority: to its leader, as far as it is known, and from a member that can't answer
+ * to the next one. Reads change nothing and have no order: what is unanswered is simply asked for again.
+ */
+export class ReadLane {
+  readonly #options: ReadLaneOptions
+  #queue: Pending[] = []
+  readonly #batches = new Map<number, Batch>()
+  #member: number
+  #scheduled = false
+  #pausedUntilMs = 0
+  #timer: Cancel | undefined
+
+  constructor(options: ReadLaneOptions) {
+    this.#options = options
+    this.#member = options.members[0]!
+  }
+
+  get pending(): number {
+    let inFlight = 0
+    for (const { waiting } of this.#batches.values())
+      inFlight += waiting.filter(each => each !== undefined).length
+    return this.#queue.length + inFlight
+  }
+
+  read(target: Uint8Array, answer: (result: ReadResult) => void): void {
+    if (this.#queue.length >= maxPending) return answer({ kind: 'busy', retryAfterMs: 250 })
+    const deadlineMs = this.#options.clock.monotonicMs() + deadlineAfterMs
+    this.#queue.push({ target, answer, deadlineMs })
+    this.#wake()
+  }
+
+  /** Somebody who knows says who leads. What was asked of others is answered there. */
+  leaderIs(node: number): void {
+    if (this.#options.members.includes(node)) this.#member = node
+  }
+
+  /** The node can't be reached any more. */
+  nodeLost(node: number): void {
+    for (const [number, batch] of this.#batches) {
+      if (batch.member !== node) continue
+      this.#batches.delete(number)
+      this.#queue.push(...batch.waiting.filter(each => each !== undefined))
+    }
+    this.#turnFrom(node)
+    this.#wake()
+  }
+
+  answered(number: number, from: number, answers: readonly { index: number; answer: ReadAnswer }[]): void {
+    const batch = this.#batches.get(number)
+    if (batch === undefined || batch.member !== from) return
+    for (const { index, answer } of answers) {
+      const read = batch.waiting[index]
+      if (read === undefined) continue
+      batch.waiting[index] = undefined
+      if (answer.kind !== 'not-leader') read.answer(answer)
+      else {
+        this.#options.count('routing_read_again', {})
+        this.#queue.push(read)
+        this.#turnFrom(from)
+      }
+    }
+    if (batch.waiting.every(each => each === undefined)) this.#batches.delete(number)
+    this.#wake()
+  }
+
+  /** The next member is asked from now on, a little later: it may be that nobody can answer yet. */
+  #turnFrom(member: number): void {
+    if (member !== this.#member) return
+    const { members, clock } = this.#options
+    this.#member = members[(members.indexOf(member) + 1) % members.length]!
+    this.#pausedUntilMs = clock.monotonicMs() + retryEveryMs
+  }
+
+  #wake(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#options.schedule(() => {
+      this.#scheduled = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    const nowMs = this.#options.clock.monotonicMs()
+    this.#expire(nowMs)
+    while (this.#queue.length > 0 && nowMs >= this.#pausedUntilMs) {
+      const sent = this.#sendBatch(nowMs)
+      if (sent === 'unreachable') this.#turnFrom(this.#member)
+      else if (sent === 'opening') this.#pausedUntilMs = nowMs + retryEveryMs
+    }
+    if (this.#queue.length > 0 || this.#batches.size > 0) this.#watch()
+  }
+
+  #sendBatch(nowMs: number): Sent {
+    const batch = this.#options.nextBatch()
+    const some = this.#queue.splice(0, maxBatchReads)
+    this.#batches.set(batch, { member: this.#member, sentAtMs: nowMs, waiting: [...some] })
+    const sent = this.#options.send(
+      this.#member,
+      batch,
+      some.map(({ target }) => target),
+    )
+    if (sent === 'sent') return sent
+    this.#batches.delete(batch)
+    this.#queue = [...some, ...this.#queue]
+    return sent
+  }
+
+  #expire(nowMs: number): void {
+    const expired = this.#queue.filter(({ deadlineMs }) => deadlineMs <= nowMs)
+    if (expired.length > 0) this.#queue = this.#queue.filter(({ deadlineMs }) => deadlineMs > nowMs)
+    for (const { answer } of expired) answer({ kind: 'unavailable', retryAfterMs: 1000 })
+    for (const { sentAtMs, member } of this.#batches.values()) {
+      if (nowMs - sentAtMs >= waitsMs) this.#options.waits()
+      if (nowMs - sentAtMs < silenceMs) return
+      this.#options.count('routing_silent_leader', {})
+      this.nodeLost(member)
+    }
+  }
+
+  /** While anything waits, time is looked at: for retries, silence and deadlines. */
+  #watch(): void {
+    if (this.#timer !== undefined) return
+    this.#timer = this.#options.clock.after(retryEveryMs, () => {
+      this.#timer = undefined
+      this.#flush()
+    })
+  }
+}
