@@ -23,6 +23,7 @@ const part = {
   manifest: 0x6d,
   chunk: 0x63,
   edge: 0x67,
+  rejoin: 0x72,
 } as const
 
 const instanceBytes = 13
@@ -76,6 +77,11 @@ export function raftSnapshotKey(instance: RaftInstance): Uint8Array {
   return instanceKey(instance, part.snapshot, 0)
 }
 
+/** What a replica whose disk was lost still has to learn before it may vote. */
+export function raftRejoinKey(instance: RaftInstance): Uint8Array {
+  return instanceKey(instance, part.rejoin, 0)
+}
+
 /** Entries with `from ≤ index < to`. */
 export function raftEntryRange(instance: RaftInstance, from = 0, to = pastLastU64): StoreRange {
   return { from: raftEntryKey(instance, from), to: raftEntryKey(instance, to) }
@@ -92,7 +98,7 @@ export function raftRange(group?: number): StoreRange {
   return prefixRange(groupKey(letters.raft, group, 5))
 }
 
-export type RaftKeyPart = 'entry' | 'hardState' | 'snapshot'
+export type RaftKeyPart = 'entry' | 'hardState' | 'snapshot' | 'rejoin'
 
 /** What a key under R says; undefined when it isn't one of ours. `index` is 0 except for entries. */
 export function parseRaftKey(
@@ -107,6 +113,7 @@ export function parseRaftKey(
   if (key.length !== instanceBytes + 1) return undefined
   if (kind === part.hardState) return { instance, part: 'hardState', index: 0 }
   if (kind === part.snapshot) return { instance, part: 'snapshot', index: 0 }
+  if (kind === part.rejoin) return { instance, part: 'rejoin', index: 0 }
   return undefined
 }
 

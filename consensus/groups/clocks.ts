@@ -262,8 +262,11 @@ export class Clocks implements LivenessEvents {
     this.#loseAll(peer, hosted => !hosted.asleep)
     if (!isOver) return
     this.#loseAll(peer, () => true)
-    // Its next life leads nothing.
-    for (const hosted of this.#options.groups()) if (hosted.boundTo === peer) hosted.boundTo = 0
+    // Its next life leads nothing, and whoever supports it has promised nothing to the one that led.
+    for (const hosted of this.#options.groups()) {
+      if (hosted.boundTo === peer) hosted.boundTo = 0
+      if (hosted.lostLeader === peer) hosted.lostLeader = 0
+    }
   }
 
   /** The channels to it broke: whoever is lost as well does not come back in a moment. */

@@ -3,7 +3,10 @@ import type { HostedGroup } from './hosted-group.ts'
 import type { Liveness } from './liveness/liveness.ts'
 
 /** A majority of the voters, in both halves of a joint configuration. */
-export function hasQuorum(config: ConfState, counts: (voter: number) => boolean): boolean {
+export function hasQuorum(
+  config: Pick<ConfState, 'voters' | 'votersOutgoing'>,
+  counts: (voter: number) => boolean,
+): boolean {
   return hasMajority(config.voters, counts) && hasMajority(config.votersOutgoing, counts)
 }
 

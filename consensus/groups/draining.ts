@@ -5,6 +5,7 @@ import { applyChanges, applySnapshotMembers } from './membership.ts'
 import { count, type HostParts } from './parts.ts'
 import { submitProposals } from './proposing.ts'
 import { loseOldReads, readConfirmed, submitReads } from './reads.ts'
+import { answerAsked, heldDurably, sendAnswer } from './rejoin.ts'
 
 /** Takes out of a group's core all that is to be done. */
 export function drain(parts: HostParts, hosted: HostedGroup): void {
@@ -13,6 +14,7 @@ export function drain(parts: HostParts, hosted: HostedGroup): void {
   while (hosted.node.hasReady()) handle(parts, hosted, hosted.node.ready())
   hosted.offerOps = []
   parts.clocks.membersMayHaveChanged(hosted)
+  answerAsked(parts, hosted)
   reportRole(parts, hosted)
 }
 
@@ -31,6 +33,9 @@ export function stored(parts: HostParts, step: PersistStep): void {
   if (append.entries.length > 0) group.log.append(append.entries)
   respond(parts, group, append.responses)
   respond(parts, group, step.later)
+  for (const { peer, rejoinAnswer } of step.answers) sendAnswer(parts, group, peer, rejoinAnswer)
+  const last = append.entries[append.entries.length - 1] ?? snapshot
+  if (last !== undefined) heldDurably(parts, group, last.index, last.term)
 }
 
 function handle(parts: HostParts, hosted: HostedGroup, ready: Ready): void {

@@ -12,6 +12,16 @@ export interface WireLiveness {
   supports: readonly number[]
 }
 
+export interface WireRejoinAnswer {
+  nonce: number
+  term: number
+  lastIndex: number
+  applied: number
+  voters: readonly number[]
+  votersOutgoing: readonly number[]
+  wiped: boolean
+}
+
 export interface WireGroupMessages {
   group: number
   epoch: number
@@ -23,6 +33,8 @@ export interface WireGroupMessages {
   wake: boolean
   support: number
   removedAt: number
+  rejoinAsk: number
+  rejoinAnswer: WireRejoinAnswer | undefined
 }
 
 export interface WireFrame {
@@ -33,3 +45,5 @@ export interface WireFrame {
 export function readFrame(pbf: PbfReader, end?: number): WireFrame
 export function writeFrame(frame: Partial<WireFrame>, pbf: PbfWriter): void
 export function readLiveness(pbf: PbfReader, end?: number): WireLiveness
+export function readRejoinAnswer(pbf: PbfReader, end?: number): WireRejoinAnswer
+export function writeRejoinAnswer(answer: WireRejoinAnswer, pbf: PbfWriter): void

@@ -43,7 +43,7 @@ export function writeLiveness(obj, pbf) {
 }
 
 export function readGroupMessages(pbf, end) {
-    const obj = {group: 0, epoch: 0, view: 0, messages: [], snapshotFailed: 0, sleepTerm: 0, sleepIndex: 0, wake: false, support: 0, removedAt: 0};
+    const obj = {group: 0, epoch: 0, view: 0, messages: [], snapshotFailed: 0, sleepTerm: 0, sleepIndex: 0, wake: false, support: 0, removedAt: 0, rejoinAsk: 0, rejoinAnswer: undefined};
     let field;
     while ((field = pbf.nextField(end))) {
         if (field === 1) obj.group = pbf.readVarint();
@@ -56,6 +56,8 @@ export function readGroupMessages(pbf, end) {
         else if (field === 8) obj.wake = pbf.readBoolean();
         else if (field === 9) obj.support = pbf.readVarint();
         else if (field === 10) obj.removedAt = pbf.readVarint();
+        else if (field === 11) obj.rejoinAsk = pbf.readVarint();
+        else if (field === 12) obj.rejoinAnswer = readRejoinAnswer(pbf, pbf.readVarint() + pbf.pos);
     }
     return obj;
 }
@@ -70,4 +72,30 @@ export function writeGroupMessages(obj, pbf) {
     if (obj.wake) pbf.writeBooleanField(8, obj.wake);
     if (obj.support) pbf.writeVarintField(9, obj.support);
     if (obj.removedAt) pbf.writeVarintField(10, obj.removedAt);
+    if (obj.rejoinAsk) pbf.writeVarintField(11, obj.rejoinAsk);
+    if (obj.rejoinAnswer) pbf.writeMessage(12, writeRejoinAnswer, obj.rejoinAnswer);
+}
+
+export function readRejoinAnswer(pbf, end) {
+    const obj = {nonce: 0, term: 0, lastIndex: 0, applied: 0, voters: [], votersOutgoing: [], wiped: false};
+    let field;
+    while ((field = pbf.nextField(end))) {
+        if (field === 1) obj.nonce = pbf.readVarint();
+        else if (field === 2) obj.term = pbf.readVarint();
+        else if (field === 3) obj.lastIndex = pbf.readVarint();
+        else if (field === 4) obj.applied = pbf.readVarint();
+        else if (field === 5) pbf.readPackedVarint(obj.voters);
+        else if (field === 6) pbf.readPackedVarint(obj.votersOutgoing);
+        else if (field === 7) obj.wiped = pbf.readBoolean();
+    }
+    return obj;
+}
+export function writeRejoinAnswer(obj, pbf) {
+    if (obj.nonce) pbf.writeVarintField(1, obj.nonce);
+    if (obj.term) pbf.writeVarintField(2, obj.term);
+    if (obj.lastIndex) pbf.writeVarintField(3, obj.lastIndex);
+    if (obj.applied) pbf.writeVarintField(4, obj.applied);
+    if (obj.voters) pbf.writePackedVarint(5, obj.voters);
+    if (obj.votersOutgoing) pbf.writePackedVarint(6, obj.votersOutgoing);
+    if (obj.wiped) pbf.writeBooleanField(7, obj.wiped);
 }

@@ -3,7 +3,7 @@ import type { RaftInstance } from '../../storage/keys.ts'
 import { writeMessage } from '../raft/raft.pb.js'
 import type { Message, RefusalCode } from '../raft/types.ts'
 import { decodeMessage, messageSize } from '../raft/wire.ts'
-import { readLiveness, writeFrame } from './frame.pb.js'
+import { readLiveness, readRejoinAnswer, writeFrame, writeRejoinAnswer } from './frame.pb.js'
 import type { LivenessMessage } from './liveness/message.ts'
 
 /** What one host says to another about a group, beside the core's messages; see frame.proto. */
@@ -14,6 +14,23 @@ export interface Notes {
   readonly wake?: boolean
   readonly support?: number
   readonly removedAt?: number
+  readonly rejoinAsk?: number
+  readonly rejoinAnswer?: RejoinAnswer | undefined
+}
+
+/** Where a voter is, durably, to one whose disk was lost. */
+export interface RejoinAnswer {
+  /** Of the question. */
+  readonly nonce: number
+  readonly term: number
+  /** Of its log if it leads in that term, else 0. */
+  readonly lastIndex: number
+  readonly applied: number
+  /** As of `applied`. */
+  readonly voters: readonly number[]
+  readonly votersOutgoing: readonly number[]
+  /** Its own disk was lost, and it does not vote yet: the rest says little. */
+  readonly wiped: boolean
 }
 
 /** Something on its way to one peer: a message, notes, or both. */
@@ -39,6 +56,9 @@ const GROUP_BYTES = 84
 const MESSAGE_HEADER_BYTES = 6
 /** Room for the numbers of some hundred nodes that a node supports. */
 const MAX_LIVENESS_BYTES = 4096
+const MAX_ANSWER_BYTES = 1024
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 /**
  * The frames for one peer and lane, in order. What follows in the same instance shares its header. Each payload is
@@ -61,8 +81,9 @@ export function encodeFrames(outgoing: readonly Outgoing[], maxFrameBytes: numbe
   return frames
 }
 
-function sizeBound({ message }: Outgoing): number {
-  return GROUP_BYTES + (message === undefined ? 0 : MESSAGE_HEADER_BYTES + messageSize(message))
+function sizeBound({ message, rejoinAnswer }: Outgoing): number {
+  const answerBytes = rejoinAnswer === undefined ? 0 : MAX_ANSWER_BYTES
+  return GROUP_BYTES + answerBytes + (message === undefined ? 0 : MESSAGE_HEADER_BYTES + messageSize(message))
 }
 
 interface Run {
@@ -88,9 +109,19 @@ function writeRun({ outgoing, from, to }: Run, writer: PbfWriter): void {
   writer.writeVarintField(1, group)
   if (epoch > 0) writer.writeVarintField(2, epoch)
   if (view > 0) writer.writeVarintField(3, view)
-  const notes = { snapshotFailed: 0, sleepTerm: 0, sleepIndex: 0, wake: false, support: 0, removedAt: 0 }
+  const notes = {
+    snapshotFailed: 0,
+    sleepTerm: 0,
+    sleepIndex: 0,
+    wake: false,
+    support: 0,
+    removedAt: 0,
+    rejoinAsk: 0,
+  }
+  let answer: RejoinAnswer | undefined
   for (let i = from; i < to; i++) {
-    const { message, snapshotFailed, sleepTerm, sleepIndex, wake, support, removedAt } = outgoing[i]!
+    const { message, snapshotFailed, sleepTerm, sleepIndex, wake, support, removedAt, ...rejoin } =
+      outgoing[i]!
     if (message !== undefined) writer.writeMessage(4, writeMessage, message)
     if (snapshotFailed) notes.snapshotFailed = snapshotFailed
     if (sleepTerm) notes.sleepTerm = sleepTerm
@@ -98,6 +129,8 @@ function writeRun({ outgoing, from, to }: Run, writer: PbfWriter): void {
     if (wake) notes.wake = true
     if (support) notes.support = support
     if (removedAt) notes.removedAt = removedAt
+    if (rejoin.rejoinAsk) notes.rejoinAsk = rejoin.rejoinAsk
+    if (rejoin.rejoinAnswer) answer = rejoin.rejoinAnswer
   }
   if (notes.snapshotFailed > 0) writer.writeVarintField(5, notes.snapshotFailed)
   if (notes.sleepTerm > 0) writer.writeVarintField(6, notes.sleepTerm)
@@ -105,6 +138,8 @@ function writeRun({ outgoing, from, to }: Run, writer: PbfWriter): void {
   if (notes.wake) writer.writeBooleanField(8, true)
   if (notes.support > 0) writer.writeVarintField(9, notes.support)
   if (notes.removedAt > 0) writer.writeVarintField(10, notes.removedAt)
+  if (notes.rejoinAsk > 0) writer.writeVarintField(11, notes.rejoinAsk)
+  if (answer !== undefined) writer.writeMessage(12, writeRejoinAnswer, answer)
 }
 
 /** A frame of its own: it goes to every peer all the time, and carries no group. */
@@ -153,7 +188,7 @@ function readAll(pbf: PbfReader): Frame | FrameRefusal {
 
 function readGroup(pbf: PbfReader, end: number, counted: Counted): GroupMessages | FrameRefusal {
   const messages: Message[] = []
-  const group = {
+  const group: Writable<GroupMessages> = {
     group: 0,
     epoch: 0,
     view: 0,
@@ -164,6 +199,8 @@ function readGroup(pbf: PbfReader, end: number, counted: Counted): GroupMessages
     wake: false,
     support: 0,
     removedAt: 0,
+    rejoinAsk: 0,
+    rejoinAnswer: undefined,
   }
   for (let field = pbf.nextField(end); field !== 0; field = pbf.nextField(end)) {
     if (++counted.fields > 8 * MAX_MESSAGES_PER_FRAME) return 'too-many-messages'
@@ -176,7 +213,13 @@ function readGroup(pbf: PbfReader, end: number, counted: Counted): GroupMessages
     else if (field === 8) group.wake = pbf.readBoolean()
     else if (field === 9) group.support = pbf.readVarint()
     else if (field === 10) group.removedAt = pbf.readVarint()
-    else if (field === 4) {
+    else if (field === 11) group.rejoinAsk = pbf.readVarint()
+    else if (field === 12 && group.rejoinAnswer === undefined) {
+      const answerEnd = endOfField(pbf, end)
+      if (answerEnd - pbf.pos > MAX_ANSWER_BYTES) return 'too-large'
+      group.rejoinAnswer = readRejoinAnswer(pbf, answerEnd)
+      if (pbf.pos !== answerEnd) return 'undecodable'
+    } else if (field === 4) {
       const messageEnd = endOfField(pbf, end)
       const message = decodeMessage(pbf.buf.subarray(pbf.pos, messageEnd))
       if ('ok' in message) return message.code

@@ -13,6 +13,7 @@ import { propose, transfer } from './proposing.ts'
 import type { RecoveredGroup } from './raft-disk.ts'
 import { askRead, loseReadsOf, newReadBook, tickReads } from './reads.ts'
 import { receiveForGroup, stepGroup } from './receiving.ts'
+import { askWhereTheyAre, rejoinStatus, resumeRejoin, tickRejoining } from './rejoin.ts'
 import { compactGroup, probeSnapshots, takeOffer } from './snapshot-offers.ts'
 import { statusOf } from './status.ts'
 import {
@@ -74,6 +75,7 @@ export class GroupHost {
       settings,
       groups: new Map(),
       dirty: new Set(),
+      rejoining: new Set(),
       peersUp: new Set(),
       outbox: new Outbox(),
       writes: new WriteQueue(),
@@ -108,6 +110,7 @@ export class GroupHost {
     if (oldest > 0) this.#parts.writes.removeCovered(group.instance, oldest, group.firstStored - 1)
     this.#parts.groups.set(options.group, group)
     this.#parts.clocks.open(group)
+    resumeRejoin(this.#parts, group)
     this.#parts.dirty.add(group)
   }
 
@@ -171,6 +174,7 @@ export class GroupHost {
   peerUp(peer: number): void {
     this.#parts.peersUp.add(peer)
     this.#parts.clocks.liveness.peerUp(peer)
+    for (const hosted of this.#parts.rejoining) askWhereTheyAre(this.#parts, hosted)
   }
 
   /** What was under way to it may be lost. */
@@ -206,6 +210,7 @@ export class GroupHost {
     watchDisk(this.#parts)
     this.#parts.clocks.tick()
     tickReads(this.#parts)
+    tickRejoining(this.#parts, this.#ticks)
     if (this.#ticks % SNAPSHOT_PROBE_TICKS > 0) return
     for (const hosted of this.#parts.clocks.awake) contain(this.#parts, hosted, probeSnapshots)
   }
@@ -274,7 +279,7 @@ export class GroupHost {
 
   status(group: number): GroupStatus | undefined {
     const hosted = this.#parts.groups.get(group)
-    return hosted && statusOf(hosted)
+    return hosted && statusOf(hosted, rejoinStatus(this.#parts, hosted))
   }
 
   groups(): number[] {

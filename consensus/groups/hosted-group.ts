@@ -4,7 +4,9 @@ import { type ConfigAt, replayChanges } from '../raft/confchange/replay.ts'
 import { MemoryLog } from '../raft/log/memory-log.ts'
 import { RawNode } from '../raft/raw-node.ts'
 import { EMPTY_BYTES, EMPTY_HARD_STATE, type HardState, type Message, type Snapshot } from '../raft/types.ts'
+import type { RejoinAnswer } from './frame.ts'
 import type { RecoveredGroup } from './raft-disk.ts'
+import { type Rejoin, rejoinOf } from './rejoin.ts'
 import {
   DEFAULT_LIMITS,
   GroupError,
@@ -21,6 +23,8 @@ export interface PersistStep {
   readonly append: Message
   /** Answers that came later, have nothing of their own to write, and speak of what this step makes durable. */
   readonly later: Message[]
+  /** To those who asked where this replica is (rejoin.ts). */
+  readonly answers: { readonly peer: number; readonly rejoinAnswer: RejoinAnswer }[]
 }
 
 /** Proposals of one turn; they become one append. */
@@ -77,6 +81,10 @@ export interface HostedGroup {
   lostLeader: number
   /** A leader that has asked somebody to take over can't count on votes being withheld any more in this term. */
   transferTerm: number
+  /** Its disk was lost, and it may not vote yet. */
+  rejoin: Rejoin | undefined
+  /** Members whose disk was lost, with the nonce of their question, until they are answered. */
+  readonly asked: Map<number, number>
 }
 
 export interface CoreSettings {
@@ -171,6 +179,8 @@ export function openGroup(
     boundUntilMs: 0,
     lostLeader: 0,
     transferTerm: 0,
+    rejoin: rejoinOf(recovered),
+    asked: new Map(),
   }
 }
 

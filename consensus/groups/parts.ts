@@ -13,6 +13,8 @@ export interface HostParts {
   readonly groups: Map<number, HostedGroup>
   /** Groups whose core may have something to hand out. */
   readonly dirty: Set<HostedGroup>
+  /** Groups whose disk was lost, and which do not vote yet. */
+  readonly rejoining: Set<HostedGroup>
   readonly peersUp: Set<number>
   readonly outbox: Outbox
   readonly writes: WriteQueue
@@ -34,6 +36,7 @@ export function closeGroup(parts: HostParts, group: number): void {
   if (hosted === undefined) return
   parts.groups.delete(group)
   parts.dirty.delete(hosted)
+  parts.rejoining.delete(hosted)
   parts.clocks.close(hosted)
   parts.writes.forget(hosted)
 }

@@ -6,6 +6,7 @@ import {
   raftEntryKey,
   raftHardStateKey,
   raftInstanceRange,
+  raftRejoinKey,
   raftSnapshotKey,
 } from '../../storage/keys.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
@@ -23,12 +24,22 @@ import { decodeMessage, encodeMessage } from '../raft/wire.ts'
 /**
  * Values under R: a CRC-32 of what follows, seeded with the low half of the entry's index (0 elsewhere), then
  * entry: u64 term, u8 type, payload; hard state: u64 term, u64 vote, u64 commit; snapshot: the Snap message
- * of raft.proto that a follower would be sent.
+ * of raft.proto that a follower would be sent; rejoin: u64 term, u64 index.
  * The sum is ours because LevelDB does not check its own when it reads.
  */
 const SUM_BYTES = 4
 const ENTRY_HEADER_BYTES = SUM_BYTES + 9
 const HARD_STATE_BYTES = SUM_BYTES + 24
+const REJOIN_BYTES = SUM_BYTES + 16
+
+/** What a replica that lost its disk must hold before it votes: an entry of a later term, or all up to `index`. */
+export interface RejoinPoint {
+  readonly term: number
+  readonly index: number
+}
+
+/** Nothing is known yet, and nothing else was written. */
+const NOWHERE: RejoinPoint = { term: 0, index: 0 }
 
 /** What a disk holds of one Raft instance. */
 export interface RecoveredGroup {
@@ -38,6 +49,8 @@ export interface RecoveredGroup {
   readonly entries: readonly Entry[]
   /** Index of the oldest entry that the snapshot covers and that is still there; 0 for none. */
   readonly oldestCovered: number
+  /** Its disk was lost in an earlier life, and it may not vote yet. */
+  readonly rejoin?: RejoinPoint
 }
 
 /** The Raft records on the disk contradict themselves. */
@@ -87,6 +100,26 @@ export function snapshotOp(instance: RaftInstance, snapshot: Snapshot): StoreOp 
   return { key: raftSnapshotKey(instance), value }
 }
 
+/**
+ * What a new disk begins with that is not this node's first: for each instance that the node may have taken part in, it
+ * may take part again only by way of rejoin.ts. Beside `forgottenPromisesOp`, in one synced batch.
+ */
+export function lostDiskOps(instances: readonly RaftInstance[]): StoreOp[] {
+  return instances.map(instance => rejoinOp(instance, NOWHERE))
+}
+
+export function rejoinOp(instance: RaftInstance, point: RejoinPoint): StoreOp {
+  const value = Buffer.allocUnsafe(REJOIN_BYTES)
+  putU64(value, SUM_BYTES, point.term)
+  putU64(value, SUM_BYTES + 8, point.index)
+  seal(value, 0)
+  return { key: raftRejoinKey(instance), value }
+}
+
+export function rejoinedOp(instance: RaftInstance): StoreOp {
+  return { key: raftRejoinKey(instance), value: undefined }
+}
+
 /** Reads back what the ops above wrote. Undefined when the store knows nothing of this instance. */
 export async function recoverGroup(
   store: Store,
@@ -94,6 +127,7 @@ export async function recoverGroup(
 ): Promise<RecoveredGroup | undefined> {
   let hardState: HardState | undefined
   let snapshot: Snapshot | undefined
+  let rejoin: RejoinPoint | undefined
   const stored: Entry[] = []
   for await (const { key, value } of store.range(raftInstanceRange(instance))) {
     const parsed = parseRaftKey(key)
@@ -101,15 +135,17 @@ export async function recoverGroup(
     checkSum(instance, parsed.part, value, parsed.index)
     if (parsed.part === 'hardState') hardState = readHardState(instance, value)
     else if (parsed.part === 'snapshot') snapshot = readSnapshot(instance, value)
+    else if (parsed.part === 'rejoin') rejoin = readRejoin(instance, value)
     else stored.push(readEntry(instance, parsed.index, value))
   }
-  if (hardState === undefined && snapshot === undefined && stored.length === 0) return undefined
+  const isEmpty = hardState === undefined && snapshot === undefined && stored.length === 0
+  if (isEmpty) return rejoin && { hardState, snapshot, entries: [], oldestCovered: 0, rejoin }
   const base = snapshot?.index ?? 0
   const entries = stored.filter(entry => entry.index > base)
   checkLog(instance, hardState, snapshot, entries)
   const [oldest] = stored
   const oldestCovered = oldest !== undefined && oldest.index <= base ? oldest.index : 0
-  return { hardState, snapshot, entries, oldestCovered }
+  return { hardState, snapshot, entries, oldestCovered, ...(rejoin && { rejoin }) }
 }
 
 function checkLog(
@@ -145,6 +181,11 @@ export function readHardState(instance: RaftInstance, value: Uint8Array): HardSt
     vote: readU64(value, SUM_BYTES + 8),
     commit: readU64(value, SUM_BYTES + 16),
   }
+}
+
+function readRejoin(instance: RaftInstance, value: Uint8Array): RejoinPoint {
+  if (value.length !== REJOIN_BYTES) throw new RaftDiskError(instance, 'what it waits for is cut short')
+  return { term: readU64(value, SUM_BYTES), index: readU64(value, SUM_BYTES + 8) }
 }
 
 export function readSnapshot(instance: RaftInstance, value: Uint8Array): Snapshot {

@@ -8,6 +8,7 @@ import { FROM_PEERS } from './lanes.ts'
 import { isHeard, isMemberItself } from './membership.ts'
 import { contain, count, type HostParts } from './parts.ts'
 import { askedByPeer } from './reads.ts'
+import { receiveRejoin } from './rejoin.ts'
 import { offer, wantsState } from './snapshot-offers.ts'
 
 /** What a frame of `peer` has for one group. Whatever it is, it is taken or refused and counted, and never throws. */
@@ -16,21 +17,23 @@ export function receiveForGroup(parts: HostParts, peer: number, received: GroupM
   if (hosted === undefined) return count(parts, 'unknown-group')
   const order = received.epoch - hosted.instance.epoch || received.view - hosted.instance.view
   if (order !== 0) return count(parts, order < 0 ? 'older-instance' : 'newer-instance')
+  if (hosted.rejoin?.phase === 'silent') return receiveRejoin(parts, hosted, peer, received)
   if (!names(hosted.node.raft.tracker.config, peer)) tellRemoved(parts, hosted, peer, received)
   if (!isHeard(hosted, peer)) return count(parts, 'not-member', Math.max(1, received.messages.length))
   contain(parts, hosted, ({ node }) => {
     for (const message of received.messages) receiveMessage(parts, peer, hosted, message)
     if (received.removedAt > hosted.applied) parts.clocks.toldRemoved(hosted)
     if (received.snapshotFailed > 0) node.reportSnapshot(peer, false)
+    receiveRejoin(parts, hosted, peer, received)
     parts.clocks.received(hosted, peer, received)
     parts.dirty.add(hosted)
   })
 }
 
 /** Whoever missed its own removal stands again and again, until it is told. What we have applied may be older than it. */
-function tellRemoved(parts: HostParts, hosted: HostedGroup, peer: number, { messages }: GroupMessages): void {
-  const asksForVote = messages.some(({ type }) => type === MessageType.PreVote || type === MessageType.Vote)
-  if (!asksForVote || !isMemberItself(hosted) || !parts.peersUp.has(peer)) return
+function tellRemoved(parts: HostParts, hosted: HostedGroup, peer: number, received: GroupMessages): void {
+  const asks = received.messages.some(asksForVote) || received.rejoinAsk > 0
+  if (!asks || !isMemberItself(hosted) || !parts.peersUp.has(peer)) return
   parts.outbox.addNotes(peer, 0, hosted.instance, { removedAt: hosted.applied })
 }
 
@@ -43,6 +46,8 @@ function receiveMessage(parts: HostParts, peer: number, hosted: HostedGroup, mes
     offer(parts, peer, hosted, message)
   } else if (message.type === MessageType.ReadIndex) {
     askedByPeer(parts, peer, hosted, message)
+  } else if (hosted.rejoin !== undefined && asksForVote(message)) {
+    count(parts, 'abstained')
   } else if (isWithheld(parts, hosted, message)) {
     count(parts, 'withheld-vote')
     parts.clocks.withheldVote(hosted)
@@ -52,19 +57,22 @@ function receiveMessage(parts: HostParts, peer: number, hosted: HostedGroup, mes
 }
 
 /** While our node's support for the leader stands, only the leader itself can have somebody else elected. */
-function isWithheld(parts: HostParts, hosted: HostedGroup, { type, context }: Message): boolean {
-  const asksForVote = type === MessageType.Vote || type === MessageType.PreVote
-  if (!asksForVote || isTransfer(context)) return false
+function isWithheld(parts: HostParts, hosted: HostedGroup, message: Message): boolean {
+  if (!asksForVote(message) || isTransfer(message.context)) return false
   return isBound(hosted, parts.clocks.liveness, parts.nowMs())
 }
 
+function asksForVote({ type }: Message): boolean {
+  return type === MessageType.Vote || type === MessageType.PreVote
+}
+
 export function stepGroup(parts: HostParts, hosted: HostedGroup, message: Message): void {
-  const asksForVote = message.type === MessageType.PreVote || message.type === MessageType.Vote
-  if (asksForVote) parts.clocks.beforeVote(hosted, message.type === MessageType.Vote)
+  const isAsked = asksForVote(message)
+  if (isAsked) parts.clocks.beforeVote(hosted, message.type === MessageType.Vote)
   const result = hosted.node.step(message)
   if (!result.ok) count(parts, `refused-${result.code}`)
   parts.dirty.add(hosted)
-  if (asksForVote) wasAsked(parts, hosted, message)
+  if (isAsked) wasAsked(parts, hosted, message)
 }
 
 /** A candidate that has all that is here is left its time; one that hasn't can't win, and costs no time. */

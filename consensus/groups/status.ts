@@ -1,8 +1,8 @@
 import type { HostedGroup } from './hosted-group.ts'
-import type { GroupStatus } from './types.ts'
+import type { GroupStatus, RejoinStatus } from './types.ts'
 
 /** A snapshot of numbers; nothing in it changes later. */
-export function statusOf(hosted: HostedGroup): GroupStatus {
+export function statusOf(hosted: HostedGroup, rejoining: RejoinStatus | undefined): GroupStatus {
   const { instance, node, applied, uncommittedBytes, asleep } = hosted
   const { role, term, lead, commit, firstIndex, lastIndex, config, members } = node.status()
   return {
@@ -18,6 +18,7 @@ export function statusOf(hosted: HostedGroup): GroupStatus {
     uncommittedBytes,
     asleep,
     members: config,
+    rejoining,
     peers: members.map(member => ({
       peer: member.id,
       match: member.match,

@@ -236,6 +236,16 @@ export interface Removal {
   readonly group: number
 }
 
+/** A replica whose disk was lost, and which does not vote yet. */
+export interface RejoinStatus {
+  readonly phase: 'silent' | 'catching-up'
+  /** Voters that have not said where they are. None: the group has no leader that has. */
+  readonly waitsFor: readonly number[]
+  /** Its log reaches to `index`; it votes when that is `goal` (or a later leader has spoken). */
+  readonly index: number
+  readonly goal: number
+}
+
 export interface GroupStatus extends RaftInstance {
   /** This node's number. */
   readonly self: number
@@ -252,6 +262,7 @@ export interface GroupStatus extends RaftInstance {
   readonly asleep: boolean
   /** The members as of what is applied. */
   readonly members: ConfState
+  readonly rejoining: RejoinStatus | undefined
   /** Only a leader knows them. */
   readonly peers: readonly PeerStatus[]
 }

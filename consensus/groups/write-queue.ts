@@ -50,7 +50,7 @@ export class WriteQueue {
     }
     if (append.snapshot !== undefined) this.#replaceLog(group, append)
     this.#addEntries(group, append)
-    const step: PersistStep = { group, append, later: [] }
+    const step: PersistStep = { group, append, later: [], answers: [] }
     group.lastStep = step
     this.#steps.push(step)
     this.#sync = true

@@ -32,6 +32,8 @@ export class Raft {
   lead = NONE
   role: Role = 'follower'
   isLearner = false
+  /** It may not stand for election: it has forgotten what it promised, and its host sees to it that it does not vote. */
+  abstains = false
 
   /** Messages that may leave at once. */
   messages: Message[] = []
@@ -111,7 +113,7 @@ export class Raft {
   /** A member that has its own configuration in its log and is no learner may stand for election. */
   get promotable(): boolean {
     const own = this.tracker.get(this.id)
-    return own !== undefined && !own.isLearner && this.log.unstable.snapshot === undefined
+    return own !== undefined && !own.isLearner && !this.abstains && this.log.unstable.snapshot === undefined
   }
 
   /** A read is answered by a leader only once it has committed in its term, and so knows what is committed. */

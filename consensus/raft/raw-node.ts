@@ -126,6 +126,18 @@ export class RawNode {
     if (this.raft.role !== 'follower') this.raft.becomeFollower(this.raft.term, NONE)
   }
 
+  /** Takes part from `term` on. Only for a member that has forgotten all that was before, and abstains. */
+  rejoin(term: number): void {
+    this.raft.becomeFollower(term, NONE)
+  }
+
+  /** As a leader: this member's disk is not what it was, and holds nothing that it said before. */
+  forgetProgress(id: number): void {
+    const member = this.raft.role === 'leader' ? this.raft.tracker.get(id) : undefined
+    const { maxInflightMessages, maxInflightBytes } = this.raft.settings
+    member?.resetForTerm(this.raft.log.lastIndex(), maxInflightMessages, maxInflightBytes)
+  }
+
   /** The host ticks this group again, after a pause that no timeout may count. */
   resume(): void {
     this.raft.electionElapsed = 0

@@ -15,6 +15,11 @@ export function promisedOp(longestMs: number): StoreOp {
   return { key: KEY, value }
 }
 
+/** For a disk that has forgotten what was promised. */
+export function forgottenPromisesOp(): StoreOp {
+  return promisedOp(MAX_SUPPORT_MS)
+}
+
 /**
  * The longest support that this node has promised in an earlier life, 0 when it never did. A record that is damaged
  * says that there was one, and the most that any may say is assumed.

@@ -48,12 +48,22 @@ const FAULTS: readonly Fault[] = [
   simulation => simulation.network.links.setAll({ lossRate: 0.05, jitterMs: 20, breakRate: 0.002 }),
 ]
 
+/** A node's disk is lost, and the node comes back on a new one. */
+export const LOSES_DISK: Fault = (simulation, cluster) => {
+  cluster.wipe(1 + simulation.random.below(cluster.nodes.length))
+}
+
 /** One fault after another for `ms`, each kind before any kind twice; what is broken is mended a little later. */
-export async function torment(simulation: Simulation, cluster: Cluster, ms: number): Promise<void> {
+export async function torment(
+  simulation: Simulation,
+  cluster: Cluster,
+  ms: number,
+  more: readonly Fault[] = [],
+): Promise<void> {
   const endMs = simulation.nowMs + ms
   let faults: Fault[] = []
   while (simulation.nowMs < endMs) {
-    if (faults.length === 0) faults = [...FAULTS]
+    if (faults.length === 0) faults = [...FAULTS, ...more]
     const [fault] = faults.splice(simulation.random.below(faults.length), 1)
     fault!(simulation, cluster)
     await simulation.runFor(simulation.random.between(50, 600))
@@ -67,6 +77,7 @@ export function mend(simulation: Simulation, cluster: Cluster): void {
   simulation.network.links.setAll({ lossRate: 0, jitterMs: 0.1, breakRate: 0 })
   for (const node of cluster.nodes) {
     node.disk.options.syncMs = 1
+    node.disk.crashAtWrite(Number.POSITIVE_INFINITY)
     node.resume()
     if (!node.alive) node.start()
   }

@@ -21,6 +21,8 @@ export interface ClusterOptions {
   readonly compactAt?: number
   /** Puts itself between the driver and the disk: for planting bugs. */
   readonly wrapStore?: (store: Store) => Store
+  /** The planted bug: a node whose disk was lost takes part as if it were new. */
+  readonly forgetsLosses?: boolean
 }
 
 export interface SeenRead {
@@ -52,6 +54,10 @@ export class Cluster {
   readonly #introduced = new Map<number, Set<number>>()
   /** By group and index: the members from there on, as first seen. */
   readonly #members = new Map<string, string>()
+  /** Nodes with a new disk that does not say yet that it is not their first. */
+  readonly lost = new Set<number>()
+  /** Groups that a node may be without its promises in, since its disk was lost. */
+  readonly #wiped = new Map<number, Set<number>>()
   leadersSeen = 0
   offers = 0
   membersChanges = 0
@@ -131,6 +137,29 @@ export class Cluster {
     return this.goals.get(group)?.voters ?? this.#planOf(group).voters
   }
 
+  /** A new disk for this node, unless that would leave a group with no majority of members that know what they promised. */
+  wipe(number: number): boolean {
+    const isMinority = this.groupsOf(number).every(({ group }) => {
+      const voters = this.votersOf(group)
+      const without = voters.filter(voter => voter === number || this.#isWiped(voter, group))
+      return 2 * without.length < voters.length
+    })
+    if (!isMinority) return false
+    const node = this.nodes[number - 1]!
+    node.crash()
+    node.disk.wipe()
+    this.lost.add(number)
+    this.#wiped.set(number, new Set(this.groupsOf(number).map(({ group }) => group)))
+    node.start()
+    return true
+  }
+
+  #isWiped(number: number, group: number): boolean {
+    const status = this.nodes[number - 1]!.program?.host.status(group)
+    if (status !== undefined && status.rejoining === undefined) this.#wiped.get(number)?.delete(group)
+    return this.#wiped.get(number)?.has(group) === true
+  }
+
   sawLeader(number: number, change: RoleChange): void {
     const key = `${change.group}/${change.term}`
     const known = this.#leaders.get(key)
@@ -204,6 +233,7 @@ export class Cluster {
           status.leader !== 0 &&
           status.leader === first!.leader &&
           status.applied === first!.applied &&
+          status.rejoining === undefined &&
           status.applied === status.lastIndex &&
           status.members.votersOutgoing.length === 0 &&
           sameIds(status.members.voters, this.votersOf(group)) &&
@@ -221,7 +251,7 @@ export class Cluster {
           const { role, term, leader, commit, applied, firstIndex, lastIndex, asleep } = status
           const { voters, votersOutgoing, learners } = status.members
           const members = `[${voters}][${votersOutgoing}][${learners}]`
-          return `n${i + 1} ${role} t${term} l${leader} c${commit} a${applied} ${firstIndex}..${lastIndex} ${members}${asleep ? ' asleep' : ''}`
+          return `n${i + 1} ${status.rejoining?.phase ?? ''} ${role} t${term} l${leader} c${commit} a${applied} ${firstIndex}..${lastIndex} ${members}${asleep ? ' asleep' : ''}`
         })
         return `group ${group} ack ${this.acknowledged.get(group) ?? 0} goal ${this.votersOf(group)}: ${all.join(' | ')}`
       })

@@ -96,7 +96,30 @@ describe('frames of many groups', () => {
     const notes = { snapshotFailed: 77, ...sleep, wake: true, support: 2 ** 31, removedAt: 2 ** 40 }
     const [frame] = encodeFrames([{ instance: instances[1]!, message: undefined, ...notes }], MAX)
     const decoded = decodeFrame(frame!, MAX)
-    assert.deepEqual(decoded, { groups: [{ ...instances[1]!, messages: [], ...notes }], liveness: undefined })
+    const none = { rejoinAsk: 0, rejoinAnswer: undefined }
+    assert.deepEqual(decoded, {
+      groups: [{ ...instances[1]!, messages: [], ...notes, ...none }],
+      liveness: undefined,
+    })
+  })
+
+  it('carry the question of a replica whose disk was lost, and the answer', () => {
+    const rejoinAnswer = {
+      nonce: 2 ** 31,
+      term: 2 ** 50,
+      lastIndex: 2 ** 50,
+      applied: 7,
+      voters: [1, 2, 300],
+      votersOutgoing: [4],
+      wiped: true,
+    }
+    const sent = { instance: instances[1]!, message: undefined, rejoinAsk: 2 ** 31 + 1, rejoinAnswer }
+    const decoded = decodeFrame(encodeFrames([sent], MAX)[0]!, MAX)
+    assert.ok(typeof decoded !== 'string')
+    const [{ rejoinAsk, rejoinAnswer: read }] = decoded.groups as [(typeof decoded.groups)[0]]
+    assert.deepEqual({ rejoinAsk, rejoinAnswer: read }, { rejoinAsk: 2 ** 31 + 1, rejoinAnswer })
+    const endless = { ...sent, rejoinAnswer: { ...rejoinAnswer, voters: Array(2000).fill(1) } }
+    assert.equal(decodeFrame(encodeFrames([endless], MAX)[0]!, MAX), 'too-large')
   })
 
   it('carry what a node says of itself, in a frame of its own', () => {

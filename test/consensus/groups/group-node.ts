@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { GroupDriver } from '../../../consensus/groups/driver.ts'
 import { GroupHost } from '../../../consensus/groups/host.ts'
-import { recoverPromised } from '../../../consensus/groups/liveness/support-disk.ts'
-import { recoverGroup } from '../../../consensus/groups/raft-disk.ts'
+import { forgottenPromisesOp, recoverPromised } from '../../../consensus/groups/liveness/support-disk.ts'
+import { lostDiskOps, recoverGroup } from '../../../consensus/groups/raft-disk.ts'
 import { nextReplacementStep } from '../../../consensus/groups/replacement.ts'
 import {
   type CommittedEntry,
@@ -94,6 +94,7 @@ export class GroupNode {
       if (connected) this.#connect(peer)
       else this.driver.peerDown(numberOf(peer))
     })
+    for (const peer of network.peers()) this.#connect(peer)
     const tick = (): void => {
       this.driver.tick()
       clock.after(TICK_MS, tick)
@@ -270,6 +271,7 @@ export class GroupNode {
 
 export async function startNode(cluster: Cluster, context: SimContext): Promise<GroupNode> {
   const plans = cluster.groupsOf(numberOf(context.name))
+  await beginDisk(cluster, context, plans)
   const chains = new Map<number, Chain>()
   for (const { group } of plans) {
     const stored = await context.store.get(authorityKey(group, 'chain'))
@@ -286,6 +288,19 @@ export async function startNode(cluster: Cluster, context: SimContext): Promise<
   }
   node.listen()
   return node
+}
+
+/** A disk that is not the node's first says so, before anything else happens. */
+async function beginDisk(
+  { lost, options }: Cluster,
+  { name, store }: SimContext,
+  plans: readonly GroupPlan[],
+): Promise<void> {
+  if (!lost.has(numberOf(name)) || options.forgetsLosses === true) return
+  const instances = plans.map(({ group }) => ({ group, epoch: 1, view: 0 }))
+  const ops = [forgottenPromisesOp(), ...lostDiskOps(instances)]
+  await new Promise<void>(resolve => store.write(ops, { sync: true }, () => resolve()))
+  lost.delete(numberOf(name))
 }
 
 function chainOp(group: number, value: Uint8Array): { key: Uint8Array; value: Uint8Array } {
