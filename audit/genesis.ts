@@ -108,12 +108,15 @@ export function charterBody(genesis: Genesis, area: GenesisArea): Uint8Array {
   return utf8(canonicalJson({ genesisHash: hex(genesis.hash), network, rules, authority: area }))
 }
 
-/** The members' log keys under the log's name, as C2SP signed-note wants them, by node number. */
+/**
+ * The nodes' log keys under the log's name, as C2SP signed-note wants them, by node number. Which of them are its members
+ * changes while the network runs.
+ */
 export function logVerifiers(genesis: Genesis, area: GenesisArea): Map<number, VerifierKey> {
   const origin = originOf(genesis, area)
   return new Map(
-    area.members.map(number => {
-      const material = concat(Uint8Array.of(1), genesis.nodes.get(number)!.logKey)
+    [...genesis.nodes].map(([number, { logKey }]) => {
+      const material = concat(Uint8Array.of(1), logKey)
       const id = hex(sha256(concat(utf8(`${origin}\n`), material)).subarray(0, 4))
       return [number, parseVerifierKey(`${origin}+${id}+${toBase64(material)}`)!]
     }),

@@ -204,7 +204,7 @@ async function verifyReceiptFile(file: ReceiptFile | undefined, genesis: Genesis
     return refusal('receipt', 'The receipt is of another network.')
   const log = logOf(genesis, receipt.origin)
   if (log === undefined) return refusal('receipt', 'The genesis file knows no such log.')
-  const logKeys = new Map(log.area.members.map(number => [number, genesis.nodes.get(number)!.logKey]))
+  const logKeys = new Map([...genesis.nodes].map(([number, { logKey }]) => [number, logKey]))
   const { origin, leaf, signer, term } = receipt
   const verdict = await verifyReceipt(receipt, {
     genesisHash: genesis.hash,

@@ -160,7 +160,7 @@ function authorityView(parts: NodeViewParts, charter: GenesisAuthority): Authori
     view: raft?.view ?? 0,
     term: raft?.term ?? remote?.led.term ?? 0,
     leader,
-    members: charter.members.map(number => memberView(parts, charter, number, leader)),
+    members: parts.engine.mayServe(charter.group).map(number => memberView(parts, charter, number, leader)),
     hosted: host !== undefined,
     size: counts?.size ?? 0,
     sealedSize: counts?.sealedSize ?? 0,

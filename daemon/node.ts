@@ -12,7 +12,8 @@ import { canonicalJson } from './genesis/canonical-json.ts'
 import { type Genesis, originOf, readGenesis } from './genesis/genesis.ts'
 import { rulesContentHash } from './genesis/rules-hash.ts'
 import type { GenesisAuthority, GenesisNode } from './genesis/schema.ts'
-import { Engine, type HostedAuthority } from './hosting/engine.ts'
+import { Engine } from './hosting/engine.ts'
+import type { HostedAuthority } from './hosting/opening.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
 import type { NodeView } from './http/view.ts'
 import { type DataDir, dataDirFiles, openDataDir } from './identity/data-dir.ts'
@@ -210,7 +211,7 @@ class Starting {
     return await Engine.start({
       self: this.#self.number,
       peers: new Map(others.map(node => [node.number, node.peerId])),
-      authorities: this.#hosted(),
+      authorities: this.#authorities(),
       logKey: this.#keys.log,
       store,
       network,
@@ -226,6 +227,7 @@ class Starting {
       count: (name, labels) => this.#metrics.count(name, labels),
       log: (event, facts) => log.info(facts, event),
       onLeader: (name, node) => this.#router?.leaderIs(name, node),
+      onMembers: (name, members) => this.#router?.membersAre(name, members),
       onHalted: (name, error) => {
         this.#problems.push(error.message)
         log.error({ authority: name, error: error.message }, 'authority halted')
@@ -234,26 +236,24 @@ class Starting {
     })
   }
 
-  #hosted(): HostedAuthority[] {
+  #authorities(): HostedAuthority[] {
     const { file, hash } = this.#genesis
-    return file.authorities
-      .filter(authority => authority.members.includes(this.#self.number))
-      .map(authority => ({
-        name: authority.name,
-        charter: authority,
-        identity: {
-          genesisHash: hash,
-          origin: originOf(file.network, authority),
-          group: authority.group,
-          epoch: authority.epoch,
-          view: 0,
-          members: [...authority.members].sort((a, b) => a - b),
-          charterBody: charterBody(this.#genesis, authority),
-          rulesVersion: file.rules.version,
-          tickMs: file.tickMs,
-          createdAtMs: Date.parse(file.createdAt),
-        },
-      }))
+    return file.authorities.map(authority => ({
+      name: authority.name,
+      charter: authority,
+      identity: {
+        genesisHash: hash,
+        origin: originOf(file.network, authority),
+        group: authority.group,
+        epoch: authority.epoch,
+        view: 0,
+        members: [...authority.members].sort((a, b) => a - b),
+        charterBody: charterBody(this.#genesis, authority),
+        rulesVersion: file.rules.version,
+        tickMs: file.tickMs,
+        createdAtMs: Date.parse(file.createdAt),
+      },
+    }))
   }
 
   #startRouting(network: RunningNetwork, engine: Engine): InputRouter {
@@ -268,6 +268,7 @@ class Starting {
     const areas: AreaInfo[] = file.authorities.map(area => ({
       ...area,
       origin: originOf(file.network, area),
+      members: engine.mayServe(area.group),
     }))
     const origins = new Map(areas.map(area => [area.group, area.origin]))
     const count = (name: string, labels: Record<string, string>): void => this.#metrics.count(name, labels)
@@ -365,7 +366,7 @@ class Starting {
         gatewayId: this.#self.peerId,
         nodeNumber: this.#self.number,
         tickMs: file.tickMs,
-        logKeyOf: node => logKeys.get(node),
+        logKeys,
         limits: { inputsPerSecond: settings.maxInputsPerSecond, inputBurst: 2 * settings.maxInputsPerSecond },
       },
       ports: {

@@ -60,6 +60,7 @@ export interface Welcome {
   inputsInFlight: number
   maxBodyBytes: number
   node: number
+  nodes: Signer[]
 }
 export interface Area {
   name: string
@@ -69,9 +70,8 @@ export interface Area {
   xMm: number
   yMm: number
   sideMm: number
-  members: Member[]
 }
-export interface Member {
+export interface Signer {
   number: number
   logKey: Uint8Array | undefined
 }

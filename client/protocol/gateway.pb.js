@@ -137,7 +137,7 @@ export function writeChallenge(obj, pbf) {
 }
 
 export function readWelcome(pbf, end) {
-    const obj = {version: 0, network: "", tickMs: 0, areas: [], area: "", inputsPerSecond: 0, inputBurst: 0, inputsInFlight: 0, maxBodyBytes: 0, node: 0};
+    const obj = {version: 0, network: "", tickMs: 0, areas: [], area: "", inputsPerSecond: 0, inputBurst: 0, inputsInFlight: 0, maxBodyBytes: 0, node: 0, nodes: []};
     let field;
     while ((field = pbf.nextField(end))) {
         if (field === 1) obj.version = pbf.readVarint();
@@ -150,6 +150,7 @@ export function readWelcome(pbf, end) {
         else if (field === 8) obj.inputsInFlight = pbf.readVarint();
         else if (field === 9) obj.maxBodyBytes = pbf.readVarint();
         else if (field === 10) obj.node = pbf.readVarint();
+        else if (field === 11) obj.nodes.push(readSigner(pbf, pbf.readVarint() + pbf.pos));
     }
     return obj;
 }
@@ -164,10 +165,11 @@ export function writeWelcome(obj, pbf) {
     if (obj.inputsInFlight) pbf.writeVarintField(8, obj.inputsInFlight);
     if (obj.maxBodyBytes) pbf.writeVarintField(9, obj.maxBodyBytes);
     if (obj.node) pbf.writeVarintField(10, obj.node);
+    if (obj.nodes) for (const item of obj.nodes) pbf.writeMessage(11, writeSigner, item);
 }
 
 export function readArea(pbf, end) {
-    const obj = {name: "", origin: "", group: 0, quadkey: "", xMm: 0, yMm: 0, sideMm: 0, members: []};
+    const obj = {name: "", origin: "", group: 0, quadkey: "", xMm: 0, yMm: 0, sideMm: 0};
     let field;
     while ((field = pbf.nextField(end))) {
         if (field === 1) obj.name = pbf.readString();
@@ -177,7 +179,6 @@ export function readArea(pbf, end) {
         else if (field === 5) obj.xMm = pbf.readSVarint();
         else if (field === 6) obj.yMm = pbf.readSVarint();
         else if (field === 7) obj.sideMm = pbf.readVarint();
-        else if (field === 8) obj.members.push(readMember(pbf, pbf.readVarint() + pbf.pos));
     }
     return obj;
 }
@@ -189,10 +190,9 @@ export function writeArea(obj, pbf) {
     if (obj.xMm) pbf.writeSVarintField(5, obj.xMm);
     if (obj.yMm) pbf.writeSVarintField(6, obj.yMm);
     if (obj.sideMm) pbf.writeVarintField(7, obj.sideMm);
-    if (obj.members) for (const item of obj.members) pbf.writeMessage(8, writeMember, item);
 }
 
-export function readMember(pbf, end) {
+export function readSigner(pbf, end) {
     const obj = {number: 0, logKey: undefined};
     let field;
     while ((field = pbf.nextField(end))) {
@@ -201,7 +201,7 @@ export function readMember(pbf, end) {
     }
     return obj;
 }
-export function writeMember(obj, pbf) {
+export function writeSigner(obj, pbf) {
     if (obj.number) pbf.writeVarintField(1, obj.number);
     if (obj.logKey != null) pbf.writeBytesField(2, obj.logKey);
 }

@@ -9,7 +9,7 @@ export interface AreaTrust {
   readonly origin: string
   /** What says in each input that it is for this area's log. */
   readonly logTag: Uint8Array
-  /** Log keys of the members by node number. */
+  /** Log keys by node number, of all who may be a member: members change while the network runs. */
   readonly logKeys: ReadonlyMap<number, Uint8Array>
 }
 
@@ -25,7 +25,6 @@ interface GenesisFile {
   readonly authorities: readonly {
     readonly name: string
     readonly birth: number
-    readonly members: readonly number[]
   }[]
 }
 
@@ -38,21 +37,22 @@ export function trustOfGenesis(file: Uint8Array): Trust {
     throw new ClientError('bad-genesis', 'The genesis file is not JSON.')
   }
   const keys = new Map(genesis.nodes.map(node => [node.number, bytesOfBase64(node.keys.log)]))
-  const areas = genesis.authorities.map(({ name, birth, members }): [string, AreaTrust] => {
-    const logKeys = new Map(members.map(number => [number, keys.get(number)!]))
-    return [name, areaTrust(`${genesis.network}/${name}/${birth}`, logKeys)]
-  })
+  const areas = genesis.authorities.map(({ name, birth }): [string, AreaTrust] => [
+    name,
+    areaTrust(`${genesis.network}/${name}/${birth}`, keys),
+  ])
   return { genesisHash: sha256(file), areas: new Map(areas) }
 }
 
 /** What a gateway says itself, for clients without the genesis file. */
 export function trustOfWelcome(genesisHash: Uint8Array, welcome: Welcome): Trust {
-  const areas = welcome.areas.map(({ name, origin, members }): [string, AreaTrust] => {
-    const logKeys = members.flatMap(({ number, logKey }): [number, Uint8Array][] =>
-      logKey ? [[number, logKey]] : [],
-    )
-    return [name, areaTrust(origin, new Map(logKeys))]
-  })
+  const logKeys = new Map(
+    welcome.nodes.flatMap(({ number, logKey }): [number, Uint8Array][] => (logKey ? [[number, logKey]] : [])),
+  )
+  const areas = welcome.areas.map(({ name, origin }): [string, AreaTrust] => [
+    name,
+    areaTrust(origin, logKeys),
+  ])
   return { genesisHash, areas: new Map(areas) }
 }
 

@@ -4,8 +4,8 @@ import { decodeFrame, encodeSubscribe, type FeedFrame, feedProtocol, framePart }
 
 export interface FollowerOptions {
   readonly group: number
-  /** Peers that hold a replica, in the order of preference. */
-  readonly members: readonly PeerId[]
+  /** Peers that hold a replica by now, in the order of preference. */
+  readonly members: () => readonly PeerId[]
   readonly network: Network
   readonly clock: Clock
   readonly count: (name: string, labels: Record<string, string>) => void
@@ -57,7 +57,7 @@ export class FeedFollower {
 
   async #open(): Promise<void> {
     const { members, network, clock, group } = this.#options
-    const connected = members.filter(member => network.peers().includes(member))
+    const connected = members().filter(member => network.peers().includes(member))
     if (connected.length === 0) return
     this.#opening = true
     try {

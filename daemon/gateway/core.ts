@@ -60,7 +60,7 @@ export interface GatewayConfig {
   readonly nodeNumber: number
   readonly tickMs: number
   /** The log key of a node by its number, for clients that weren't given the genesis file. */
-  readonly logKeyOf: (node: number) => Uint8Array | undefined
+  readonly logKeys: ReadonlyMap<number, Uint8Array>
   readonly limits?: Partial<GatewayLimits>
 }
 
@@ -279,10 +279,8 @@ export class GatewayCore {
       inputsInFlight: limits.inputsInFlight,
       maxBodyBytes: limits.maxBodyBytes,
       node: config.nodeNumber,
-      areas: this.ports.router.areas().map(area => ({
-        ...area,
-        members: area.members.map(number => ({ number, logKey: config.logKeyOf(number) })),
-      })),
+      areas: [...this.ports.router.areas()],
+      nodes: Array.from(config.logKeys, ([number, logKey]) => ({ number, logKey })),
     }
   }
 

@@ -170,13 +170,22 @@ export class AuthorityHost {
     }
   }
 
+  /** This node keeps it no longer: whoever waits here is sent elsewhere. */
+  retire(): void {
+    this.#end('the replica moved')
+  }
+
+  #end(why: string): void {
+    this.#halted = true
+    this.authority.roleChanged(false, this.authority.term, noLeader)
+    this.feed.end(why)
+    this.#reads.end()
+  }
+
   /** For good: it serves nobody any more, and is told to the node once. */
   halt(error: Error): void {
     if (this.#halted) return
-    this.#halted = true
-    this.authority.roleChanged(false, this.authority.term, noLeader)
-    this.feed.end('the authority halted on this node')
-    this.#reads.end()
+    this.#end('the authority halted on this node')
     this.#parts.halted(this.name, error)
   }
 }

@@ -1,7 +1,6 @@
 import { GroupDriver } from '../../consensus/groups/driver.ts'
 import { GroupHost } from '../../consensus/groups/host.ts'
 import { recoverPromised } from '../../consensus/groups/liveness/support-disk.ts'
-import { recoverGroup } from '../../consensus/groups/raft-disk.ts'
 import {
   DEFAULT_LIMITS,
   type GroupStatus,
@@ -9,34 +8,25 @@ import {
   TICK_MS,
 } from '../../consensus/groups/types.ts'
 import { readU64 } from '../../storage/bytes.ts'
-import { LogReader } from '../../storage/log/log-store.ts'
-import type { Store, StoreOp } from '../../storage/store.ts'
-import type { AreaCharter } from '../../world/charter.ts'
-import type { WorldHost } from '../../world/world.ts'
+import type { Store } from '../../storage/store.ts'
 import { appliedOp } from '../authority/applied.ts'
-import { Authority } from '../authority/authority.ts'
-import type { AuthorityIdentity } from '../authority/types.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
 import type { Cancel, Clock, Network, PeerId, Random } from '../ports.ts'
-import { AuthorityHost } from './authority-host.ts'
+import type { AuthorityHost } from './authority-host.ts'
 import { CatchUps } from './catch-ups.ts'
-import { checkpointSigner, PublishedLog } from './log-view.ts'
+import { Membership } from './membership.ts'
+import { NotingStore } from './noting-store.ts'
+import { type HostedAuthority, openAuthority } from './opening.ts'
+import { type MemberOrder, type OrderRefusal, Orders } from './orders.ts'
 import { RaftLanes } from './raft-lanes.ts'
-import { appliedInRaft, recoverAuthority } from './recover.ts'
-import { SnapshotKeeper } from './snapshots.ts'
 import { fetchBatches, serveSync } from './sync.ts'
-
-export interface HostedAuthority {
-  readonly name: string
-  readonly identity: AuthorityIdentity
-  readonly charter: AreaCharter
-}
 
 export interface EngineOptions {
   /** This node's number. */
   readonly self: number
   /** Every node of the genesis file but this one. */
   readonly peers: ReadonlyMap<number, PeerId>
+  /** All of the network: this node keeps replicas of those that it is a member of. */
   readonly authorities: readonly HostedAuthority[]
   readonly logKey: SigningKey
   readonly store: Store
@@ -56,6 +46,8 @@ export interface EngineOptions {
   readonly log: (event: 'role' | 'caught-up', facts: object) => void
   /** A replica of ours knows who leads. */
   readonly onLeader: (name: string, node: number) => void
+  /** Node numbers of those who may lead an authority from now on: its members are being changed. */
+  readonly onMembers: (name: string, members: readonly number[]) => void
   /** One authority stopped here for good: its state diverged or its records are damaged. */
   readonly onHalted: (name: string, error: Error) => void
   /** The disk failed: nothing more is acknowledged by this node. */
@@ -73,24 +65,32 @@ export class Engine {
   readonly #options: EngineOptions
   readonly #host: GroupHost
   readonly #lanes: RaftLanes
+  readonly #store: NotingStore
+  readonly #known: ReadonlyMap<number, HostedAuthority>
+  readonly #orders: Orders
+  readonly #membership: Membership
   readonly #authorities = new Map<number, AuthorityHost>()
   readonly #catchUps = new CatchUps(offer => this.#catchUp(offer))
-  #written: (() => void)[] = []
-  /** When the write that the disk is busy with was handed to it. */
-  #writingSinceMs: number | undefined
   #timer: Cancel | undefined
   #tickedAtMs: number
 
   /** Recovers every authority from the store and begins to take part. @throws what recovery throws */
   static async start(options: EngineOptions): Promise<Engine> {
-    const engine = new Engine(options, await recoverPromised(options.store))
-    for (const hosted of options.authorities) await engine.#open(hosted)
+    const { store, authorities, self } = options
+    const orders = await Orders.load(store, authorities)
+    const engine = new Engine(options, await recoverPromised(store), orders)
+    for (const hosted of authorities) {
+      if (orders.hosts(hosted, self)) await engine.#open(hosted)
+    }
     engine.#begin()
     return engine
   }
 
-  private constructor(options: EngineOptions, promisedMs: number) {
+  private constructor(options: EngineOptions, promisedMs: number, orders: Orders) {
     this.#options = options
+    this.#orders = orders
+    this.#store = new NotingStore(options.store, options.clock)
+    this.#known = new Map(options.authorities.map(hosted => [hosted.identity.group, hosted]))
     const { self, random, heartbeatMs, electionMs, leaseReads, network, clock, peers, count } = options
     this.#host = new GroupHost({
       self,
@@ -103,7 +103,7 @@ export class Engine {
     })
     this.driver = new GroupDriver({
       host: this.#host,
-      store: this.#storeWithCallbacks(options.store),
+      store: this.#store,
       send: (peer, lane, frame) => this.#lanes.send(peer, lane, frame),
       schedule: options.schedule,
       onCommitted: (group, entries) => this.#authorities.get(group)?.committed(entries),
@@ -111,15 +111,28 @@ export class Engine {
         const authority = this.#authorities.get(change.group)
         authority?.roleChanged(change)
         options.log('role', { ...change, authority: authority?.name })
+        if (change.role === 'leader') this.#membership.leads(change.group)
         if (authority !== undefined && change.leader !== 0) options.onLeader(authority.name, change.leader)
       },
       onRead: done => this.#authorities.get(done.group)?.readTold(done),
       onMembers: () => {},
-      onRemoved: () => {},
+      onRemoved: ({ group }) => this.#membership.removed(group),
       onSnapshotOffer: offer => this.#catchUps.add(offer),
       onSnapshotInstalled: ({ group, index }) => this.#authorities.get(group)?.caughtUp(index),
       onGroupFault: ({ group, message }) => this.#authorities.get(group)?.halt(new Error(message)),
       onStoreFailure: options.onStoreFailure,
+    })
+    this.#membership = new Membership({
+      self,
+      known: this.#known,
+      orders,
+      host: this.#host,
+      driver: this.driver,
+      isNode: number => number === self || peers.has(number),
+      open: hosted => this.#open(hosted),
+      close: group => this.#close(group),
+      onMembers: options.onMembers,
+      onHalted: options.onHalted,
     })
     this.#lanes = new RaftLanes({
       self,
@@ -138,7 +151,7 @@ export class Engine {
       network,
       store: options.store,
       serves: (group, peer) =>
-        this.#authorities.get(group)?.authority.identity.members.includes(numbers.get(peer) ?? 0) === true,
+        this.#authorities.has(group) && this.#membership.isKnown(group, numbers.get(peer) ?? 0),
       count,
     })
     this.#tickedAtMs = clock.monotonicMs()
@@ -196,74 +209,43 @@ export class Engine {
     this.driver.wake()
   }
 
+  /**
+   * Who shall belong to an authority. Every node is told, whether it is concerned or not: the leader makes the change, new
+   * members begin a replica, gateways learn where to turn. An order that is repeated, or older than another, is refused.
+   */
+  changeMembers(group: number, order: MemberOrder): { ok: true } | { ok: false; code: OrderRefusal } {
+    return this.#membership.change(group, order)
+  }
+
+  /** Node numbers of those who may lead it, as far as this node has been told. */
+  mayServe(group: number): readonly number[] {
+    const hosted = this.#known.get(group)
+    return hosted === undefined ? [] : this.#orders.mayServe(hosted)
+  }
+
   async #open(hosted: HostedAuthority): Promise<void> {
-    const { store, clock, schedule, random, self, logKey, count, sha256, verify, onHalted } = this.#options
-    const { identity, charter, name } = hosted
-    const { group, epoch, view, origin } = identity
-    const world: WorldHost = { origin, sha256, verifySignature: verify }
-    const { replica, applied, snapshot } = await recoverAuthority(store, identity, charter, world)
-    const authority = new Authority(identity, replica, {
-      propose: data => {
-        const proposed = this.driver.propose(group, data)
-        if (proposed.ok) return { ok: true }
-        return {
-          ok: false,
-          code: proposed.code === 'busy' || proposed.code === 'not-leader' ? proposed.code : 'stopped',
-        }
-      },
-      random,
-      signer: { number: self, sign: message => logKey.sign(message) },
-      count,
-    })
-    const reader = new LogReader(store, group)
-    const write = (ops: readonly StoreOp[], written: () => void): void => {
-      this.driver.addOps(ops)
-      this.#written.push(written)
-    }
-    const snapshots = new SnapshotKeeper(
-      group,
-      snapshot,
-      ops => this.driver.addOps(ops),
-      (index, meta) => {
-        this.#host.compact(group, index, meta)
-      },
-      this.#options.recordsBetweenSnapshots,
-    )
-    const published = new PublishedLog(
-      origin,
-      replica.log,
-      reader,
-      checkpointSigner(origin, logKey),
-      identity.charterBody,
-    )
-    const host = new AuthorityHost({
-      name,
-      authority,
-      published,
-      reader,
-      appliedIndex: applied.index,
-      snapshots,
-      clock,
-      schedule,
-      write,
-      sync: done => this.driver.sync(done),
-      askRead: context => this.driver.read(group, context),
-      inputWaits: () => this.expectProgress(group),
-      halted: onHalted,
-    })
-    this.#authorities.set(group, host)
-    const recovered = await recoverGroup(store, { group, epoch, view })
-    this.#host.open(
+    const { group } = hosted.identity
+    if (this.#authorities.has(group)) return
+    const opened = await openAuthority(
       {
-        group,
-        epoch,
-        view,
-        voters: identity.members,
-        learners: [],
-        applied: appliedInRaft(recovered, applied),
+        options: this.#options,
+        store: this.#store,
+        host: this.#host,
+        driver: this.driver,
+        expectProgress: waiting => this.expectProgress(waiting),
       },
-      recovered,
+      hosted,
     )
+    if (!this.#orders.hosts(hosted, this.#options.self)) return
+    this.#authorities.set(group, opened.host)
+    opened.join(this.#orders.get(group)?.known ?? [])
+    this.driver.wake()
+  }
+
+  #close(group: number): void {
+    this.#host.close(group)
+    this.#authorities.get(group)?.retire()
+    this.#authorities.delete(group)
   }
 
   #begin(): void {
@@ -281,31 +263,12 @@ export class Engine {
     const due = Math.floor((nowMs - this.#tickedAtMs) / TICK_MS)
     this.#tickedAtMs += due * TICK_MS
     for (let i = 0; i < Math.min(due, maxTicksAtOnce); i++) this.driver.tick()
-    const stalled = this.#writingSinceMs !== undefined && nowMs - this.#writingSinceMs > diskStallMs
+    this.#membership.follow()
+    const stalled = this.#store.busyMs > diskStallMs
     for (const [group, authority] of this.#authorities) {
       // A halted one's copy of Raft's log is as good as any, so it votes and stores on; but what it would answer is not.
       if (stalled || authority.halted) this.#handOver(group)
       if (!authority.halted) authority.tick(nowMs, wallMs)
-    }
-  }
-
-  /** The same store, but whoever put ops into a batch is told when they can be read back. */
-  #storeWithCallbacks(store: Store): Store {
-    return {
-      get: key => store.get(key),
-      getMany: keys => store.getMany(keys),
-      range: range => store.range(range),
-      close: () => store.close(),
-      write: (ops, options, done) => {
-        const written = this.#written
-        this.#written = []
-        this.#writingSinceMs = this.#options.clock.monotonicMs()
-        store.write(ops, options, error => {
-          this.#writingSinceMs = undefined
-          if (error === undefined) for (const tell of written) tell()
-          done(error)
-        })
-      },
     }
   }
 

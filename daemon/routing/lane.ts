@@ -61,6 +61,7 @@ const busyAnswer: InputResult = { kind: 'busy', retryAfterMs: 250 }
 export class Lane {
   readonly #options: LaneOptions
   readonly #carrier: Carrier
+  #members: readonly number[]
   #queue: Pending[] = []
   readonly #batches = new Map<number, Batch>()
   #target: number
@@ -72,7 +73,15 @@ export class Lane {
   constructor(options: LaneOptions, carrier: Carrier) {
     this.#options = options
     this.#carrier = carrier
+    this.#members = options.members
     this.#target = options.members[0]!
+  }
+
+  /** Others may lead from now on. What those who may not have not answered goes to these. */
+  membersAre(members: readonly number[]): void {
+    this.#members = members
+    if (!members.includes(this.#target)) this.#target = members[0]!
+    this.#retryElsewhere(batch => !members.includes(batch.target))
   }
 
   get pending(): number {
@@ -90,7 +99,7 @@ export class Lane {
 
   /** Somebody who knows says who leads. */
   leaderIs(node: number): void {
-    if (node === this.#target || !this.#options.members.includes(node)) return
+    if (node === this.#target || !this.#members.includes(node)) return
     this.#target = node
     this.#pausedUntilMs = 0
     this.#retryElsewhere(batch => batch.target !== node)
@@ -123,15 +132,15 @@ export class Lane {
 
   #notLeader(from: number, leader: number): void {
     this.#options.count('routing_not_leader', {})
-    if (leader !== 0 && leader !== from && this.#options.members.includes(leader)) this.#target = leader
+    if (leader !== 0 && leader !== from && this.#members.includes(leader)) this.#target = leader
     else if (this.#target === from) this.#rotate()
     this.#retryElsewhere(batch => batch.target === from)
   }
 
   #rotate(): void {
-    const { members, clock } = this.#options
+    const members = this.#members
     this.#target = members[(members.indexOf(this.#target) + 1) % members.length]!
-    this.#pausedUntilMs = clock.monotonicMs() + retryEveryMs
+    this.#pausedUntilMs = this.#options.clock.monotonicMs() + retryEveryMs
   }
 
   /** What those batches still wait for goes back to the queue, in the order in which it came. */

@@ -45,6 +45,7 @@ const retryEveryMs = 25
  */
 export class ReadLane {
   readonly #options: ReadLaneOptions
+  #members: readonly number[]
   #queue: Pending[] = []
   readonly #batches = new Map<number, Batch>()
   #member: number
@@ -54,7 +55,14 @@ export class ReadLane {
 
   constructor(options: ReadLaneOptions) {
     this.#options = options
+    this.#members = options.members
     this.#member = options.members[0]!
+  }
+
+  /** Others may be asked from now on. */
+  membersAre(members: readonly number[]): void {
+    this.#members = members
+    if (!members.includes(this.#member)) this.#member = members[0]!
   }
 
   get pending(): number {
@@ -73,7 +81,7 @@ export class ReadLane {
 
   /** Somebody who knows says who leads. What was asked of others is answered there. */
   leaderIs(node: number): void {
-    if (this.#options.members.includes(node)) this.#member = node
+    if (this.#members.includes(node)) this.#member = node
   }
 
   /** The node can't be reached any more. */
@@ -108,9 +116,8 @@ export class ReadLane {
   /** The next member is asked from now on, a little later: it may be that nobody can answer yet. */
   #turnFrom(member: number): void {
     if (member !== this.#member) return
-    const { members, clock } = this.#options
-    this.#member = members[(members.indexOf(member) + 1) % members.length]!
-    this.#pausedUntilMs = clock.monotonicMs() + retryEveryMs
+    this.#member = this.#members[(this.#members.indexOf(member) + 1) % this.#members.length]!
+    this.#pausedUntilMs = this.#options.clock.monotonicMs() + retryEveryMs
   }
 
   #wake(): void {

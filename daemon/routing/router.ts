@@ -45,6 +45,7 @@ export interface RouterOptions {
 /** This node's way to every authority, for its own gateway: inputs and reads to the leaders, ghosts from any replica. */
 export class InputRouter implements AuthorityRouter {
   readonly #options: RouterOptions
+  #areas: readonly AreaInfo[]
   readonly #lanes = new Map<string, Lane>()
   readonly #readLanes = new Map<string, ReadLane>()
   readonly #intents: NodeChannels
@@ -53,6 +54,7 @@ export class InputRouter implements AuthorityRouter {
 
   constructor(options: RouterOptions) {
     this.#options = options
+    this.#areas = options.areas
     const { network, peerOf, count } = options
     this.#intents = new NodeChannels({
       ...{ protocol: intentProtocol, network, peerOf, count },
@@ -83,7 +85,14 @@ export class InputRouter implements AuthorityRouter {
   }
 
   areas(): readonly AreaInfo[] {
-    return this.#options.areas
+    return this.#areas
+  }
+
+  /** Others may lead an area from now on, and show what happens there. */
+  membersAre(area: string, members: readonly number[]): void {
+    this.#areas = this.#areas.map(info => (info.name === area ? { ...info, members } : info))
+    this.#lanes.get(area)?.membersAre(members)
+    this.#readLanes.get(area)?.membersAre(members)
   }
 
   /** Inputs and reads that wait for an answer. */
@@ -106,7 +115,7 @@ export class InputRouter implements AuthorityRouter {
   }
 
   subscribe(area: string, listener: FeedListener): () => void {
-    const info = this.#options.areas.find(candidate => candidate.name === area)
+    const info = this.#areas.find(candidate => candidate.name === area)
     if (info === undefined) return () => {}
     const local = this.#options.local(info.group)
     if (local === undefined || local.feed.ended) return this.#follow(info, listener)
@@ -124,7 +133,7 @@ export class InputRouter implements AuthorityRouter {
 
   #follow(info: AreaInfo, listener: FeedListener): () => void {
     const { network, clock, count, peerOf } = this.#options
-    const members = info.members.map(peerOf)
+    const members = (): PeerId[] => this.#areas.find(({ group }) => group === info.group)!.members.map(peerOf)
     const follower = new FeedFollower({ group: info.group, members, network, clock, count }, listener)
     return () => follower.stop()
   }

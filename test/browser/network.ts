@@ -138,7 +138,7 @@ export class TestNetwork {
         gatewayId: `node-${number}`,
         nodeNumber: number,
         tickMs: 100,
-        logKeyOf: of => this.nodes.find(node => node.number === of)?.logKey.publicKey,
+        logKeys: new Map(this.nodes.map(node => [node.number, node.logKey.publicKey])),
       },
       ports: {
         router,

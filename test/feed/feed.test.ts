@@ -210,7 +210,7 @@ describe('a follower of a feed', () => {
     const network = { peers: () => ['member'], open: async () => here } as unknown as Network
     const follower = new FeedFollower(
       {
-        ...{ group: 1, members: ['member'], network, count: () => {} },
+        ...{ group: 1, members: () => ['member'], network, count: () => {} },
         clock: { wallMs: () => 0, monotonicMs: () => 0, after: () => () => {} },
       },
       listener,

@@ -20,10 +20,7 @@ describe('the gateway core: opening a session', () => {
     gateway.say(1, gateway.openMessage(1, ada))
     const welcome = gateway.take(1)[1]!.welcome!
     assert.equal(welcome.area, AREA)
-    assert.deepEqual(
-      Buffer.from(welcome.areas[0]!.members[0]!.logKey!),
-      Buffer.from(gateway.authority.logKey),
-    )
+    assert.deepEqual(Buffer.from(welcome.nodes[0]!.logKey!), Buffer.from(gateway.authority.logKey))
     assert.equal(gateway.core.stats.sessions, 1)
   })
 

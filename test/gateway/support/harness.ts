@@ -67,7 +67,7 @@ export class Harness {
         gatewayId: GATEWAY_ID,
         nodeNumber: MEMBER,
         tickMs: 100,
-        logKeyOf: () => this.authority.logKey,
+        logKeys: new Map([[MEMBER, this.authority.logKey]]),
         ...(options.limits ? { limits: options.limits } : {}),
       },
       {

@@ -24,7 +24,7 @@ export async function startTestGateway(
       gatewayId: options.id ?? 'gateway-one',
       nodeNumber: MEMBER,
       tickMs: 100,
-      logKeyOf: number => (number === MEMBER ? router.logKey : undefined),
+      logKeys: new Map([[MEMBER, router.logKey]]),
       ...(options.limits ? { limits: options.limits } : {}),
     },
     ports: {

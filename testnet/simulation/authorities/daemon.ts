@@ -1,6 +1,7 @@
 import type { RoleChange } from '../../../consensus/groups/types.ts'
 import { serveFeeds } from '../../../daemon/feed/server.ts'
 import { GatewayCore } from '../../../daemon/gateway/core.ts'
+import type { AuthorityHost } from '../../../daemon/hosting/authority-host.ts'
 import { Engine } from '../../../daemon/hosting/engine.ts'
 import type { Clock, Network } from '../../../daemon/ports.ts'
 import { serveIntake } from '../../../daemon/routing/intake-server.ts'
@@ -95,15 +96,15 @@ export async function startDaemon(
     judge.tellCount(`n${self}`, name)
   }
   const others = realm.nodes.filter(({ number }) => number !== self)
-  const hosted = [...realm.hosted.values()].filter(({ identity }) => identity.members.includes(self))
-  for (const { identity } of hosted) {
+  const authorities = [...realm.hosted.values()]
+  for (const { identity } of authorities) {
     for await (const _ of store.range({ ...snapshotRange(identity.group), limit: 1 }))
       judge.count('restored-from-snapshot')
   }
   const engine = await Engine.start({
     self,
     peers: new Map(others.map(({ number, name }) => [number, name])),
-    authorities: hosted,
+    authorities,
     logKey: node.log,
     store,
     network: wiring.engineNetwork(context.network),
@@ -117,11 +118,12 @@ export async function startDaemon(
     log: (event, facts) =>
       event === 'role' ? watch.heard(facts as RoleChange) : judge.caughtUp(self, facts),
     onLeader: (name, leader) => router.leaderIs(name, leader),
+    onMembers: (name, members) => router.membersAre(name, members),
     onHalted: (name, error) => judge.fail(`${name} halted on ${nameOf(self)}: ${error.message}`),
     onStoreFailure: error => judge.fail(`the store of ${nameOf(self)} failed: ${error.message}`),
   })
   watch.started(engine, disk)
-  const local = watchedAuthorities(realm, engine, judge, self)
+  const local = watchedAuthorities(engine, judge, self)
   serveIntake({
     network: context.network,
     schedule,
@@ -138,7 +140,7 @@ export async function startDaemon(
   serveReads({ network: context.network, schedule, isNode, local, count })
   serveFeeds({ network: context.network, local, isNode, count })
   const router = new InputRouter({
-    areas: realm.areas,
+    areas: realm.areas.map(area => ({ ...area, members: engine.mayServe(area.group) })),
     self,
     peerOf: nameOf,
     local,
@@ -156,7 +158,7 @@ export async function startDaemon(
       gatewayId: context.name,
       nodeNumber: self,
       tickMs: 100,
-      logKeyOf: number => realm.nodes[number - 1]?.log.publicKey,
+      logKeys: new Map(realm.nodes.map(({ number, log }) => [number, log.publicKey])),
     },
     {
       router,
@@ -186,29 +188,26 @@ export async function startDaemon(
 
 /** The authorities of this node; every promise that leaves one is held against the disks at that very moment. */
 function watchedAuthorities(
-  realm: Realm,
   engine: Engine,
   judge: Judge,
   self: number,
 ): (group: number) => LocalAuthority | undefined {
-  const byGroup = new Map<number, LocalAuthority>()
-  for (const { group } of realm.areas) {
+  const watched = (group: number, host: AuthorityHost): LocalAuthority => ({
+    feed: host.feed,
+    read: (target, answer) => host.read(target, answer),
+    offer: (batch, waiter) =>
+      host.offer(batch, (index, count, answer) => {
+        if (answer.kind === 'committed') {
+          const bodies = batch.bodies.slice(index, index + count)
+          judge.promisedBy(self, engine.status(group)!, bodies, answer.receipts)
+        }
+        waiter(index, count, answer)
+      }),
+  })
+  return group => {
     const host = engine.authority(group)
-    if (host === undefined) continue
-    byGroup.set(group, {
-      feed: host.feed,
-      read: (target, answer) => host.read(target, answer),
-      offer: (batch, waiter) =>
-        host.offer(batch, (index, count, answer) => {
-          if (answer.kind === 'committed') {
-            const bodies = batch.bodies.slice(index, index + count)
-            judge.promisedBy(self, engine.status(group)!, bodies, answer.receipts)
-          }
-          waiter(index, count, answer)
-        }),
-    })
+    return host && watched(group, host)
   }
-  return group => byGroup.get(group)
 }
 
 function every(clock: Clock, ms: number, run: () => void): void {

@@ -278,7 +278,7 @@ export class SimPlayer {
       genesisHash: realm.genesisHash,
       origin: this.area.origin,
       bodies: items.map(({ body }) => body),
-      logKeys: new Map(this.area.members.map(number => [number, realm.nodes[number - 1]!.log.publicKey])),
+      logKeys: new Map(realm.nodes.map(({ number, log }) => [number, log.publicKey])),
       verify: verifySimSignature,
       putHash: putSha256,
     })

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { AreaInfo } from '../../../daemon/gateway/router.ts'
-import type { HostedAuthority } from '../../../daemon/hosting/engine.ts'
+import type { HostedAuthority } from '../../../daemon/hosting/opening.ts'
 import type { SigningKey } from '../../../daemon/identity/signing-key.ts'
 import type { WorldHost } from '../../../world/world.ts'
 import { simKeyOf, verifySimSignature } from './sim-key.ts'

@@ -7,7 +7,7 @@ export const AUTHORITY_BUGS: readonly Bug[] = [
     what: 'A leader applies and answers what it has only proposed.',
     edits: [
       {
-        file: 'daemon/hosting/engine.ts',
+        file: 'daemon/hosting/opening.ts',
         from: 'if (proposed.ok) return { ok: true }',
         to: `if (proposed.ok) {
           queueMicrotask(() => host.committed([{ index: proposed.index, term: proposed.term, data }]))

@@ -1,0 +1,95 @@
+import type { GroupDriver } from '../../consensus/groups/driver.ts'
+import type { GroupHost } from '../../consensus/groups/host.ts'
+import { recoverGroup } from '../../consensus/groups/raft-disk.ts'
+import { LogReader } from '../../storage/log/log-store.ts'
+import type { StoreOp } from '../../storage/store.ts'
+import type { AreaCharter } from '../../world/charter.ts'
+import type { WorldHost } from '../../world/world.ts'
+import { Authority } from '../authority/authority.ts'
+import type { AuthorityIdentity } from '../authority/types.ts'
+import { AuthorityHost } from './authority-host.ts'
+import type { EngineOptions } from './engine.ts'
+import { checkpointSigner, PublishedLog } from './log-view.ts'
+import type { NotingStore } from './noting-store.ts'
+import { appliedInRaft, recoverAuthority } from './recover.ts'
+import { SnapshotKeeper } from './snapshots.ts'
+
+export interface HostedAuthority {
+  readonly name: string
+  readonly identity: AuthorityIdentity
+  readonly charter: AreaCharter
+}
+
+export interface OpeningParts {
+  readonly options: EngineOptions
+  readonly store: NotingStore
+  readonly host: GroupHost
+  readonly driver: GroupDriver
+  readonly expectProgress: (group: number) => void
+}
+
+/** An authority's replica as the disk has it, and all that is around it. `join` makes it part of its group. */
+export interface OpenedAuthority {
+  readonly host: AuthorityHost
+  /** @param introduced who may be a member by now */
+  join(introduced: readonly number[]): void
+}
+
+/** @throws what recovery throws */
+export async function openAuthority(parts: OpeningParts, hosted: HostedAuthority): Promise<OpenedAuthority> {
+  const { store, driver } = parts
+  const { clock, schedule, random, self, logKey, count, sha256, verify, onHalted } = parts.options
+  const { identity, charter, name } = hosted
+  const { group, epoch, view, origin } = identity
+  const world: WorldHost = { origin, sha256, verifySignature: verify }
+  const { replica, applied, snapshot } = await recoverAuthority(store, identity, charter, world)
+  const recovered = await recoverGroup(store, { group, epoch, view })
+  const authority = new Authority(identity, replica, {
+    propose: data => {
+      const proposed = driver.propose(group, data)
+      if (proposed.ok) return { ok: true }
+      return {
+        ok: false,
+        code: proposed.code === 'busy' || proposed.code === 'not-leader' ? proposed.code : 'stopped',
+      }
+    },
+    random,
+    signer: { number: self, sign: message => logKey.sign(message) },
+    count,
+  })
+  const reader = new LogReader(store, group)
+  const snapshots = new SnapshotKeeper(
+    group,
+    snapshot,
+    ops => driver.addOps(ops),
+    (index, meta) => {
+      parts.host.compact(group, index, meta)
+    },
+    parts.options.recordsBetweenSnapshots,
+  )
+  const signer = checkpointSigner(origin, logKey)
+  const host = new AuthorityHost({
+    name,
+    authority,
+    published: new PublishedLog(origin, replica.log, reader, signer, identity.charterBody),
+    reader,
+    appliedIndex: applied.index,
+    snapshots,
+    clock,
+    schedule,
+    write: (ops: readonly StoreOp[], written: () => void) => {
+      driver.addOps(ops)
+      store.onWritten(written)
+    },
+    sync: done => driver.sync(done),
+    askRead: context => driver.read(group, context),
+    inputWaits: () => parts.expectProgress(group),
+    halted: onHalted,
+  })
+  const join = (introduced: readonly number[]): void => {
+    const voters = identity.members
+    const upTo = appliedInRaft(recovered, applied)
+    parts.host.open({ group, epoch, view, voters, learners: [], introduced, applied: upTo }, recovered)
+  }
+  return { host, join }
+}

@@ -1,0 +1,108 @@
+import { crc32 } from 'node:zlib'
+import { RaftDiskError } from '../../consensus/groups/raft-disk.ts'
+import type { Members } from '../../consensus/groups/types.ts'
+import { joinBytes, putU32, readU32 } from '../../storage/bytes.ts'
+import { authorityKey } from '../../storage/keys.ts'
+import type { Store, StoreOp } from '../../storage/store.ts'
+import type { HostedAuthority } from './opening.ts'
+
+/** Who shall belong to an authority: decided elsewhere, and told to every node. */
+export interface MemberOrder extends Members {
+  /** Of the decision: a later one replaces it. */
+  readonly number: number
+}
+
+export type OrderRefusal = 'unknown-authority' | 'older-order' | 'malformed' | 'too-many-members'
+
+/** An order, and what this node remembers beside it. */
+export interface Ordered {
+  readonly order: MemberOrder
+  /** The voters of the order before, or of the beginning: they serve until the change is done. */
+  readonly before: readonly number[]
+  /** Everybody who was a member at the beginning, or became one by an order. */
+  readonly known: readonly number[]
+  /** This node keeps a replica. */
+  readonly hosted: boolean
+}
+
+const MAX_MEMBERS = 32
+
+/** The orders that this node has been told, by group; its disk keeps them. */
+export class Orders {
+  readonly #byGroup = new Map<number, Ordered>()
+
+  /** @throws RaftDiskError */
+  static async load(store: Store, authorities: readonly HostedAuthority[]): Promise<Orders> {
+    const orders = new Orders()
+    const keys = authorities.map(({ identity }) => orderKey(identity.group))
+    const values = await store.getMany(keys)
+    authorities.forEach(({ identity }, i) => {
+      const value = values[i]
+      if (value !== undefined) orders.#byGroup.set(identity.group, decode(identity, value))
+    })
+    return orders
+  }
+
+  get(group: number): Ordered | undefined {
+    return this.#byGroup.get(group)
+  }
+
+  /** Whether this node is to hold a replica from its start on. */
+  hosts({ identity }: HostedAuthority, self: number): boolean {
+    return this.get(identity.group)?.hosted ?? identity.members.includes(self)
+  }
+
+  /** Node numbers of those who may lead it, as far as this node has been told; the likeliest first. */
+  mayServe({ identity }: HostedAuthority): readonly number[] {
+    const ordered = this.get(identity.group)
+    if (ordered === undefined) return identity.members
+    return [...new Set([...ordered.order.voters, ...ordered.before])]
+  }
+
+  /** Takes an order, or says why not. `self`: this node, which begins to keep a replica when the order names it. */
+  take({ identity }: HostedAuthority, order: MemberOrder, self: number): OrderRefusal | Ordered {
+    const { group, members } = identity
+    const last = this.get(group)
+    const named = [...order.voters, ...order.learners]
+    if (!Number.isSafeInteger(order.number) || !areNodes(named) || order.voters.length === 0)
+      return 'malformed'
+    if (named.length > MAX_MEMBERS) return 'too-many-members'
+    if (last !== undefined && order.number <= last.order.number) return 'older-order'
+    const ordered: Ordered = {
+      order,
+      before: last?.order.voters ?? members,
+      known: [...new Set([...(last?.known ?? members), ...named])],
+      hosted: (last?.hosted ?? members.includes(self)) || named.includes(self),
+    }
+    this.#byGroup.set(group, ordered)
+    return ordered
+  }
+
+  /** This node keeps no replica any more. */
+  retire(group: number): void {
+    const ordered = this.get(group)
+    if (ordered !== undefined) this.#byGroup.set(group, { ...ordered, hosted: false })
+  }
+
+  op(group: number): StoreOp {
+    const body = new TextEncoder().encode(JSON.stringify(this.get(group)))
+    const sum = new Uint8Array(4)
+    putU32(sum, 0, crc32(body))
+    return { key: orderKey(group), value: joinBytes([sum, body]) }
+  }
+}
+
+function decode(instance: HostedAuthority['identity'], value: Uint8Array): Ordered {
+  const body = value.subarray(4)
+  if (value.length < 4 || readU32(value, 0) !== crc32(body))
+    throw new RaftDiskError(instance, 'the order of its members')
+  return JSON.parse(new TextDecoder().decode(body)) as Ordered
+}
+
+function areNodes(numbers: readonly number[]): boolean {
+  return new Set(numbers).size === numbers.length && numbers.every(n => Number.isSafeInteger(n) && n > 0)
+}
+
+function orderKey(group: number): Uint8Array {
+  return authorityKey(group, 'order')
+}

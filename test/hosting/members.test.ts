@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import type { MemberOrder } from '../../daemon/hosting/orders.ts'
+import { SimRealm } from '../../testnet/simulation/authorities/sim-realm.ts'
+import { seedOr, simulate } from '../../testnet/simulation/replay.ts'
+import type { Simulation } from '../../testnet/simulation/simulation.ts'
+
+const TITLE = 'an authority whose members are changed'
+const GROUP = 1
+const ORDER: MemberOrder = { number: 1, voters: [3, 4, 5], learners: [] }
+
+/** An area on nodes 1 to 3 of five, with players. */
+async function playing(simulation: Simulation): Promise<SimRealm> {
+  const realm = new SimRealm(simulation, { seed: simulation.seed, nodes: 5, groups: 1, replicas: 3 })
+  await simulation.runFor(1_000)
+  realm.addPlayers(3)
+  await simulation.runFor(2_000)
+  return realm
+}
+
+/** As a directory would: every node that is up is told. */
+function tell(realm: SimRealm, order: MemberOrder): void {
+  for (const { program } of realm.nodes) program?.engine.changeMembers(GROUP, order)
+}
+
+function holders(realm: SimRealm): number[] {
+  return realm.nodes.flatMap(({ program }, i) => (program?.engine.authority(GROUP) ? [i + 1] : []))
+}
+
+/** They alone have replicas, and one of them leads with these members. */
+function isHeldBy(realm: SimRealm, voters: readonly number[]): boolean {
+  const leads = realm.nodes.some(({ program }) => {
+    const status = program?.engine.status(GROUP)
+    return status?.role === 'leader' && status.members.voters.join() === voters.join()
+  })
+  return leads && holders(realm).join() === voters.join()
+}
+
+async function assertProgress(realm: SimRealm, limitMs: number): Promise<void> {
+  const before = realm.players.map(player => player.answered)
+  const progressed = (): boolean => realm.players.every((player, i) => player.answered > before[i]! + 2)
+  assert.ok(await realm.simulation.runUntil(progressed, limitMs), `no progress:\n${realm.describe()}`)
+}
+
+describe(TITLE, function () {
+  this.timeout(60_000)
+
+  it('moves to nodes that had no replica, and its players play on', async () => {
+    await simulate(seedOr(21), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      tell(realm, ORDER)
+      assert.ok(await simulation.runUntil(() => isHeldBy(realm, [3, 4, 5]), 5_000), realm.describe())
+      await assertProgress(realm, 5_000)
+      // Those who left are not needed any more, nor do they come back as members.
+      for (const left of [1, 2]) realm.node(left).crash()
+      await assertProgress(realm, 10_000)
+      for (const left of [1, 2]) realm.node(left).start()
+      await simulation.runFor(2_000)
+      assert.deepEqual(holders(realm), [3, 4, 5])
+      assert.ok(realm.node(1).program!.mirrors.get(GROUP)!.live, 'a node that left has no feed')
+      await assertProgress(realm, 5_000)
+    })
+  })
+
+  it('has it all on the new nodes, also when its Raft log began later', async () => {
+    await simulate(seedOr(22), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      const isCompacted = (): boolean => (realm.node(1).program!.engine.status(GROUP)?.firstIndex ?? 0) > 10
+      assert.ok(await simulation.runUntil(isCompacted, 30_000), 'the log was not compacted')
+      tell(realm, ORDER)
+      assert.ok(await simulation.runUntil(() => isHeldBy(realm, [3, 4, 5]), 10_000), realm.describe())
+      assert.ok(realm.judge.counters.get('catch-ups')! >= 2)
+      for (const node of realm.nodes) node.crash()
+      for (const number of [4, 5, 1]) realm.node(number).start()
+      await assertProgress(realm, 10_000)
+    })
+  })
+
+  it('comes to its members through crashes of the old and the new, and goes on where it was after a restart', async () => {
+    await simulate(seedOr(23), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      for (let round = 1; round <= 6; round++) {
+        const voters = round % 2 === 0 ? [1, 2, 3] : [3, 4, 5]
+        const order = { number: round, voters, learners: [] }
+        tell(realm, order)
+        await simulation.runFor(simulation.random.below(300))
+        const struck = realm.node(1 + simulation.random.below(5))
+        struck.crash()
+        await simulation.runFor(simulation.random.below(1_000))
+        struck.start()
+        await simulation.runFor(500)
+        tell(realm, order)
+        assert.ok(
+          await simulation.runUntil(() => isHeldBy(realm, voters), 10_000),
+          `${holders(realm)} after round ${round}:\n${realm.describe()}`,
+        )
+        await assertProgress(realm, 10_000)
+      }
+    })
+  })
+
+  it('refuses an order that is older, names strangers, or makes no sense', async () => {
+    await simulate(seedOr(24), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      const { engine } = realm.node(1).program!
+      const told = (group: number, order: Partial<MemberOrder>): string => {
+        const result = engine.changeMembers(group, { ...ORDER, ...order })
+        return result.ok ? 'ok' : result.code
+      }
+      assert.equal(told(9, {}), 'unknown-authority')
+      assert.equal(told(GROUP, { voters: [1, 9] }), 'malformed')
+      assert.equal(told(GROUP, { voters: [] }), 'malformed')
+      assert.equal(told(GROUP, { voters: [1, 2], learners: [2] }), 'malformed')
+      assert.equal(told(GROUP, { voters: [1, 2, 4] }), 'ok')
+      assert.equal(told(GROUP, {}), 'older-order')
+      assert.equal(told(GROUP, { number: 2 }), 'ok')
+    })
+  })
+})
