@@ -1,0 +1,77 @@
+import type { Recalled } from '../message.ts'
+import { type Ballot, compareBallots } from '../statement.ts'
+import { type Env, highestOf, isMember, type MemberState, peersOf, quorumOf, remember } from './state.ts'
+
+/**
+ * A node that may have forgotten what it signed first asks the others. Whatever it has signed in this epoch, it signed
+ *   - votes in views that it had entered, for which a quorum had signed view changes, and
+ *   - view changes to at most one view above, which report its second votes, each prepared by a quorum.
+ * Any q others share an honest member with each of these quorums, so that the highest view and the highest vote among
+ * their answers bound all of it: it votes in higher views only, and changes views only when it can report more.
+ */
+export function mayVote({ sign }: MemberState): boolean {
+  const { amnesia, view } = sign
+  if (amnesia === undefined) return true
+  return !isAsking(amnesia.stage) && view > amnesia.view
+}
+
+export function mayChangeView(state: MemberState, target: number): boolean {
+  const { amnesia } = state.sign
+  if (amnesia === undefined) return true
+  const reportsAll = compareBallots(highestOf(state), amnesia.ballot) >= 0
+  return !isAsking(amnesia.stage) && target > amnesia.view && reportsAll
+}
+
+function isAsking(stage: number): boolean {
+  return stage === 1 || stage === 3
+}
+
+export function askOthers(state: MemberState, env: Env): void {
+  const { amnesia } = state.sign
+  if (amnesia === undefined || !isAsking(amnesia.stage)) return
+  env.out.send(state.group, peersOf(state, env.self), { type: 'recall', nonce: state.recall.nonce })
+}
+
+export function isRecalling({ sign }: MemberState): boolean {
+  return sign.amnesia !== undefined && isAsking(sign.amnesia.stage)
+}
+
+/** How far this node has gone itself; one that does not know says nothing. */
+export function answerRecall(state: MemberState, env: Env, peer: number, nonce: number): void {
+  const { sign, regime } = state
+  if (sign.amnesia !== undefined || !isMember(state, env.self)) return
+  const ballot = sign.vote1 ?? regime.base
+  const recalled: Recalled = { nonce, epoch: sign.epoch, view: sign.frozenTo, ballot }
+  env.out.send(state.group, [peer], { type: 'recalled', recalled })
+}
+
+export function takeRecalled(state: MemberState, peer: number, recalled: Recalled): void {
+  const { sign, recall } = state
+  const { amnesia } = sign
+  if (amnesia === undefined || !isAsking(amnesia.stage) || recalled.nonce !== recall.nonce) return
+  if (recalled.epoch !== sign.epoch || !isMember(state, peer)) return
+  recall.answers.set(peer, recalled)
+  if (recall.answers.size < quorumOf(state)) return
+  const answers = [...recall.answers.values()]
+  const highest = (a: Ballot, b: Ballot): Ballot => (compareBallots(a, b) >= 0 ? a : b)
+  remember(state, {
+    amnesia: {
+      stage: amnesia.stage === 1 ? 2 : 4,
+      view: Math.max(...answers.map(({ view }) => view)),
+      ballot: answers.map(({ ballot }) => ballot).reduce(highest),
+    },
+  })
+}
+
+/**
+ * A new epoch has begun. In the first one after the answers this node may have voted before those who answered knew of it,
+ * so it asks once more; in the next it has not been before.
+ */
+export function carryAmnesia(state: MemberState): void {
+  const { amnesia } = state.sign
+  if (amnesia === undefined) return
+  const stage = ({ 1: 1, 2: 3, 3: 3, 4: 0, 0: 0 } as const)[amnesia.stage]
+  const { base } = state.regime
+  state.recall.answers.clear()
+  remember(state, { amnesia: stage === 0 ? undefined : { stage, view: 0, ballot: base } })
+}
