@@ -12,11 +12,19 @@ export class SortedBytes {
     return this.#size
   }
 
+  /** Another map with the same entries; from here on each has its own. */
+  copy(): SortedBytes {
+    const copy = new SortedBytes()
+    copy.#pages = this.#pages.map(page => page.slice())
+    copy.#size = this.#size
+    return copy
+  }
+
   get(key: Uint8Array): Uint8Array | undefined {
     const page = this.#pages[this.#pageFor(key)]!
     const at = lowerBound(page, key)
     const entry = page[at]
-    return entry && Buffer.compare(entry.key, key) === 0 ? entry.value : undefined
+    return entry && compareBytes(entry.key, key) === 0 ? entry.value : undefined
   }
 
   /** Keeps the two arrays as they are; the caller doesn't change them afterwards. */
@@ -25,7 +33,7 @@ export class SortedBytes {
     const page = this.#pages[pageIndex]!
     const at = lowerBound(page, key)
     const entry = page[at]
-    if (entry && Buffer.compare(entry.key, key) === 0) {
+    if (entry && compareBytes(entry.key, key) === 0) {
       page[at] = { key: entry.key, value }
       return
     }
@@ -39,7 +47,7 @@ export class SortedBytes {
     const page = this.#pages[pageIndex]!
     const at = lowerBound(page, key)
     const entry = page[at]
-    if (!entry || Buffer.compare(entry.key, key) !== 0) return
+    if (!entry || compareBytes(entry.key, key) !== 0) return
     page.splice(at, 1)
     this.#size -= 1
     if (page.length === 0 && this.#pages.length > 1) this.#pages.splice(pageIndex, 1)
@@ -59,7 +67,7 @@ export class SortedBytes {
       const page = this.#pages[pageIndex]!
       for (; at < page.length; at++) {
         const entry = page[at]!
-        if (found.length >= limit || Buffer.compare(entry.key, range.to) >= 0) return found
+        if (found.length >= limit || compareBytes(entry.key, range.to) >= 0) return found
         found.push(entry)
       }
     }
@@ -74,7 +82,7 @@ export class SortedBytes {
       const page = this.#pages[pageIndex]!
       for (; at >= 0; at--) {
         const entry = page[at]!
-        if (found.length >= limit || Buffer.compare(entry.key, range.from) < 0) return found
+        if (found.length >= limit || compareBytes(entry.key, range.from) < 0) return found
         found.push(entry)
       }
       if (pageIndex === 0) return found
@@ -89,7 +97,7 @@ export class SortedBytes {
     let high = this.#pages.length - 1
     while (low < high) {
       const middle = (low + high + 1) >> 1
-      if (Buffer.compare(this.#pages[middle]![0]!.key, key) <= 0) low = middle
+      if (compareBytes(this.#pages[middle]![0]!.key, key) <= 0) low = middle
       else high = middle - 1
     }
     return low
@@ -101,8 +109,15 @@ function lowerBound(page: readonly StoreEntry[], key: Uint8Array): number {
   let high = page.length
   while (low < high) {
     const middle = (low + high) >> 1
-    if (Buffer.compare(page[middle]!.key, key) < 0) low = middle + 1
+    if (compareBytes(page[middle]!.key, key) < 0) low = middle + 1
     else high = middle
   }
   return low
+}
+
+/** As Buffer.compare; for keys, which are short, its call would cost more than the comparison. */
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!
+  return a.length - b.length
 }

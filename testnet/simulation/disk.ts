@@ -1,7 +1,6 @@
 import { SortedBytes } from '../../storage/sorted-bytes.ts'
-import type { StoreOp, StoreRange } from '../../storage/store.ts'
+import type { StoreOp } from '../../storage/store.ts'
 import { StoreError } from '../../storage/store-error.ts'
-import { applyOps } from '../../storage/store-memory.ts'
 import type { SimRandom } from './random.ts'
 import type { Simulation } from './simulation.ts'
 
@@ -44,9 +43,6 @@ const DEFAULTS: DiskOptions = {
   stallRate: 0,
   stallMs: 500,
 }
-
-/** Every key that the simulator's programs use. */
-const ALL: StoreRange = { from: new Uint8Array(0), to: new Uint8Array(64).fill(255) }
 
 /**
  * What outlives a crash. `visible` is what a read sees; `durable` is what was synced. A synced write makes all writes
@@ -159,8 +155,7 @@ export class SimDisk {
     if (this.options.tearsWrites) this.#tear()
     if (this.#unsynced.length > 0) this.#simulation.countFault('lost-unsynced-writes')
     this.#unsynced = []
-    this.#visible = new SortedBytes()
-    for (const { key, value } of this.#durable.slice(ALL)) this.#visible.set(key, value)
+    this.#visible = this.#durable.copy()
   }
 
   #tear(): void {
@@ -184,6 +179,14 @@ export class SimDisk {
       return new StoreError('io', this.#name, `The disk of ${this.#name} failed to write.`)
     }
     return undefined
+  }
+}
+
+/** The store has copied them already. */
+function applyOps(entries: SortedBytes, ops: readonly StoreOp[]): void {
+  for (const { key, value } of ops) {
+    if (value === undefined) entries.delete(key)
+    else entries.set(key, value)
   }
 }
 

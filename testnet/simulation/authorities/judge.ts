@@ -79,53 +79,56 @@ export class Judge {
 
   /** An authority's word leaves `node`: it must stand on the disks of a quorum now, whatever crashes next. */
   promisedBy(node: number, status: GroupStatus, bodies: readonly Uint8Array[], bytes: Uint8Array): void {
+    const { group } = status
     const run = decodeReceipts(bytes)
     if (run === undefined || run.outcomes.length !== bodies.length)
       return this.fail('receipts are unreadable')
+    const news: Promised[] = []
     bodies.forEach((body, i) => {
       const outcome = Buffer.from(run.outcomes[i]!).toString('hex')
-      this.#promised(node, status, { group: status.group, body, leaf: run.leaf + i, outcome })
+      const promised = { group, body: body.slice(), leaf: run.leaf + i, outcome }
+      if (this.#promised(promised)) news.push(promised)
     })
+    this.#simulation.tellAgain(`n${node} ${this.nameOf(group)}`, 'gives receipts')
+    if (news.length > 0) this.#checkDurable(node, status, news)
   }
 
-  #promised(node: number, status: GroupStatus, { group, body, leaf, outcome }: Promised): void {
+  /** True when it was promised for the first time. */
+  #promised(promised: Promised): boolean {
+    const { group, body, leaf, outcome } = promised
     const head = inputHead(body)
-    if (head === undefined) return this.fail('a receipt is for what is no input')
+    if (head === undefined) {
+      this.fail('a receipt is for what is no input')
+      return false
+    }
     this.count('receipts')
-    this.#simulation.tellAgain(`n${node} ${this.nameOf(group)}`, 'gives a receipt')
     const key = promiseKey(head)
     const known = this.promises.get(key)
-    if (known === undefined) {
-      this.promises.set(key, { group, body: body.slice(), leaf, outcome })
-      this.#checkDurable(node, status, body, leaf)
-    } else if (known.leaf !== leaf || known.outcome !== outcome || known.group !== group) {
+    if (known === undefined) this.promises.set(key, promised)
+    else if (known.leaf !== leaf || known.outcome !== outcome || known.group !== group)
       this.fail(`input ${head.seq} was promised twice: at leaf ${known.leaf} and at ${leaf}`)
-    }
+    return known === undefined
   }
 
-  #checkDurable(
-    node: number,
-    { group, epoch, view, members }: GroupStatus,
-    body: Uint8Array,
-    leaf: number,
-  ): void {
-    const wanted = Buffer.from(body.buffer, body.byteOffset, body.length)
-    const holds = (member: number): boolean => {
+  #checkDurable(node: number, { group, epoch, view, members }: GroupStatus, news: readonly Promised[]): void {
+    const entries = raftEntryRange({ group, epoch, view })
+    const lacking = (member: number): Promised | undefined => {
       const { durable } = this.#diskOf(member)
-      const batch = { ...logBatchRange(group, 0, leaf + 1), reverse: true, limit: 1 }
-      const entries = raftEntryRange({ group, epoch, view })
-      const found = (range: StoreRange): boolean =>
-        durable
-          .slice(range)
-          .some(({ value }) => Buffer.from(value.buffer, value.byteOffset, value.length).includes(wanted))
-      return NEWEST_ENTRIES.some(limit => found({ ...entries, reverse: true, limit })) || found(batch)
+      let left = news
+      const find = (range: StoreRange): void => {
+        for (const { value } of durable.slice(range)) left = left.filter(({ body }) => !holds(value, body))
+      }
+      for (const limit of NEWEST_ENTRIES) if (left.length > 0) find({ ...entries, reverse: true, limit })
+      for (const { leaf } of left) find({ ...logBatchRange(group, 0, leaf + 1), reverse: true, limit: 1 })
+      return left[0]
     }
     // While members change, a majority of those before and one of those after are needed.
     for (const voters of [members.voters, members.votersOutgoing]) {
-      const holders = voters.filter(holds)
-      if (voters.length === 0 || 2 * holders.length > voters.length) continue
+      const lacks = voters.map(lacking).filter(promised => promised !== undefined)
+      const holders = voters.length - lacks.length
+      if (voters.length === 0 || 2 * holders > voters.length) continue
       this.fail(
-        `n${node} gave a receipt for leaf ${leaf} of group ${group} that only ${holders.length} of ${voters.length} disks hold`,
+        `n${node} gave a receipt for leaf ${lacks[0]!.leaf} of group ${group} that only ${holders} of ${voters.length} disks hold`,
       )
     }
   }
@@ -193,6 +196,11 @@ export class Judge {
     if (truth === undefined) truths.set(key, value)
     else if (truth !== value) this.fail(`${what} differs from what another replica has`)
   }
+}
+
+function holds(value: Uint8Array, body: Uint8Array): boolean {
+  const wanted = Buffer.from(body.buffer, body.byteOffset, body.length)
+  return Buffer.from(value.buffer, value.byteOffset, value.length).includes(wanted)
 }
 
 export function promiseKey(head: { player: string; session: string; seq: number }): string {

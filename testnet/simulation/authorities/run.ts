@@ -122,13 +122,14 @@ class Run {
     const committedBefore = new Map(realm.areas.map(({ group }) => [group, committed(group)]))
     const answeredBefore = new Map(players.map(player => [player, player.answered]))
     return () => {
+      const waiting = players.find(player => player.answered <= answeredBefore.get(player)! + 1)
+      if (waiting !== undefined) return `a player of ${waiting.area.name} gets no answers`
       for (const { group, name } of realm.areas) {
         if (this.#sim.leaderOf(group) === undefined) return `nobody leads ${name}`
         const isPlayedIn = players.some(player => player.area.group === group)
         if (isPlayedIn && committed(group) === committedBefore.get(group)) return `${name} commits nothing`
       }
-      const waiting = players.find(player => player.answered <= answeredBefore.get(player)! + 1)
-      return waiting && `a player of ${waiting.area.name} gets no answers`
+      return undefined
     }
   }
 
