@@ -1,33 +1,56 @@
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { EXIT } from '../daemon/config/setup-error.ts'
+import { EXIT, SetupError } from '../daemon/config/setup-error.ts'
 import { asSetupError } from './audit-errors.ts'
 import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
+import { wholeNumber } from './numbers.ts'
 import { print, say } from './output.ts'
 import { configOf } from './settings-options.ts'
+import { stopSignals } from './signals.ts'
 
-type AuditOptions = ReadCommandOptions & { readonly from?: string }
+type AuditOptions = ReadCommandOptions & {
+  readonly from: readonly string[]
+  readonly everyCopy?: boolean
+  readonly threads: number
+}
 
 export function auditCommand(): Command {
   return readCommand(
     'audit',
     "check an authority's whole log: signatures, hashes, and every record replayed through the rules",
   )
-    .argument('<AUTHORITY>', 'as area/0000')
+    .argument('<AUTHORITY>', 'as area/0000; all: every log, on several threads, compared between sources')
     .option(
-      '--from <URL|DIR>',
+      '--from <URL|DIR...>',
       "a node's HTTP API or an exported log (default: the node of the data directory)",
+      [],
+    )
+    .option('--every-copy', 'with all: replay the copy of every source, not one of each log')
+    .option(
+      '--threads <N>',
+      'with all: audits at once (default: one for each processor)',
+      wholeNumber(1, 64),
+      availableParallelism(),
     )
     .option('--genesis <FILE>', 'genesis file to trust (default: genesis.json in the data directory)')
-    .action(audit)
+    .action((authority: string, options: AuditOptions) =>
+      authority === 'all' ? auditEverything(options) : audit(authority, options),
+    )
 }
 
 async function audit(authority: string, options: AuditOptions): Promise<void> {
   const config = configOf(options)
+  if (options.from.length > 1)
+    throw new SetupError(
+      'bad-usage',
+      'One log is audited from one source; audit all compares several.',
+      EXIT.usage,
+    )
   const { auditAuthority } = await import('../audit/audit.ts')
   const report = await auditAuthority({
     authority,
-    from: options.from ?? nodeApi(options).root,
+    from: options.from[0] ?? nodeApi(options).root,
     genesis: config.genesis,
     // What was seen before must not have changed.
     memory: join(config.dataDir, 'audit'),
@@ -35,4 +58,22 @@ async function audit(authority: string, options: AuditOptions): Promise<void> {
   }).catch(asSetupError)
   print(report, options, () => report.message)
   process.exitCode = report.ok ? EXIT.ok : EXIT.verificationFailed
+}
+
+async function auditEverything(options: AuditOptions): Promise<void> {
+  const config = configOf(options)
+  const signals = stopSignals()
+  signals.atOnce.addEventListener('abort', () => process.exit(EXIT.failed))
+  const { auditAll } = await import('../audit/all/all.ts')
+  const report = await auditAll({
+    from: options.from.length > 0 ? options.from : [nodeApi(options).root],
+    genesis: config.genesis,
+    memory: join(config.dataDir, 'audit'),
+    everyCopy: options.everyCopy === true,
+    threads: options.threads,
+    onProgress: say,
+    until: signals.graceful,
+  }).catch(asSetupError)
+  print(report, options, () => report.message)
+  process.exitCode = report.wrong ? EXIT.verificationFailed : report.ok ? EXIT.ok : EXIT.failed
 }

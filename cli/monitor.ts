@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
-import type { Sighting } from '../audit/monitor/monitor.ts'
+import { type Sighting, sentenceOf } from '../audit/monitor/sighting.ts'
 import { EXIT } from '../daemon/config/setup-error.ts'
 import { asSetupError } from './audit-errors.ts'
 import { wholeNumber } from './numbers.ts'
@@ -58,27 +58,4 @@ async function monitor(urls: string[], options: Options): Promise<void> {
 function lineOf(sighting: Sighting, json: boolean): string {
   const time = new Date().toISOString()
   return json ? JSON.stringify({ time, ...sighting }) : `${time.slice(11, 19)}  ${sentenceOf(sighting)}`
-}
-
-function sentenceOf(sighting: Sighting): string {
-  switch (sighting.kind) {
-    case 'first-seen':
-      return `${sighting.origin} has ${sighting.size} leaves at ${sighting.source}`
-    case 'two-faces':
-      return `TWO FACES of ${sighting.origin}: ${sighting.source} contradicts what was seen.\n          Evidence: ${sighting.file}`
-    case 'bad-checkpoint':
-      return `${sighting.source} shows a checkpoint of ${sighting.origin} that no member signed`
-    case 'bad-tiles':
-      return `${sighting.source} does not show how ${sighting.origin} grew to ${sighting.size} leaves`
-    case 'went-back':
-      return `${sighting.source} shows ${sighting.origin} shorter than before (${sighting.size} leaves)`
-    case 'silent':
-      return `${sighting.source} does not answer`
-    case 'answers-again':
-      return `${sighting.source} answers again`
-    case 'stands-still':
-      return `${sighting.origin} has not grown beyond ${sighting.size} leaves for a while`
-    case 'grows-again':
-      return `${sighting.origin} grows again (${sighting.size} leaves)`
-  }
 }

@@ -8,6 +8,7 @@ import type { Checkpoint } from '../verify/checkpoint.ts'
 import { consistencyRoots } from '../verify/merkle.ts'
 import type { VerifierKey } from '../verify/note.ts'
 import { readConsistencyPath } from './consistency-path.ts'
+import type { Sighting } from './sighting.ts'
 
 export interface WatchedLog {
   readonly origin: string
@@ -24,25 +25,6 @@ export interface MonitorOptions {
   /** Keeps evidence; returns the name of its file. */
   readonly keep: (evidence: string) => string
 }
-
-/** What a monitor tells. `two-faces` proves a lie; the others may have honest reasons. */
-export type Sighting =
-  | { readonly kind: 'first-seen'; readonly origin: string; readonly source: string; readonly size: number }
-  | {
-      readonly kind: 'two-faces'
-      readonly origin: string
-      readonly source: string
-      readonly size: number
-      readonly file: string
-    }
-  | {
-      readonly kind: 'bad-checkpoint' | 'bad-tiles' | 'went-back'
-      readonly origin: string
-      readonly source: string
-      readonly size: number
-    }
-  | { readonly kind: 'silent' | 'answers-again'; readonly source: string }
-  | { readonly kind: 'stands-still' | 'grows-again'; readonly origin: string; readonly size: number }
 
 /** `unread`: nobody showed what it takes to decide. */
 type Verdict = 'fits' | { readonly unread: true } | { readonly badTiles: LogSource } | TwoFaces

@@ -8,7 +8,8 @@ import { openCheckpoint } from '../signed-checkpoint.ts'
 import { IMPATIENT } from '../source/http.ts'
 import { openSource } from '../source/source.ts'
 import { hex, utf8 } from '../verify/bytes.ts'
-import { Monitor, type Sighting } from './monitor.ts'
+import { Monitor } from './monitor.ts'
+import type { Sighting } from './sighting.ts'
 
 export interface MonitorPlan {
   readonly urls: readonly string[]

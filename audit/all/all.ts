@@ -1,0 +1,131 @@
+import { join } from 'node:path'
+import { sha256 } from '../crypto.ts'
+import { writeDurably } from '../durable-file.ts'
+import { AuditError } from '../errors.ts'
+import { type GenesisArea, logVerifiers, originOf, readGenesis } from '../genesis.ts'
+import { LogMemory } from '../memory.ts'
+import { Monitor } from '../monitor/monitor.ts'
+import type { Sighting } from '../monitor/sighting.ts'
+import { openCheckpoint } from '../signed-checkpoint.ts'
+import { type LogSource, openSource } from '../source/source.ts'
+import { hex, toBase64, utf8 } from '../verify/bytes.ts'
+import type { Checkpoint } from '../verify/checkpoint.ts'
+import { FinishedAudits } from './done.ts'
+import { runJobs } from './pool.ts'
+import { type AllReport, type AuditedLog, allReport, type FailedAudit } from './report.ts'
+import type { AuditJob } from './worker.ts'
+
+export interface AllOptions {
+  readonly from: readonly string[]
+  readonly genesis: string
+  /** Folder with what was seen and finished before, and of evidence. */
+  readonly memory: string
+  /** Every source's copy of every log, instead of one copy of each and a comparison. */
+  readonly everyCopy: boolean
+  readonly threads: number
+  readonly onProgress: (line: string) => void
+  readonly until: AbortSignal
+}
+
+interface Copy {
+  readonly area: GenesisArea
+  readonly source: LogSource
+  readonly from: string
+  readonly checkpoint: Checkpoint
+}
+
+const maxCheckpointBytes = 64 * 1024
+
+/**
+ * Audits every log of the genesis file that the sources hold, and compares what they show of each.
+ * @throws AuditError when nothing could be audited
+ */
+export async function auditAll(options: AllOptions): Promise<AllReport> {
+  const genesis = readGenesis(options.genesis)
+  const sources = options.from.map(from => ({ from, source: openSource(from) }))
+  const sightings = await compare(options, genesis)
+  const copies: Copy[] = []
+  for (const area of genesis.areas) copies.push(...(await copiesOf(genesis, area, sources)))
+  const finished = new FinishedAudits(join(options.memory, 'finished.json'))
+  const logs: AuditedLog[] = []
+  const jobs: AuditJob[] = []
+  for (const { area, source, from, checkpoint } of options.everyCopy ? copies : largestOf(copies)) {
+    const origin = originOf(genesis, area)
+    const before = finished.find(source.name, origin, checkpoint.size, toBase64(checkpoint.root))
+    if (before !== undefined) logs.push({ source: source.name, report: before, before: true })
+    else jobs.push({ authority: area.name, from, genesis: options.genesis, memory: options.memory })
+  }
+  const failed: FailedAudit[] = []
+  const nameOf = (from: string): string => sources.find(it => it.from === from)!.source.name
+  const total = logs.length + jobs.length
+  const pool = {
+    threads: options.threads,
+    until: options.until,
+    onProgress: (job: AuditJob, line: string) => options.onProgress(`${job.authority}: ${line}`),
+  }
+  await runJobs(jobs, pool, (job, result) => {
+    const source = nameOf(job.from)
+    if (result instanceof AuditError) failed.push({ source, authority: job.authority, error: result.message })
+    else {
+      logs.push({ source, report: result, before: false })
+      finished.add({ source, report: result })
+    }
+    options.onProgress(`${logs.length + failed.length} of ${total} logs`)
+  })
+  const missing = genesis.areas
+    .filter(area => !copies.some(copy => copy.area === area))
+    .map(area => area.name)
+  return allReport({ logs, failed, missing, sightings, ended: options.until.aborted })
+}
+
+/** One look of a monitor: it finds two faces, and wrong tiles, without reading whole logs. */
+async function compare(options: AllOptions, genesis: ReturnType<typeof readGenesis>): Promise<Sighting[]> {
+  const monitor = new Monitor({
+    sources: options.from.map(from => openSource(from)),
+    logs: genesis.areas.map(area => {
+      const origin = originOf(genesis, area)
+      const keys = [...logVerifiers(genesis, area).values()]
+      const memory = new LogMemory(options.memory, origin, note => {
+        const opened = openCheckpoint(Buffer.from(note), origin, keys)
+        return opened.ok ? opened.checkpoint : undefined
+      })
+      return { origin, keys, memory }
+    }),
+    nowMs: () => 0,
+    stillAfterMs: Number.POSITIVE_INFINITY,
+    keep(evidence) {
+      const path = join(options.memory, 'evidence', `${hex(sha256(utf8(evidence))).slice(0, 16)}.evidence`)
+      writeDurably(path, evidence)
+      return path
+    },
+  })
+  return (await monitor.look()).filter(({ kind }) => kind !== 'first-seen')
+}
+
+/** Whoever holds the log and has a signed checkpoint of it. */
+async function copiesOf(
+  genesis: ReturnType<typeof readGenesis>,
+  area: GenesisArea,
+  sources: readonly { from: string; source: LogSource }[],
+): Promise<Copy[]> {
+  const origin = originOf(genesis, area)
+  const keys = [...logVerifiers(genesis, area).values()]
+  const found = await Promise.all(
+    sources.map(async ({ from, source }): Promise<Copy | undefined> => {
+      // Who does not answer is among the sightings.
+      const bytes = await source.read(`log/${origin}/checkpoint`, maxCheckpointBytes).catch(() => undefined)
+      const opened = bytes && openCheckpoint(bytes, origin, keys)
+      return opened?.ok ? { area, source, from, checkpoint: opened.checkpoint } : undefined
+    }),
+  )
+  return found.filter(copy => copy !== undefined)
+}
+
+function largestOf(copies: readonly Copy[]): Copy[] {
+  const largest = new Map<GenesisArea, Copy>()
+  for (const copy of copies) {
+    const known = largest.get(copy.area)
+    if (known === undefined || copy.checkpoint.size > known.checkpoint.size) largest.set(copy.area, copy)
+  }
+  return [...largest.values()]
+}

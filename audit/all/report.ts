@@ -1,0 +1,63 @@
+import { type Sighting, sentenceOf } from '../monitor/sighting.ts'
+import type { AuditReport } from '../report.ts'
+
+export interface AuditedLog {
+  readonly source: string
+  readonly report: AuditReport
+  /** In an earlier run: the log has not changed since. */
+  readonly before: boolean
+}
+
+export interface FailedAudit {
+  readonly source: string
+  readonly authority: string
+  readonly error: string
+}
+
+export interface AllReport {
+  /** Every log was audited and is in order, and no two sources contradict each other. */
+  readonly ok: boolean
+  /** Something is wrong with a log, and not merely out of reach. */
+  readonly wrong: boolean
+  readonly logs: readonly AuditedLog[]
+  readonly failed: readonly FailedAudit[]
+  /** Authorities of which no source has a log. */
+  readonly missing: readonly string[]
+  readonly sightings: readonly Sighting[]
+  /** It was broken off. */
+  readonly ended: boolean
+  /** For a person, in lines of at most 80 columns where names allow it. */
+  readonly message: string
+}
+
+const harmless: ReadonlySet<Sighting['kind']> = new Set<Sighting['kind']>([
+  'first-seen',
+  'silent',
+  'answers-again',
+])
+
+export function allReport(parts: Omit<AllReport, 'ok' | 'wrong' | 'message'>): AllReport {
+  const { logs, failed, missing, sightings, ended } = parts
+  const suspicious = sightings.some(({ kind }) => !harmless.has(kind))
+  const wrong = suspicious || logs.some(({ report }) => !report.ok)
+  const ok = !wrong && !ended && failed.length === 0 && missing.length === 0 && logs.length > 0
+  return { ...parts, ok, wrong, message: messageOf(parts, ok) }
+}
+
+function messageOf(parts: Omit<AllReport, 'ok' | 'wrong' | 'message'>, ok: boolean): string {
+  const { logs, failed, missing, sightings, ended } = parts
+  const number = (value: number) => value.toLocaleString('en')
+  const inOrder = logs.filter(({ report }) => report.ok)
+  const sum = (of: (report: AuditReport) => number): string =>
+    number(logs.reduce((total, { report }) => total + of(report), 0))
+  return [
+    ok ? 'Everything is in order.' : 'NOT everything is in order.',
+    `${inOrder.length} of ${logs.length + failed.length + missing.length} logs are in order: ${sum(it => it.records)} records, ${sum(it => it.inputs)} inputs,`,
+    `${sum(it => it.sealedRoots)} state roots that match their seal`,
+    ...(ended ? ['It was broken off; what is finished need not be done again.'] : []),
+    ...missing.map(name => `No source has a log of ${name}.`),
+    ...failed.map(({ authority, error }) => `${authority} could not be audited: ${error}`),
+    ...sightings.map(sentenceOf),
+    ...logs.filter(({ report }) => !report.ok).map(({ source, report }) => `${source}\n${report.message}`),
+  ].join('\n')
+}

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { auditAll } from '../../../audit/all/all.ts'
+import { parseGenesis } from '../../../audit/genesis.ts'
+import { verifyBytes } from '../../../audit/verify-file.ts'
+import type { LogRecord } from '../../../storage/log/record.ts'
+import { exportTo, foundTown, playTown, publish, removeTown, type Town } from '../support/log.ts'
+
+describe('an audit of everything', function () {
+  this.timeout(60_000)
+  let town: Town
+  let records: LogRecord[]
+  let [whole, shorter, damaged] = ['', '', '']
+  let runs = 0
+
+  before(async () => {
+    town = foundTown()
+    records = playTown(town, 500)
+    const seals = records.flatMap(({ kind }, leaf) => (kind === 7 ? [leaf + 1] : []))
+    whole = await exportTo(town, await publish(town, records.slice(0, seals.at(-1))), 'whole')
+    shorter = await exportTo(town, await publish(town, records.slice(0, seals.at(-3)), 1), 'shorter')
+    damaged = await exportTo(town, await publish(town, records.slice(0, seals.at(-3)), 2), 'damaged')
+    const file = join(damaged, 'log', town.origin, 'bodies/000')
+    const bytes = readFileSync(file)
+    bytes[2_000]! ^= 1
+    writeFileSync(file, bytes)
+  })
+  after(() => removeTown(town))
+
+  function audit(
+    from: string[],
+    options: { everyCopy?: boolean; memory?: string; until?: AbortSignal } = {},
+  ) {
+    const told: string[] = []
+    return auditAll({
+      ...{ from, genesis: town.genesisPath, everyCopy: options.everyCopy ?? false, threads: 2 },
+      memory: options.memory ?? join(town.folder, `memory-${++runs}`),
+      onProgress: line => told.push(line),
+      until: options.until ?? new AbortController().signal,
+    }).then(report => ({ ...report, told }))
+  }
+
+  it('replays the largest copy of each log, and is content with others that are behind', async () => {
+    const report = await audit([shorter, whole])
+    assert.ok(report.ok, report.message)
+    assert.deepEqual(
+      report.logs.map(({ source }) => source.includes('whole')),
+      [true],
+    )
+    assert.match(report.message, /^Everything is in order\.\n1 of 1 logs/)
+    assert.ok(report.told.includes('1 of 1 logs'))
+  })
+
+  it('finds what is wrong with any copy when every copy is replayed', async () => {
+    assert.equal((await audit([whole, damaged])).wrong, false)
+    const report = await audit([whole, damaged], { everyCopy: true })
+    assert.deepEqual([report.ok, report.wrong, report.logs.length], [false, true, 2])
+    assert.match(report.message, /damaged[\s\S]*wrong|damaged[\s\S]*not the one/)
+  })
+
+  it('does not do again what was finished and in order, but looks again at what was wrong', async () => {
+    const memory = join(town.folder, 'memory-resumed')
+    await audit([whole, damaged], { memory, everyCopy: true })
+    const again = await audit([whole, damaged], { memory, everyCopy: true })
+    assert.deepEqual(
+      again.logs.map(({ before, report }) => [before, report.ok]),
+      [
+        [true, true],
+        [false, false],
+      ],
+    )
+  })
+
+  it('can be broken off', async () => {
+    const report = await audit([whole], { until: AbortSignal.abort() })
+    assert.deepEqual([report.ok, report.wrong, report.ended, report.logs.length], [false, false, true, 0])
+  })
+
+  it('finds sources that show two faces, and leaves evidence that proves itself', async () => {
+    const other = records.map((record, leaf) =>
+      leaf === 100 ? { ...record, salt: new Uint8Array(16) } : record,
+    )
+    const liar = await exportTo(town, await publish(town, other, 1), 'liar')
+    const report = await audit([whole, liar])
+    assert.equal(report.wrong, true)
+    const faces = report.sightings.find(({ kind }) => kind === 'two-faces')
+    assert.ok(faces !== undefined && 'file' in faces)
+    const genesis = parseGenesis(town.genesis.bytes, 'genesis.json')
+    assert.ok((await verifyBytes(readFileSync(faces.file), genesis)).ok)
+  })
+
+  it('says which logs no source has', async () => {
+    const report = await audit([join(town.folder)])
+    assert.deepEqual([report.ok, report.wrong, report.missing], [false, false, ['area/0000']])
+  })
+})
