@@ -1,7 +1,8 @@
 import type { AreaCharter } from './charter.ts'
-import { asciiBytes, hexOf, ID_BYTES } from './codec/bytes.ts'
+import { asciiBytes, binaryString, hexOf, ID_BYTES, startsWith } from './codec/bytes.ts'
 import { encodeEntity } from './codec/entity.ts'
 import { encodeEvent, type WorldEvent } from './codec/event.ts'
+import { PLAYER_BYTES } from './codec/input.ts'
 import {
   type AreaHeader,
   encodeHeader,
@@ -18,6 +19,9 @@ import { IDLE_TICKS, NPC_THINK_TICKS, RESOURCE_HALF_MM, STRUCTURES } from './lim
 import { isMoving } from './motion.ts'
 import { StaticGrid } from './static-grid.ts'
 import { RULES_VERSION } from './version.ts'
+
+/** A power of two. */
+const LAST_SEEN = 1024
 
 /** What the rules are given from outside. */
 export interface WorldHost {
@@ -64,15 +68,17 @@ export class Area {
   readonly counts = { character: 0, npc: 0, resource: 0, structure: 0 }
   readonly slots = new Map<string, Slot>()
   readonly players = new Map<string, PlayerSlot>()
+  /** By some bits of the key: to compare 32 bytes is much cheaper than to make and look up a string. */
+  private readonly lastSeen: (PlayerSlot | undefined)[] = new Array(LAST_SEEN).fill(undefined)
   readonly due = new DueQueue<Slot>()
   readonly idle = new DueQueue<PlayerSlot>()
   readonly grid = new StaticGrid()
   /** NPCs by the tick, modulo `NPC_THINK_TICKS`, at which they think; each in id order. */
   readonly thinkers: Slot<Npc>[][] = Array.from({ length: NPC_THINK_TICKS }, () => [])
 
-  changed: string[] = []
-  removed: string[] = []
-  events: Uint8Array[] = []
+  changed: readonly string[] = NOTHING
+  removed: readonly string[] = NOTHING
+  events: readonly Uint8Array[] = NOTHING
   leaf = 0
   private recordNumber = 0
   private ordinal = 0
@@ -93,13 +99,13 @@ export class Area {
     this.recordNumber++
     this.ordinal = 0
     this.seed = undefined
-    this.changed = []
-    this.removed = []
-    this.events = []
+    this.changed = NOTHING
+    this.removed = NOTHING
+    this.events = NOTHING
   }
 
   emit(event: WorldEvent): void {
-    this.events.push(encodeEvent(event))
+    this.events = added(this.events, encodeEvent(event))
   }
 
   newId(): string {
@@ -140,7 +146,7 @@ export class Area {
     slot.encoded = undefined
     if (slot.changedBy !== this.recordNumber) {
       slot.changedBy = this.recordNumber
-      this.changed.push(slot.entity.id)
+      this.changed = added(this.changed, slot.entity.id)
     }
     if (!slot.dirty) {
       slot.dirty = true
@@ -155,7 +161,7 @@ export class Area {
     this.due.remove(slot)
     this.slots.delete(id)
     this.counts[kind]--
-    this.removed.push(id)
+    this.removed = added(this.removed, id)
     if (slot.changedBy === this.recordNumber) this.changed = this.changed.filter(other => other !== id)
     if (slot.stored) this.removedEntities.push(id)
     this.headerDirty = true
@@ -164,6 +170,16 @@ export class Area {
   actor(id: string): Slot<Actor> | undefined {
     const slot = this.slots.get(id)
     return slot && isActor(slot.entity) ? (slot as Slot<Actor>) : undefined
+  }
+
+  /** The player whose key these bytes begin with. */
+  playerOf(bytes: Uint8Array): PlayerSlot | undefined {
+    const place = (bytes[0]! | (bytes[1]! << 8)) & (LAST_SEEN - 1)
+    const last = this.lastSeen[place]
+    if (last !== undefined && startsWith(bytes, 0, last.character.entity.player)) return last
+    const player = this.players.get(binaryString(bytes, 0, PLAYER_BYTES))
+    this.lastSeen[place] = player
+    return player
   }
 
   addPlayer(key: string, record: PlayerRecord, character: Slot<Character>): PlayerSlot {
@@ -285,6 +301,15 @@ export class Area {
       this.grid.add({ id, xMm: motion.xMm, yMm: motion.yMm, halfMm: RESOURCE_HALF_MM })
     }
   }
+}
+
+/** Most records have nothing of a kind to tell: they share this, and a list is made for the first thing. */
+const NOTHING: readonly never[] = []
+
+function added<T>(list: readonly T[], item: T): readonly T[] {
+  if (list.length === 0) return [item]
+  ;(list as T[]).push(item)
+  return list
 }
 
 function dueTickOf(entity: Entity): number {

@@ -1,8 +1,16 @@
 import { Area, type DirtyEntry, type PlayerSlot, type WorldHost } from './area.ts'
 import { type AreaCharter, checkCharter } from './charter.ts'
-import { binaryString, bytesEqual } from './codec/bytes.ts'
-import { decodeInput, type Input, logTagOf, PLAYER_BYTES, sessionNumber } from './codec/input.ts'
-import { decodeOutcome, encodeOutcome, type Outcome } from './codec/outcome.ts'
+import { startsWith } from './codec/bytes.ts'
+import {
+  decodeRequest,
+  LOG_AT,
+  logTagOf,
+  type Request,
+  SESSION_AT,
+  SESSION_BYTES,
+  sessionNumber,
+} from './codec/input.ts'
+import type { Outcome } from './codec/outcome.ts'
 import { encodeHeader, encodePlayer, entityKey, HEADER_KEY, playerKey } from './codec/state.ts'
 import { decodeTick } from './codec/tick.ts'
 import type { EntityView } from './entity.ts'
@@ -104,32 +112,32 @@ export class World {
   check(body: Uint8Array): Refusal | undefined {
     const input = this.read(body)
     if ('code' in input) return input
-    const player = this.playerOf(input.player)
+    const player = this.area.playerOf(body)
     if (!player) return undefined
     const { session, lastSeq } = player.record
-    if (bytesEqual(session, input.session))
+    if (startsWith(body, SESSION_AT, session))
       return input.seq <= lastSeq ? { code: 'duplicate', seq: lastSeq } : undefined
-    const closed = sessionNumber(input.session) <= sessionNumber(session)
+    const closed = sessionNumber(body, SESSION_AT) <= sessionNumber(session)
     return closed && !opensSession(input) ? { code: 'session-closed' } : undefined
   }
 
-  /** The last seq applied for this session; 0 for one that is not open here. */
-  lastSeq(player: Uint8Array, session: Uint8Array): number {
-    return this.openSession(player, session)?.record.lastSeq ?? 0
+  /**
+   * The last seq applied for this session; 0 for one that is not open here.
+   * @param player bytes that begin with the key
+   * @param session bytes that have the session at `sessionAt`
+   */
+  lastSeq(player: Uint8Array, session: Uint8Array, sessionAt = 0): number {
+    return this.openSession(player, session, sessionAt)?.record.lastSeq ?? 0
   }
 
   /** One of the session's last `OUTCOMES_KEPT` outcomes. */
   outcomeOf(player: Uint8Array, session: Uint8Array, seq: number): Outcome | undefined {
-    for (const bytes of this.openSession(player, session)?.record.outcomes ?? []) {
-      const outcome = decodeOutcome(bytes)!
-      if (outcome.seq === seq) return outcome
-    }
-    return undefined
+    return this.openSession(player, session, 0)?.record.outcomes.find(outcome => outcome.seq === seq)
   }
 
   /** The id of the player's character here. */
   characterOf(player: Uint8Array): string | undefined {
-    return this.playerOf(player)?.record.character
+    return this.area.playerOf(player)?.record.character
   }
 
   entity(id: string): EntityView | undefined {
@@ -176,36 +184,40 @@ export class World {
     const input = this.read(body)
     if ('code' in input) return this.applied(undefined, input)
     const { area } = this
-    const known = this.playerOf(input.player)
-    const refusal = this.refuseSession(known, input)
+    const known = area.playerOf(body)
+    const refusal = this.refuseSession(known, input, body)
     if (refusal) return this.applied(this.outcome(input, refusal))
 
     const { action } = input
     if (!known && action.kind === 'spawn') {
-      const player = createCharacter(area, input, action.name)
+      const player = createCharacter(area, body, action.name)
       return this.settle(player, input, verdict('ok', undefined, player.record.character))
     }
     const player = known!
-    if (!bytesEqual(player.record.session, input.session)) takeOver(player, input.session)
+    if (!startsWith(body, SESSION_AT, player.record.session)) takeOver(player, sessionOf(body))
     return this.settle(player, input, act(area, player, input, body))
   }
 
-  private read(body: Uint8Array): Input | Refusal {
-    const input = decodeInput(body)
-    return 'code' in input || bytesEqual(input.log, this.logTag) ? input : { code: 'other-log' }
+  private read(body: Uint8Array): Request | Refusal {
+    const input = decodeRequest(body)
+    return 'code' in input || startsWith(body, LOG_AT, this.logTag) ? input : { code: 'other-log' }
   }
 
   /** Says why an input has no place in its session. Such an input consumes nothing and is not remembered. */
-  private refuseSession(player: PlayerSlot | undefined, input: Input): Verdict | undefined {
-    const { session, seq } = input
+  private refuseSession(
+    player: PlayerSlot | undefined,
+    input: Request,
+    body: Uint8Array,
+  ): Verdict | undefined {
+    const { seq } = input
     const record = player?.record
-    if (record && bytesEqual(record.session, session)) {
+    if (record && startsWith(body, SESSION_AT, record.session)) {
       if (seq <= record.lastSeq) return verdict('duplicate', record.lastSeq)
       return seq > record.lastSeq + 1 ? verdict('gap', record.lastSeq + 1) : undefined
     }
     const { charter, counts, timeMs } = this.area
     const last = record ? sessionNumber(record.session) : 0
-    const number = sessionNumber(session)
+    const number = sessionNumber(body, SESSION_AT)
     if (number <= last) return verdict('session-closed', last)
     if (!opensSession(input)) return verdict('no-session')
     if (number > timeMs + MAX_SESSION_AHEAD_MS) return verdict('session-ahead', last)
@@ -215,18 +227,18 @@ export class World {
   }
 
   /** The input's seq is consumed, whatever the verdict. */
-  private settle(player: PlayerSlot, input: Input, decided: Verdict): Applied {
+  private settle(player: PlayerSlot, input: Request, decided: Verdict): Applied {
     const { record } = player
     const outcome = this.outcome(input, decided)
     record.lastSeq = input.seq
     record.lastInputTick = this.area.tick
-    record.outcomes.push(encodeOutcome(outcome))
+    record.outcomes.push(outcome)
     if (record.outcomes.length > OUTCOMES_KEPT) record.outcomes.shift()
     this.area.touchPlayer(player)
     return this.applied(outcome)
   }
 
-  private outcome({ seq }: Input, { code, entity, value }: Verdict): Outcome {
+  private outcome({ seq }: Request, { code, entity, value }: Verdict): Outcome {
     return { seq, leaf: this.area.leaf, tick: this.area.tick, code, entity, value }
   }
 
@@ -235,14 +247,12 @@ export class World {
     return { outcome, ignored, changed, removed, events }
   }
 
-  private playerOf(key: Uint8Array): PlayerSlot | undefined {
-    return this.area.players.get(binaryString(key, 0, PLAYER_BYTES))
-  }
-
-  private openSession(key: Uint8Array, session: Uint8Array): PlayerSlot | undefined {
-    const player = this.playerOf(key)
-    return player && bytesEqual(player.record.session, session) ? player : undefined
+  private openSession(key: Uint8Array, session: Uint8Array, sessionAt: number): PlayerSlot | undefined {
+    const player = this.area.playerOf(key)
+    return player && startsWith(session, sessionAt, player.record.session) ? player : undefined
   }
 }
 
-const opensSession = ({ seq, action }: Input): boolean => seq === 1 && action.kind === 'spawn'
+const sessionOf = (body: Uint8Array): Uint8Array => body.slice(SESSION_AT, SESSION_AT + SESSION_BYTES)
+
+const opensSession = ({ seq, action }: Request): boolean => seq === 1 && action.kind === 'spawn'

@@ -1,22 +1,18 @@
-import {
-  encodeBatch,
-  hashBytes,
-  type LogRecord,
-  recordHeader,
-  recordKind,
-  saltBytes,
-} from '../../storage/log/record.ts'
+import { encodeBatch, hashBytes, type LogRecord, recordKind, saltBytes } from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import { encodeOutcome, encodeTick, isConsumed, type Outcome } from '../../world/codec.ts'
 import { appliedOp } from './applied.ts'
 import { bodyHash, type InputBatch, maxInputBytes } from './batch.ts'
 import { encodeAttestation, encodeMark, encodeSeal } from './bodies.ts'
+import { Changes } from './changes.ts'
 import {
   type BatchWaiter,
   InFlightInputs,
   type InputAnswer,
-  type InputHead,
   inputHead,
+  inputHeadBytes,
+  seqOf,
+  sessionAt,
   tell,
   type Waiting,
 } from './intake.ts'
@@ -42,7 +38,6 @@ interface QueuedBatch {
 /** A range of receipts, and to whom it goes. */
 interface AnsweredRange extends ReceiptRange {
   readonly waiting: Waiting
-  readonly player: string
 }
 
 /** An attestation and the inputs that follow it: they stay together. */
@@ -87,6 +82,7 @@ export class Authority {
   readonly #ports: AuthorityPorts
   readonly #recent = new RecentEntries()
   readonly #inFlight = new InFlightInputs()
+  readonly #changes = new Changes()
   /** Of each gateway's batches in the input queue. */
   readonly #waitingBytes = new Map<number, number>()
   #leading = false
@@ -298,7 +294,7 @@ export class Authority {
     const accepted: Uint8Array[] = []
     let sizeBytes = 0
     batch.bodies.forEach((body, i) => {
-      if (this.#accept(body, { waiter, index: i, also: undefined })) {
+      if (this.#accept(body, { waiter, index: i, session: undefined, also: undefined })) {
         slots.push(undefined)
         accepted.push(body)
         sizeBytes += body.length
@@ -313,22 +309,22 @@ export class Authority {
 
   /** Whether the input is to be proposed; if not, it is answered, or waits with an earlier copy. */
   #accept(body: Uint8Array, waiting: Waiting): boolean {
-    const head = body.length <= maxInputBytes ? inputHead(body) : undefined
-    if (head === undefined) return this.#refuse(waiting, 'malformed')
-    if (this.#inFlight.join(head, waiting)) return false
-    const applied = this.replica.world.lastSeq(head.playerKey, head.sessionId)
+    if (body.length > maxInputBytes || body.length < inputHeadBytes) return this.#refuse(waiting, 'malformed')
+    if (this.#inFlight.join(body, waiting)) return false
+    const head = { seq: seqOf(body) }
+    const applied = this.replica.world.lastSeq(body, body, sessionAt)
     if (head.seq <= applied) {
-      this.#answerAgain(head, waiting)
+      this.#answerAgain(body, waiting)
       return false
     }
     const refusal = this.replica.world.check(body)
     if (refusal !== undefined) return this.#refuse(waiting, refusal.code)
-    const expectedSeq = (this.#inFlight.lastSeq(head.player, head.session) ?? applied) + 1
+    const expectedSeq = (this.#inFlight.lastSeq(body) ?? applied) + 1
     if (head.seq !== expectedSeq) {
       tell(waiting, { kind: 'gap', expectedSeq })
       return false
     }
-    this.#inFlight.add(head, waiting)
+    this.#inFlight.add(body, waiting)
     return true
   }
 
@@ -339,8 +335,9 @@ export class Authority {
   }
 
   /** A retry of what was applied before: the same outcome, at the same leaf, under a fresh signature. */
-  #answerAgain(head: InputHead, waiting: Waiting): void {
-    const outcome = this.replica.world.outcomeOf(head.playerKey, head.sessionId, head.seq)
+  #answerAgain(body: Uint8Array, waiting: Waiting): void {
+    const { playerKey, sessionId, seq } = inputHead(body)!
+    const outcome = this.replica.world.outcomeOf(playerKey, sessionId, seq)
     if (outcome === undefined) {
       this.#refuse(waiting, 'outcome-forgotten')
       return
@@ -359,14 +356,7 @@ export class Authority {
   }
 
   foundRecord({ leaf, outcome, waiting }: Lookup, record: LogRecord, leafHash: Uint8Array): void {
-    const item = {
-      leaf,
-      header: recordHeader(record),
-      salt: record.salt,
-      hashes: leafHash,
-      hashAt: 0,
-      outcome,
-    }
+    const item = { leaf, record, hashes: leafHash, hashAt: 0, outcome }
     tell(waiting, { kind: 'committed', receipts: this.#receipts([item], [{ from: 0, to: 1 }])[0]! })
   }
 
@@ -391,12 +381,12 @@ export class Authority {
       const result = this.replica.apply(entry, ops)
       applied.push(result)
       this.#recent.add(result, entry.data.length)
+      this.#changes.note(result)
       this.#noteProgress(entry.term, result)
     }
     const last = entries[entries.length - 1]
     if (last !== undefined) ops.push(appliedOp(this.identity.group, { ...last, size: this.replica.log.size }))
     this.#answer(applied)
-    this.#publish(applied)
     return { ops, entries: applied, seals: applied.flatMap(entry => entry.sealed ?? []) }
   }
 
@@ -411,6 +401,7 @@ export class Authority {
   /** Applied, or not even proposed: each may be planned again. One that is on its way may not. */
   #jobsDone(records: readonly LogRecord[]): void {
     for (const { kind } of records) {
+      if (kind === recordKind.input) continue
       const job = jobOfKind.get(kind)
       if (job !== undefined) this.#jobsInFlight.delete(job)
     }
@@ -425,22 +416,20 @@ export class Authority {
         const record = records[i]!
         const outcome = applied[i]?.outcome
         if (record.kind !== recordKind.input || outcome === undefined) continue
-        const head = inputHead(record.body)
-        const waiting = head && this.#inFlight.applied(head)
+        const waiting = this.#inFlight.applied(record.body)
         if (waiting === undefined) continue
         if (!isConsumed(outcome.code)) {
-          this.#answerUnconsumed(head!, outcome, waiting)
+          this.#answerUnconsumed(record.body, outcome, waiting)
           continue
         }
         items.push({
           leaf: firstLeaf + i,
-          header: recordHeader(record),
-          salt: record.salt,
+          record,
           hashes,
           hashAt: i * hashBytes,
           outcome: encodeOutcome(outcome),
         })
-        noteRange(ranges, items, waiting, head!.player)
+        noteRange(ranges, items, waiting)
       }
     }
     if (items.length === 0) return
@@ -451,48 +440,22 @@ export class Authority {
   }
 
   /** The record turned out to be a copy of an applied input, or out of order: it changed nothing. */
-  #answerUnconsumed(head: InputHead, outcome: Outcome, first: Waiting): void {
+  #answerUnconsumed(body: Uint8Array, outcome: Outcome, first: Waiting): void {
     for (let each: Waiting | undefined = first; each !== undefined; each = each.also) {
-      if (outcome.code === 'duplicate') this.#answerAgain(head, each)
+      if (outcome.code === 'duplicate') this.#answerAgain(body, each)
       else if (outcome.code === 'gap') tell(each, { kind: 'gap', expectedSeq: outcome.value ?? 1 })
       else this.#refuse(each, outcome.code)
     }
   }
 
-  /** What changed goes to the output queue, from which the host feeds the gateways. */
-  #publish(entries: readonly AppliedEntry[]): void {
-    const world = this.replica.world
-    const changed = new Set<string>()
-    const removed = new Set<string>()
-    const events: Uint8Array[] = []
-    let ticked = false
-    for (const { records, applied: results } of entries) {
-      for (let i = 0; i < results.length; i++) {
-        const applied = results[i]
-        if (applied === undefined) continue
-        if (records[i]!.kind === recordKind.tick) ticked = true
-        for (const id of applied.changed) changed.add(id)
-        for (const id of applied.removed) {
-          removed.add(id)
-          changed.delete(id)
-        }
-        for (const event of applied.events) events.push(event)
-      }
-    }
-    if (changed.size + removed.size + events.length === 0 && !ticked) return
-    const entities: Uint8Array[] = []
-    for (const id of changed) {
-      const bytes = world.entityBytes(id)
-      if (bytes !== undefined) entities.push(bytes)
-    }
-    const delta = {
-      tick: world.tick,
-      leaf: this.replica.log.size,
-      changed: entities,
-      removed: [...removed],
-      events,
-    }
-    if (!this.outputs.push(delta)) this.#ports.count('authority_output_dropped', {})
+  /**
+   * What has changed since the last time goes to the output queue, from which the host feeds the gateways: now and then
+   * and not with each delivery, since what changes often is told once. `followed`: there is somebody to tell.
+   */
+  publish(followed: boolean): void {
+    if (!followed) return this.#changes.forget()
+    const delta = this.#changes.take(this.replica.world, this.replica.log.size)
+    if (delta !== undefined && !this.outputs.push(delta)) this.#ports.count('authority_output_dropped', {})
   }
 }
 
@@ -503,24 +466,19 @@ function batchBytes(batch: InputBatch): number {
 }
 
 /** The newest item goes to whoever waits for it: with the one before, where that is its neighbour for the same waiter. */
-function noteRange(
-  ranges: AnsweredRange[],
-  items: readonly Receiptable[],
-  waiting: Waiting,
-  player: string,
-): void {
+function noteRange(ranges: AnsweredRange[], items: readonly Receiptable[], waiting: Waiting): void {
   const at = items.length - 1
   const last = ranges.at(-1)
   const goesOn =
     last !== undefined &&
     last.to === at &&
-    last.player === player &&
+    last.waiting.session === waiting.session &&
     last.waiting.waiter === waiting.waiter &&
     last.waiting.index + (at - last.from) === waiting.index &&
     at - last.from < maxRange &&
     follows(items[at]!, items[at - 1]!)
   if (goesOn) last.to++
-  else ranges.push({ from: at, to: at + 1, waiting, player })
+  else ranges.push({ from: at, to: at + 1, waiting })
   for (let retry = waiting.also; retry !== undefined; retry = retry.also)
-    ranges.push({ from: at, to: at + 1, waiting: retry, player })
+    ranges.push({ from: at, to: at + 1, waiting: retry })
 }

@@ -2,15 +2,13 @@ import { BatchTree } from '../../client/protocol/batch-tree.ts'
 import { type ReceiptBatch, receiptMessage } from '../../client/protocol/receipt.ts'
 import { encodeReceipts, MAX_RUN, putItemHash } from '../../client/protocol/receipts.ts'
 import { joinBytes } from '../../storage/bytes.ts'
-import { hashBytes } from '../../storage/log/record.ts'
+import { hashBytes, type LogRecord, recordHeader } from '../../storage/log/record.ts'
 import { putSha256 } from '../../storage/sha256.ts'
 
 /** What a receipt says of one applied input. */
 export interface Receiptable {
   readonly leaf: number
-  /** The record's header, 4 bytes, and salt, 16 bytes. */
-  readonly header: Uint8Array
-  readonly salt: Uint8Array
+  readonly record: LogRecord
   /** Where the record's leaf hash, 32 bytes, stands. */
   readonly hashes: Uint8Array
   readonly hashAt: number
@@ -32,7 +30,7 @@ export interface ReceiptRange {
 
 /** Whether the next item may go along with this one: what is written once for a run is the same for both. */
 export function follows(next: Receiptable, item: Receiptable): boolean {
-  return next.leaf === item.leaf + 1 && next.header.every((byte, i) => byte === item.header[i])
+  return next.leaf === item.leaf + 1 && next.record.rulesVersion === item.record.rulesVersion
 }
 
 /** The encoded receipts of each range (`decodeReceipts` reads them), all items under one signature. */
@@ -53,8 +51,9 @@ export function makeReceipts(
   const shared = { epoch, view, term, count, signer: signer.number, signature }
   return ranges.map(({ from, to }) => {
     const own = items.slice(from, to)
-    const { leaf, header } = own[0]!
-    const salts = joinBytes(own.map(({ salt }) => salt))
+    const { leaf, record } = own[0]!
+    const header = recordHeader(record)
+    const salts = joinBytes(own.map(item => item.record.salt))
     const outcomes = own.map(({ outcome }) => outcome)
     return encodeReceipts({
       ...shared,

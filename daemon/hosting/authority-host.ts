@@ -103,6 +103,8 @@ export class AuthorityHost {
     if (this.#halted) return
     this.authority.tick(nowMs, wallMs)
     this.#reads.tick(nowMs)
+    this.authority.publish(this.feed.subscribers > 0)
+    for (const delta of this.authority.outputs.drain()) this.feed.publish(delta)
     if (nowMs < this.#keepAliveAtMs) return
     this.#keepAliveAtMs = nowMs + keepAliveMs
     this.feed.keepAlive()
@@ -141,7 +143,6 @@ export class AuthorityHost {
     this.#parts.write(delivery.ops, () => log.tilesWritten(tiles))
     // Strangers hold a node to what it signed: it signs what it will still have after a power cut.
     for (const seal of delivery.seals) this.#parts.sync(() => this.published.publish(seal))
-    for (const delta of this.authority.outputs.drain()) this.feed.publish(delta)
     if (delivery.entries.at(-1)?.marked) this.#parts.snapshots.take(this.authority.replica, entries.at(-1)!)
   }
 

@@ -152,13 +152,22 @@ function refuse(code: BatchRefusal): DecodedBatch {
 
 /** Salt and body stand side by side here while they are hashed: one call is faster than a hash object and two updates. */
 const scratch = new Uint8Array(saltBytes + maxBodyBytes)
+/** Its beginnings, where they are short: to make such a view costs a third of a hash. */
+const scratchViews: Uint8Array[] = []
+const maxViewBytes = 1024
+
+function scratchUpTo(length: number): Uint8Array {
+  if (length > maxViewBytes) return scratch.subarray(0, length)
+  scratchViews[length] ??= scratch.subarray(0, length)
+  return scratchViews[length]
+}
 const leafScratch = new Uint8Array(1 + leafDataBytes)
 
 function putLeafData(bytes: Uint8Array, at: number, record: LogRecord): void {
   putHeader(bytes, at, record)
   scratch.set(record.salt, 0)
   scratch.set(record.body, saltBytes)
-  putSha256(bytes, at + headerBytes, scratch.subarray(0, saltBytes + record.body.length))
+  putSha256(bytes, at + headerBytes, scratchUpTo(saltBytes + record.body.length))
 }
 
 /** What the merkle log hashes and tile/entries serves: 36 bytes. */

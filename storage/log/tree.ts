@@ -1,9 +1,16 @@
 import { copyBytes, joinBytes } from '../bytes.ts'
+import { putSha256 } from '../sha256.ts'
 import { emptyRoot, hashChildren } from './hashing.ts'
 
 export const tileWidth = 256
 export const tileHeight = 8
 export const fullTileBytes = tileWidth * 32
+/** Of a log of up to 2^53 leaves. */
+const maxHeight = 54
+
+/** 0x01 ‖ left ‖ right: what an inner node is hashed from. */
+const pair = new Uint8Array(1 + 2 * 32)
+pair[0] = 1
 
 /** A full tile of C2SP tlog-tiles: 256 hashes of level `level`. */
 export interface Tile {
@@ -15,12 +22,6 @@ export interface Tile {
 
 /** Reads a full tile, 8192 bytes; undefined when there is none. */
 export type ReadTile = (level: number, index: number) => Promise<Uint8Array | undefined>
-
-/** A perfect subtree on the right edge: 2^height leaves. */
-interface Peak {
-  readonly height: number
-  readonly hash: Uint8Array
-}
 
 /** The tile at the right end of one level, not yet full. */
 interface Edge {
@@ -36,7 +37,8 @@ interface Edge {
 export class MerkleLog {
   readonly #readTile: ReadTile
   #size = 0
-  readonly #peaks: Peak[] = []
+  /** The perfect subtrees that the log consists of, by their height: there where the size has a bit, 32 bytes each. */
+  readonly #peaks = new Uint8Array(maxHeight * 32)
   readonly #edges: Edge[] = []
   /** Tiles that left the edge and of which the store may not know yet. */
   readonly #unwritten = new Map<string, Uint8Array>()
@@ -57,29 +59,31 @@ export class MerkleLog {
     if (leafHashes.length % 32 !== 0) throw new RangeError('Leaf hashes have 32 bytes each.')
     const tiles: Tile[] = []
     for (let at = 0; at < leafHashes.length; at += 32) {
+      this.#push(leafHashes, at, tiles)
       this.#size += 1
-      this.#push(0, copyBytes(leafHashes, at, at + 32), tiles)
     }
     for (const tile of tiles) this.#unwritten.set(tileName(tile.level, tile.index), tile.hashes)
     return tiles
   }
 
-  #push(firstHeight: number, firstHash: Uint8Array, tiles: Tile[]): void {
-    let height = firstHeight
-    let hash = firstHash
-    if (height % tileHeight === 0) this.#pushEdge(height / tileHeight, hash, tiles)
-    for (let left = this.#peaks.at(-1); left?.height === height; left = this.#peaks.at(-1)) {
-      this.#peaks.pop()
-      hash = hashChildren(left.hash, hash)
+  /** Adds one leaf: with each perfect subtree of its own height to its left it becomes one of twice the size. */
+  #push(hashes: Uint8Array, at: number, tiles: Tile[]): void {
+    for (let i = 0; i < 32; i++) pair[33 + i] = hashes[at + i]!
+    this.#pushEdge(0, tiles)
+    let height = 0
+    for (let rest = this.#size; rest % 2 === 1; rest = (rest - 1) / 2) {
+      for (let i = 0; i < 32; i++) pair[1 + i] = this.#peaks[32 * height + i]!
+      putSha256(pair, 33, pair)
       height += 1
-      if (height % tileHeight === 0) this.#pushEdge(height / tileHeight, hash, tiles)
+      if (height % tileHeight === 0) this.#pushEdge(height / tileHeight, tiles)
     }
-    this.#peaks.push({ height, hash })
+    for (let i = 0; i < 32; i++) this.#peaks[32 * height + i] = pair[33 + i]!
   }
 
-  #pushEdge(level: number, hash: Uint8Array, tiles: Tile[]): void {
+  /** The hash is the right half of `pair`. */
+  #pushEdge(level: number, tiles: Tile[]): void {
     const edge = this.#edgeAt(level)
-    edge.hashes.set(hash, edge.width * 32)
+    for (let i = 0, at = edge.width * 32; i < 32; i++) edge.hashes[at + i] = pair[33 + i]!
     edge.width += 1
     if (edge.width < tileWidth) return
     tiles.push({ level, index: edge.index, hashes: edge.hashes.slice() })
@@ -100,7 +104,12 @@ export class MerkleLog {
 
   /** The root over all leaves. */
   root(): Uint8Array {
-    return foldPeaks(this.#peaks.map(peak => peak.hash))
+    const peaks: Uint8Array[] = []
+    let height = 0
+    for (let rest = this.#size; rest > 0; rest = Math.floor(rest / 2), height++) {
+      if (rest % 2 === 1) peaks.unshift(copyBytes(this.#peaks, 32 * height, 32 * height + 32))
+    }
+    return foldPeaks(peaks)
   }
 
   /** The root that the log had when it had `size` leaves. */
@@ -240,7 +249,7 @@ export class MerkleLog {
     const read = new Map<string, Uint8Array>()
     for (let at = 0; at < this.#size; ) {
       const height = heightOfLargestPowerUpTo(this.#size - at)
-      this.#peaks.push({ height, hash: await this.#nodeHash(height, at / 2 ** height, read) })
+      this.#peaks.set(await this.#nodeHash(height, at / 2 ** height, read), 32 * height)
       at += 2 ** height
     }
   }

@@ -7,7 +7,7 @@ import { formatReceiptFile } from '../../client/index.ts'
 import { decodeReceipts, verifyReceipts } from '../../client/protocol/receipts.ts'
 import { makeReceipts, type Receiptable } from '../../daemon/authority/receipts.ts'
 import { verifySignature } from '../../daemon/identity/signing-key.ts'
-import { hashBytes, type LogRecord, recordHeader, recordKind } from '../../storage/log/record.ts'
+import { hashBytes, type LogRecord, recordKind } from '../../storage/log/record.ts'
 import { putSha256 } from '../../storage/sha256.ts'
 import { encodeOutcome } from '../../world/codec.ts'
 import {
@@ -49,8 +49,7 @@ describe('what somebody gave you', function () {
     const items = inputs.map(
       ({ record, leaf, outcome }): Receiptable => ({
         leaf,
-        header: recordHeader(record),
-        salt: record.salt,
+        record,
         hashes: leafHashes,
         hashAt: leaf * hashBytes,
         outcome: encodeOutcome(outcome),

@@ -102,7 +102,8 @@ export class Town {
     this.actions += 1
     const salt = randomBytes(16)
     const hashes = recordLeafHash(INPUT_HEADER, salt, body)
-    const item = { leaf, header: INPUT_HEADER, salt, hashes, hashAt: 0, outcome: encodeOutcome(outcome) }
+    const record = { kind: INPUT_RECORD, rulesVersion: 1, salt, body }
+    const item = { leaf, record, hashes, hashAt: 0, outcome: encodeOutcome(outcome) }
     const { genesisHash, term, info } = this
     const [receipts] = makeReceipts(
       { genesisHash, origin: info.origin, epoch: EPOCH, view: VIEW, term },

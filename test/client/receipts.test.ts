@@ -31,7 +31,8 @@ function receiptsOf({ count, from, to }: { count: number; from: number; to: numb
   const items = Array.from({ length: count }, (_, i) => {
     const salt = new Uint8Array(16).fill(i + 7)
     const hashes = recordLeafHash(header, salt, bodyOf(i))
-    return { leaf: 2 ** 40 + i, header, salt, hashes, hashAt: 0, outcome: new Uint8Array(i % 50).fill(i) }
+    const record = { kind: 3, rulesVersion: 1, salt, body: bodyOf(i) }
+    return { leaf: 2 ** 40 + i, record, hashes, hashAt: 0, outcome: new Uint8Array(i % 50).fill(i) }
   })
   const signer = { number: 4, sign: (message: Uint8Array) => new Uint8Array(sign(null, message, key)) }
   return makeReceipts({ ...common, epoch: 2, view: 1, term: 9 }, items, [{ from, to }], signer)[0]!

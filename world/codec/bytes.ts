@@ -256,6 +256,12 @@ export function bytesOfBinaryString(text: string): Uint8Array {
 /** For domain separators and origins, which are ASCII. */
 export const asciiBytes = bytesOfBinaryString
 
+/** Whether `prefix` stands in `bytes` from `at` on. */
+export function startsWith(bytes: Uint8Array, at: number, prefix: Uint8Array): boolean {
+  for (let i = 0; i < prefix.length; i++) if (bytes[at + i] !== prefix[i]) return false
+  return true
+}
+
 export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false

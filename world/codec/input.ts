@@ -48,9 +48,9 @@ export function logTagOf(origin: string, sha256: (bytes: Uint8Array) => Uint8Arr
 }
 
 /** A player's sessions go upwards by this number, so that one that was closed can never be opened again. */
-export function sessionNumber(session: Uint8Array): number {
+export function sessionNumber(session: Uint8Array, at = 0): number {
   // Past 2⁵³ it is inexact, and in any case further ahead than the rules allow.
-  const reader = new ByteReader(session)
+  const reader = new ByteReader(session, at)
   return reader.u32() * 4_294_967_296 + reader.u32()
 }
 
@@ -83,20 +83,37 @@ export function signatureMessage(origin: string, unsigned: Uint8Array): Uint8Arr
     .finish()
 }
 
+/** Where the parts of a body begin that everyone has, after the player's key. */
+export const SESSION_AT = PLAYER_BYTES
+const SEQ_AT = SESSION_AT + SESSION_BYTES
+export const LOG_AT = SEQ_AT + 4
+
+/** What an input asks for. Who asks, in which session and log, is read from the body where it stands. */
+export type Request = Pick<Input, 'seq' | 'action' | 'signature'>
+
 /** Never throws: what is not exactly one input is a refusal. */
 export function decodeInput(body: Uint8Array): Input | Refusal {
+  const request = decodeRequest(body)
+  if ('code' in request) return request
+  return {
+    player: body.slice(0, SESSION_AT),
+    session: body.slice(SESSION_AT, SEQ_AT),
+    log: body.slice(LOG_AT, ACTION_AT),
+    ...request,
+  }
+}
+
+/** The same, without copies of what a caller may compare in place. */
+export function decodeRequest(body: Uint8Array): Request | Refusal {
   if (body.length <= ACTION_AT || body.length > INPUT_MAX_BYTES) return { code: 'malformed' }
-  const reader = new ByteReader(body)
-  const player = reader.raw(PLAYER_BYTES)
-  const session = reader.raw(SESSION_BYTES)
-  const seq = reader.u32()
-  const log = reader.raw(LOG_TAG_BYTES)
+  const seq = new ByteReader(body, SEQ_AT).u32()
+  const reader = new ByteReader(body, ACTION_AT)
   const action = readAction(reader)
   if ('code' in action) return action
   const signature = isPermanent(action) ? reader.raw(SIGNATURE_BYTES) : undefined
   if (!reader.done() || seq === 0) return { code: 'malformed' }
   if (action.kind === 'spawn' && !NAME_PATTERN.test(action.name)) return { code: 'bad-name' }
-  return { player, session, seq, log, action, signature }
+  return { seq, action, signature }
 }
 
 function writeUnsigned({ player, session, seq, log, action }: Input): void {

@@ -16,12 +16,17 @@ export interface Outcome {
 }
 
 /** seq u32 ‖ leaf u64 ‖ tick u64 ‖ code u8 ‖ flags u8 (1 entity, 2 value) ‖ [entity 16] ‖ [value i64] */
-export function encodeOutcome({ seq, leaf, tick, code, entity, value }: Outcome): Uint8Array {
+export function encodeOutcome(outcome: Outcome): Uint8Array {
+  writer.start()
+  writeOutcome(outcome)
+  return writer.finish()
+}
+
+export function writeOutcome({ seq, leaf, tick, code, entity, value }: Outcome): void {
   const flags = (entity === undefined ? 0 : 1) + (value === undefined ? 0 : 2)
-  writer.start().u32(seq).u53(leaf).u53(tick).u8(codeNumber(code)).u8(flags)
+  writer.u32(seq).u53(leaf).u53(tick).u8(codeNumber(code)).u8(flags)
   if (entity !== undefined) writer.id(entity)
   if (value !== undefined) writer.i53(value)
-  return writer.finish()
 }
 
 export function decodeOutcome(bytes: Uint8Array): Outcome | undefined {

@@ -1,6 +1,6 @@
 import { OUTCOMES_KEPT } from '../limits.ts'
 import { ByteReader, bytesOfBinaryString, ID_BYTES, writer } from './bytes.ts'
-import { encodeOutcome, type Outcome, readOutcome } from './outcome.ts'
+import { type Outcome, readOutcome, writeOutcome } from './outcome.ts'
 
 /** State keys: 'a' the area's header; 'e' ‖ id 16 an entity; 'p' ‖ player key 32 a player's sessions and outcomes. */
 export const HEADER_KEY = Uint8Array.of(0x61)
@@ -24,8 +24,8 @@ export interface PlayerRecord {
   session: Uint8Array
   lastSeq: number
   lastInputTick: number
-  /** Encoded, as they are written at every seal and hardly ever read. The newest last, at most `OUTCOMES_KEPT`, all of this session. */
-  outcomes: Uint8Array[]
+  /** The newest last, at most `OUTCOMES_KEPT`, all of this session. */
+  outcomes: Outcome[]
 }
 
 const FORMAT = 1
@@ -61,7 +61,7 @@ export function encodePlayer(player: PlayerRecord): Uint8Array {
     .u32(player.lastSeq)
     .u53(player.lastInputTick)
   writer.u8(player.outcomes.length)
-  for (const outcome of player.outcomes) writer.raw(outcome)
+  for (const outcome of player.outcomes) writeOutcome(outcome)
   return writer.finish()
 }
 
@@ -74,9 +74,6 @@ export function decodePlayer(bytes: Uint8Array): PlayerRecord | undefined {
     lastInputTick: reader.u53(),
     outcomes: [],
   }
-  const outcomes: Outcome[] = []
-  for (let left = reader.index(OUTCOMES_KEPT + 1); left > 0; left--) outcomes.push(readOutcome(reader))
-  if (!reader.done()) return undefined
-  player.outcomes = outcomes.map(encodeOutcome)
-  return player
+  for (let left = reader.index(OUTCOMES_KEPT + 1); left > 0; left--) player.outcomes.push(readOutcome(reader))
+  return reader.done() ? player : undefined
 }

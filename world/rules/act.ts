@@ -1,5 +1,5 @@
 import type { Area, PlayerSlot } from '../area.ts'
-import type { Input } from '../codec/input.ts'
+import type { Request } from '../codec/input.ts'
 import { MAX_SPEED_MM_PER_TICK } from '../limits.ts'
 import { isMoving, moving, positionAt } from '../motion.ts'
 import { build } from './build.ts'
@@ -10,7 +10,7 @@ import { fallAsleep, wake } from './presence.ts'
 import { DONE, type Verdict, verdict } from './verdict.ts'
 
 /** Decides one action of a player whose session and seq are right. `body` is the input's own bytes. */
-export function act(area: Area, player: PlayerSlot, input: Input, body: Uint8Array): Verdict {
+export function act(area: Area, player: PlayerSlot, input: Request, body: Uint8Array): Verdict {
   const { action } = input
   const slot = player.character
   const character = slot.entity

@@ -1,20 +1,20 @@
 import type { Area, Slot } from '../area.ts'
-import type { Input } from '../codec/input.ts'
-import { SIGNATURE_BYTES, signatureMessage } from '../codec/input.ts'
+import type { Request } from '../codec/input.ts'
+import { PLAYER_BYTES, SIGNATURE_BYTES, signatureMessage } from '../codec/input.ts'
 import type { Character } from '../entity.ts'
 import { BUILD_REACH_MM, MAX_STRUCTURES, STRUCTURES } from '../limits.ts'
 import { isInside, isWithin, positionAt, standing } from '../motion.ts'
 import { isProtected } from './place.ts'
 import { type Verdict, verdict } from './verdict.ts'
 
-type BuildAction = Extract<Input['action'], { kind: 'build' }>
+type BuildAction = Extract<Request['action'], { kind: 'build' }>
 
 /** Puts up a structure for good. `ok` carries its id. The signature is looked at last: it is by far the dearest check. */
 export function build(
   area: Area,
   actor: Slot<Character>,
   action: BuildAction,
-  input: Input,
+  input: Request,
   body: Uint8Array,
 ): Verdict {
   const { entity } = actor
@@ -53,8 +53,8 @@ export function build(
   return verdict('ok', undefined, structure.entity.id)
 }
 
-function isSigned({ host }: Area, { player, signature }: Input, body: Uint8Array): boolean {
+function isSigned({ host }: Area, { signature }: Request, body: Uint8Array): boolean {
   if (!signature) return false
   const message = signatureMessage(host.origin, body.subarray(0, body.length - SIGNATURE_BYTES))
-  return host.verifySignature(player, message, signature)
+  return host.verifySignature(body.slice(0, PLAYER_BYTES), message, signature)
 }

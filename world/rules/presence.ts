@@ -1,6 +1,6 @@
 import type { Area, PlayerSlot } from '../area.ts'
 import { binaryString } from '../codec/bytes.ts'
-import { type Input, PLAYER_BYTES } from '../codec/input.ts'
+import { PLAYER_BYTES, SESSION_AT, SESSION_BYTES } from '../codec/input.ts'
 import { IDLE_TICKS } from '../limits.ts'
 import { isMoving, positionAt, standing } from '../motion.ts'
 import { spawnPlace } from './place.ts'
@@ -8,7 +8,7 @@ import { newActor } from './populate.ts'
 import { type Verdict, verdict } from './verdict.ts'
 
 /** A player's first character here, with its first session. */
-export function createCharacter(area: Area, input: Input, name: string): PlayerSlot {
+export function createCharacter(area: Area, body: Uint8Array, name: string): PlayerSlot {
   const birth = area.birth()
   const place = spawnPlace(area, area.drawFor(birth))
   const slot = area.add({
@@ -17,19 +17,19 @@ export function createCharacter(area: Area, input: Input, name: string): PlayerS
     motion: standing(place.xMm, place.yMm, area.tick),
     ...newActor(),
     healthTick: area.tick,
-    player: input.player,
+    player: body.slice(0, PLAYER_BYTES),
     name,
     awake: true,
   })
   const record = {
     character: birth.id,
-    session: input.session,
+    session: body.slice(SESSION_AT, SESSION_AT + SESSION_BYTES),
     lastSeq: 0,
     lastInputTick: area.tick,
     outcomes: [],
   }
   area.emit({ kind: 'spawned', tick: area.tick, ...place, entity: birth.id })
-  return area.addPlayer(binaryString(input.player, 0, PLAYER_BYTES), record, slot)
+  return area.addPlayer(binaryString(body, 0, PLAYER_BYTES), record, slot)
 }
 
 /** Closes the session that was open and opens another; the character goes on as it is. */

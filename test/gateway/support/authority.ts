@@ -153,8 +153,7 @@ export class TestAuthority implements AuthorityRouter {
     if (!CHANGED_NOTHING.has(outcome.code)) this.applied.push({ body: body.slice(), outcome })
     const item = {
       leaf: this.leaf - 1,
-      header: HEADER,
-      salt: SALT,
+      record: { kind: INPUT_RECORD, rulesVersion: 1, salt: SALT, body },
       hashes: recordLeafHash(HEADER, SALT, body),
       hashAt: 0,
       outcome: encodeOutcome(outcome),
