@@ -4,6 +4,7 @@ import { HONEST, type Wiring } from '../../testnet/simulation/authorities/daemon
 import { SimRealm } from '../../testnet/simulation/authorities/sim-realm.ts'
 import { seedOr, simulate } from '../../testnet/simulation/replay.ts'
 import type { Simulation } from '../../testnet/simulation/simulation.ts'
+import type { Character } from '../../world/entity.ts'
 
 const TITLE = 'one authority of three replicas'
 const GROUP = 1
@@ -76,8 +77,9 @@ describe(TITLE, function () {
       realm.judge.fail = () => {}
       // A state that no record made: the next seal shows it.
       const { world } = realm.authorityOn(halted, GROUP)!.authority.replica
-      const open = world as unknown as { area: { players: Map<string, unknown> } }
-      open.area.players.clear()
+      for (const { id, kind } of world.entities()) {
+        if (kind === 'character') (world.entity(id) as Character).health--
+      }
       const hasHalted = (): boolean => realm.authorityOn(halted, GROUP)!.halted
       assert.ok(await simulation.runUntil(hasHalted, 5_000), 'it did not halt')
       const mirror = realm.node(halted).program!.mirrors.get(GROUP)!
