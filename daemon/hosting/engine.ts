@@ -176,6 +176,11 @@ export class Engine {
     return this.#host.mutedForMs
   }
 
+  /** Whether nobody, at this moment, can lead this group in a later term: docs/consensus.md says what that rests on. */
+  holdsLease(group: number): boolean {
+    return this.#host.holdsLease(group)
+  }
+
   status(group: number): GroupStatus | undefined {
     return this.#host.status(group)
   }
@@ -268,7 +273,8 @@ export class Engine {
     for (const [group, authority] of this.#authorities) {
       // A halted one's copy of Raft's log is as good as any, so it votes and stores on; but what it would answer is not.
       if (stalled || authority.halted) this.#handOver(group)
-      if (!authority.halted) authority.tick(nowMs, wallMs)
+      // One that can apply nothing has nothing to tell: its feeds fall silent, and who follows them looks elsewhere.
+      if (!stalled && !authority.halted) authority.tick(nowMs, wallMs)
     }
   }
 

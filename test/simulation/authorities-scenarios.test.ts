@@ -9,8 +9,8 @@ import type { Character } from '../../world/entity.ts'
 const TITLE = 'one authority of three replicas'
 const GROUP = 1
 
-function found(simulation: Simulation, wiring: Partial<Wiring> = {}): SimRealm {
-  const plan = { seed: simulation.seed, nodes: 3, groups: 1, replicas: 3 }
+function found(simulation: Simulation, wiring: Partial<Wiring> = {}, nodes = 3): SimRealm {
+  const plan = { seed: simulation.seed, nodes, groups: 1, replicas: 3 }
   return new SimRealm(simulation, plan, { ...HONEST, ...wiring })
 }
 
@@ -68,6 +68,31 @@ describe(TITLE, function () {
       await assertProgress(realm, 15_000)
     })
   })
+
+  for (const hung of [1, 2, 3])
+    it(`is shown as it is by a gateway elsewhere, whichever disk hangs (${hung})`, async () => {
+      await simulate(seedOr(14), TITLE, async simulation => {
+        const realm = found(simulation, {}, 4)
+        await playing(realm)
+        const mirror = realm.node(4).program!.mirrors.get(GROUP)!
+        realm.node(hung).disk.options.syncMs = 1_000_000
+        await assertProgress(realm, 15_000)
+        const isShown = (): boolean => {
+          const leader = realm.leaderOf(GROUP)
+          if (leader === undefined || !mirror.live) return false
+          const { world } = realm.authorityOn(leader, GROUP)!.authority.replica
+          const owned = [...world.entities()]
+          return (
+            owned.length === mirror.entities.size &&
+            owned.every(
+              ({ id }) => mirror.entities.get(id) === Buffer.from(world.entityBytes(id)!).toString('base64'),
+            )
+          )
+        }
+        await simulation.runFor(6_000)
+        assert.ok(await simulation.runUntil(isShown, 5_000), 'the gateway shows an old state')
+      })
+    })
 
   it('is not led by a replica that has halted', async () => {
     await simulate(seedOr(12), TITLE, async simulation => {

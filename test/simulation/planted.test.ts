@@ -13,11 +13,12 @@ const PLAN = { nodes: 5, clients: 6, groups: 3, seconds: 6, faults: FAULT_NAMES 
 const SEEDS = 6
 /** Bugs that need more. */
 const RARE: Readonly<Record<string, { readonly seeds: number; readonly seconds: number }>> = {
+  'never-wakes': { seeds: 16, seconds: 6 },
   'votes-for-shorter-logs': { seeds: 16, seconds: 20 },
 }
 
 /** They need a schedule of their own, and have it in test/consensus/groups/liveness.test.ts. */
-const ELSEWHERE = ['forgets-support', 'trusts-clocks', 'never-wakes']
+const ELSEWHERE = ['forgets-support', 'trusts-clocks']
 
 describe('planted bugs', function () {
   this.timeout(60_000)

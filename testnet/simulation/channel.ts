@@ -91,6 +91,7 @@ export class SimChannel implements Channel {
     }
     if (this.#bufferedBytes <= this.#wire.options.highWaterBytes) return true
     this.#waitsForDrain = true
+    this.#wire.simulation.countFault('pushed-back')
     return false
   }
 

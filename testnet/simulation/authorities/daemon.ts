@@ -15,6 +15,7 @@ import { Mirror } from './mirror.ts'
 import { nameOf, type Realm, sha256 } from './realm.ts'
 import { verifySimSignature } from './sim-key.ts'
 import { Watch } from './watch.ts'
+import { WireWatch } from './wire-watch.ts'
 
 /** Where a test gets between the parts. */
 export interface Wiring {
@@ -107,7 +108,7 @@ export async function startDaemon(
     authorities,
     logKey: node.log,
     store,
-    network: wiring.engineNetwork(context.network),
+    network: wiring.engineNetwork(new WireWatch(judge, self, disk).watch(context.network)),
     clock,
     random,
     schedule,

@@ -1,5 +1,6 @@
 import { decodeReceipts } from '../../../client/protocol/receipts.ts'
 import type { GroupStatus } from '../../../consensus/groups/types.ts'
+import type { Message } from '../../../consensus/raft/types.ts'
 import { inputHead } from '../../../daemon/authority/intake.ts'
 import type { Engine } from '../../../daemon/hosting/engine.ts'
 import { logBatchRange, type RaftInstance, raftEntryRange } from '../../../storage/keys.ts'
@@ -39,16 +40,23 @@ export class Judge {
   readonly #simulation: Simulation
   readonly #realm: Realm
   readonly #diskOf: (node: number) => SimDisk
+  readonly #engineOf: (node: number) => Engine | undefined
   /** Log roots by group and size, and seals by group and height, as first seen anywhere. */
   readonly #roots = new Map<string, string>()
   readonly #seals = new Map<string, string>()
   readonly #leaders = new Map<string, number>()
   readonly #truths = new Map<string, InstanceTruth>()
 
-  constructor(simulation: Simulation, realm: Realm, diskOf: (node: number) => SimDisk) {
+  constructor(
+    simulation: Simulation,
+    realm: Realm,
+    diskOf: (node: number) => SimDisk,
+    engineOf: (node: number) => Engine | undefined,
+  ) {
     this.#simulation = simulation
     this.#realm = realm
     this.#diskOf = diskOf
+    this.#engineOf = engineOf
   }
 
   count(name: string, by = 1): void {
@@ -159,6 +167,24 @@ export class Judge {
     this.#leaders.set(key, other ?? node)
     if (other !== undefined && other !== node)
       this.fail(`n${other} and n${node} both lead group ${group} in term ${term}`)
+  }
+
+  /**
+   * A member gives its vote, or says that it would: its promise to the leader is over, and so is the candidate's. Who
+   * holds a lease of an earlier term must have a quorum without these two.
+   */
+  votes({ group }: RaftInstance, voter: number, { to, term }: Message): void {
+    for (const { number } of this.#realm.nodes) {
+      const engine = number === voter || number === to ? undefined : this.#engineOf(number)
+      const status = engine?.status(group)
+      if (status?.role !== 'leader' || status.term >= term || !engine!.holdsLease(group)) continue
+      const { voters } = status.members
+      const others = voters.filter(each => each !== voter && each !== to)
+      if (2 * others.length > voters.length) continue
+      this.fail(
+        `n${voter} is for n${to} in term ${term} of group ${group}, and n${number} holds the lease of term ${status.term}`,
+      )
+    }
   }
 
   /** What a node holds now agrees with what any node ever held. */

@@ -1,12 +1,18 @@
 import { PbfReader, PbfWriter } from 'pbf'
 import {
   type Answer,
+  type Challenge,
   type ClientMessage,
   readServerMessage,
   writeClientMessage,
 } from '../../../client/protocol/gateway.pb.js'
 import { decodeReceipts, verifyReceipts } from '../../../client/protocol/receipts.ts'
-import { sessionIdOf } from '../../../client/protocol/session.ts'
+import {
+  challengeMessage,
+  grantMessage,
+  PROTOCOL_VERSION_MAX,
+  sessionIdOf,
+} from '../../../client/protocol/session.ts'
 import type { AreaInfo } from '../../../daemon/gateway/router.ts'
 import type { SigningKey } from '../../../daemon/identity/signing-key.ts'
 import { putSha256 } from '../../../storage/sha256.ts'
@@ -23,9 +29,7 @@ import type { SimNode } from '../node.ts'
 import type { SimRandom } from '../random.ts'
 import type { Simulation } from '../simulation.ts'
 import type { SimDaemon } from './daemon.ts'
-import type { Haste } from './faults/client.ts'
 import type { Judge } from './judge.ts'
-import { openMessage } from './opening.ts'
 import { type Realm, seededKey, sha256 } from './realm.ts'
 import { verifySimSignature } from './sim-key.ts'
 
@@ -41,8 +45,6 @@ interface Line {
   readonly node: SimNode<SimDaemon>
   readonly daemon: SimDaemon
   readonly openedMs: number
-  /** Of each message, either way, once the gateway has said welcome. */
-  readonly lateMs: number
   welcomed: boolean
 }
 
@@ -53,6 +55,7 @@ const WINDOWS = [4, 4, OUTCOMES_KEPT]
 /** Without an answer for so long, a player goes to another gateway. */
 const PATIENCE_MS = 2_500
 const NEW_SESSION_RATE = 0.01
+const GRANT_MS = 3_600_000
 
 export interface PlayerParts {
   readonly simulation: Simulation
@@ -74,7 +77,6 @@ export class SimPlayer {
   answered = 0
   /** Asks for nothing new. */
   resting = false
-  haste: Haste | undefined
   readonly #parts: PlayerParts
   #session: SigningKey
   #sessions = 1
@@ -141,20 +143,18 @@ export class SimPlayer {
     this.#line = undefined
     if (line === undefined) return
     this.#parts.judge.count('gateway-switches')
-    this.#parts.simulation.schedule(undefined, onTheWayMs(line), '', () => line.daemon.closed(line.id))
+    this.#parts.simulation.schedule(undefined, ON_THE_WAY_MS, '', () => line.daemon.closed(line.id))
   }
 
   #connect(): void {
     const { nodes, simulation, newConnection } = this.#parts
-    const { haste } = this
-    const up = nodes.filter(node => node.program !== undefined && (haste || node !== this.#lastNode))
+    const up = nodes.filter(node => node.program !== undefined && node !== this.#lastNode)
     const node = up[this.random.below(up.length)] ?? nodes.find(({ program }) => program !== undefined)
     const daemon = node?.program
     if (node === undefined || daemon === undefined) return
     const id = newConnection(this)
     this.#lastNode = node
-    const lateMs = haste === undefined ? 0 : this.random.between(0, haste.lateMs)
-    this.#line = { id, node, daemon, openedMs: simulation.nowMs, lateMs, welcomed: false }
+    this.#line = { id, node, daemon, openedMs: simulation.nowMs, welcomed: false }
     for (const item of this.#items) item.sentMs = undefined
     simulation.schedule(undefined, ON_THE_WAY_MS, '', () => daemon.connected(id))
   }
@@ -189,38 +189,26 @@ export class SimPlayer {
     if (due.length === 0) return
     for (const item of due) item.sentMs = nowMs
     this.#parts.judge.count('inputs-sent', due.length)
-    const message: ClientMessage = { kind: 'inputs', inputs: { bodies: due.map(({ body }) => body) } }
-    this.#send(message)
-    if (this.haste === undefined) return
-    if (this.random.chance(this.haste.twiceRate)) {
-      this.#parts.simulation.countFault('client-input-twice')
-      this.#send(message)
-    }
-    if (this.random.chance(this.haste.leaveRate)) this.#leave()
+    this.#send({ kind: 'inputs', inputs: { bodies: due.map(({ body }) => body) } })
   }
 
   #send(message: ClientMessage): void {
     const line = this.#line!
-    const { simulation } = this.#parts
     const pbf = new PbfWriter()
     writeClientMessage(message, pbf)
     const bytes = pbf.finish()
-    simulation.schedule(undefined, onTheWayMs(line), '', () => {
-      if (line.node.program !== line.daemon) return
-      if (message.kind === 'inputs' && this.#line?.welcomed && this.#line !== line)
-        simulation.countFault('client-input-late')
-      line.daemon.message(line.id, bytes)
+    this.#parts.simulation.schedule(undefined, ON_THE_WAY_MS, '', () => {
+      if (line.node.program === line.daemon) line.daemon.message(line.id, bytes)
     })
   }
 
   receive(connection: number, bytes: Uint8Array): void {
     const { simulation, judge } = this.#parts
-    simulation.schedule(undefined, this.#lateMs(connection), '', () => {
+    simulation.schedule(undefined, ON_THE_WAY_MS, '', () => {
       if (this.#line?.id !== connection) return
       simulation.trace.add(simulation.nowUs, `player ${this.#parts.index} hears`, bytes)
       const message = readServerMessage(new PbfReader(bytes))
-      if (message.kind === 'challenge')
-        this.#send(openMessage(message.challenge!, this.key, this.#session, this.area.name))
+      if (message.kind === 'challenge') this.#open(message.challenge!)
       else if (message.kind === 'welcome') this.#line.welcomed = true
       else if (message.kind === 'answer') this.#answer(message.answer!)
       else if (message.kind === 'receipts') this.#receipts(message.receipts!)
@@ -230,14 +218,33 @@ export class SimPlayer {
 
   closed(connection: number): void {
     const { simulation } = this.#parts
-    simulation.schedule(undefined, this.#lateMs(connection), '', () => {
+    simulation.schedule(undefined, ON_THE_WAY_MS, '', () => {
       if (this.#line?.id === connection) this.#line = undefined
     })
   }
 
-  #lateMs(connection: number): number {
-    return onTheWayMs(this.#line?.id === connection ? this.#line : undefined)
+  #open(challenge: Challenge): void {
+    const { gatewayId, nonce } = challenge
+    const genesisHash = challenge.genesisHash!
+    const playerKey = this.key.publicKey
+    const sessionKey = this.#session.publicKey
+    const expiresAtMs = challenge.nowMs + GRANT_MS
+    const grant = grantMessage({ genesisHash, sessionKey, gatewayId, nonce: nonce!, expiresAtMs })
+    const proof = challengeMessage({ genesisHash, gatewayId, nonce: nonce!, playerKey })
+    this.#send({
+      kind: 'open',
+      open: {
+        version: PROTOCOL_VERSION_MAX,
+        playerKey,
+        sessionKey,
+        expiresAtMs,
+        playerSignature: this.key.sign(grant),
+        sessionSignature: this.#session.sign(proof),
+        area: this.area.name,
+      },
+    })
   }
+
   #answer(answer: Answer): void {
     const { simulation, judge, index } = this.#parts
     const item = this.#items.find(({ seq }) => seq === answer.seq)
@@ -281,8 +288,4 @@ export class SimPlayer {
     this.answered += items.length
     judge.count('answered', items.length)
   }
-}
-
-function onTheWayMs(line: Line | undefined): number {
-  return line?.welcomed ? ON_THE_WAY_MS + line.lateMs : ON_THE_WAY_MS
 }

@@ -78,15 +78,22 @@ export class ReplicaLog {
     this.#leads = { term, commit }
   }
 
+  /** Its commit index in this term. A leader may count only what is of its own (Raft paper, 5.4.2). */
+  counts(index: number, inTerm: number): void {
+    const entry = this.at(index)
+    if (this.#leads?.term !== inTerm || index <= this.#leads.commit) return
+    if (entry === undefined || entry.term === inTerm) return
+    this.#fail(
+      `it leads in term ${inTerm} and takes entry ${index} of term ${entry.term} for committed by counting`,
+    )
+  }
+
   #committed(index: number, inTerm: number): void {
     if (index <= this.#base.index) return
     const entry = this.at(index)
     if (entry === undefined)
       return this.#fail(`its commit index ${index} is past its log, which ends at ${this.lastIndex}`)
-    if (this.#leads?.term === inTerm && index > this.#leads.commit && entry.term !== inTerm)
-      this.#fail(
-        `it leads in term ${inTerm} and takes entry ${index} of term ${entry.term} for committed by counting`,
-      )
+    this.counts(index, inTerm)
     this.#truth.commit(this.#who, entry, inTerm)
   }
 

@@ -1,5 +1,6 @@
 import type { GroupStatus } from '../../../consensus/groups/types.ts'
 import type { AuthorityHost } from '../../../daemon/hosting/authority-host.ts'
+import type { Engine } from '../../../daemon/hosting/engine.ts'
 import type { SimDisk } from '../disk.ts'
 import type { SimNode } from '../node.ts'
 import type { Simulation } from '../simulation.ts'
@@ -29,11 +30,13 @@ export class SimRealm {
   constructor(simulation: Simulation, plan: RealmPlan, wiring: Wiring = HONEST) {
     this.simulation = simulation
     this.realm = foundRealm(plan)
-    this.judge = new Judge(simulation, this.realm, this.diskOf)
+    this.judge = new Judge(simulation, this.realm, this.diskOf, this.engineOf)
     for (const { name } of this.realm.nodes) this.#startNode(name, plan, wiring)
   }
 
   readonly diskOf = (number: number): SimDisk => this.node(number).disk
+
+  readonly engineOf = (number: number): Engine | undefined => this.node(number).program?.engine
 
   node(number: number): SimNode<SimDaemon> {
     return this.nodes[number - 1]!
@@ -78,9 +81,9 @@ export class SimRealm {
     node.start()
   }
 
-  /** Spread over the areas by turns. */
+  /** Spread over the areas by turns; the last one of several has none, and so a group that sleeps. */
   addPlayers(count: number): void {
-    const { areas } = this.realm
+    const areas = this.realm.areas.slice(0, Math.max(1, this.realm.areas.length - 1))
     for (let index = 0; index < count; index++) {
       const area = areas[index % areas.length]!
       const player = new SimPlayer({

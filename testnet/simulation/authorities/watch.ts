@@ -142,13 +142,12 @@ export class Watch {
     const { log, applied } = this.#judge.truthOf(host.authority.identity)
     const who = this.#who(group)
     const fail = (problem: string): void => this.#judge.fail(problem)
-    // A catch-up that a crash cut short is not known to Raft.
-    const inRaft = engine.status(group)?.applied ?? 0
-    const before = Math.max(inRaft, applied.appliedAt(host.authority.replica.log.size) ?? 0)
-    const shown = new ShownEntries(who, log, before, fail)
+    const shown = new ShownEntries(who, log, engine.status(group)?.applied ?? 0, fail)
     const committed = host.committed.bind(host)
     host.committed = entries => {
-      const term = engine.status(group)?.term ?? Number.POSITIVE_INFINITY
+      const status = engine.status(group)
+      const term = status?.term ?? Number.POSITIVE_INFINITY
+      if (status !== undefined) this.#logOf(status).counts(status.commit, term)
       for (const entry of entries) {
         const isRafts = entry.data.length === 0
         shown.show(entry.index, entry.term, isRafts ? undefined : sumOf(entry), term)
@@ -161,7 +160,7 @@ export class Watch {
       shown.apply(entry.index)
       this.#judge.tellReached(who, 'applies', entry.index)
       const result = apply(entry, ops)
-      applied.result(who, entry.index, resultOf(replica, result), replica.log.size)
+      applied.result(who, entry.index, resultOf(replica, result))
       return result
     }
   }

@@ -7,6 +7,8 @@ const CHECKS: readonly (readonly [RegExp, string])[] = [
   [/both lead group|two leaders of term/, 'two leaders in one term'],
   [/lacks entry \d+, which was committed/, 'a leader without a committed entry'],
   [/gives up entry \d+, which was committed/, 'a committed entry cut off'],
+  [/before that is on its disk/, 'said before it is on the own disk'],
+  [/holds the lease of/, 'a lease beside a vote for another'],
   [/for committed by counting/, 'an older term committed by counting'],
   [/for committed, but that of/, 'two entries committed at one index'],
   [/than somebody else/, 'unequal logs'],

@@ -81,4 +81,28 @@ export const RAFT_BUGS: readonly Bug[] = [
       },
     ],
   },
+  {
+    name: 'vote-before-sync',
+    what: 'A vote leaves before it is on disk.',
+    edits: [
+      {
+        file: 'consensus/raft/raft.ts',
+        from: `      case MessageType.PreVoteResp:
+        this.messagesAfterAppend.push(message)`,
+        to: `      case MessageType.PreVoteResp:
+        (message.isLocal ? this.messagesAfterAppend : this.messages).push(message)`,
+      },
+    ],
+  },
+  {
+    name: 'commits-older-terms',
+    what: "Entries of older terms are committed by counting (figure 8 of Raft's paper).",
+    edits: [
+      {
+        file: 'consensus/raft/log/raft-log.ts',
+        from: 'if (index <= this.committed || term === 0 || !this.matchTerm(index, term)) return false',
+        to: 'if (index <= this.committed || term === 0) return false',
+      },
+    ],
+  },
 ]

@@ -29,4 +29,26 @@ export const WAY_BUGS: readonly Bug[] = [
       },
     ],
   },
+  {
+    name: 'router-waits-for-good',
+    what: 'A gateway waits for a silent leader as long as its connection stands.',
+    edits: [
+      {
+        file: 'daemon/routing/lane.ts',
+        from: 'if (nowMs - batch.sentAtMs < silenceMs) continue',
+        to: 'continue',
+      },
+    ],
+  },
+  {
+    name: 'silent-feed-is-followed',
+    what: 'A feed that fell silent is followed as long as its connection stands.',
+    edits: [
+      {
+        file: 'daemon/feed/follower.ts',
+        from: 'if (this.#channel !== undefined && nowMs - this.#heardAtMs > silenceMs)',
+        to: 'if (this.#stopped)',
+      },
+    ],
+  },
 ]

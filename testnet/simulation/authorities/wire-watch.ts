@@ -1,0 +1,81 @@
+import { decodeFrame } from '../../../consensus/groups/frame.ts'
+import { readHardState, readSnapshot } from '../../../consensus/groups/raft-disk.ts'
+import { type Message, MessageType } from '../../../consensus/raft/types.ts'
+import type { Channel, Network } from '../../../daemon/ports.ts'
+import { type RaftInstance, raftEntryKey, raftHardStateKey, raftSnapshotKey } from '../../../storage/keys.ts'
+import type { SimDisk } from '../disk.ts'
+import type { Judge } from './judge.ts'
+
+const PROTOCOL = 'raft/1'
+const MAX_FRAME_BYTES = 4 << 20
+
+/**
+ * What a node says to others in Raft, held against its disk at the moment at which it says it: votes and
+ * acknowledgements are promises, and must be what a power cut would leave.
+ */
+export class WireWatch {
+  readonly #judge: Judge
+  readonly #node: number
+  readonly #disk: SimDisk
+
+  constructor(judge: Judge, node: number, disk: SimDisk) {
+    this.#judge = judge
+    this.#node = node
+    this.#disk = disk
+  }
+
+  /** The same network, but what leaves on Raft's channels is looked at. */
+  watch(network: Network): Network {
+    const { handle, open } = network
+    network.handle = (name, options, accept) =>
+      handle.call(network, name, options, channel => accept(this.#watched(name, channel)))
+    network.open = async (peer, name) => this.#watched(name, await open.call(network, peer, name))
+    return network
+  }
+
+  #watched(name: string, channel: Channel): Channel {
+    if (name !== PROTOCOL) return channel
+    const { send } = channel
+    channel.send = frame => {
+      this.#says(frame)
+      return send.call(channel, frame)
+    }
+    return channel
+  }
+
+  #says(frame: Uint8Array): void {
+    const decoded = decodeFrame(frame, MAX_FRAME_BYTES)
+    // The first frame of a channel names its lane.
+    if (typeof decoded === 'string') return
+    for (const instance of decoded.groups)
+      for (const message of instance.messages) this.#message(instance, message)
+  }
+
+  #message(instance: RaftInstance, message: Message): void {
+    if (message.reject) return
+    if (message.type === MessageType.AppResp) this.#acknowledges(instance, message)
+    else if (message.type === MessageType.VoteResp) this.#votes(instance, message)
+    if (message.type === MessageType.VoteResp || message.type === MessageType.PreVoteResp)
+      this.#judge.votes(instance, this.#node, message)
+  }
+
+  #votes(instance: RaftInstance, { term, to }: Message): void {
+    const stored = this.#disk.durable.get(raftHardStateKey(instance))
+    const hardState = stored && readHardState(instance, stored)
+    if (hardState !== undefined && hardState.term > term) return
+    if (hardState?.term === term && hardState.vote === to) return
+    this.#fail(instance, `votes for n${to} in term ${term} before that is on its disk`)
+  }
+
+  #acknowledges(instance: RaftInstance, { index }: Message): void {
+    const { durable } = this.#disk
+    if (index === 0 || durable.get(raftEntryKey(instance, index)) !== undefined) return
+    const snapshot = durable.get(raftSnapshotKey(instance))
+    if (snapshot !== undefined && readSnapshot(instance, snapshot).index >= index) return
+    this.#fail(instance, `acknowledges entry ${index} before that is on its disk`)
+  }
+
+  #fail({ group }: RaftInstance, problem: string): void {
+    this.#judge.fail(`n${this.#node} ${problem} (group ${group})`)
+  }
+}
