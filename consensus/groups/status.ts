@@ -25,6 +25,8 @@ export function statusOf(hosted: HostedGroup, rejoining: RejoinStatus | undefine
       state: member.state,
       active: member.recentActive,
       learner: member.isLearner,
+      inflightMessages: member.inflights.count,
+      inflightBytes: member.inflights.bytes,
     })),
   }
 }

@@ -219,6 +219,9 @@ export interface PeerStatus {
   /** It was heard of since the last quorum check. */
   readonly active: boolean
   readonly learner: boolean
+  /** Appends that it has not acknowledged. */
+  readonly inflightMessages: number
+  readonly inflightBytes: number
 }
 
 /** These are the members from `index` on, as this replica has applied it. */

@@ -18,6 +18,18 @@ async function run(plan: Partial<SimulationPlan> & { seed: number }): Promise<Si
   }
 }
 
+/** Notes the stack of every call of `of[name]`. Returns what undoes it. */
+function spied<K extends string>(of: Record<K, unknown>, name: K, asked: string[]): () => void {
+  const honest = of[name] as (...args: unknown[]) => unknown
+  of[name] = (...args: unknown[]) => {
+    asked.push(new Error(name).stack ?? name)
+    return honest.apply(of, args)
+  }
+  return () => {
+    of[name] = honest
+  }
+}
+
 describe('authorities on the simulator', function () {
   this.timeout(60_000)
 
@@ -44,6 +56,27 @@ describe('authorities on the simulator', function () {
     assert.ok(counters.get('promises')! > 500)
     assert.ok(counters.get('final-applied')! >= counters.get('promises')!)
     assert.ok(counters.get('final-sealed-roots')! > 20)
+  })
+
+  it('ask no clock, no dice and no timer but those that they are handed', async () => {
+    const asked: string[] = []
+    const restore = [
+      spied(Date, 'now', asked),
+      spied(performance, 'now', asked),
+      spied(Math, 'random', asked),
+      spied(globalThis, 'setTimeout', asked),
+      spied(globalThis, 'setInterval', asked),
+    ]
+    try {
+      await run({ seed: 9, seconds: 3 })
+      Math.random()
+    } finally {
+      for (const each of restore) each()
+    }
+    assert.ok(asked.some(stack => stack.startsWith('Error: random')))
+    // The test runner has timers of its own.
+    const ours = asked.filter(stack => /\/(?:testnet|daemon|consensus|storage|world|client)\//.test(stack))
+    assert.deepEqual(ours, [])
   })
 
   it('run the same way again from the same seed, and another way from another', async () => {

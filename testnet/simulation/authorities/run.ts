@@ -97,6 +97,7 @@ class Run {
     // The records of what is applied follow with a later write.
     await this.#simulation.runFor(1_000)
     await this.#checkLogs()
+    this.#checkChannels()
     return this.result()
   }
 
@@ -197,6 +198,14 @@ class Run {
         if (mirror.entities.get(id) !== bytes) return `${node}'s ghost of ${id} in ${name} is another`
     }
     return undefined
+  }
+
+  /** A frame longer than agreed, or more of them than a channel holds, ends the channel: its sender should have known. */
+  #checkChannels(): void {
+    for (const kind of ['frame-too-long', 'buffer-overflow']) {
+      const times = this.#simulation.faults.get(kind) ?? 0
+      if (times > 0) throw new Finding(`a channel was closed for ${kind}, ${times} times`)
+    }
   }
 
   async #checkLogs(): Promise<void> {

@@ -78,7 +78,7 @@ export class Watch {
     for (const { authority, name } of engine.authorities()) {
       const status = engine.status(authority.identity.group)
       if (status === undefined) continue
-      const { commit, lastIndex, uncommittedBytes } = status
+      const { commit, lastIndex, uncommittedBytes, peers } = status
       this.#tellMembers(status)
       const key = keyOf(status)
       if (commit > lastIndex)
@@ -88,6 +88,14 @@ export class Watch {
       this.#commits.set(key, commit)
       if (uncommittedBytes > DEFAULT_LIMITS.maxUncommittedBytes)
         this.#fail(`${name}: ${uncommittedBytes} bytes are proposed and not committed`)
+      for (const { peer, inflightMessages, inflightBytes } of peers) {
+        const { maxInflightMessages, maxInflightBytes, maxMessageBytes } = DEFAULT_LIMITS
+        // One message may pass the limit in bytes.
+        if (inflightMessages > maxInflightMessages || inflightBytes > maxInflightBytes + maxMessageBytes)
+          this.#fail(
+            `${name}: ${inflightMessages} appends of ${inflightBytes} bytes to n${peer} are in flight`,
+          )
+      }
     }
   }
 

@@ -22,7 +22,10 @@ const CHECKS: readonly (readonly [RegExp, string])[] = [
     'applied, though the logs hold another',
   ],
   [/makes something else of/, 'unequal results of one entry'],
-  [/batches are being written|proposed and not committed/, 'a queue over its limit'],
+  [
+    /batches are being written|proposed and not committed|are in flight|a channel was closed for/,
+    'a queue over its limit',
+  ],
   [/names state root|names another state/, 'another state root'],
   [/the log of .* differs|has another record at leaf/, 'unequal logs'],
   [/seal \d+ of .* differs/, 'unequal seals'],
