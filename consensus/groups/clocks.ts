@@ -205,7 +205,8 @@ export class Clocks implements LivenessEvents {
 
   #receivedAsLeader(hosted: HostedGroup, peer: number, { messages, support, wake }: GroupMessages): void {
     const { node, covering } = hosted
-    if (support > 0 && support === this.liveness.epochFrom(peer)) {
+    const isMember = node.raft.tracker.get(peer) !== undefined
+    if (isMember && support > 0 && support === this.liveness.epochFrom(peer)) {
       const answers = messages.some(
         ({ type, term }) => type === MessageType.HeartbeatResp && term === node.term,
       )
