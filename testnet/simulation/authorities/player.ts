@@ -29,6 +29,7 @@ import type { SimNode } from '../node.ts'
 import type { SimRandom } from '../random.ts'
 import type { Simulation } from '../simulation.ts'
 import type { SimDaemon } from './daemon.ts'
+import type { Haste } from './faults/client.ts'
 import type { Judge } from './judge.ts'
 import { type Realm, seededKey, sha256 } from './realm.ts'
 import { verifySimSignature } from './sim-key.ts'
@@ -45,6 +46,8 @@ interface Line {
   readonly node: SimNode<SimDaemon>
   readonly daemon: SimDaemon
   readonly openedMs: number
+  /** Of each message, either way, once the gateway has said welcome. */
+  readonly lateMs: number
   welcomed: boolean
 }
 
@@ -77,6 +80,7 @@ export class SimPlayer {
   answered = 0
   /** Asks for nothing new. */
   resting = false
+  haste: Haste | undefined
   readonly #parts: PlayerParts
   #session: SigningKey
   #sessions = 1
@@ -143,18 +147,20 @@ export class SimPlayer {
     this.#line = undefined
     if (line === undefined) return
     this.#parts.judge.count('gateway-switches')
-    this.#parts.simulation.schedule(undefined, ON_THE_WAY_MS, '', () => line.daemon.closed(line.id))
+    this.#parts.simulation.schedule(undefined, onTheWayMs(line), '', () => line.daemon.closed(line.id))
   }
 
   #connect(): void {
     const { nodes, simulation, newConnection } = this.#parts
-    const up = nodes.filter(node => node.program !== undefined && node !== this.#lastNode)
+    const { haste } = this
+    const up = nodes.filter(node => node.program !== undefined && (haste || node !== this.#lastNode))
     const node = up[this.random.below(up.length)] ?? nodes.find(({ program }) => program !== undefined)
     const daemon = node?.program
     if (node === undefined || daemon === undefined) return
     const id = newConnection(this)
     this.#lastNode = node
-    this.#line = { id, node, daemon, openedMs: simulation.nowMs, welcomed: false }
+    const lateMs = haste === undefined ? 0 : this.random.between(0, haste.lateMs)
+    this.#line = { id, node, daemon, openedMs: simulation.nowMs, lateMs, welcomed: false }
     for (const item of this.#items) item.sentMs = undefined
     simulation.schedule(undefined, ON_THE_WAY_MS, '', () => daemon.connected(id))
   }
@@ -189,22 +195,33 @@ export class SimPlayer {
     if (due.length === 0) return
     for (const item of due) item.sentMs = nowMs
     this.#parts.judge.count('inputs-sent', due.length)
-    this.#send({ kind: 'inputs', inputs: { bodies: due.map(({ body }) => body) } })
+    const message: ClientMessage = { kind: 'inputs', inputs: { bodies: due.map(({ body }) => body) } }
+    this.#send(message)
+    if (this.haste === undefined) return
+    if (this.random.chance(this.haste.twiceRate)) {
+      this.#parts.simulation.countFault('client-input-twice')
+      this.#send(message)
+    }
+    if (this.random.chance(this.haste.leaveRate)) this.#leave()
   }
 
   #send(message: ClientMessage): void {
     const line = this.#line!
+    const { simulation } = this.#parts
     const pbf = new PbfWriter()
     writeClientMessage(message, pbf)
     const bytes = pbf.finish()
-    this.#parts.simulation.schedule(undefined, ON_THE_WAY_MS, '', () => {
-      if (line.node.program === line.daemon) line.daemon.message(line.id, bytes)
+    simulation.schedule(undefined, onTheWayMs(line), '', () => {
+      if (line.node.program !== line.daemon) return
+      if (message.kind === 'inputs' && this.#line?.welcomed && this.#line !== line)
+        simulation.countFault('client-input-late')
+      line.daemon.message(line.id, bytes)
     })
   }
 
   receive(connection: number, bytes: Uint8Array): void {
     const { simulation, judge } = this.#parts
-    simulation.schedule(undefined, ON_THE_WAY_MS, '', () => {
+    simulation.schedule(undefined, this.#lateMs(connection), '', () => {
       if (this.#line?.id !== connection) return
       simulation.trace.add(simulation.nowUs, `player ${this.#parts.index} hears`, bytes)
       const message = readServerMessage(new PbfReader(bytes))
@@ -218,11 +235,14 @@ export class SimPlayer {
 
   closed(connection: number): void {
     const { simulation } = this.#parts
-    simulation.schedule(undefined, ON_THE_WAY_MS, '', () => {
+    simulation.schedule(undefined, this.#lateMs(connection), '', () => {
       if (this.#line?.id === connection) this.#line = undefined
     })
   }
 
+  #lateMs(connection: number): number {
+    return onTheWayMs(this.#line?.id === connection ? this.#line : undefined)
+  }
   #open(challenge: Challenge): void {
     const { gatewayId, nonce } = challenge
     const genesisHash = challenge.genesisHash!
@@ -288,4 +308,8 @@ export class SimPlayer {
     this.answered += items.length
     judge.count('answered', items.length)
   }
+}
+
+function onTheWayMs(line: Line | undefined): number {
+  return line?.welcomed ? ON_THE_WAY_MS + line.lateMs : ON_THE_WAY_MS
 }

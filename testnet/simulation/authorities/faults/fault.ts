@@ -2,6 +2,7 @@ import type { SimNode } from '../../node.ts'
 import type { SimRandom } from '../../random.ts'
 import type { Simulation } from '../../simulation.ts'
 import type { SimDaemon } from '../daemon.ts'
+import type { SimPlayer } from '../player.ts'
 
 export type Node = SimNode<SimDaemon>
 
@@ -9,6 +10,7 @@ export type Node = SimNode<SimDaemon>
 export interface Field {
   readonly simulation: Simulation
   readonly nodes: readonly Node[]
+  readonly players: readonly SimPlayer[]
 }
 
 export interface Fault {
@@ -17,7 +19,7 @@ export interface Fault {
   inject(field: Field): void
   /** Ends what it did to this node; where nothing was done, nothing happens. */
   mendNode?(field: Field, node: Node): void
-  /** Ends what it did between nodes. */
+  /** Ends what it did between nodes, or between clients and them. */
   mendLinks?(field: Field): void
 }
 
