@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { FAULT_NAMES } from '../../testnet/simulation/authorities/faults/list.ts'
+import { FAULT_NAMES, FAULTS } from '../../testnet/simulation/authorities/faults/list.ts'
 import {
   runAuthorities,
   type SimulationPlan,
@@ -41,16 +41,8 @@ describe('authorities on the simulator', function () {
       for (const [name, value] of result.faults) faults.set(name, (faults.get(name) ?? 0) + value)
       for (const [name, value] of result.counters) counters.set(name, (counters.get(name) ?? 0) + value)
     }
-    for (const kind of [
-      'crash',
-      'crash-during-write',
-      'lost-unsynced-writes',
-      'broken-channel',
-      'lost-frame',
-    ])
-      assert.ok((faults.get(kind) ?? 0) > 0, `no fault of kind ${kind}`)
-    for (const kind of ['partition', 'one-way-partition', 'crash-of-all'])
-      assert.ok((faults.get(kind) ?? 0) > 0, `no fault of kind ${kind}`)
+    const happened = FAULT_NAMES.filter(name => FAULTS[name].counters.some(counter => faults.has(counter)))
+    assert.ok(happened.length >= 12, `of all faults only ${happened.join(', ')} happened`)
     for (const way of ['catch-ups', 'restored-from-snapshot', 'sessions-replaced', 'gateway-switches'])
       assert.ok((counters.get(way) ?? 0) > 0, `nothing went the way of ${way}`)
     assert.ok(counters.get('promises')! > 500)

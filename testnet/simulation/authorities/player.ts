@@ -1,18 +1,12 @@
 import { PbfReader, PbfWriter } from 'pbf'
 import {
   type Answer,
-  type Challenge,
   type ClientMessage,
   readServerMessage,
   writeClientMessage,
 } from '../../../client/protocol/gateway.pb.js'
 import { decodeReceipts, verifyReceipts } from '../../../client/protocol/receipts.ts'
-import {
-  challengeMessage,
-  grantMessage,
-  PROTOCOL_VERSION_MAX,
-  sessionIdOf,
-} from '../../../client/protocol/session.ts'
+import { sessionIdOf } from '../../../client/protocol/session.ts'
 import type { AreaInfo } from '../../../daemon/gateway/router.ts'
 import type { SigningKey } from '../../../daemon/identity/signing-key.ts'
 import { putSha256 } from '../../../storage/sha256.ts'
@@ -31,6 +25,7 @@ import type { Simulation } from '../simulation.ts'
 import type { SimDaemon } from './daemon.ts'
 import type { Haste } from './faults/client.ts'
 import type { Judge } from './judge.ts'
+import { openMessage } from './opening.ts'
 import { type Realm, seededKey, sha256 } from './realm.ts'
 import { verifySimSignature } from './sim-key.ts'
 
@@ -58,7 +53,6 @@ const WINDOWS = [4, 4, OUTCOMES_KEPT]
 /** Without an answer for so long, a player goes to another gateway. */
 const PATIENCE_MS = 2_500
 const NEW_SESSION_RATE = 0.01
-const GRANT_MS = 3_600_000
 
 export interface PlayerParts {
   readonly simulation: Simulation
@@ -225,7 +219,8 @@ export class SimPlayer {
       if (this.#line?.id !== connection) return
       simulation.trace.add(simulation.nowUs, `player ${this.#parts.index} hears`, bytes)
       const message = readServerMessage(new PbfReader(bytes))
-      if (message.kind === 'challenge') this.#open(message.challenge!)
+      if (message.kind === 'challenge')
+        this.#send(openMessage(message.challenge!, this.key, this.#session, this.area.name))
       else if (message.kind === 'welcome') this.#line.welcomed = true
       else if (message.kind === 'answer') this.#answer(message.answer!)
       else if (message.kind === 'receipts') this.#receipts(message.receipts!)
@@ -243,28 +238,6 @@ export class SimPlayer {
   #lateMs(connection: number): number {
     return onTheWayMs(this.#line?.id === connection ? this.#line : undefined)
   }
-  #open(challenge: Challenge): void {
-    const { gatewayId, nonce } = challenge
-    const genesisHash = challenge.genesisHash!
-    const playerKey = this.key.publicKey
-    const sessionKey = this.#session.publicKey
-    const expiresAtMs = challenge.nowMs + GRANT_MS
-    const grant = grantMessage({ genesisHash, sessionKey, gatewayId, nonce: nonce!, expiresAtMs })
-    const proof = challengeMessage({ genesisHash, gatewayId, nonce: nonce!, playerKey })
-    this.#send({
-      kind: 'open',
-      open: {
-        version: PROTOCOL_VERSION_MAX,
-        playerKey,
-        sessionKey,
-        expiresAtMs,
-        playerSignature: this.key.sign(grant),
-        sessionSignature: this.#session.sign(proof),
-        area: this.area.name,
-      },
-    })
-  }
-
   #answer(answer: Answer): void {
     const { simulation, judge, index } = this.#parts
     const item = this.#items.find(({ seq }) => seq === answer.seq)
