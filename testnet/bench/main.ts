@@ -11,6 +11,11 @@ interface Entry {
 }
 
 const benchmarks: Record<string, Entry> = {
+  audit: {
+    what: 'how fast a log of a million records is hashed, beside Go, and audited, and the memory that takes',
+    flags: '[--records N]',
+    load: async () => (await import('./audit/audit.ts')).benchAudit,
+  },
   commit: {
     what: 'committed inputs per second and latency through 3 replicas, beside etcd where it is on the PATH',
     load: async () => (await import('./commit/commit.ts')).benchCommit,
