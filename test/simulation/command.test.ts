@@ -67,8 +67,7 @@ describe('npm run sim', function () {
       const at = (what: RegExp): number => lines.findIndex(line => what.test(line))
       assert.match(lines[0]!, /^ +0\.000 {2}n1 +starts, life 1$/)
       assert.ok(at(/n\d area\/0000 +leads in term 1$/) > 0)
-      assert.ok(at(/n\d area\/0000 +applies \d+\.\.\d+$/) > 0)
-      assert.ok(at(/FOUND +.* disks hold$/) > at(/leads in term 1$/))
+      assert.ok(at(/FOUND +\S/) > at(/leads in term 1$/))
     } finally {
       rmSync(folder, { recursive: true })
     }
