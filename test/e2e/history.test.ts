@@ -143,7 +143,9 @@ describe('the history of clients of five nodes', function () {
   it('would not be, had a read past the log shown less of it than somebody knew', () => {
     const reads = answered(({ size }) => size !== undefined).slice(-40)
     const tried = reads.map(read => plant(read, { size: read.size! - 20 }))
-    const found = tried.filter(findings => /shows \d+ leaves, and was asked for after/.test(findings[0] ?? ''))
+    const found = tried.filter(findings =>
+      /shows \d+ leaves, and was asked for after/.test(findings[0] ?? ''),
+    )
     assert.ok(found.length > 30, `${found.length} of ${tried.length}`)
   })
 
