@@ -2,11 +2,19 @@ import { CLIENT_FAULTS } from './client.ts'
 import { CLOCK_FAULTS } from './clock.ts'
 import { DISK_FAULTS } from './disk.ts'
 import type { Fault } from './fault.ts'
+import { MEMBERSHIP_FAULTS } from './membership.ts'
 import { NETWORK_FAULTS } from './network.ts'
 import { PROCESS_FAULTS } from './process.ts'
 
 /** In the order in which they are mended: a process is started last, on a disk and a clock that are as they should be. */
-const BY_NAME = { ...NETWORK_FAULTS, ...CLIENT_FAULTS, ...CLOCK_FAULTS, ...DISK_FAULTS, ...PROCESS_FAULTS }
+const BY_NAME = {
+  ...NETWORK_FAULTS,
+  ...CLIENT_FAULTS,
+  ...MEMBERSHIP_FAULTS,
+  ...CLOCK_FAULTS,
+  ...DISK_FAULTS,
+  ...PROCESS_FAULTS,
+}
 
 export type FaultName = keyof typeof BY_NAME
 
