@@ -291,7 +291,7 @@ class Starting {
     }))
     const origins = new Map(areas.map(area => [area.group, area.origin]))
     const count = (name: string, labels: Record<string, string>): void => this.#metrics.count(name, labels)
-    const local = (group: number) => engine.authority(group)
+    const local = (group: number) => engine.member(group)
     serveIntake({
       network,
       schedule: atEndOfTurn,

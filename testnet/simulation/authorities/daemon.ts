@@ -211,7 +211,7 @@ function watchedAuthorities(
       }),
   })
   return group => {
-    const host = engine.authority(group)
+    const host = engine.member(group)
     return host && watched(group, host)
   }
 }
