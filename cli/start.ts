@@ -18,9 +18,7 @@ export function startCommand(): Command {
       'after',
       '\nEach setting also has a variable (--http-port: FREEHOLD_HTTP_PORT) and a\nname in the configuration file ("httpPort"); a flag comes before the\nvariable, that before the file.',
     )
-  return addSettings(command)
-    .option('--wipe-store', 'set a damaged store aside and fetch its contents anew from the other nodes')
-    .action(start)
+  return addSettings(command).action(start)
 }
 
 async function start(options: Record<string, unknown>): Promise<void> {
@@ -34,7 +32,6 @@ async function start(options: Record<string, unknown>): Promise<void> {
   const node = await startNode(config, {
     log: createLogger(config.logLevel),
     pageDir: builtPage(),
-    wipeStore: options.wipeStore === true,
     // Nothing that it acknowledged is lost; it must not go on.
     onFatal: error => process.exit(reportError(error)),
   })

@@ -10,7 +10,6 @@ import {
   parseLogTileKey,
 } from '../keys.ts'
 import type { Store, StoreOp } from '../store.ts'
-import { startAnew } from '../store-error.ts'
 import {
   decodeBatch,
   decodeStoredBatch,
@@ -30,7 +29,9 @@ export class DamagedLogError extends Error {
   readonly leaf: number
 
   constructor(group: number, leaf: number, what: string) {
-    super(`The stored log of group ${group} is damaged at leaf ${leaf} (${what}): ${startAnew}.`)
+    super(
+      `The stored log of group ${group} is damaged at leaf ${leaf} (${what}): move the data directory away and restore a backup.`,
+    )
     this.name = 'DamagedLogError'
     this.group = group
     this.leaf = leaf

@@ -172,7 +172,7 @@ describe('freehold start', function () {
     assertRefused(
       await freehold(['start', '--data-dir', home]),
       1,
-      /damaged .*: run freehold start --wipe-store, which/,
+      /damaged .*: move the data directory away and restore a backup/,
     )
   })
 

@@ -49,8 +49,7 @@ class Tap {
       this.spokenOf.add(group)
       for (const { type, reject, entries } of messages) {
         this.#add(`${this.#names.get(type)}${reject ? ' refused' : ''}`)
-        // A read names itself in an entry that belongs to no log.
-        if (type === MessageType.App) this.#add('entries', entries.length)
+        this.#add('entries', entries.length)
       }
     }
   }

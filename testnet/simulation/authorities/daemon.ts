@@ -3,7 +3,6 @@ import { serveFeeds } from '../../../daemon/feed/server.ts'
 import { GatewayCore } from '../../../daemon/gateway/core.ts'
 import type { AuthorityHost } from '../../../daemon/hosting/authority-host.ts'
 import { Engine } from '../../../daemon/hosting/engine.ts'
-import type { MemberOrder } from '../../../daemon/hosting/orders.ts'
 import type { Clock, Network } from '../../../daemon/ports.ts'
 import { serveIntake } from '../../../daemon/routing/intake-server.ts'
 import { serveReads } from '../../../daemon/routing/read-server.ts'
@@ -75,10 +74,6 @@ export class SimDaemon {
 
   closed(connection: number): void {
     this.#context.clock.after(0, () => this.gateway.closed(connection))
-  }
-
-  changeMembers(group: number, order: MemberOrder): void {
-    this.#context.clock.after(0, () => this.engine.changeMembers(group, order))
   }
 }
 
@@ -211,7 +206,7 @@ function watchedAuthorities(
       }),
   })
   return group => {
-    const host = engine.member(group)
+    const host = engine.authority(group)
     return host && watched(group, host)
   }
 }

@@ -53,17 +53,6 @@ export const GROUP_BUGS: readonly Bug[] = [
     ],
   },
   {
-    name: 'reads-without-quorum',
-    what: 'A leader answers reads without a lease and without asking a quorum whether it still leads.',
-    edits: [
-      {
-        file: 'consensus/groups/reads.ts',
-        from: 'if (settings.leaseReads && holdsLease(hosted, clocks.liveness, settings.self, nowMs())) {',
-        to: 'if (settings !== undefined) {',
-      },
-    ],
-  },
-  {
     name: 'write-without-sync',
     what: 'What is to be durable is written, but not synced.',
     edits: [
@@ -83,6 +72,19 @@ export const GROUP_BUGS: readonly Bug[] = [
         from: 'this.#options.store.write(ops, { sync }, error => {',
         to: `this.#options.store.write(ops.splice(0, ops.length >> 1), { sync: true }, () => {})
     this.#options.store.write(ops, { sync }, error => {`,
+      },
+    ],
+  },
+  {
+    name: 'keeps-replaced-entries',
+    what: "What a new leader's shorter log replaces is left on the disk, behind it.",
+    edits: [
+      {
+        file: 'consensus/groups/write-queue.ts',
+        from: `    const last = entries[entries.length - 1]!.index
+    // A new`,
+        to: `    const last = group.lastStored
+    // A new`,
       },
     ],
   },

@@ -95,6 +95,17 @@ export const RAFT_BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'vote-forgotten',
+    what: 'A restart knows its term, but not whom it voted for in it.',
+    edits: [
+      {
+        file: 'consensus/groups/hosted-group.ts',
+        from: 'const hardState = { ...stored,',
+        to: 'const hardState = { ...stored, vote: 0,',
+      },
+    ],
+  },
+  {
     name: 'commits-older-terms',
     what: "Entries of older terms are committed by counting (figure 8 of Raft's paper).",
     edits: [
@@ -102,6 +113,22 @@ export const RAFT_BUGS: readonly Bug[] = [
         file: 'consensus/raft/log/raft-log.ts',
         from: 'if (index <= this.committed || term === 0 || !this.matchTerm(index, term)) return false',
         to: 'if (index <= this.committed || term === 0) return false',
+      },
+    ],
+  },
+  {
+    name: 'truncates-agreeing-entries',
+    what: 'An append cuts the log off at its first entry, also where both logs agree.',
+    edits: [
+      {
+        file: 'consensus/raft/log/raft-log.ts',
+        from: 'while (from < entries.length && this.matchTerm(entries[from]!.index, entries[from]!.term)) from++',
+        to: '',
+      },
+      {
+        file: 'consensus/raft/log/raft-log.ts',
+        from: 'if (first <= this.committed)',
+        to: 'if (first <= this.firstIndex() - 1)',
       },
     ],
   },

@@ -1,8 +1,8 @@
 import { CLIENT_FAULTS } from './client.ts'
 import { CLOCK_FAULTS } from './clock.ts'
 import { DISK_FAULTS } from './disk.ts'
+import { ELECTION_FAULTS } from './election.ts'
 import type { Fault } from './fault.ts'
-import { MEMBERSHIP_FAULTS } from './membership.ts'
 import { NETWORK_FAULTS } from './network.ts'
 import { PROCESS_FAULTS } from './process.ts'
 
@@ -10,9 +10,9 @@ import { PROCESS_FAULTS } from './process.ts'
 const BY_NAME = {
   ...NETWORK_FAULTS,
   ...CLIENT_FAULTS,
-  ...MEMBERSHIP_FAULTS,
   ...CLOCK_FAULTS,
   ...DISK_FAULTS,
+  ...ELECTION_FAULTS,
   ...PROCESS_FAULTS,
 }
 
