@@ -18,7 +18,9 @@ export function startCommand(): Command {
       'after',
       '\nEach setting also has a variable (--http-port: FREEHOLD_HTTP_PORT) and a\nname in the configuration file ("httpPort"); a flag comes before the\nvariable, that before the file.',
     )
-  return addSettings(command).action(start)
+  return addSettings(command)
+    .option('--wipe-store', 'set a damaged store aside and fetch its contents anew from the other nodes')
+    .action(start)
 }
 
 async function start(options: Record<string, unknown>): Promise<void> {
@@ -32,6 +34,7 @@ async function start(options: Record<string, unknown>): Promise<void> {
   const node = await startNode(config, {
     log: createLogger(config.logLevel),
     pageDir: builtPage(),
+    wipeStore: options.wipeStore === true,
     // Nothing that it acknowledged is lost; it must not go on.
     onFatal: error => process.exit(reportError(error)),
   })

@@ -24,6 +24,7 @@ async function status(options: ReadCommandOptions): Promise<void> {
         ['peer id', own.peerId],
         ['authorities', `${own.led} led, ${own.hosted} hosted, ${authorities.length} in the network`],
         ['leaderless', leaderless],
+        ...rejoining(authorities),
         ['sessions', own.sessions],
         ['API and map', own.httpUrl],
         ['gateway', own.gatewayUrl],
@@ -37,4 +38,15 @@ async function status(options: ReadCommandOptions): Promise<void> {
 function nodeRow(node: NodeAdvertView): (string | number)[] {
   const seen = node.lastSeenMs === null ? 'never' : `${duration(node.lastSeenMs)} ago`
   return [node.number, node.operator, node.alive ? 'alive' : 'away', seen, node.leads.join(' ') || '-']
+}
+
+/** A line for each replica whose disk was lost and that does not vote yet: what it waits for. */
+function rejoining(authorities: readonly AuthorityView[]): [string, string][] {
+  return authorities.flatMap(({ name, rejoining }): [string, string][] => {
+    if (rejoining === null) return []
+    const { phase, waitsFor, index, goal } = rejoining
+    const who = waitsFor.length > 0 ? `node ${waitsFor.join(', ')} to answer` : 'a leader'
+    const what = phase === 'silent' ? `silent, waits for ${who}` : `catching up, at ${index} of ${goal}`
+    return [['rejoining', `${name}: ${what}`]]
+  })
 }

@@ -176,6 +176,7 @@ function authorityView(parts: NodeViewParts, charter: GenesisAuthority): Authori
     xMm: charter.xMm,
     yMm: charter.yMm,
     sideMm: charter.sideMm,
+    rejoining: raft?.rejoining ?? null,
     queues: host === undefined ? noQueues : queuesOf(host),
   }
 }

@@ -1,7 +1,6 @@
 import { nodeKey } from '../storage/keys.ts'
 import { sha256 } from '../storage/sha256.ts'
 import type { Store } from '../storage/store.ts'
-import { openLevelStore } from '../storage/store-level.ts'
 import { AdvertBoard } from './adverts/board.ts'
 import type { NodeConfig } from './config/settings.ts'
 import { badConfiguration, SetupError } from './config/setup-error.ts'
@@ -18,6 +17,7 @@ import { type HttpServer, startHttp } from './http/server.ts'
 import type { NodeView } from './http/view.ts'
 import { type DataDir, dataDirFiles, openDataDir } from './identity/data-dir.ts'
 import { type NodeKeys, readNodeKeys } from './identity/node-keys.ts'
+import { openOwnStore } from './identity/own-store.ts'
 import { verifySignature } from './identity/signing-key.ts'
 import type { Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics/metrics.ts'
@@ -38,6 +38,8 @@ export interface NodeDependencies {
   readonly log: Logger
   /** The built map page, where there is one. */
   readonly pageDir?: string | undefined
+  /** The store that is there is set aside, and the node takes part as one whose disk was lost. */
+  readonly wipeStore?: boolean
   /** The node can't go on; it has stopped acknowledging anything. */
   readonly onFatal: (error: SetupError) => void
 }
@@ -125,7 +127,7 @@ class Starting {
 
   async run(): Promise<RunningNode> {
     const startedAtMs = realClock.wallMs()
-    const store = await openLevelStore(this.#dataDir.files.store)
+    const store = await this.#openStore()
     this.#store = store
     this.#dataDir.begun()
     const network = await this.#startNetwork(store)
@@ -184,6 +186,21 @@ class Starting {
     }
   }
 
+  async #openStore(): Promise<Store> {
+    const { log, wipeStore = false } = this.#dependencies
+    const { store, incarnation, isNew, setAside } = await openOwnStore({
+      files: this.#dataDir.files,
+      hasRun: this.#dataDir.hasRun,
+      wipe: wipeStore,
+      instances: this.#authorities().map(({ identity: { group, epoch, view } }) => ({ group, epoch, view })),
+      birth: realRandom.below(2 ** 47),
+    })
+    const { incarnation: number } = incarnation
+    if (isNew)
+      log.warn({ incarnation: number, setAside }, 'a new store: silent until the others have answered')
+    return store
+  }
+
   async #startNetwork(store: Store): Promise<RunningNetwork> {
     const { file, hash } = this.#genesis
     const metrics = this.#metrics
@@ -231,6 +248,8 @@ class Starting {
       onHalted: (name, error) => {
         this.#problems.push(error.message)
         log.error({ authority: name, error: error.message }, 'authority halted')
+        // What else the disk gives back can't be trusted either.
+        if (isDamage(error)) this.#fatal(setupErrorOf(error, this.#config))
       },
       onStoreFailure: error => this.#fatal(setupErrorOf(error, this.#config)),
     })
@@ -272,7 +291,7 @@ class Starting {
     }))
     const origins = new Map(areas.map(area => [area.group, area.origin]))
     const count = (name: string, labels: Record<string, string>): void => this.#metrics.count(name, labels)
-    const local = (group: number) => engine.authority(group)
+    const local = (group: number) => engine.member(group)
     serveIntake({
       network,
       schedule: atEndOfTurn,
@@ -451,6 +470,10 @@ function wrongClock(behindMs: number, comparedWith: string): SetupError {
     'wrong-clock',
     `This machine's clock is ${amount} ${direction} ${comparedWith}: set it (for example with NTP) and start the node again.`,
   )
+}
+
+function isDamage(error: Error & { code?: string }): boolean {
+  return ['corrupt', 'damaged-log', 'damaged-snapshot'].includes(error.code ?? '')
 }
 
 /** What stopped the start or the node, as one sentence that says what to do. */

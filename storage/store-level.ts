@@ -145,7 +145,7 @@ async function refuseLostDirectory(path: string): Promise<void> {
     throw storeError(path, error)
   }
   const hasData = names.some(name => name.startsWith('MANIFEST-') || /\.(ldb|sst|log)$/.test(name))
-  if (hasData && !names.includes('CURRENT')) throw corruptError(path, 'its file CURRENT is missing')
+  if (hasData && !names.includes('CURRENT')) throw StoreError.corrupt(path, 'its file CURRENT is missing')
 }
 
 /**
@@ -155,13 +155,14 @@ async function refuseLostDirectory(path: string): Promise<void> {
 async function refuseDroppedWrites(path: string): Promise<void> {
   const report = await readFile(join(path, 'LOG'), 'latin1').catch(() => '')
   const dropped = report.match(/dropping \d+ bytes; Corruption: (.*)/)
-  if (dropped) throw corruptError(path, `${dropped[1]} in its write-ahead log`)
+  if (dropped) throw StoreError.corrupt(path, `${dropped[1]} in its write-ahead log`)
 }
 
 async function checkFormat(path: string, db: Db): Promise<void> {
   const found = await db.get(formatKey)
   if (found === undefined) {
-    for await (const _ of db.keys({ limit: 1 })) throw corruptError(path, 'it has data but no format version')
+    for await (const _ of db.keys({ limit: 1 }))
+      throw StoreError.corrupt(path, 'it has data but no format version')
     const version = new Uint8Array(4)
     putU32(version, 0, storeFormatVersion)
     await db.put(formatKey, version, { ...encoding, sync: true })
@@ -169,17 +170,12 @@ async function checkFormat(path: string, db: Db): Promise<void> {
   }
   const version = found.length === 4 ? readU32(found, 0) : Number.NaN
   if (version === storeFormatVersion) return
-  if (!(version > storeFormatVersion)) throw corruptError(path, 'its format version is unreadable')
+  if (!(version > storeFormatVersion)) throw StoreError.corrupt(path, 'its format version is unreadable')
   throw new StoreError(
     'newer-format',
     path,
     `The data in ${path} has format ${version} and this program knows ${storeFormatVersion}: update the program.`,
   )
-}
-
-function corruptError(path: string, what: string, cause?: unknown): StoreError {
-  const advice = 'move the data directory away and restore a backup'
-  return new StoreError('corrupt', path, `The data in ${path} is damaged (${what}): ${advice}.`, cause)
 }
 
 /** The innermost of LevelDB's nested errors says what happened. */
@@ -219,7 +215,7 @@ function storeError(path: string, error: unknown): StoreError {
     )
   }
   if (/^LEVEL_CORRUPTION$/.test(code) || /corruption|invalid argument|no such file/i.test(message)) {
-    return corruptError(path, message, error)
+    return StoreError.corrupt(path, message, error)
   }
   if (/NOT_OPEN$/.test(code)) return new StoreError('closed', path, `The store in ${path} was closed.`, error)
   const text = `The disk that holds ${path} failed (${message}): check the disk, then start the node again.`

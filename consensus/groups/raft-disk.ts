@@ -10,6 +10,7 @@ import {
   raftSnapshotKey,
 } from '../../storage/keys.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
+import { startAnew } from '../../storage/store-error.ts'
 import {
   type Entry,
   type EntryType,
@@ -60,9 +61,7 @@ export class RaftDiskError extends Error {
 
   constructor(instance: RaftInstance, what: string) {
     const { group, epoch, view } = instance
-    super(
-      `The Raft log of group ${group} (epoch ${epoch}, view ${view}) is damaged (${what}): restore this node's data from a backup.`,
-    )
+    super(`The Raft log of group ${group} (epoch ${epoch}, view ${view}) is damaged (${what}): ${startAnew}.`)
     this.name = 'RaftDiskError'
     this.instance = instance
   }

@@ -1,3 +1,4 @@
+import { names } from '../raft/tracker/config.ts'
 import type { HostedGroup } from './hosted-group.ts'
 import type { GroupStatus, RejoinStatus } from './types.ts'
 
@@ -18,6 +19,7 @@ export function statusOf(hosted: HostedGroup, rejoining: RejoinStatus | undefine
     uncommittedBytes,
     asleep,
     members: config,
+    isMember: names(config, node.raft.id),
     rejoining,
     peers: members.map(member => ({
       peer: member.id,

@@ -265,6 +265,8 @@ export interface GroupStatus extends RaftInstance {
   readonly asleep: boolean
   /** The members as of what is applied. */
   readonly members: ConfState
+  /** This node is among them. */
+  readonly isMember: boolean
   readonly rejoining: RejoinStatus | undefined
   /** Only a leader knows them. */
   readonly peers: readonly PeerStatus[]

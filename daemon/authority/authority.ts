@@ -88,7 +88,8 @@ export class Authority {
   #leading = false
   /** The leader has applied an entry of its own term, so its state holds all that was committed before. */
   #caughtUp = false
-  #entriesInFlight = 0
+  /** Of the inputs in each entry that is proposed and not yet applied, in order: their bytes. */
+  #underWay: number[] = []
   #jobsInFlight = new Set<SimulationJob>()
   #lastProposedTick = 0
   #nextTickAtMs = 0
@@ -141,7 +142,7 @@ export class Authority {
   #resign(): void {
     const answer: InputAnswer = { kind: 'not-leader', leader: this.leader }
     this.#caughtUp = false
-    this.#entriesInFlight = 0
+    this.#underWay = []
     this.#jobsInFlight.clear()
     this.simulation.drain()
     this.intents.drain() // whoever waits for these is in `#inFlight`
@@ -195,7 +196,7 @@ export class Authority {
   /** Proposes what waits, as far as the pipeline has room. */
   flush(wallMs: number): void {
     if (!this.serving) return
-    while (this.#entriesInFlight < this.limits.entriesInFlight) {
+    while (this.#mayPropose()) {
       const records = this.#nextRecords(wallMs)
       if (records.length === 0) return
       const result = this.#ports.propose(encodeBatch(records))
@@ -205,8 +206,19 @@ export class Authority {
         this.#jobsDone(records)
         return
       }
-      this.#entriesInFlight++
+      this.#underWay.push(inputBytes(records))
     }
+  }
+
+  /**
+   * At once while nothing is under way; then the next entry fills until it is as large as all that is. So a single input
+   * waits for nothing, and many make few entries, each of which costs every replica frames, a sync and a signature.
+   */
+  #mayPropose(): boolean {
+    if (this.#underWay.length === 0) return true
+    if (this.#underWay.length >= this.limits.entriesInFlight) return false
+    const underWayBytes = this.#underWay.reduce((sum, sizeBytes) => sum + sizeBytes, 0)
+    return this.inputs.sizeBytes + this.intents.sizeBytes >= Math.min(underWayBytes, this.limits.entryBytes)
   }
 
   #nextRecords(wallMs: number): LogRecord[] {
@@ -380,7 +392,8 @@ export class Authority {
     for (const entry of entries) {
       const result = this.replica.apply(entry, ops)
       applied.push(result)
-      this.#recent.add(result, entry.data.length)
+      const { firstLeaf, leafHashes, records } = result
+      if (records.length > 0) this.#recent.add({ firstLeaf, data: entry.data, leafHashes })
       this.#changes.note(result)
       this.#noteProgress(entry.term, result)
     }
@@ -394,7 +407,7 @@ export class Authority {
     if (!this.#leading || term !== this.term) return
     this.#caughtUp = true
     if (result.records.length === 0) return
-    if (this.#entriesInFlight > 0) this.#entriesInFlight--
+    this.#underWay.shift()
     this.#jobsDone(result.records)
   }
 
@@ -457,6 +470,14 @@ export class Authority {
     const delta = this.#changes.take(this.replica.world, this.replica.log.size)
     if (delta !== undefined && !this.outputs.push(delta)) this.#ports.count('authority_output_dropped', {})
   }
+}
+
+/** As `batchBytes` counts those that wait. */
+function inputBytes(records: readonly LogRecord[]): number {
+  let bytes = 0
+  for (const { kind, body } of records)
+    if (kind === recordKind.input) bytes += body.length + bodyOverheadBytes
+  return bytes
 }
 
 function batchBytes(batch: InputBatch): number {

@@ -1,12 +1,16 @@
-import { hashBytes, type LogRecord } from '../../storage/log/record.ts'
-import type { AppliedEntry } from './replica.ts'
+import { decodeBatch, hashBytes, type LogRecord } from '../../storage/log/record.ts'
 
 /** Enough for all that was applied and may not be read from the store yet. */
 const maxKeptBytes = 4 * 1024 * 1024
 const maxKeptEntries = 4096
 
-interface Kept extends Pick<AppliedEntry, 'firstLeaf' | 'records' | 'leafHashes'> {
-  readonly sizeBytes: number
+/** An applied entry that holds at least one record. */
+interface Kept {
+  readonly firstLeaf: number
+  /** The batch, as it was proposed: records as objects would cost the collector more than reading them again costs us. */
+  readonly data: Uint8Array
+  /** 32 bytes for each record. */
+  readonly leafHashes: Uint8Array
 }
 
 /**
@@ -18,12 +22,11 @@ export class RecentEntries {
   #first = 0
   #sizeBytes = 0
 
-  add({ firstLeaf, records, leafHashes }: AppliedEntry, sizeBytes: number): void {
-    if (records.length === 0) return
-    this.#entries.push({ firstLeaf, records, leafHashes, sizeBytes })
-    this.#sizeBytes += sizeBytes
+  add(entry: Kept): void {
+    this.#entries.push(entry)
+    this.#sizeBytes += entry.data.length
     while (this.#sizeBytes > maxKeptBytes || this.#entries.length - this.#first > maxKeptEntries)
-      this.#sizeBytes -= this.#entries[this.#first++]!.sizeBytes
+      this.#sizeBytes -= this.#entries[this.#first++]!.data.length
     if (this.#first < maxKeptEntries && this.#first < this.#entries.length / 2) return
     this.#entries = this.#entries.slice(this.#first)
     this.#first = 0
@@ -31,10 +34,11 @@ export class RecentEntries {
 
   find(leaf: number): { record: LogRecord; leafHash: Uint8Array } | undefined {
     for (let i = this.#entries.length - 1; i >= this.#first; i--) {
-      const { firstLeaf, records, leafHashes } = this.#entries[i]!
+      const { firstLeaf, data, leafHashes } = this.#entries[i]!
       if (leaf < firstLeaf) continue
       const at = leaf - firstLeaf
-      const record = records[at]
+      const batch = decodeBatch(data)
+      const record = batch.ok ? batch.records[at] : undefined
       return record && { record, leafHash: leafHashes.subarray(at * hashBytes, (at + 1) * hashBytes) }
     }
     return undefined

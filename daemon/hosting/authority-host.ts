@@ -99,6 +99,11 @@ export class AuthorityHost {
     this.authority.roleChanged(change.role === 'leader', change.term, change.leader)
   }
 
+  /** Up to here the replica holds the log, whatever Raft's own copy of it knows: a catch-up runs ahead of that. */
+  get appliedIndex(): number {
+    return this.#appliedIndex
+  }
+
   tick(nowMs: number, wallMs: number): void {
     if (this.#halted) return
     this.authority.tick(nowMs, wallMs)

@@ -7,19 +7,18 @@ import {
   type SnapshotOffer,
   TICK_MS,
 } from '../../consensus/groups/types.ts'
-import { readU64 } from '../../storage/bytes.ts'
 import type { Store } from '../../storage/store.ts'
 import { appliedOp } from '../authority/applied.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
 import type { Cancel, Clock, Network, PeerId, Random } from '../ports.ts'
 import type { AuthorityHost } from './authority-host.ts'
-import { CatchUps } from './catch-ups.ts'
+import { CatchUps, catchUp } from './catch-ups.ts'
 import { Membership } from './membership.ts'
 import { NotingStore } from './noting-store.ts'
 import { type HostedAuthority, openAuthority } from './opening.ts'
 import { type MemberOrder, type OrderRefusal, Orders } from './orders.ts'
 import { RaftLanes } from './raft-lanes.ts'
-import { fetchBatches, serveSync } from './sync.ts'
+import { serveSync } from './sync.ts'
 
 export interface EngineOptions {
   /** This node's number. */
@@ -70,6 +69,8 @@ export class Engine {
   readonly #orders: Orders
   readonly #membership: Membership
   readonly #authorities = new Map<number, AuthorityHost>()
+  /** Groups in which this node's replica is no member, as far as it has applied. */
+  readonly #apart = new Set<number>()
   readonly #catchUps = new CatchUps(offer => this.#catchUp(offer))
   #timer: Cancel | undefined
   #tickedAtMs: number
@@ -115,7 +116,7 @@ export class Engine {
         if (authority !== undefined && change.leader !== 0) options.onLeader(authority.name, change.leader)
       },
       onRead: done => this.#authorities.get(done.group)?.readTold(done),
-      onMembers: () => {},
+      onMembers: ({ group, isMember }) => this.#setMember(group, isMember),
       onRemoved: ({ group }) => this.#membership.removed(group),
       onSnapshotOffer: offer => this.#catchUps.add(offer),
       onSnapshotInstalled: ({ group, index }) => this.#authorities.get(group)?.caughtUp(index),
@@ -159,6 +160,11 @@ export class Engine {
 
   authority(group: number): AuthorityHost | undefined {
     return this.#authorities.get(group)
+  }
+
+  /** For those who are to be served: nothing from a replica that is no member yet, or no more, and may be far behind. */
+  member(group: number): AuthorityHost | undefined {
+    return this.#apart.has(group) ? undefined : this.#authorities.get(group)
   }
 
   authorities(): readonly AuthorityHost[] {
@@ -214,18 +220,14 @@ export class Engine {
     this.driver.wake()
   }
 
-  /**
-   * Who shall belong to an authority. Every node is told, whether it is concerned or not: the leader makes the change, new
-   * members begin a replica, gateways learn where to turn. An order that is repeated, or older than another, is refused.
-   */
+  /** Who shall belong to an authority: every node is told (membership.ts). An order that is not newer is refused. */
   changeMembers(group: number, order: MemberOrder): { ok: true } | { ok: false; code: OrderRefusal } {
     return this.#membership.change(group, order)
   }
 
   /** Node numbers of those who may lead it, as far as this node has been told. */
   mayServe(group: number): readonly number[] {
-    const hosted = this.#known.get(group)
-    return hosted === undefined ? [] : this.#orders.mayServe(hosted)
+    return this.#orders.mayServe(this.#known.get(group)!)
   }
 
   async #open(hosted: HostedAuthority): Promise<void> {
@@ -244,7 +246,12 @@ export class Engine {
     if (!this.#orders.hosts(hosted, this.#options.self)) return
     this.#authorities.set(group, opened.host)
     opened.join(this.#orders.get(group)?.known ?? [])
+    this.#setMember(group, this.#host.status(group)?.isMember === true)
     this.driver.wake()
+  }
+
+  #setMember(group: number, isMember: boolean): void {
+    this.#apart[isMember ? 'delete' : 'add'](group)
   }
 
   #close(group: number): void {
@@ -278,34 +285,14 @@ export class Engine {
     }
   }
 
-  /**
-   * This replica is behind what the leader's Raft log still holds: it reads the missed batches and applies them. What it
-   * has applied it never reads again, so an attempt that fails is taken up by the next one where it ended.
-   */
   async #catchUp(offer: SnapshotOffer): Promise<void> {
-    const { group, from, index, term } = offer
+    const { group, from, index } = offer
     const host = this.#authorities.get(group)
     const peer = this.#options.peers.get(from)
-    if (host === undefined || peer === undefined || offer.meta.length !== 8) {
-      this.#host.snapshotFailed(group, index)
-      return
-    }
-    const to = readU64(offer.meta, 0)
-    try {
-      const request = { group, from: host.authority.replica.log.size, to }
-      if (request.from < to)
-        await fetchBatches(this.#options.network, this.#options.clock, peer, request, batch => {
-          host.committed([{ index: batch.index, term: batch.term, data: batch.batch }])
-        })
-      if (host.halted || host.authority.replica.log.size !== to)
-        throw new Error('The log came out at another size.')
-      this.#host.snapshotReady(group, index, [appliedOp(group, { index, term, size: to })])
-      this.#options.log('caught-up', { authority: host.name, from: request.from, to })
-    } catch (error) {
-      this.#options.count('catch_up_failed', {})
-      this.#options.log('caught-up', { authority: host.name, error: (error as Error).message })
-      this.#host.snapshotFailed(group, index)
-    }
+    if (host === undefined || peer === undefined) return this.#host.snapshotFailed(group, index)
+    const point = await catchUp({ ...this.#options, peer, host }, offer)
+    if (point === undefined) this.#host.snapshotFailed(group, index)
+    else this.#host.snapshotReady(group, index, [appliedOp(group, point)])
     this.driver.wake()
   }
 }

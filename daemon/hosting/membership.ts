@@ -19,7 +19,10 @@ export interface MembershipParts {
   readonly onHalted: (name: string, error: Error) => void
 }
 
-/** Sees to it that authorities come to have the members that were ordered. Other members than these nobody proposes. */
+/**
+ * Sees to it that authorities come to have the members that were ordered: the leader makes the change, new members begin a
+ * replica, gateways learn where to turn. Other members than these nobody proposes.
+ */
 export class Membership {
   readonly #parts: MembershipParts
   /** Authorities whose members may not be those that were ordered. */

@@ -4,6 +4,7 @@ import { decodeManifest } from '../../storage/snapshot/manifest.ts'
 import { readSnapshot, writeSnapshot } from '../../storage/snapshot/snapshot.ts'
 import type { StateEntry } from '../../storage/state/state-tree.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
+import { startAnew } from '../../storage/store-error.ts'
 import { decodeSeal, encodeSeal } from '../authority/bodies.ts'
 import type { AppliedSeal, PendingMark, Replica } from '../authority/replica.ts'
 
@@ -27,9 +28,7 @@ export class SnapshotError extends Error {
   readonly group: number
 
   constructor(group: number, why: string) {
-    super(
-      `The stored state of group ${group} is damaged (${why}): move the data directory away and restore a backup.`,
-    )
+    super(`The stored state of group ${group} is damaged (${why}): ${startAnew}.`)
     this.name = 'SnapshotError'
     this.group = group
   }

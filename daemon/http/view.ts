@@ -98,6 +98,17 @@ export interface QueueView {
   readonly dropped: number
 }
 
+/** This node's disk was lost, and its replica does not vote yet. */
+export interface RejoiningView {
+  /** `silent`: until all other voters have said where they are. `catching-up`: until its log holds what theirs do. */
+  readonly phase: 'silent' | 'catching-up'
+  /** Numbers of the voters that have not said where they are. */
+  readonly waitsFor: readonly number[]
+  /** How far Raft's log is here, and how far it has to be; 0 while it is silent. */
+  readonly index: number
+  readonly goal: number
+}
+
 export interface AuthorityView {
   /** As `area/0231`. */
   readonly name: string
@@ -129,6 +140,8 @@ export interface AuthorityView {
   readonly xMm: number
   readonly yMm: number
   readonly sideMm: number
+  /** null: it takes part as ever, or is not here. */
+  readonly rejoining: RejoiningView | null
   readonly queues: {
     readonly input: QueueView
     readonly intent: QueueView

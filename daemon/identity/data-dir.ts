@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { badConfiguration, SetupError } from '../config/setup-error.ts'
 import { writeFileDurably } from './durable-file.ts'
@@ -11,6 +11,8 @@ export function dataDirFiles(dataDir: string) {
     /** Hash of the genesis that the store was begun with, and the peer id of the node that began it. */
     genesisHash: join(dataDir, 'genesis.sha256'),
     nodeKeys: join(dataDir, 'node-keys.json'),
+    /** Which store the keys have promised by (incarnation.ts). */
+    incarnation: join(dataDir, 'incarnation.json'),
     lock: join(dataDir, 'lock'),
     /** Of a running node: its process and where it listens (run-file.ts). */
     run: join(dataDir, 'run.json'),
@@ -22,7 +24,9 @@ export function dataDirFiles(dataDir: string) {
 
 export interface DataDir {
   readonly files: ReturnType<typeof dataDirFiles>
-  /** The store is there: from now on the directory is this network's, and refused should the store be gone. */
+  /** There has been a store. */
+  readonly hasRun: boolean
+  /** The store is there: from now on the directory is this network's and this node's. */
   begun(): void
   /** Lets another process have it. */
   release(): void
@@ -30,8 +34,7 @@ export interface DataDir {
 
 /**
  * Takes a data directory for this process, one network and one node. Throws a SetupError when another process has it
- * (1), when it belongs to another network or node (78), or when its store is gone (1): keys that voted before must not
- * vote by a disk that forgot it.
+ * (1), or when it belongs to another network or node (78).
  */
 export function openDataDir(dataDir: string, genesisHashHex: string, peerId: string): DataDir {
   const files = dataDirFiles(dataDir)
@@ -40,24 +43,18 @@ export function openDataDir(dataDir: string, genesisHashHex: string, peerId: str
   const release = (): void => rmSync(files.lock, { force: true })
   try {
     const recorded = readText(files.genesisHash)
-    if (recorded !== undefined) checkBegun(files.store, dataDir, recorded, genesisHashHex, peerId)
+    if (recorded !== undefined) checkBegun(dataDir, recorded, genesisHashHex, peerId)
     const begun = (): void => {
       if (recorded === undefined) writeFileDurably(files.genesisHash, `${genesisHashHex}\n${peerId}\n`)
     }
-    return { files, begun, release }
+    return { files, hasRun: recorded !== undefined, begun, release }
   } catch (error) {
     release()
     throw error
   }
 }
 
-function checkBegun(
-  store: string,
-  dataDir: string,
-  recorded: string,
-  genesisHashHex: string,
-  peerId: string,
-): void {
+function checkBegun(dataDir: string, recorded: string, genesisHashHex: string, peerId: string): void {
   const [begunHash = '', begunPeer] = recorded.split('\n')
   if (begunHash !== genesisHashHex) {
     throw badConfiguration(
@@ -73,12 +70,6 @@ function checkBegun(
         'keys back, or give these an own --data-dir.',
     )
   }
-  if (existsSync(store) && readdirSync(store).length > 0) return
-  throw new SetupError(
-    'lost-store',
-    `The store of ${dataDir} is gone, though this node has run before: restore it from a backup; with these keys and ` +
-      'without what they promised it must not take part again.',
-  )
 }
 
 /**

@@ -14,6 +14,9 @@ export function exposeNode(metrics: Metrics, view: NodeView): void {
       hosted(view).map(authority => ({ labels: { authority: authority.name }, value: read(authority) })),
     )
   perAuthority('leads', 'Whether this node leads it: 1 or 0.', it => (it.leader === self ? 1 : 0))
+  perAuthority('rejoining', 'Whether its replica here lost its disk and does not vote yet: 1 or 0.', it =>
+    it.rejoining === null ? 0 : 1,
+  )
   perAuthority('term', "Raft's term.", it => it.term)
   perAuthority('leaves', 'Leaves committed.', it => it.size)
   perAuthority('sealed_leaves', 'Leaves under the last seal.', it => it.sealedSize)

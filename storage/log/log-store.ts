@@ -10,6 +10,7 @@ import {
   parseLogTileKey,
 } from '../keys.ts'
 import type { Store, StoreOp } from '../store.ts'
+import { startAnew } from '../store-error.ts'
 import {
   decodeBatch,
   decodeStoredBatch,
@@ -29,9 +30,7 @@ export class DamagedLogError extends Error {
   readonly leaf: number
 
   constructor(group: number, leaf: number, what: string) {
-    super(
-      `The stored log of group ${group} is damaged at leaf ${leaf} (${what}): move the data directory away and restore a backup.`,
-    )
+    super(`The stored log of group ${group} is damaged at leaf ${leaf} (${what}): ${startAnew}.`)
     this.name = 'DamagedLogError'
     this.group = group
     this.leaf = leaf

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { BoundedQueue } from '../../daemon/authority/queue.ts'
 import { RecentEntries } from '../../daemon/authority/recent.ts'
+import { encodeBatch, recordKind } from '../../storage/log/record.ts'
 
 describe('a bounded queue', () => {
   it('keeps the order, and never holds more items or bytes than it may', () => {
@@ -35,12 +36,14 @@ describe('a bounded queue', () => {
 })
 
 describe('recent entries', () => {
-  const entry = (firstLeaf: number, count: number) => ({
-    ...{ firstLeaf, applied: [], tiles: [], marked: false, sealed: undefined },
-    records: Array.from({ length: count }, (_, i) => ({
-      ...{ kind: 3, rulesVersion: 1, salt: new Uint8Array(16) },
-      body: Uint8Array.of(firstLeaf + i),
-    })),
+  const entry = (firstLeaf: number, count: number, bodyBytes = 1) => ({
+    firstLeaf,
+    data: encodeBatch(
+      Array.from({ length: count }, (_, i) => ({
+        ...{ kind: recordKind.input, rulesVersion: 1, salt: new Uint8Array(16) },
+        body: new Uint8Array(bodyBytes).fill(firstLeaf + i),
+      })),
+    ),
     leafHashes: Uint8Array.from({ length: 32 * count }, (_, at) => firstLeaf + Math.floor(at / 32)),
   })
 
@@ -49,10 +52,9 @@ describe('recent entries', () => {
     for (const [leaf, count] of [
       [5, 3],
       [8, 1],
-      [9, 0],
       [9, 20],
     ] as const)
-      recent.add(entry(leaf, count), 100)
+      recent.add(entry(leaf, count))
     for (let leaf = 5; leaf < 29; leaf++) {
       const found = recent.find(leaf)!
       assert.deepEqual([...found.record.body], [leaf])
@@ -63,12 +65,12 @@ describe('recent entries', () => {
 
   it('are bounded in bytes and in number, and the oldest go first', () => {
     const recent = new RecentEntries()
-    for (let i = 0; i < 10; i++) recent.add(entry(i, 1), 1_000_000)
+    for (let i = 0; i < 100; i++) recent.add(entry(i, 1, 60_000))
     assert.deepEqual(
-      [5, 6, 9].map(leaf => recent.find(leaf) !== undefined),
+      [29, 31, 99].map(leaf => recent.find(leaf) !== undefined),
       [false, true, true],
     )
-    for (let i = 10; i < 10_000; i++) recent.add(entry(i, 1), 1)
+    for (let i = 100; i < 10_000; i++) recent.add(entry(i, 1))
     assert.equal(recent.find(9_999 - 4_096), undefined)
     assert.ok(recent.find(10_000 - 4_096) !== undefined)
   })

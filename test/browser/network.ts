@@ -227,6 +227,7 @@ export class TestNetwork {
         actions: hosted ? actions : 0,
         awake: hosted && world.needsTick(),
         tick: hosted ? world.tick : 0,
+        rejoining: null,
         queues: { input: queue, intent: queue, simulation: queue, output: queue },
       }
     })

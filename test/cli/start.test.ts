@@ -172,7 +172,7 @@ describe('freehold start', function () {
     assertRefused(
       await freehold(['start', '--data-dir', home]),
       1,
-      /damaged .*: move the data directory away and restore a backup/,
+      /damaged .*: run freehold start --wipe-store, which/,
     )
   })
 

@@ -119,6 +119,7 @@ describe('the history of clients of five nodes', function () {
     assert.ok(counts.ok > 500 && counts.info > 5 && counts.keys >= 16, JSON.stringify(counts))
     for (const [f, least] of Object.entries({ read: 100, write: 100, add: 10 }))
       assert.ok(answered(it => it.f === f).length > least, f)
+    assert.ok(answered(it => it.size !== undefined).length > 50, 'reads past the log')
   })
 
   const plant = (at: Operation, change: Partial<Operation>): readonly string[] => {
@@ -137,6 +138,15 @@ describe('the history of clients of five nodes', function () {
     })
     const found = tried.filter(findings => /^not linearizable: no order explains/.test(findings[0] ?? ''))
     assert.ok(found.length > 20, `${found.length} of ${tried.length}`)
+  })
+
+  it('would not be, had a read past the log shown less of it than somebody knew', () => {
+    const reads = answered(({ size }) => size !== undefined).slice(-40)
+    const tried = reads.map(read => plant(read, { size: read.size! - 20 }))
+    const found = tried.filter(findings =>
+      /shows \d+ leaves, and was asked for after/.test(findings[0] ?? ''),
+    )
+    assert.ok(found.length > 30, `${found.length} of ${tried.length}`)
   })
 
   it('would not be, had one write been lost or one action been doubled', () => {

@@ -109,17 +109,9 @@ describe('a node that cannot go on says one line:', function () {
     it(`its data is damaged: ${what}`, async () => {
       const copy = copyOfHome(`damaged-${index}`)
       damage(copy)
-      await assertEnds(startNode(copy), 1, /damaged.*: (restore|move)/)
+      await assertEnds(startNode(copy), 1, /damaged.*: run freehold start --wipe-store/)
     })
   }
-
-  it('its store is gone', async () => {
-    const copy = copyOfHome('wiped')
-    rmSync(storeOf(copy), { recursive: true })
-    await assertEnds(startNode(copy), 1, /The store of .*wiped is gone, .*: restore it from a backup/)
-    mkdirSync(storeOf(copy))
-    await assertEnds(startNode(copy), 1, /The store of .*wiped is gone/)
-  })
 
   it('the genesis file is another one, or damaged, or names other rules', async () => {
     const other = foundSingle(join(folder.path, 'other'))

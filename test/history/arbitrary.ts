@@ -54,7 +54,7 @@ function carryOut(plans: readonly Plan[]): Operation[] {
       value: lost && f !== 'write' ? null : told,
       invokedNs: at.invokedNs,
       returnedNs: lost ? Number.POSITIVE_INFINITY : at.returnedNs,
-      ...{ session: undefined, seq: undefined, log: undefined, leaf: undefined },
+      ...{ session: undefined, seq: undefined, log: undefined, leaf: undefined, size: undefined },
     })
   }
   return operations.sort((a, b) => a.invokedNs - b.invokedNs)

@@ -14,7 +14,7 @@ function operationsOf(...short: Short[]): Operation[] {
   return short.map(([process, f, value, invokedNs, returnedNs]) => ({
     ...{ process, f, key: 'w/course', value, invokedNs, type: returnedNs === undefined ? 'info' : 'ok' },
     returnedNs: returnedNs ?? Number.POSITIVE_INFINITY,
-    ...{ session: undefined, seq: undefined, log: undefined, leaf: undefined },
+    ...{ session: undefined, seq: undefined, log: undefined, leaf: undefined, size: undefined },
   }))
 }
 

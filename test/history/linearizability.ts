@@ -90,7 +90,7 @@ function explain(
   const found = new Map<string, Configuration>()
   const stack = [...configurations]
   while (stack.length > 0) {
-    const configuration = stack.pop()!
+    const configuration = withReads(stack.pop()!, pending)
     const name = nameOf(configuration, names)
     if (seen.has(name)) continue
     seen.add(name)
@@ -103,7 +103,8 @@ function explain(
       continue
     }
     for (const operation of pending) {
-      const next = happened.has(operation) ? undefined : apply(value, operation)
+      if (operation.f === 'read' || happened.has(operation)) continue
+      const next = apply(value, operation)
       if (next !== undefined) stack.push({ value: next, happened: new Set(happened).add(operation), used })
     }
     for (const [kind, { example, count }] of unanswered) {
@@ -114,6 +115,16 @@ function explain(
     }
   }
   return [...found.values()]
+}
+
+/**
+ * With every open read that tells the present value: it changes nothing, so it may as well happen now, and nothing is lost
+ * by it. Else each subset of the reads that are open at once would be a configuration.
+ */
+function withReads(configuration: Configuration, pending: ReadonlySet<Operation>): Configuration {
+  const { value, happened } = configuration
+  const reads = [...pending].filter(it => it.f === 'read' && it.value === value && !happened.has(it))
+  return reads.length === 0 ? configuration : { ...configuration, happened: new Set([...happened, ...reads]) }
 }
 
 function nameOf({ value, happened, used }: Configuration, names: ReadonlyMap<Operation, number>): string {

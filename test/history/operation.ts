@@ -17,6 +17,8 @@ export interface Operation {
   readonly seq: number | undefined
   readonly log: string | undefined
   readonly leaf: number | undefined
+  /** Of the log, as a pure read has shown it. */
+  readonly size: number | undefined
 }
 
 export interface History {
@@ -81,8 +83,9 @@ function operationOf(begun: HistoryEvent, ended: HistoryEvent): Operation {
   const type = ended.type as Operation['type']
   const returnedNs = type === 'info' ? Number.POSITIVE_INFINITY : ended.timeNs
   const value = type === 'ok' ? ended.value : begun.value
-  const { log, leaf } = ended
-  return { process, f, key, value, type, invokedNs: begun.timeNs, returnedNs, session, seq, log, leaf }
+  const { log, leaf, size } = ended
+  const when = { invokedNs: begun.timeNs, returnedNs }
+  return { process, f, key, value, type, ...when, session, seq, log, leaf, size }
 }
 
 function faultOf(event: HistoryEvent): string | undefined {

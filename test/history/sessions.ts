@@ -19,11 +19,13 @@ export function sessionReads(operations: readonly Operation[]): Operation[] {
 
 /**
  * Once per session: a seq is answered by one leaf and a leaf answers one seq; leaves rise with the seqs of a session;
- * and the log's order is the order in which clients saw things happen, over all keys at once. Returns what isn't so.
+ * and the log's order is the order in which clients saw things happen, over all keys and pure reads at once. Returns what
+ * isn't so.
  */
 export function checkSessions(operations: readonly Operation[]): string[] {
   const committed = operations.filter(({ leaf }) => leaf !== undefined)
-  return [...checkOnce(committed), ...checkRising(committed), ...checkLogOrder(committed)]
+  const placed = operations.filter(({ leaf, size }) => leaf !== undefined || size !== undefined)
+  return [...checkOnce(committed), ...checkRising(committed), ...checkLogOrder(placed)]
 }
 
 const nameOf = ({ session, seq }: Operation): string => `session ${session} seq ${seq}`
@@ -56,9 +58,18 @@ function checkRising(committed: readonly Operation[]): string[] {
   })
 }
 
+/** How much of the log there was at least when it was answered, and at most before it. */
+const shown = ({ leaf, size }: Operation): number => (leaf === undefined ? size! : leaf + 1)
+const before = ({ leaf, size }: Operation): number => leaf ?? size!
+
+const placeOf = (operation: Operation): string =>
+  operation.leaf === undefined
+    ? `process ${operation.process}'s read of ${operation.key} shows ${operation.size} leaves`
+    : `${nameOf(operation)} stands at leaf ${operation.leaf}`
+
 /** What was answered before another thing was asked for stands before it in the log. */
-function checkLogOrder(committed: readonly Operation[]): string[] {
-  const byLog = Map.groupBy(committed, ({ log }) => log)
+function checkLogOrder(placed: readonly Operation[]): string[] {
+  const byLog = Map.groupBy(placed, ({ log }) => log)
   return [...byLog.values()].flatMap(operations => {
     const asked = operations.toSorted((a, b) => a.invokedNs - b.invokedNs)
     const answered = operations.toSorted((a, b) => a.returnedNs - b.returnedNs)
@@ -67,13 +78,11 @@ function checkLogOrder(committed: readonly Operation[]): string[] {
     let i = 0
     for (const operation of asked) {
       for (; answered[i]!.returnedNs < operation.invokedNs; i++)
-        if (newest === undefined || answered[i]!.leaf! > newest.leaf!) newest = answered[i]!
-      if (newest !== undefined && operation.leaf! < newest.leaf!) {
-        const later = `${nameOf(newest)} (leaf ${newest.leaf})`
+        if (newest === undefined || shown(answered[i]!) > shown(newest)) newest = answered[i]!
+      if (newest !== undefined && before(operation) < shown(newest))
         findings.push(
-          `${nameOf(operation)} stands at leaf ${operation.leaf}, and was asked for after ${later} was answered`,
+          `${placeOf(operation)}, and was asked for after it was answered that ${placeOf(newest)}`,
         )
-      }
     }
     return findings
   })

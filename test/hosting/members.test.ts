@@ -98,6 +98,24 @@ describe(TITLE, function () {
     })
   })
 
+  it('is not shown by a replica that is no member', async () => {
+    await simulate(seedOr(25), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      // Only this node hears of an order that will never be carried out.
+      const early = realm.node(4)
+      early.program!.engine.changeMembers(GROUP, { number: 1, voters: [1, 2, 4], learners: [] })
+      await simulation.runFor(1_000)
+      assert.deepEqual(holders(realm), [1, 2, 3, 4])
+      early.restart()
+      await simulation.runFor(2_000)
+      assert.deepEqual(holders(realm), [1, 2, 3, 4])
+      const { entities } = early.program!.mirrors.get(GROUP)!
+      const { world } = realm.authorityOn(realm.leaderOf(GROUP)!, GROUP)!.authority.replica
+      assert.equal(entities.size, [...world.entities()].length)
+      await assertProgress(realm, 5_000)
+    })
+  })
+
   it('refuses an order that is older, names strangers, or makes no sense', async () => {
     await simulate(seedOr(24), TITLE, async simulation => {
       const realm = await playing(simulation)

@@ -40,7 +40,7 @@ describe("how far a replica's state vouches for its Raft log", () => {
 
 describe('what a damaged disk is answered with', () => {
   it('says what can be done: a backup is not restored into the directory that is damaged', () => {
-    const advice = /: move the data directory away and restore a backup\.$/
+    const advice = /: run freehold start --wipe-store, which .* from the other nodes\.$/
     assert.match(new DamagedLogError(1, 7, 'a batch was changed').message, advice)
     assert.match(new SnapshotError(1, 'its manifest is unreadable').message, advice)
   })

@@ -59,7 +59,7 @@ describe('what stops a node is said in one line', () => {
     }
     assert.match(
       await explained(() => openLevelStore(join(dir, 'store'))),
-      /damaged .*: move the data directory away and restore a backup/,
+      /damaged .*: run freehold start --wipe-store, which/,
     )
   })
 

@@ -113,15 +113,14 @@ describe('a data directory', () => {
     })
   })
 
-  it('is refused once its store is gone, and not before there was one', () => {
-    openDataDir(dir, mine, peer).release()
-    const { store } = begin()
-    rmSync(join(store, 'CURRENT'))
-    const lost = { code: 'lost-store', exitCode: 1, message: /store .* is gone.*: restore/ }
-    assert.throws(() => openDataDir(dir, mine, peer), lost)
-    rmSync(store, { recursive: true })
-    assert.throws(() => openDataDir(dir, mine, peer), lost)
-    openDataDir(join(dir, 'other'), mine, peer).release()
+  it('says whether there has been a store', () => {
+    const fresh = openDataDir(dir, mine, peer)
+    assert.equal(fresh.hasRun, false)
+    fresh.release()
+    begin()
+    const again = openDataDir(dir, mine, peer)
+    assert.equal(again.hasRun, true)
+    again.release()
   })
 
   it('is held by one process at a time', () => {

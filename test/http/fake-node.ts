@@ -28,6 +28,7 @@ export function fakeAuthority(name: string, hosted: boolean): AuthorityView {
     ...{ checkpointRoot: hosted ? 'ab'.repeat(32) : '', stateRoot: hosted ? 'cd'.repeat(32) : '' },
     ...{ entities: 12, players: 4, actions: 99, awake: true, tick: 1234 },
     ...{ quadkey: name.slice(5), xMm: 0, yMm: 0, sideMm: 10_000_000 },
+    rejoining: null,
     queues: { input: { length: 2, dropped: 1 }, intent: queue, simulation: queue, output: queue },
   }
 }

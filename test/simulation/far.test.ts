@@ -49,7 +49,8 @@ class Tap {
       this.spokenOf.add(group)
       for (const { type, reject, entries } of messages) {
         this.#add(`${this.#names.get(type)}${reject ? ' refused' : ''}`)
-        this.#add('entries', entries.length)
+        // A read names itself in an entry that belongs to no log.
+        if (type === MessageType.App) this.#add('entries', entries.length)
       }
     }
   }

@@ -21,8 +21,8 @@ const RARE: Readonly<Record<string, { seeds: number; seconds: number; faults?: r
   'votes-for-shorter-logs': { seeds: 16, seconds: 20 },
 }
 
-/** They need a schedule of their own, and have it in test/consensus/groups/liveness.test.ts. */
-const ELSEWHERE = ['forgets-support', 'trusts-clocks']
+/** They need a schedule of their own, and have it in test/consensus/groups/liveness.test.ts, the last in test/history. */
+const ELSEWHERE = ['forgets-support', 'trusts-clocks', 'reads-without-quorum']
 
 describe('planted bugs', function () {
   this.timeout(60_000)

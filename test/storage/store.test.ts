@@ -222,7 +222,7 @@ describe('opening a directory says what is wrong and what to do', () => {
     })
     const error = await rejection(openLevelStore(path))
     assert.equal(error.code, 'corrupt')
-    assert.match(error.message, /restore a backup/)
+    assert.match(error.message, /freehold start --wipe-store/)
   })
 
   it('but not when the last write was torn, as a crash does', async () => {

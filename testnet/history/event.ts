@@ -14,12 +14,13 @@ export interface HistoryEvent {
   readonly value: number | string | null
   /** Of a clock that never goes back, since the history's beginning. */
   readonly timeNs: number
-  /** Who asked: the session's id in hex, and the input's seq in it. */
+  /** Who asked: the session's id in hex, and the input's seq in it; a pure read has none. */
   readonly session: string
-  readonly seq: number
-  /** Of what was committed: the log's origin, and the leaf. */
+  readonly seq?: number
+  /** The log's origin, and the leaf of what was committed, or the size of the log that a pure read has shown. */
   readonly log?: string
   readonly leaf?: number
+  readonly size?: number
   /** Why it ended in `fail` or `info`. */
   readonly code?: string
 }

@@ -3,7 +3,9 @@ import type { HistoryEvent } from './event.ts'
 
 /** What is asked for, before there is a line of it. */
 export type Asked = Omit<HistoryEvent, 'process' | 'type' | 'timeNs'>
-export type Ended = Pick<HistoryEvent, 'value' | 'log' | 'leaf' | 'code'> & { type: 'ok' | 'fail' | 'info' }
+export type Ended = Pick<HistoryEvent, 'value' | 'log' | 'leaf' | 'size' | 'code'> & {
+  type: 'ok' | 'fail' | 'info'
+}
 
 /** Writes a history as JSON lines, in the order in which things happened. */
 export class HistoryRecorder {

@@ -6,6 +6,7 @@ import {
   ClientError,
   connect,
   type Done,
+  type EntityRead,
   type SocketLike,
 } from '../../client/index.ts'
 import { ASPECTS, encodeCourse, hexOf, ITEMS } from '../../world/codec.ts'
@@ -38,12 +39,24 @@ interface Wish {
   readonly key: string
   /** What a write sets. */
   readonly value: number | string | null
+}
+
+/** Asked for by an input. */
+interface ActionWish extends Wish {
   readonly action: Action
+}
+
+/** Asked for past the log: one aspect of an entity. */
+interface ReadWish extends Wish {
+  readonly target: string
+  readonly aspect: number
 }
 
 const actionTimeoutMs = 4_000
 const thinkMs = 60
-const lookShare = 0.5
+/** Of all wishes: looks, which stand in the log, and reads, which don't. */
+const lookShare = 0.25
+const readShare = 0.25
 /** The rival has the player for so long at least. */
 const yieldMs = 1_500
 const yieldSpreadMs = 2_500
@@ -56,6 +69,8 @@ export class Witness {
   readonly #mind: Mind
   #client: Client | undefined
   #asking = false
+  /** The area's, from its receipts. */
+  #log = ''
   #resting = false
 
   constructor(options: WitnessOptions) {
@@ -71,7 +86,8 @@ export class Witness {
       const client = await this.#enter()
       while (client?.state !== 'closed' && client !== undefined && !this.#resting) {
         const wish = this.#wish(client)
-        if (wish !== undefined) await this.#ask(client, wish)
+        if (wish !== undefined && 'action' in wish) await this.#ask(client, wish)
+        else if (wish !== undefined) await this.#read(client, wish)
         await sleep(thinkMs * 2 * dice())
       }
       if (!this.#resting) await sleep(yieldMs + yieldSpreadMs * dice())
@@ -121,12 +137,16 @@ export class Witness {
     return client
   }
 
-  #wish(client: Client): Wish | undefined {
+  #wish(client: Client): ActionWish | ReadWish | undefined {
     const { dice, cast, gathers, name } = this.#options
     const players = [...cast.keys()]
     if (!cast.has(name)) return undefined
-    if (dice() < lookShare) {
-      return this.#look(players[Math.floor(dice() * players.length)]!, Math.floor(dice() * ASPECTS.length))
+    const kind = dice()
+    if (kind < lookShare + readShare) {
+      const player = players[Math.floor(dice() * players.length)]!
+      const look = this.#look(player, Math.floor(dice() * ASPECTS.length))
+      const { action, ...wish } = look
+      return kind < lookShare ? look : { ...wish, target: action.target, aspect: action.aspect }
     }
     const action = gathers ? this.#mind.forage(client.view) : this.#stroll()
     if (action?.kind === 'gather') {
@@ -138,7 +158,7 @@ export class Witness {
     return { f: 'write', key: `${name}/course`, value: encodeCourse(action), action }
   }
 
-  #look(player: string, aspect: number): Wish {
+  #look(player: string, aspect: number): Wish & { action: Extract<Action, { kind: 'look' }> } {
     const target = this.#options.cast.get(player)!
     return {
       f: 'read',
@@ -153,10 +173,10 @@ export class Witness {
     return { kind: 'move', vxMmPerTick: pace(), vyMmPerTick: pace() }
   }
 
-  async #ask(client: Client, { action, ...wish }: Wish): Promise<Done | undefined> {
+  async #ask(client: Client, { action, ...wish }: ActionWish): Promise<Done | undefined> {
     const { recorder, counts } = this.#options
     this.#asking = true
-    const end = recorder.invoke(this.#process, { ...wish, ...sessionOf(client) })
+    const end = recorder.invoke(this.#process, { ...wish, ...sessionOf(client), seq: client.nextSeq })
     const asked = await client.act(action).then(
       done => ({ done, ended: endOf(wish, done) }),
       error => ({ done: undefined, ended: failureOf(wish, error) }),
@@ -164,23 +184,46 @@ export class Witness {
     this.#asking = false
     counts[asked.ended.type]++
     end(asked.ended)
+    if (asked.done !== undefined) this.#log = asked.done.receipt.origin
     return asked.done
+  }
+
+  async #read(client: Client, { target, aspect, ...wish }: ReadWish): Promise<void> {
+    const { recorder, counts } = this.#options
+    this.#asking = true
+    const end = recorder.invoke(this.#process, { ...wish, ...sessionOf(client) })
+    const log = this.#log
+    const ended = await client.read(target).then(
+      (read): Ended => ({ type: 'ok', value: aspectOf(read, aspect), log, size: read.size }),
+      error => failureOf(wish, error),
+    )
+    this.#asking = false
+    counts[ended.type]++
+    end(ended)
   }
 }
 
 /** What the rules refused didn't happen; the receipt says so. */
-function endOf({ value }: Omit<Wish, 'action'>, { outcome, receipt }: Done): Ended {
+function endOf({ value }: Wish, { outcome, receipt }: Done): Ended {
   const at = { log: receipt.origin, leaf: receipt.leaf }
   if (outcome.code !== 'ok') return { type: 'fail', value, ...at, code: outcome.code }
   return { type: 'ok', value: outcome.value ?? value, ...at }
 }
 
 /** Without a receipt nothing is known: it may have been applied, or be applied later. */
-function failureOf({ value }: Omit<Wish, 'action'>, error: unknown): Ended {
+function failureOf({ value }: Wish, error: unknown): Ended {
   const code = error instanceof ClientError ? error.code : String(error)
   return { type: 'info', value, code }
 }
 
-function sessionOf({ sessionId, nextSeq }: Client): { session: string; seq: number } {
-  return { session: hexOf(sessionId, 0, sessionId.length), seq: nextSeq }
+function sessionOf({ sessionId }: Client): { session: string } {
+  return { session: hexOf(sessionId, 0, sessionId.length) }
+}
+
+/** As a look tells it. Null: there is no such character, and nobody ever wrote that. */
+function aspectOf({ entity, tick }: EntityRead, aspect: number): number | null {
+  if (entity?.kind !== 'character') return null
+  const { motion, items } = entity
+  if (ASPECTS[aspect] === 'course') return tick < motion.untilTick ? encodeCourse(motion) : 0
+  return items[aspect - 1]!
 }

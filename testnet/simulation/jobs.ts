@@ -4,8 +4,6 @@ import type { SimulationPlan } from './authorities/run.ts'
 import type { Outcome } from './outcome.ts'
 
 const WORKER = new URL('./worker.ts', import.meta.url)
-/** Simulations make much that is soon garbage: with room for it, less of it is copied. */
-const NODE_FLAGS = ['--max-semi-space-size=64']
 
 /** Runs the seeds in so many processes at a time, and gives what came of them in the order of the seeds. */
 export async function* inProcesses(plans: readonly SimulationPlan[], jobs: number): AsyncGenerator<Outcome> {
@@ -17,7 +15,7 @@ export async function* inProcesses(plans: readonly SimulationPlan[], jobs: numbe
     while (next < plans.length) {
       const at = next++
       if (worker?.connected !== true) {
-        worker = fork(WORKER, { execArgv: NODE_FLAGS })
+        worker = fork(WORKER)
         workers.add(worker)
       }
       waiting[at]!.resolve(await runOn(worker, plans[at]!))

@@ -229,6 +229,7 @@ function statusOf({ voters, learners }: Members, self: number, lacking: Readonly
     uncommittedBytes: 0,
     asleep: false,
     rejoining: undefined,
+    isMember: true,
     members: { voters, learners, votersOutgoing: [], learnersNext: [], autoLeave: false },
     peers: [...voters, ...learners].map(peer => ({
       peer,

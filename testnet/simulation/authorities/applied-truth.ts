@@ -6,21 +6,13 @@ export class AppliedTruth {
   readonly #fail: (problem: string) => void
   /** By index: a checksum over outcomes, size and state. */
   readonly #results: number[] = []
-  /** By the log's size: the entry that made it so. */
-  readonly #entryOfSize = new Map<number, number>()
 
   constructor(name: string, fail: (problem: string) => void) {
     this.#name = name
     this.#fail = fail
   }
 
-  /** What a log of this size has applied, but for entries without records after it; undefined when nobody was seen to. */
-  appliedAt(size: number): number | undefined {
-    return this.#entryOfSize.get(size)
-  }
-
-  result(who: string, index: number, result: number, size: number): void {
-    this.#entryOfSize.set(size, Math.min(index, this.#entryOfSize.get(size) ?? index))
+  result(who: string, index: number, result: number): void {
     const known = this.#results[index]
     if (known === undefined) this.#results[index] = result
     else if (known !== result)

@@ -3,6 +3,7 @@ import { serveFeeds } from '../../../daemon/feed/server.ts'
 import { GatewayCore } from '../../../daemon/gateway/core.ts'
 import type { AuthorityHost } from '../../../daemon/hosting/authority-host.ts'
 import { Engine } from '../../../daemon/hosting/engine.ts'
+import type { MemberOrder } from '../../../daemon/hosting/orders.ts'
 import type { Clock, Network } from '../../../daemon/ports.ts'
 import { serveIntake } from '../../../daemon/routing/intake-server.ts'
 import { serveReads } from '../../../daemon/routing/read-server.ts'
@@ -74,6 +75,10 @@ export class SimDaemon {
 
   closed(connection: number): void {
     this.#context.clock.after(0, () => this.gateway.closed(connection))
+  }
+
+  changeMembers(group: number, order: MemberOrder): void {
+    this.#context.clock.after(0, () => this.engine.changeMembers(group, order))
   }
 }
 
@@ -206,7 +211,7 @@ function watchedAuthorities(
       }),
   })
   return group => {
-    const host = engine.authority(group)
+    const host = engine.member(group)
     return host && watched(group, host)
   }
 }

@@ -11,6 +11,7 @@ import { AppliedTruth } from './applied-truth.ts'
 import { Finding } from './finding.ts'
 import { LogTruth } from './log-truth.ts'
 import type { Realm } from './realm.ts'
+import { Told } from './told.ts'
 
 /** What an authority has bound itself to by a receipt. */
 export interface Promised {
@@ -37,6 +38,7 @@ const NEWEST_ENTRIES = [3, 64]
 export class Judge {
   readonly promises = new Map<string, Promised>()
   readonly counters = new Map<string, number>()
+  readonly told = new Told(problem => this.fail(problem))
   readonly #simulation: Simulation
   readonly #realm: Realm
   readonly #diskOf: (node: number) => SimDisk
@@ -110,6 +112,7 @@ export class Judge {
       return false
     }
     this.count('receipts')
+    this.told.tell(group, leaf + 1)
     const key = promiseKey(head)
     const known = this.promises.get(key)
     if (known === undefined) this.promises.set(key, promised)

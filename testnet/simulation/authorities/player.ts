@@ -26,6 +26,7 @@ import type { SimDaemon } from './daemon.ts'
 import type { Haste } from './faults/client.ts'
 import type { Judge } from './judge.ts'
 import { openMessage } from './opening.ts'
+import { Reader } from './reader.ts'
 import { type Realm, seededKey, sha256 } from './realm.ts'
 import { verifySimSignature } from './sim-key.ts'
 
@@ -87,6 +88,7 @@ export class SimPlayer {
   #waitUntilMs = 0
   #nextActionMs = 0
   readonly #window: number
+  readonly #reader: Reader
 
   constructor(parts: PlayerParts) {
     this.#parts = parts
@@ -98,12 +100,14 @@ export class SimPlayer {
     this.#session = this.#newSession()
     this.#sessionId = sessionIdOf(this.#session.publicKey, this.#sessions, sha256)
     this.#nextActionMs = this.random.below(500)
+    const dice = parts.simulation.random.fork(`reader ${parts.index}`)
+    this.#reader = new Reader(parts.judge, parts.area.group, dice, this.key.publicKey)
     this.#step()
   }
 
-  /** Inputs without an answer. */
+  /** Inputs and reads without an answer. */
   get waiting(): number {
-    return this.#items.length
+    return this.#items.length + this.#reader.waiting
   }
 
   describe(): string {
@@ -129,11 +133,13 @@ export class SimPlayer {
     if (!this.#line.welcomed) return
     if (!this.resting && nowMs >= this.#nextActionMs && this.#items.length < this.#window) this.#act(nowMs)
     this.#sendDue(nowMs)
+    const read = this.#line === undefined ? undefined : this.#reader.due(nowMs, this.resting)
+    if (read !== undefined) this.#send({ kind: 'read', read })
   }
 
   #isStuck(line: Line, nowMs: number): boolean {
-    const since = line.welcomed ? this.#items[0]?.sentMs : line.openedMs
-    return since !== undefined && nowMs - since > PATIENCE_MS
+    const since = line.welcomed ? [this.#items[0]?.sentMs, this.#reader.sentMs] : [line.openedMs]
+    return since.some(sentMs => sentMs !== undefined && nowMs - sentMs > PATIENCE_MS)
   }
 
   #leave(): void {
@@ -156,6 +162,7 @@ export class SimPlayer {
     const lateMs = haste === undefined ? 0 : this.random.between(0, haste.lateMs)
     this.#line = { id, node, daemon, openedMs: simulation.nowMs, lateMs, welcomed: false }
     for (const item of this.#items) item.sentMs = undefined
+    this.#reader.moved()
     simulation.schedule(undefined, ON_THE_WAY_MS, '', () => daemon.connected(id))
   }
 
@@ -224,6 +231,7 @@ export class SimPlayer {
       else if (message.kind === 'welcome') this.#line.welcomed = true
       else if (message.kind === 'answer') this.#answer(message.answer!)
       else if (message.kind === 'receipts') this.#receipts(message.receipts!)
+      else if (message.kind === 'readAnswer') this.#reader.answered(message.readAnswer!, simulation.nowMs)
       else if (message.kind === 'problem') judge.count(`problem-${message.problem!.code}`)
     })
   }

@@ -163,6 +163,9 @@ class Run {
         if (waiting > 0) return `${name} holds ${waiting} inputs of ${area}`
       }
     }
+    // A node that is away may be one that others wait for.
+    const isWhole = there.length === this.#sim.nodes.length
+    if (isWhole && !this.#sim.directory.isSettled) return 'an area has not the members yet that were ordered'
     for (const { group } of this.#sim.realm.areas) {
       const difference = this.#areaDifference(group, there)
       if (difference !== undefined) return difference
@@ -172,11 +175,9 @@ class Run {
 
   #areaDifference(group: number, there: readonly Node[]): string | undefined {
     const { name } = this.#sim.realm.hosted.get(group)!
-    const authorities = this.#sim
-      .membersOf(group)
-      .map(member => this.#sim.nodes[member - 1]!)
-      .filter(node => there.includes(node))
-      .map(node => node.program!.engine.authority(group)!.authority)
+    const members = this.#sim.membersOf(group).filter(member => there.includes(this.#sim.node(member)))
+    const authorities = members.flatMap(member => this.#sim.authorityOn(member, group)?.authority ?? [])
+    if (authorities.length < members.length) return `a member of ${name} has no replica yet`
     if (!authorities.some(({ serving }) => serving)) return `nobody leads ${name}`
     const replicas = authorities.map(({ replica }) => replica)
     const [first] = replicas

@@ -9,12 +9,12 @@ import { Judge } from './judge.ts'
 import { decide } from './mind.ts'
 import { SimPlayer } from './player.ts'
 import { foundRealm, type Realm, type RealmPlan } from './realm.ts'
+import { SimDirectory } from './sim-directory.ts'
 
-const SETTINGS: DaemonSettings = {
+const SETTINGS: Omit<DaemonSettings, 'leaseReads'> = {
   recordsBetweenSnapshots: 60,
   heartbeatMs: 50,
   electionMs: 300,
-  leaseReads: false,
 }
 
 /** The nodes of a realm with their players on one simulation, under the eyes of one judge. */
@@ -24,12 +24,14 @@ export class SimRealm {
   readonly judge: Judge
   readonly nodes: SimNode<SimDaemon>[] = []
   readonly players: SimPlayer[] = []
+  readonly directory: SimDirectory
   readonly #playerOf = new Map<number, SimPlayer>()
   #connections = 0
 
   constructor(simulation: Simulation, plan: RealmPlan, wiring: Wiring = HONEST) {
     this.simulation = simulation
     this.realm = foundRealm(plan)
+    this.directory = new SimDirectory(simulation, this.nodes)
     this.judge = new Judge(simulation, this.realm, this.diskOf, this.engineOf)
     for (const { name } of this.realm.nodes) this.#startNode(name, plan, wiring)
   }
@@ -47,17 +49,24 @@ export class SimRealm {
     return this.node(number).program?.engine.authority(group)
   }
 
-  /** Who keeps the group's log, voters and learners, as the replica knows it that has applied most. */
+  /** Who keeps the group's log, voters and learners. */
   membersOf(group: number): readonly number[] {
-    const known = this.nodes
-      .flatMap(({ program }) => program?.engine.status(group) ?? [])
-      .reduce<GroupStatus | undefined>(
-        (a, b) => (a !== undefined && a.applied >= b.applied ? a : b),
-        undefined,
-      )
-    if (known === undefined) return this.realm.hosted.get(group)!.identity.members
-    const { voters, votersOutgoing, learners, learnersNext } = known.members
+    const { voters, votersOutgoing, learners, learnersNext } = this.#configOf(group)
     return [...new Set([...voters, ...votersOutgoing, ...learners, ...learnersNext])].sort((a, b) => a - b)
+  }
+
+  votersOf(group: number): readonly number[] {
+    return this.#configOf(group).voters
+  }
+
+  /** As the replica knows it that has applied most. */
+  #configOf(group: number): GroupStatus['members'] {
+    const [known] = this.nodes
+      .flatMap(({ program }) => program?.engine.status(group) ?? [])
+      .sort((a, b) => b.applied - a.applied)
+    if (known !== undefined) return known.members
+    const voters = this.realm.hosted.get(group)!.identity.members
+    return { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false }
   }
 
   /** The number of a node that leads the group and serves it. */
@@ -71,9 +80,11 @@ export class SimRealm {
         this.#playerOf.get(connection)?.receive(connection, bytes),
       closedByGateway: (connection: number) => this.#playerOf.get(connection)?.closed(connection),
     }
+    // Every other network trusts its clocks, which keep to the bound.
+    const settings = { ...SETTINGS, leaseReads: plan.seed % 2 === 1 }
     const node: SimNode<SimDaemon> = this.simulation.addNode(
       name,
-      context => startDaemon(this.realm, SETTINGS, wiring, this.judge, clients, node.disk, context),
+      context => startDaemon(this.realm, settings, wiring, this.judge, clients, node.disk, context),
       { disk: { keepsUnsyncedPrefix: plan.seed % 2 === 0 } },
     )
     node.disk.onCrashPoint = () => node.crash()

@@ -150,10 +150,7 @@ export class Watch {
     const { log, applied } = this.#judge.truthOf(host.authority.identity)
     const who = this.#who(group)
     const fail = (problem: string): void => this.#judge.fail(problem)
-    // A catch-up that a crash cut short is not known to Raft.
-    const inRaft = engine.status(group)?.applied ?? 0
-    const before = Math.max(inRaft, applied.appliedAt(host.authority.replica.log.size) ?? 0)
-    const shown = new ShownEntries(who, log, before, fail)
+    const shown = new ShownEntries(who, log, host.appliedIndex, fail)
     const committed = host.committed.bind(host)
     host.committed = entries => {
       const status = engine.status(group)
@@ -171,7 +168,7 @@ export class Watch {
       shown.apply(entry.index)
       this.#judge.tellReached(who, 'applies', entry.index)
       const result = apply(entry, ops)
-      applied.result(who, entry.index, resultOf(replica, result), replica.log.size)
+      applied.result(who, entry.index, resultOf(replica, result))
       return result
     }
   }

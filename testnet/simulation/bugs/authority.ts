@@ -110,9 +110,9 @@ export const AUTHORITY_BUGS: readonly Bug[] = [
     what: 'A snapshot says that it has one record less than it has.',
     edits: [
       {
-        file: 'daemon/hosting/engine.ts',
-        from: 'const to = readU64(offer.meta, 0)',
-        to: 'const to = readU64(offer.meta, 0) - 1',
+        file: 'daemon/hosting/catch-ups.ts',
+        from: 'const to = readU64(meta, 0)',
+        to: 'const to = readU64(meta, 0) - 1',
       },
     ],
   },

@@ -53,6 +53,17 @@ export const GROUP_BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'reads-without-quorum',
+    what: 'A leader answers reads without a lease and without asking a quorum whether it still leads.',
+    edits: [
+      {
+        file: 'consensus/groups/reads.ts',
+        from: 'if (settings.leaseReads && holdsLease(hosted, clocks.liveness, settings.self, nowMs())) {',
+        to: 'if (settings !== undefined) {',
+      },
+    ],
+  },
+  {
     name: 'write-without-sync',
     what: 'What is to be durable is written, but not synced.',
     edits: [

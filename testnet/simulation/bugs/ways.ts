@@ -14,6 +14,17 @@ export const WAY_BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'reads-before-applied',
+    what: 'A replica answers a read before its state has all that the read must show.',
+    edits: [
+      {
+        file: 'daemon/hosting/state-reads.ts',
+        from: 'if (done.index <= applied) this.#serve(done.context, read)',
+        to: 'if (done.index <= applied + 1_000_000) this.#serve(done.context, read)',
+      },
+    ],
+  },
+  {
     name: 'feed-state-is-old',
     what: 'Who comes to a feed anew may be told an old state.',
     edits: [

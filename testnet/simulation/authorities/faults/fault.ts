@@ -3,6 +3,8 @@ import type { SimRandom } from '../../random.ts'
 import type { Simulation } from '../../simulation.ts'
 import type { SimDaemon } from '../daemon.ts'
 import type { SimPlayer } from '../player.ts'
+import type { Realm } from '../realm.ts'
+import type { SimDirectory } from '../sim-directory.ts'
 
 export type Node = SimNode<SimDaemon>
 
@@ -11,6 +13,10 @@ export interface Field {
   readonly simulation: Simulation
   readonly nodes: readonly Node[]
   readonly players: readonly SimPlayer[]
+  readonly realm: Realm
+  readonly directory: SimDirectory
+  /** Numbers of the nodes that decide in a group. */
+  votersOf(group: number): readonly number[]
 }
 
 export interface Fault {

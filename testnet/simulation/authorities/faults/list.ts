@@ -3,6 +3,7 @@ import { CLOCK_FAULTS } from './clock.ts'
 import { DISK_FAULTS } from './disk.ts'
 import { ELECTION_FAULTS } from './election.ts'
 import type { Fault } from './fault.ts'
+import { MEMBERSHIP_FAULTS } from './membership.ts'
 import { NETWORK_FAULTS } from './network.ts'
 import { PROCESS_FAULTS } from './process.ts'
 
@@ -10,6 +11,7 @@ import { PROCESS_FAULTS } from './process.ts'
 const BY_NAME = {
   ...NETWORK_FAULTS,
   ...CLIENT_FAULTS,
+  ...MEMBERSHIP_FAULTS,
   ...CLOCK_FAULTS,
   ...DISK_FAULTS,
   ...ELECTION_FAULTS,

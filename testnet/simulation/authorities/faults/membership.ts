@@ -1,0 +1,31 @@
+import { type Fault, type Field, pick, shuffled } from './fault.ts'
+
+/** So many can lose one of them and go on. */
+const LEAST_VOTERS = 3
+
+export const MEMBERSHIP_FAULTS = {
+  /** An area gets other members, while everything else goes on. Nothing is mended: it comes about, or is not over. */
+  membership: { counters: ['member-added', 'member-removed', 'members-replaced'], inject: changeMembers },
+} satisfies Record<string, Fault>
+
+function changeMembers(field: Field): void {
+  const { simulation, directory, realm, nodes } = field
+  const { random } = simulation
+  const { group } = pick(random, realm.areas)
+  if (directory.isChanging(group)) return
+  const now = field.votersOf(group)
+  const others = shuffled(
+    random,
+    nodes.map((_, i) => i + 1).filter(number => !now.includes(number)),
+  )
+  const ways: [string, number[]][] = []
+  if (others.length > 0) ways.push(['member-added', [...now, others[0]!]])
+  if (now.length > LEAST_VOTERS) ways.push(['member-removed', shuffled(random, now).slice(1)])
+  if (others.length > 0) {
+    const coming = others.slice(0, 1 + random.below(others.length))
+    ways.push(['members-replaced', [...shuffled(random, now).slice(coming.length), ...coming]])
+  }
+  if (ways.length === 0) return
+  const [counter, voters] = pick(random, ways)
+  directory.order(group, { voters: voters.sort((a, b) => a - b), learners: [] }, counter)
+}
