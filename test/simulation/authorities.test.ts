@@ -71,6 +71,10 @@ describe('authorities on the simulator', function () {
     assert.deepEqual(ours, [])
   })
 
+  it('come together again too where one or two nodes are all there are', async () => {
+    for (const nodes of [1, 2]) await run({ seed: 4, nodes, groups: 1, seconds: 3 })
+  })
+
   it('run the same way again from the same seed, and another way from another', async () => {
     const [first, again, other] = [
       await run({ seed: 7, seconds: 4 }),

@@ -104,7 +104,9 @@ class Run {
   /** The faults are over, but for one node that may stay away: play goes on for a while, then everything comes to rest and is compared. */
   async #recover(when: string): Promise<void> {
     this.#simulation.tell('run', `recovery ${when}`)
-    const away = this.#plan.faults.length === 0 ? undefined : sparesOne(this.#sim)
+    // Without one of one or two replicas nobody can go on.
+    const maySpare = this.#plan.faults.length > 0 && this.#plan.nodes >= REPLICAS
+    const away = maySpare ? sparesOne(this.#sim) : undefined
     mend(this.#sim, away)
     const startMs = this.#simulation.nowMs
     const stuck = this.#stuck()
