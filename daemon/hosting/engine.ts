@@ -83,6 +83,7 @@ export class Engine {
     for (const hosted of authorities) {
       if (orders.hosts(hosted, self)) await engine.#open(hosted)
     }
+    engine.#membership.endRemoved()
     engine.#begin()
     return engine
   }

@@ -1,6 +1,7 @@
 import type { GroupDriver } from '../../consensus/groups/driver.ts'
 import type { GroupHost } from '../../consensus/groups/host.ts'
 import { nextReplacementStep, type ReplacementStep } from '../../consensus/groups/replacement.ts'
+import { names } from '../../consensus/raft/tracker/config.ts'
 import type { HostedAuthority } from './opening.ts'
 import type { MemberOrder, OrderRefusal, Orders } from './orders.ts'
 
@@ -59,6 +60,15 @@ export class Membership {
     const { orders, known } = this.#parts
     const members = orders.get(group)?.known ?? known.get(group)?.identity.members
     return members?.includes(number) === true
+  }
+
+  /** At a start: replicas that had applied their removal, but that a crash kept from ending. */
+  endRemoved(): void {
+    const { host, self } = this.#parts
+    for (const group of host.groups()) {
+      const status = host.status(group)
+      if (status !== undefined && !names(status.members, self)) this.removed(group)
+    }
   }
 
   /** This node's replica was removed from its group. An order may want it back, and then its leader will find it. */

@@ -8,6 +8,18 @@ const TITLE = 'an authority whose members are changed'
 const GROUP = 1
 const ORDER: MemberOrder = { number: 1, voters: [3, 4, 5], learners: [] }
 
+/** Voters, and who has to leave for them. */
+const SIDES = [
+  [
+    [1, 2, 3],
+    [4, 5],
+  ],
+  [
+    [3, 4, 5],
+    [1, 2],
+  ],
+] as const
+
 /** An area on nodes 1 to 3 of five, with players. */
 async function playing(simulation: Simulation): Promise<SimRealm> {
   const realm = new SimRealm(simulation, { seed: simulation.seed, nodes: 5, groups: 1, replicas: 3 })
@@ -113,6 +125,33 @@ describe(TITLE, function () {
       const { world } = realm.authorityOn(realm.leaderOf(GROUP)!, GROUP)!.authority.replica
       assert.equal(entities.size, [...world.entities()].length)
       await assertProgress(realm, 5_000)
+    })
+  })
+
+  it('has no replica left on a node that crashed between its removal and the end of its replica', async () => {
+    await simulate(seedOr(25), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      let caught = 0
+      for (let round = 1; round <= 8 && caught < 3; round++) {
+        const [voters, leaving] = SIDES[round % 2]!
+        tell(realm, { number: round, voters, learners: [] })
+        const knows = (number: number): boolean =>
+          realm.node(number).program?.engine.status(GROUP)?.members.voters.join() === voters.join()
+        assert.ok(await simulation.runUntil(() => leaving.some(knows), 10_000), realm.describe())
+        // Until commits are written, too; after an election timeout it would be over.
+        await simulation.runFor(210)
+        for (const number of leaving.filter(knows)) {
+          realm.node(number).program!.engine.driver.sync(() => {
+            caught++
+            realm.node(number).crash()
+          })
+        }
+        await simulation.runFor(100)
+        for (const number of leaving) if (!realm.node(number).alive) realm.node(number).start()
+        await simulation.runFor(1_000)
+        assert.ok(isHeldBy(realm, voters), `${holders(realm)} hold it after round ${round}`)
+      }
+      assert.ok(caught >= 3)
     })
   })
 
