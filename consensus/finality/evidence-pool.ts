@@ -1,6 +1,14 @@
+import { equalBytes } from '../../storage/bytes.ts'
 import { contradictionOf, type Evidence } from './evidence.ts'
 import type { Signed } from './signed.ts'
-import { type Statement, statementKind, type ViewChangeStatement } from './statement.ts'
+import {
+  type ContentStatement,
+  equalBallots,
+  type Statement,
+  statementKind,
+  type ViewChangeStatement,
+  type Vote,
+} from './statement.ts'
 
 /** Statements of one signer that are kept, and found contradictions per authority. The oldest statement goes first. */
 const maxPerSigner = 512
@@ -23,6 +31,7 @@ export class EvidencePool {
     this.#signers.set(signer, known)
     const key = placeOf(signed.statement)
     const other = known.statements.get(key)
+    if (other !== undefined && isSame(other.statement, signed.statement)) return undefined
     const evidence = this.#rival(other, signed) ?? this.#hidden(known, signed)
     if (other === undefined || isLower(signed.statement, other.statement)) this.#keep(known, key, signed)
     return evidence
@@ -88,6 +97,12 @@ function placeOf(statement: Statement): string {
     default:
       return `${kind} ${epoch} ${statement.view}`
   }
+}
+
+/** Of two statements of one place. */
+function isSame(one: Statement, other: Statement): boolean {
+  if (one.kind === statementKind.content) return equalBytes(one.hash, (other as ContentStatement).hash)
+  return equalBallots(one.ballot, (other as Vote).ballot)
 }
 
 /** Of two view changes to one view the one that reports less can hide more. */

@@ -1,5 +1,5 @@
-import { equalBytes } from '../../storage/bytes.ts'
-import { type ByteReader, ByteWriter } from './bytes.ts'
+import { equalBytes, putU32, putU64 } from '../../storage/bytes.ts'
+import type { ByteReader, ByteWriter } from './bytes.ts'
 import { hashBytes } from './seal.ts'
 
 /** The first byte of what is signed. */
@@ -66,24 +66,39 @@ export function readBallot(reader: ByteReader): Ballot {
   return { view: reader.u32(), height: reader.u64(), hash: reader.bytes(hashBytes) }
 }
 
-/** The canonical bytes that a batch has as a leaf. */
+const headBytes = 1 + hashBytes + 4
+const ballotBytes = 4 + 8 + hashBytes
+
+/** The canonical bytes that a batch has as a leaf. Written in place: a node does it for every vote that it makes or reads. */
 export function encodeStatement(statement: Statement): Uint8Array {
-  const writer = new ByteWriter()
-  writer.u8(statement.kind).bytes(statement.authority).u32(statement.epoch)
-  switch (statement.kind) {
-    case statementKind.vote1:
-    case statementKind.vote2:
-      writeBallot(writer, statement.ballot)
-      break
-    case statementKind.viewChange:
-    case statementKind.newView:
-      writer.u32(statement.view)
-      writeBallot(writer, statement.ballot)
-      break
-    case statementKind.content:
-      writer.u32(statement.view).u64(statement.term).u64(statement.leaf).bytes(statement.hash)
-  }
-  return writer.finish()
+  const { kind } = statement
+  if (kind === statementKind.content) return encodeContent(statement)
+  const isVote = kind === statementKind.vote1 || kind === statementKind.vote2
+  const bytes = new Uint8Array(headBytes + (isVote ? 0 : 4) + ballotBytes)
+  putHead(bytes, statement)
+  if ('view' in statement) putU32(bytes, headBytes, statement.view)
+  const at = bytes.length - ballotBytes
+  const { ballot } = statement
+  putU32(bytes, at, ballot.view)
+  putU64(bytes, at + 4, ballot.height)
+  bytes.set(ballot.hash, at + 12)
+  return bytes
+}
+
+function encodeContent(statement: ContentStatement): Uint8Array {
+  const bytes = new Uint8Array(headBytes + 4 + 8 + 8 + hashBytes)
+  putHead(bytes, statement)
+  putU32(bytes, headBytes, statement.view)
+  putU64(bytes, headBytes + 4, statement.term)
+  putU64(bytes, headBytes + 12, statement.leaf)
+  bytes.set(statement.hash, headBytes + 20)
+  return bytes
+}
+
+function putHead(bytes: Uint8Array, { kind, authority, epoch }: Statement): void {
+  bytes[0] = kind
+  bytes.set(authority, 1)
+  putU32(bytes, 1 + hashBytes, epoch)
 }
 
 export function readStatement(reader: ByteReader): Statement {

@@ -61,7 +61,7 @@ export class Follower {
 
   #enter(epoch: number, view: number, base: Head, leader: number): void {
     const { judge, world } = this.#node.around
-    judge.entered(this.ordering.group, this.#node.number, epoch, view, hex(base.hash))
+    judge.entered(this.ordering.group, this.#node.number, epoch, view, base)
     const { founders } = this.#node.around
     this.instance = this.ordering.instance(epoch, view, base, leader || founders[0]!.node)
     this.frozen = false

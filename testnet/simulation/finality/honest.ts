@@ -11,6 +11,7 @@ import type { Party, World } from './world.ts'
 
 const TICK_MS = 100
 const FOLLOW_MS = 50
+const LEASE_MS = 3000
 export const RESEND_MS = 300
 
 export interface Surroundings {
@@ -32,10 +33,11 @@ export class HonestNode implements Party, Watched {
   readonly around: Surroundings
   readonly followers = new Map<number, Follower>()
   isUp = false
+  leaseUntilMs = 0
   /** It may have forgotten what it signed. */
   isForgetful = false
   #host: FinalityHost | undefined
-  #life = 0
+  life = 0
   #writing: readonly (readonly [string, Uint8Array])[] | undefined
   #leaseCut = false
   #pumping = false
@@ -51,7 +53,7 @@ export class HonestNode implements Party, Watched {
 
   start(): void {
     const { world, keys, orderings } = this.around
-    const life = ++this.#life
+    const life = ++this.life
     this.isUp = true
     this.#host = new FinalityHost({
       self: this.number,
@@ -96,7 +98,7 @@ export class HonestNode implements Party, Watched {
     const { world } = this.around
     const next = (): void => {
       world.after(periodMs * (0.9 + 0.2 * world.random.fraction()), () => {
-        if (!this.isUp || life !== this.#life) return
+        if (!this.isUp || life !== this.life) return
         run()
         this.pump()
         next()
@@ -106,7 +108,9 @@ export class HonestNode implements Party, Watched {
   }
 
   #renewLease(): void {
-    if (!this.#leaseCut) this.host.lease(this.around.world.nowMs + 3000)
+    if (this.#leaseCut) return
+    this.leaseUntilMs = this.around.world.nowMs + LEASE_MS
+    this.host.lease(this.leaseUntilMs)
   }
 
   /** The directory cannot be reached, or can again. */
@@ -177,11 +181,11 @@ export class HonestNode implements Party, Watched {
 
   #write({ cycle, records }: NonNullable<Effects['write']>): void {
     const { world } = this.around
-    const life = this.#life
+    const life = this.life
     this.#writing = records.map(({ group, name, value }) => [`${group}/${name}`, value] as const)
     const slow = world.random.chance(0.02) ? 80 : 0
     world.after(1 + 4 * world.random.fraction() + slow, () => {
-      if (!this.isUp || life !== this.#life) return
+      if (!this.isUp || life !== this.life) return
       this.#settle()
       this.host.persisted(cycle)
       this.pump()

@@ -12,11 +12,13 @@ import {
   type Vote,
 } from '../../../consensus/finality/statement.ts'
 import type { Keys } from './keys.ts'
-import { hex, type Ordering } from './ordering.ts'
+import { type Head, hex, type Ordering } from './ordering.ts'
 import { type Said, statementsIn } from './statements.ts'
 
 /** Something happened that must not. */
-export class Violation extends Error {}
+export class Violation extends Error {
+  override readonly name = 'Violation'
+}
 
 const SLOW_WRITE_MS = 300
 
@@ -26,6 +28,7 @@ const QUORUM: Readonly<Record<number, number>> = { 1: 1, 2: 2, 3: 2, 4: 3, 5: 4,
 export interface Watched {
   readonly number: number
   readonly disk: ReadonlyMap<string, Uint8Array>
+  readonly leaseUntilMs: number
   /** Statements that it keeps. */
   evidencePool(group: number): Iterable<Signed>
 }
@@ -53,7 +56,7 @@ export class Judge {
   readonly #tapped = new WeakSet<Uint8Array>()
   readonly #heard = new Map<string, Heard>()
   readonly #executed = new Set<string>()
-  readonly #bases = new Map<string, string>()
+  readonly #bases = new Map<string, Head>()
   /** Signers by kind, epoch, view and seal. */
   readonly #tally = new Map<string, Set<number>>()
   readonly #certified = new Set<string>()
@@ -142,7 +145,7 @@ export class Judge {
       if (ballot.view < heard.frozenTo)
         throw new Violation(`${who}: voted in view ${ballot.view}, which it had frozen`)
       if (kind === 1) this.#checkFirst(who, group, node, statement)
-      else this.#checkSecond(who, group, heard, statement)
+      else this.#checkSecond(who, group, node, heard, statement)
     } else if (statement.kind === 3) {
       heard.frozenTo = Math.max(heard.frozenTo, statement.view)
       for (const vote of heard.secondVotes) {
@@ -185,7 +188,9 @@ export class Judge {
     if (!this.#executed.has(`${group}/${node}/${epoch}/${ballot.view}/${hash}`)) {
       throw new Violation(`${who}: voted for what it has not executed`)
     }
-    if (this.#bases.get(`${group}/${node}/${epoch}/${ballot.view}`) === hash) return
+    const base = this.#bases.get(`${group}/${node}/${epoch}/${ballot.view}`)!
+    if (hex(base.hash) === hash) return
+    if (ballot.height <= base.height) throw new Violation(`${who}: voted for a rival of its view's base`)
     const seal = this.#orderings.get(group)!.seals.get(hash)!
     const parent = hex(seal.previous)
     const isEpochBase = (this.#epochBase.get(`${group}/${epoch}`) ?? hex(new Uint8Array(32))) === parent
@@ -198,7 +203,11 @@ export class Judge {
     }
   }
 
-  #checkSecond(who: string, group: number, heard: Heard, { epoch, ballot }: Vote): void {
+  #checkSecond(who: string, group: number, node: number, heard: Heard, { epoch, ballot }: Vote): void {
+    // It may have run out while the vote was being written.
+    if (this.honest.get(node)!.leaseUntilMs < this.#nowMs() - SLOW_WRITE_MS) {
+      throw new Violation(`${who}: a second vote without a lease`)
+    }
     const first = this.#tally.get(`${group}/1/${epoch}/${ballot.view}/${hex(ballot.hash)}`)
     if (first === undefined || first.size < this.quorum(group, epoch)) {
       throw new Violation(`${who}: a second vote without a quorum of first ones`)
@@ -210,11 +219,12 @@ export class Judge {
     this.#executed.add(`${group}/${node}/${epoch}/${view}/${hash}`)
   }
 
-  entered(group: number, node: number, epoch: number, view: number, base: string): void {
+  entered(group: number, node: number, epoch: number, view: number, base: Head): void {
     this.viewsEntered++
     const key = `${group}/${node}/${epoch}/${view}`
     const other = this.#bases.get(key)
-    if (other !== undefined && other !== base) throw new Violation(`node ${node}: two bases in view ${view}`)
+    if (other !== undefined && hex(other.hash) !== hex(base.hash))
+      throw new Violation(`node ${node}: two bases in view ${view}`)
     this.#bases.set(key, base)
   }
 

@@ -16,7 +16,7 @@ import {
 import type { Cabal } from './cabal.ts'
 import type { Knowledge } from './knowledge.ts'
 import { hex } from './ordering.ts'
-import type { Party } from './world.ts'
+import type { Party, World } from './world.ts'
 
 /** What a liar does beside voting, each drawn once per seed. */
 export interface Character {
@@ -47,6 +47,7 @@ export class Liar implements Party {
   /** How often it has voted for it. */
   readonly #said = new WeakMap<Vote, number>()
   isUp = true
+  readonly life = 1
 
   constructor(number: number, character: Character, cabal: Cabal) {
     this.number = number
@@ -146,13 +147,16 @@ export class Liar implements Party {
       const one = ordering.makeSeal(regime.epoch, above)
       if (!this.character.equivocates) {
         ordering.propose(instance, one, () => true, world.random.chance(0.2))
+        // Hastily, above what nobody has decided.
+        const child = ordering.makeSeal(regime.epoch, { height: one.height, hash: sealHash(one) })
+        if (world.random.chance(0.3)) ordering.propose(instance, child, () => true)
         continue
       }
       world.fault('forked proposal')
-      const side = new Map(regime.members.map(({ node }) => [node, world.random.chance(0.5)]))
+      const side = sides(world)
       const other = ordering.makeSeal(regime.epoch, above)
-      ordering.propose(instance, one, node => side.get(node) !== false)
-      ordering.propose(instance, other, node => side.get(node) === false)
+      ordering.propose(instance, one, node => side(node))
+      ordering.propose(instance, other, node => !side(node))
     }
   }
 
@@ -290,5 +294,16 @@ export class Liar implements Party {
   #transmit(peer: number, bytes: Uint8Array): void {
     this.#cabal.tap(this.number, bytes)
     this.#cabal.world.send(this.number, peer, bytes)
+  }
+}
+
+/** Which of two each node is given; another one perhaps when it has started anew. */
+function sides(world: World): (node: number) => boolean {
+  const given = new Map<string, boolean>()
+  return node => {
+    const key = `${node}/${world.parties.get(node)?.life}`
+    const known = given.get(key) ?? world.random.chance(0.5)
+    given.set(key, known)
+    return known
   }
 }

@@ -1,6 +1,7 @@
 /** `npm run sim:finality`: the members of an authority, some of them liars, under virtual time, one seed after another. */
 import { parseArgs } from 'node:util'
-import { type FinalityPlan, runFinality } from './run.ts'
+import { importUnder } from '../bugs/plant.ts'
+import type { FinalityPlan } from './run.ts'
 
 const { values } = parseArgs({
   options: {
@@ -8,10 +9,15 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1' },
     members: { type: 'string' },
     liars: { type: 'string' },
+    bug: { type: 'string' },
     quiet: { type: 'boolean', default: false },
   },
 })
 
+const { runFinality } = await importUnder<typeof import('./run.ts')>(
+  values.bug,
+  import.meta.resolve('./run.ts'),
+)
 const sums = new Map<string, number>()
 const first = Number(values.seed)
 const seeds = Number(values.seeds)
@@ -45,6 +51,7 @@ function runSeed(plan: FinalityPlan): void {
       plan.liars === undefined ? '' : ` --liars ${plan.liars}`,
     ]
     console.error(`seed ${plan.seed} FAILED: ${(error as Error).stack}`)
+    if (values.bug !== undefined) given.push(` --bug ${values.bug}`)
     console.error(`replay: npm run sim:finality -- --seed ${plan.seed}${given.join('')}`)
   }
 }

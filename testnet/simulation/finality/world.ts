@@ -13,6 +13,8 @@ export interface LinkOptions {
 export interface Party {
   readonly number: number
   readonly isUp: boolean
+  /** Counts its starts. */
+  readonly life: number
   receive(from: number, bytes: Uint8Array): void
 }
 
