@@ -126,7 +126,9 @@ export class RaftLanes {
     old?.close('replaced')
     channel.onClose(() => this.#left(number, lane, channel))
     if (lane === 1) channel.onDrain(() => this.#options.drained(number))
-    if (!wasUp && channels.every(each => each !== undefined)) this.#options.up(number)
+    // The end of the old one may not have been heard of yet; what was under way on it is lost all the same.
+    if (wasUp) this.#options.down(number)
+    if (channels.every(each => each !== undefined)) this.#options.up(number)
   }
 
   #left(number: number, lane: Lane, channel: Channel): void {
