@@ -16,6 +16,11 @@ function hasMajority(voters: readonly number[], counts: (voter: number) => boole
   return voters.length === 0 || count > voters.length >> 1
 }
 
+/** It supports us. Who doesn't is dead or cut off, and keeps no group awake: it is seen to when it comes back. */
+export function isThere(liveness: Liveness, self: number, member: number, nowMs: number): boolean {
+  return member === self || nowMs < liveness.supportedUntilMs(member)
+}
+
 /** This node has promised not to vote here, nor to stand for election, and the promise stands. */
 export function isBound(hosted: HostedGroup, liveness: Liveness, nowMs: number): boolean {
   if (nowMs < liveness.mutedUntilMs || nowMs < hosted.boundUntilMs) return true

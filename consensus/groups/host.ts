@@ -4,23 +4,23 @@ import { holdsLease } from './cover.ts'
 import { cyclePersisted, takeCycle, watchDisk } from './cycle.ts'
 import { DiskWatch } from './disk-watch.ts'
 import { EffectsBuilder } from './effects.ts'
-import { decodeFrame } from './frame.ts'
-import { coreSettings, openGroup } from './hosted-group.ts'
+import { coreSettings } from './hosted-group.ts'
 import { changeMembers } from './membership.ts'
+import { openIn } from './opening.ts'
 import { Outbox } from './outbox.ts'
-import { closeGroup, contain, count, type HostParts } from './parts.ts'
+import { closeGroup, contain, type HostParts } from './parts.ts'
+import { connected, disconnected } from './peers.ts'
 import { propose, transfer } from './proposing.ts'
 import type { RecoveredGroup } from './raft-disk.ts'
-import { askRead, loseReadsOf, newReadBook, tickReads } from './reads.ts'
-import { receiveForGroup, stepGroup } from './receiving.ts'
-import { askWhereTheyAre, rejoinStatus, resumeRejoin, tickRejoining } from './rejoin.ts'
+import { askRead, newReadBook, tickReads } from './reads.ts'
+import { receiveFrame, stepGroup } from './receiving.ts'
+import { rejoinStatus, tickRejoining } from './rejoin.ts'
 import { compactGroup, probeSnapshots, takeOffer } from './snapshot-offers.ts'
 import { statusOf } from './status.ts'
 import {
   type ChangeMembersResult,
   type CompactResult,
   type Effects,
-  GroupError,
   type GroupHostOptions,
   type GroupOptions,
   type GroupStatus,
@@ -90,28 +90,7 @@ export class GroupHost {
 
   /** Throws a GroupError when this instance or a newer one is open already, or its parts contradict each other. */
   open(options: GroupOptions, recovered?: RecoveredGroup): void {
-    const open = this.#parts.groups.get(options.group)
-    if (open !== undefined) {
-      const order = options.epoch - open.instance.epoch || options.view - open.instance.view
-      const code = order === 0 ? 'already-open' : 'older-instance'
-      if (order <= 0) throw new GroupError(code, options.group, `Group ${options.group} is open already.`)
-      this.close(options.group)
-    }
-    const { maxGroups } = this.#parts.settings.limits
-    if (this.#parts.groups.size >= maxGroups) {
-      throw new GroupError(
-        'too-many-groups',
-        options.group,
-        `This node holds ${maxGroups} groups, its limit.`,
-      )
-    }
-    const group = openGroup(this.#parts.settings, options, recovered)
-    const oldest = recovered?.oldestCovered ?? 0
-    if (oldest > 0) this.#parts.writes.removeCovered(group.instance, oldest, group.firstStored - 1)
-    this.#parts.groups.set(options.group, group)
-    this.#parts.clocks.open(group)
-    resumeRejoin(this.#parts, group)
-    this.#parts.dirty.add(group)
+    openIn(this.#parts, options, recovered)
   }
 
   /** Its records stay on disk. */
@@ -157,40 +136,16 @@ export class GroupHost {
 
   /** Bytes that `peer` sent. Whatever they are, they are taken or refused and counted, and never throw. */
   receive(peer: number, frame: Uint8Array): void {
-    if (this.#stopped) return
-    const decoded = decodeFrame(frame, this.#parts.settings.limits.maxFrameBytes)
-    if (typeof decoded === 'string') {
-      count(this.#parts, `frame-${decoded}`)
-      return
-    }
-    for (const messages of decoded.groups) receiveForGroup(this.#parts, peer, messages)
-    const { liveness } = decoded
-    if (liveness !== undefined && !this.#parts.clocks.liveness.receive(peer, liveness))
-      count(this.#parts, 'liveness-malformed')
-    // A vote that waited for this word goes out in this turn.
-    this.#parts.clocks.orphans.scan()
+    if (!this.#stopped) receiveFrame(this.#parts, peer, frame)
   }
 
   peerUp(peer: number): void {
-    this.#parts.peersUp.add(peer)
-    this.#parts.clocks.liveness.peerUp(peer)
-    for (const hosted of this.#parts.rejoining) askWhereTheyAre(this.#parts, hosted)
+    connected(this.#parts, peer)
   }
 
   /** What was under way to it may be lost. */
   peerDown(peer: number): void {
-    if (!this.#parts.peersUp.delete(peer)) return
-    this.#parts.outbox.drop(peer)
-    this.#parts.clocks.peerDown(peer)
-    loseReadsOf(this.#parts, peer)
-    for (const hosted of this.#parts.groups.values()) {
-      if (hosted.node.role !== 'leader') continue
-      contain(this.#parts, hosted, ({ node }) => {
-        node.reportUnreachable(peer)
-        node.reportSnapshot(peer, false)
-        this.#parts.dirty.add(hosted)
-      })
-    }
+    disconnected(this.#parts, peer)
   }
 
   /** The bulk lane to this peer takes no more for now: what is for it waits here, until `peerDrained`. */

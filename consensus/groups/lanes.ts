@@ -33,3 +33,16 @@ const URGENT: ReadonlySet<MessageType> = new Set<MessageType>([
 export function laneOf(message: Message): Lane {
   return URGENT.has(message.type) ? 0 : 1
 }
+
+/** What asks for nothing to be done in the group. */
+export const READS: ReadonlySet<MessageType> = new Set<MessageType>([
+  MessageType.ReadIndex,
+  MessageType.ReadIndexResp,
+])
+
+/** What only a leader says. */
+export const LEADS: ReadonlySet<MessageType> = new Set<MessageType>([
+  MessageType.App,
+  MessageType.Heartbeat,
+  MessageType.Snap,
+])

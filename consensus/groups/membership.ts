@@ -3,6 +3,7 @@ import type { SingleChange } from '../raft/confchange/conf-change.ts'
 import { names } from '../raft/tracker/config.ts'
 import { type ConfState, EMPTY_BYTES, type Entry, MAX_NODE_ID, NONE, type Snapshot } from '../raft/types.ts'
 import type { HostedGroup } from './hosted-group.ts'
+import type { Liveness } from './liveness/liveness.ts'
 import type { HostParts } from './parts.ts'
 import { submitProposals } from './proposing.ts'
 import type { ChangeMembersResult, Members } from './types.ts'
@@ -109,6 +110,20 @@ export function isMemberItself({ node }: HostedGroup): boolean {
 
 export function isVoterItself({ node }: HostedGroup): boolean {
   return node.raft.tracker.isVoter(node.raft.id)
+}
+
+/** The core has other members than before: the nodes that this one has to know of follow them. False: it has not. */
+export function followMembers(hosted: HostedGroup, liveness: Liveness): boolean {
+  const { node, sharedWith, covering } = hosted
+  const { tracker } = node.raft
+  if (tracker.members === sharedWith) return false
+  for (const { id } of tracker.members) liveness.shares(id, 1)
+  for (const { id } of sharedWith) liveness.shares(id, -1)
+  hosted.sharedWith = tracker.members
+  // What a member promised that left says nothing of its next time here.
+  for (const id of covering) if (tracker.get(id) === undefined) covering.delete(id)
+  hosted.wasMember ||= isMemberItself(hosted)
+  return true
 }
 
 /** It takes part: a member as far as it knows, and nobody has said otherwise. */

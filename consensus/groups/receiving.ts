@@ -2,7 +2,7 @@ import { isTransfer } from '../raft/election.ts'
 import { names } from '../raft/tracker/config.ts'
 import { type Message, MessageType, NONE } from '../raft/types.ts'
 import { isBound } from './cover.ts'
-import type { GroupMessages } from './frame.ts'
+import { decodeFrame, type GroupMessages } from './frame.ts'
 import type { HostedGroup } from './hosted-group.ts'
 import { FROM_PEERS } from './lanes.ts'
 import { isHeard, isMemberItself } from './membership.ts'
@@ -11,8 +11,20 @@ import { askedByPeer } from './reads.ts'
 import { receiveRejoin } from './rejoin.ts'
 import { offer, wantsState } from './snapshot-offers.ts'
 
+/** Bytes that `peer` sent. Whatever they are, they are taken or refused and counted, and never throw. */
+export function receiveFrame(parts: HostParts, peer: number, frame: Uint8Array): void {
+  const { clocks, settings } = parts
+  const decoded = decodeFrame(frame, settings.limits.maxFrameBytes)
+  if (typeof decoded === 'string') return count(parts, `frame-${decoded}`)
+  for (const messages of decoded.groups) receiveForGroup(parts, peer, messages)
+  const { liveness } = decoded
+  if (liveness !== undefined && !clocks.liveness.receive(peer, liveness)) count(parts, 'liveness-malformed')
+  // A vote that waited for this word goes out in this turn.
+  clocks.orphans.scan()
+}
+
 /** What a frame of `peer` has for one group. Whatever it is, it is taken or refused and counted, and never throws. */
-export function receiveForGroup(parts: HostParts, peer: number, received: GroupMessages): void {
+function receiveForGroup(parts: HostParts, peer: number, received: GroupMessages): void {
   const hosted = parts.groups.get(received.group)
   if (hosted === undefined) return count(parts, 'unknown-group')
   const order = received.epoch - hosted.instance.epoch || received.view - hosted.instance.view

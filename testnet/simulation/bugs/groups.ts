@@ -29,7 +29,7 @@ export const GROUP_BUGS: readonly Bug[] = [
     what: "A sleeping follower sleeps on when its leader's node dies.",
     edits: [
       {
-        file: 'consensus/groups/clocks.ts',
+        file: 'consensus/groups/losses.ts',
         from: `      this.#lostPeers.delete(peer)
       this.#loseAll(peer, () => true)`,
         to: '      this.#lostPeers.delete(peer)',

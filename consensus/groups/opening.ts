@@ -1,0 +1,27 @@
+import { openGroup } from './hosted-group.ts'
+import { closeGroup, type HostParts } from './parts.ts'
+import type { RecoveredGroup } from './raft-disk.ts'
+import { resumeRejoin } from './rejoin.ts'
+import { GroupError, type GroupOptions } from './types.ts'
+
+/** A newer instance takes the place of an older one. @throws GroupError */
+export function openIn(parts: HostParts, options: GroupOptions, recovered: RecoveredGroup | undefined): void {
+  const open = parts.groups.get(options.group)
+  if (open !== undefined) {
+    const order = options.epoch - open.instance.epoch || options.view - open.instance.view
+    const code = order === 0 ? 'already-open' : 'older-instance'
+    if (order <= 0) throw new GroupError(code, options.group, `Group ${options.group} is open already.`)
+    closeGroup(parts, options.group)
+  }
+  const { maxGroups } = parts.settings.limits
+  if (parts.groups.size >= maxGroups) {
+    throw new GroupError('too-many-groups', options.group, `This node holds ${maxGroups} groups, its limit.`)
+  }
+  const group = openGroup(parts.settings, options, recovered)
+  const oldest = recovered?.oldestCovered ?? 0
+  if (oldest > 0) parts.writes.removeCovered(group.instance, oldest, group.firstStored - 1)
+  parts.groups.set(options.group, group)
+  parts.clocks.open(group)
+  resumeRejoin(parts, group)
+  parts.dirty.add(group)
+}
