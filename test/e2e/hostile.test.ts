@@ -193,7 +193,7 @@ describe('a running node under attack', function () {
   })
 
   describe('by a libp2p peer that passed the handshake', () => {
-    const protocols = ['raft/1', 'intent/2', 'feed/1', 'sync/1', 'hello/1']
+    const protocols = ['raft/1', 'intent/2', 'read/1', 'feed/1', 'sync/1', 'hello/1']
 
     async function enter(seed: Uint8Array): Promise<Intruder> {
       const intruder = await Intruder.enter(network.local.genesis, 1, seed)
@@ -211,7 +211,7 @@ describe('a running node under attack', function () {
           'network_malformed',
           'raft_channel_refused',
         ],
-        ...['intake_refused', 'feed_refused', 'sync_refused', 'raft_open_failed'],
+        ...['intake_refused', 'reads_refused', 'feed_refused', 'sync_refused', 'raft_open_failed'],
       ]
       const each = await Promise.all(names.map(name => metric(httpUrl, `freehold_${name}_total`)))
       return each.reduce((sum, value) => sum + value, 0)
