@@ -11,6 +11,8 @@ export const storeFormatVersion = 1
 
 const formatKey = nodeKey('format')
 const encoding = { keyEncoding: 'view', valueEncoding: 'view' } as const
+/** LevelDB's default is 4 MiB; the fuller its tables when they leave memory, the less often they are merged. */
+const writeBufferSize = 16 * 1024 * 1024
 
 type Db = Level<Uint8Array, Uint8Array>
 
@@ -20,7 +22,7 @@ type Db = Level<Uint8Array, Uint8Array>
  */
 export async function openLevelStore(path: string): Promise<Store> {
   await refuseLostDirectory(path)
-  const db: Db = new Level(path, encoding)
+  const db: Db = new Level(path, { ...encoding, writeBufferSize })
   try {
     await db.open()
   } catch (error) {

@@ -53,11 +53,13 @@ class RaftCluster implements Subject {
   add(child: ChildProcess): void {
     this.#children.push(child)
     child.on('message', (message: RaftNodeMessage) => {
-      if (message.type === 'measured') this.#measured?.(message)
-      else if (message.leading) {
-        this.#leader = child
-        this.#elected()
-      } else if (this.#leader === child) this.#leader = undefined
+      if (message.type === 'measured') return this.#measured?.(message)
+      if (!message.leading && child !== this.#leader) return
+      // What was under way at the old leader will never come back.
+      if (this.#leader !== undefined)
+        this.#failed(new Error('The raft level lost its leader: measure on a machine with less to do.'))
+      this.#leader = message.leading ? child : undefined
+      if (message.leading) this.#elected()
     })
     child.on('exit', code => {
       this.#failed(new Error(`A node of the raft level ended with ${code}.`))
