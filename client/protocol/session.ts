@@ -99,6 +99,12 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return bytes
 }
 
+/** Whether `part` stands in `bytes` at `at`. */
+export function standsAt(bytes: Uint8Array, at: number, part: Uint8Array): boolean {
+  for (let i = 0; i < part.length; i++) if (bytes[at + i] !== part[i]) return false
+  return true
+}
+
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false

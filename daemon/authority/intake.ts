@@ -1,3 +1,4 @@
+import { standsAt } from '../../client/protocol/session.ts'
 import { readU32 } from '../../storage/bytes.ts'
 
 /** player key 32 ‖ session id 16 ‖ seq u32: how every input body begins. */
@@ -187,9 +188,4 @@ export class InFlightInputs {
 
 function nameOf(body: Uint8Array): string {
   return Buffer.from(body.buffer, body.byteOffset, playerBytes).toString('latin1')
-}
-
-function standsAt(body: Uint8Array, at: number, part: Uint8Array): boolean {
-  for (let i = 0; i < part.length; i++) if (body[at + i] !== part[i]) return false
-  return true
 }

@@ -1,7 +1,6 @@
 import type { Read, Watch, Welcome } from '../../client/protocol/gateway.pb.js'
 import {
   challengeMessage,
-  equalBytes,
   grantMessage,
   KEY_BYTES,
   MAX_GRANT_MS,
@@ -12,6 +11,7 @@ import {
   SESSION_TAG_BYTES,
   seqOfBody,
   sessionTagOf,
+  standsAt,
 } from '../../client/protocol/session.ts'
 import { Admission } from './admission.ts'
 import { newBucket, take, takeUpTo, waitMs } from './bucket.ts'
@@ -77,7 +77,7 @@ export interface GatewayStats {
   readonly unreadable: number
 }
 
-const SESSION_ID_END = KEY_BYTES + SESSION_ID_BYTES
+const TAG_AT = KEY_BYTES + SESSION_ID_BYTES - SESSION_TAG_BYTES
 /** How long a client should wait when the gateway itself is full. */
 const FULL_RETRY_MS = 100
 
@@ -406,8 +406,5 @@ export class GatewayCore {
 
 /** The rules judge the session's number, which comes before its tag. */
 function belongsTo(session: Session, body: Uint8Array): boolean {
-  return (
-    equalBytes(body.subarray(0, KEY_BYTES), session.playerKey) &&
-    equalBytes(body.subarray(SESSION_ID_END - SESSION_TAG_BYTES, SESSION_ID_END), session.sessionTag)
-  )
+  return standsAt(body, 0, session.playerKey) && standsAt(body, TAG_AT, session.sessionTag)
 }
