@@ -4,7 +4,7 @@ import { commandOf } from './options.ts'
 import type { Outcome } from './outcome.ts'
 
 /** In a run of fewer or shorter seeds a rare fault may well not have happened. */
-const ENOUGH = { seeds: 20, seconds: 30 }
+const ENOUGH = { seeds: 20, seconds: 60 }
 
 /** All seeds of one run together. */
 export class Summary {

@@ -11,7 +11,10 @@ export const MEMBERSHIP_FAULTS = {
 function changeMembers(field: Field): void {
   const { simulation, directory, realm, nodes } = field
   const { random } = simulation
-  const { group } = pick(random, realm.areas)
+  // Else areas would mostly only grow.
+  const grown = realm.areas.filter(area => field.votersOf(area.group).length > LEAST_VOTERS)
+  const shrinks = grown.length > 0 && random.chance(0.5)
+  const { group } = pick(random, shrinks ? grown : realm.areas)
   if (directory.isChanging(group)) return
   const now = field.votersOf(group)
   const others = shuffled(
@@ -19,9 +22,9 @@ function changeMembers(field: Field): void {
     nodes.map((_, i) => i + 1).filter(number => !now.includes(number)),
   )
   const ways: [string, number[]][] = []
-  if (others.length > 0) ways.push(['member-added', [...now, others[0]!]])
+  if (others.length > 0 && !shrinks) ways.push(['member-added', [...now, others[0]!]])
   if (now.length > LEAST_VOTERS) ways.push(['member-removed', shuffled(random, now).slice(1)])
-  if (others.length > 0) {
+  if (others.length > 0 && !shrinks) {
     const coming = others.slice(0, 1 + random.below(others.length))
     ways.push(['members-replaced', [...shuffled(random, now).slice(coming.length), ...coming]])
   }
