@@ -260,7 +260,7 @@ describe(`${TITLE} under faults`, function () {
         await simulation.runFor(ms)
       }
       await simulation.runFor(1000)
-      for (let i = 0; i < 12; i++) {
+      for (let i = 0; i < 8; i++) {
         for (const { program } of cluster.nodes.slice(1))
           for (const group of program!.host.groups()) program!.host.transfer(group, 1)
         await simulation.runFor(900)
@@ -282,6 +282,37 @@ describe(`${TITLE} under faults`, function () {
 
   it('by lease are found stale where clocks drift further apart', async () => {
     await assert.rejects(cutOff(1, { slow: 0.7, fast: 1.3 }), /has the lease|was known/)
+  })
+
+  /** The leader's machine sleeps, its clocks with it, and wakes before its network does. */
+  async function suspended(leaseReads: boolean): Promise<Cluster> {
+    let cluster!: Cluster
+    await simulate(1, TITLE, async simulation => {
+      cluster = new Cluster(simulation, { nodes: 3, groups: plans(1), host: { leaseReads } })
+      await simulation.runFor(2000)
+      const asleep = cluster.nodes[cluster.leaderOf(GROUP)!.number - 1]!
+      const others = cluster.nodes.filter(node => node !== asleep)
+      simulation.network.links.partition(
+        [asleep.name],
+        others.map(({ name }) => name),
+      )
+      asleep.pause()
+      asleep.clock.skew = { wallOffsetMs: 0, rate: 1e-6 }
+      await simulation.runFor(2000)
+      for (const { program } of others) program!.propose(GROUP)
+      await simulation.runFor(100)
+      asleep.clock.skew = { wallOffsetMs: 0, rate: 1 }
+      asleep.resume()
+      asleep.program!.read(GROUP)
+      await simulation.runFor(20)
+    })
+    return cluster
+  }
+
+  it('by lease show the past where a machine was suspended, which is why they are not the default', async () => {
+    await assert.rejects(suspended(true), /was known/)
+    const { reads } = await suspended(false)
+    assert.ok(!reads.has('quorum'), JSON.stringify([...reads]))
   })
 
   it('by lease are found stale when the lease is kept under skew (a planted bug)', async () => {
