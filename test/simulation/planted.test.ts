@@ -12,10 +12,13 @@ const PLAN = { nodes: 5, clients: 6, groups: 3, seconds: 6, faults: FAULT_NAMES 
 /** Within how many seeds, from 1 on, a bug is found; some to spare, since timing shifts when code changes. */
 const SEEDS = 6
 /** Bugs that need more, or faults of one kind; all faults together find them too, but not so soon. */
-const RARE: Readonly<Record<string, { seeds: number; seconds: number; faults?: readonly FaultName[] }>> = {
+const RARE: Readonly<
+  Record<string, { seeds: number; seconds: number; clients?: number; faults?: readonly FaultName[] }>
+> = {
   'vote-forgotten': { seeds: 6, seconds: 6, faults: ['short-reigns'] },
   'keeps-replaced-entries': { seeds: 12, seconds: 12, faults: ['short-reigns'] },
   'truncates-agreeing-entries': { seeds: 6, seconds: 20, faults: ['duplicate', 'reorder', 'delay'] },
+  'never-resigns': { seeds: 12, seconds: 8, clients: 9, faults: ['short-reigns', 'pause', 'crash'] },
   'never-wakes': { seeds: 24, seconds: 2, faults: ['pause', 'crash'] },
   'router-waits-for-good': { seeds: 24, seconds: 2, faults: ['pause', 'crash'] },
   'votes-for-shorter-logs': { seeds: 16, seconds: 20 },
