@@ -181,6 +181,8 @@ export class Judge {
       const engine = number === voter || number === to ? undefined : this.#engineOf(number)
       const status = engine?.status(group)
       if (status?.role !== 'leader' || status.term >= term || !engine!.holdsLease(group)) continue
+      // What it said to a pre-candidate binds it to nothing, and may have waited for its disk until it follows again.
+      if (this.#engineOf(voter)?.status(group)?.leader === number) continue
       const { voters } = status.members
       const others = voters.filter(each => each !== voter && each !== to)
       if (2 * others.length > voters.length) continue
