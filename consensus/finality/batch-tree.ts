@@ -62,6 +62,10 @@ export function openPart(
   leaves: readonly Uint8Array[],
   next: () => Uint8Array,
 ): OpenedPart {
+  if (indexes.length === count) {
+    const tree = new BatchTree(leaves)
+    return { root: tree.root, paths: indexes.map(index => tree.path(index)) }
+  }
   const levels: Map<number, Uint8Array>[] = []
   let nodes = new Map(indexes.map((at, i) => [at, hashLeaf(leaves[i]!)]))
   for (let width = count; ; width = (width + 1) >>> 1) {

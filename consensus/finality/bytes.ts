@@ -9,8 +9,7 @@ export class ByteReader {
   #at = 0
 
   constructor(bytes: Uint8Array) {
-    // `slice` of a Buffer shares its bytes, that of an array copies them.
-    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#bytes = bytes
   }
 
   get isAtEnd(): boolean {
@@ -35,10 +34,10 @@ export class ByteReader {
     return value
   }
 
-  /** A copy: what was read outlives the frame that it came in. */
+  /** A view: what was read must not be written to afterwards. */
   bytes(length: number): Uint8Array {
     const at = this.#take(length)
-    return this.#bytes.slice(at, at + length)
+    return this.#bytes.subarray(at, at + length)
   }
 
   /** A number up to `most`, for what is counted before it is read. */
@@ -75,9 +74,15 @@ export function parse<T>(bytes: Uint8Array, read: (reader: ByteReader) => T): T 
   }
 }
 
-/** The other way of `ByteReader`. */
+/** Arrays that writers have used: each lies outside the heap, and making one costs more than writing into it. */
+const spare: Uint8Array<ArrayBuffer>[] = []
+const firstBytes = 4096
+const maxSpare = 8
+const nothing = new Uint8Array(0)
+
+/** The other way of `ByteReader`. It is done with once it has finished. */
 export class ByteWriter {
-  #bytes = new Uint8Array(256)
+  #bytes = spare.pop() ?? new Uint8Array(firstBytes)
   #length = 0
 
   u8(value: number): this {
@@ -111,7 +116,10 @@ export class ByteWriter {
   }
 
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length)
+    const written = this.#bytes.slice(0, this.#length)
+    if (spare.length < maxSpare) spare.push(this.#bytes)
+    this.#bytes = nothing
+    return written
   }
 
   #grow(length: number): number {

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { putU32 } from '../../storage/bytes.ts'
 import { type ByteReader, ByteWriter, parse } from './bytes.ts'
 import { ballotOf, type Quorum, readQuorum, writeQuorum } from './certificate.ts'
 import { type Ballot, compareBallots, readBallot, writeBallot } from './statement.ts'
@@ -39,10 +40,11 @@ export interface SignState {
 }
 
 const format = 1
+const sumBytes = 4
 
 /** CRC-32 of what follows ‖ format ‖ the fields in order. The sum is ours: LevelDB does not check its own when it reads. */
 export function encodeSignState(state: SignState): Uint8Array {
-  const writer = new ByteWriter().u8(format).u32(state.epoch).u32(state.view).u32(state.frozenTo)
+  const writer = new ByteWriter().u32(0).u8(format).u32(state.epoch).u32(state.view).u32(state.frozenTo)
   writeBallot(writer, state.base)
   for (const vote of [state.vote1, state.vote2]) {
     writer.u8(vote === undefined ? 0 : 1)
@@ -55,14 +57,15 @@ export function encodeSignState(state: SignState): Uint8Array {
     writer.u32(state.amnesia.view)
     writeBallot(writer, state.amnesia.ballot)
   }
-  const body = writer.finish()
-  return new ByteWriter().u32(crc32(body)).bytes(body).finish()
+  const bytes = writer.finish()
+  putU32(bytes, 0, crc32(bytes.subarray(sumBytes)))
+  return bytes
 }
 
 /** Undefined unless the bytes are exactly what `encodeSignState` makes. */
 export function decodeSignState(bytes: Uint8Array): SignState | undefined {
   return parse(bytes, reader => {
-    reader.require(reader.u32() === crc32(bytes.subarray(4)))
+    reader.require(reader.u32() === crc32(bytes.subarray(sumBytes)))
     return readState(reader)
   })
 }

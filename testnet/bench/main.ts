@@ -25,6 +25,10 @@ const benchmarks: Record<string, Entry> = {
     flags: '[--times N] [--nodes N]',
     load: async () => (await import('./failover/failover.ts')).benchFailover,
   },
+  finality: {
+    what: 'processor time of a node for the votes of a thousand authorities that are sealed once a second',
+    load: async () => (await import('./finality.ts')).benchFinality,
+  },
   groups: {
     what: 'what thousands of idle groups cost a node, how they wake, and what happens when a node dies',
     flags: '[--groups N]',

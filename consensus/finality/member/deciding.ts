@@ -96,7 +96,9 @@ export function anchored(state: MemberState, env: Env, hash: Uint8Array): void {
   const known = seal && state.certificates.get(seal.height)
   const certificate = known && equalBytes(sealHash(known.seal), hash) ? known : undefined
   if (certificate === undefined) {
-    if (state.anchoredEarly.size < maxKept) state.anchoredEarly.add(hashKey(hash))
+    const { anchoredEarly } = state
+    if (anchoredEarly.size >= maxKept) anchoredEarly.delete(anchoredEarly.values().next().value!)
+    anchoredEarly.add(hashKey(hash))
     return
   }
   if (certificate.seal.height <= state.finalHeight) return

@@ -83,7 +83,7 @@ export interface MemberState {
 }
 
 /** How many certificates and seals of one authority are kept in memory. */
-export const maxKept = 64
+export const maxKept = 16
 
 export function openMember(options: MemberOptions, env: Env): MemberState {
   const { group, authority, founders, stored } = options

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { genesisHash, sealHash } from '../../../consensus/finality/seal.ts'
+import { Cluster } from './cluster.ts'
+import { seal } from './generate.ts'
+
+const one = seal(1, genesisHash)
+const two = seal(2, sealHash(one))
+const rival = seal(2, sealHash(one), { tick: 77 })
+
+describe('a view that is given up', () => {
+  it('is frozen at once, and the next one begins at the last certificate', () => {
+    const cluster = new Cluster(4)
+    cluster.executed(one)
+    cluster.suspect()
+    for (const node of cluster.nodes) {
+      assert.deepEqual(node.all('freeze'), [{ group: 1, epoch: 0, view: 0 }])
+      const [restart] = node.all('restart')
+      assert.deepEqual(restart, { group: 1, epoch: 0, view: 1, leader: 2, base: one })
+    }
+    cluster.executed(two, undefined, 0, 0)
+    assert.deepEqual(
+      cluster.certified(),
+      [1, 1, 1, 1],
+      'what the old Raft instance still commits does not count',
+    )
+    cluster.executed(two, undefined, 0, 1)
+    assert.deepEqual(cluster.certified(), [2, 2, 2, 2])
+  })
+
+  it('hands on what one of its members had locked, and nothing else can follow', () => {
+    const cluster = new Cluster(4)
+    cluster.executed(one)
+    // First votes for `two` reach the first node only, and no second vote reaches anybody.
+    let open = true
+    cluster.loses = (_from, to) => !open || to !== 1
+    for (const number of [2, 3, 4]) cluster.node(number).host.executed(1, 0, 0, two)
+    cluster.node(1).host.executed(1, 0, 0, two)
+    for (const node of cluster.nodes) while (node.pump());
+    cluster.settle()
+    open = false
+    cluster.settle()
+    cluster.loses = () => false
+    cluster.suspect()
+    assert.deepEqual(
+      cluster.nodes.map(node => node.all('restart')[0]?.base),
+      [two, two, two, two],
+    )
+    cluster.executed(rival, undefined, 0, 1)
+    assert.deepEqual(cluster.certified(), [1, 1, 1, 1])
+    cluster.nodes.forEach(node => {
+      node.host.executed(1, 0, 1, seal(3, sealHash(two)))
+    })
+    cluster.settle()
+    assert.deepEqual(cluster.certified(), [1, 1, 1, 1], 'its child has to wait for it')
+    assert.deepEqual(
+      cluster.nodes.flatMap(node => node.all('evidence')),
+      [],
+    )
+  })
+
+  it('is left by everybody once f + 1 have left it, and not before', () => {
+    const cluster = new Cluster(4)
+    cluster.suspect([4])
+    assert.deepEqual(
+      cluster.nodes.map(node => node.status().view),
+      [0, 0, 0, 0],
+    )
+    cluster.suspect([3])
+    assert.deepEqual(
+      cluster.nodes.map(node => node.status().view),
+      [1, 1, 1, 1],
+    )
+  })
+
+  it('is followed by another one when its leader is silent', () => {
+    const cluster = new Cluster(4)
+    cluster.loses = from => from === 2
+    cluster.suspect([1, 3, 4])
+    assert.deepEqual(
+      cluster.nodes.map(node => node.status().view),
+      [0, 1, 0, 0],
+    )
+    cluster.run(3000)
+    assert.deepEqual(
+      [1, 3, 4].map(number => cluster.node(number).status().view),
+      [2, 2, 2],
+    )
+    cluster.executed(one, [1, 3, 4], 0, 2)
+    assert.equal(cluster.node(1).status().certified.height, 1)
+  })
+
+  it('is given up without being asked when what was executed stays undecided', () => {
+    const cluster = new Cluster(4)
+    cluster.loses = () => true
+    cluster.executed(one)
+    cluster.run(1500)
+    assert.ok(cluster.nodes.every(node => node.status().frozenTo === 1))
+    cluster.loses = () => false
+    cluster.run(1000)
+    assert.ok(cluster.nodes.every(node => node.status().view === 1))
+  })
+
+  it('stays frozen over a crash', () => {
+    const cluster = new Cluster(4)
+    cluster.suspect([4])
+    const node = cluster.node(4)
+    node.start()
+    cluster.settle()
+    assert.equal(node.status().frozenTo, 1)
+    assert.deepEqual(node.all('freeze').at(-1), { group: 1, epoch: 0, view: 0 })
+    cluster.executed(one, [2, 3, 4])
+    assert.deepEqual(cluster.certified(), [0, 0, 0, 0])
+  })
+
+  it('is told to a member that missed it all, with proof', () => {
+    const cluster = new Cluster(4)
+    cluster.loses = (from, to) => from === 4 || to === 4
+    cluster.suspect([1, 2, 3])
+    cluster.executed(one, [1, 2, 3], 0, 1)
+    assert.deepEqual(cluster.certified(), [1, 1, 1, 0])
+    cluster.loses = () => false
+    cluster.executed(two, [1, 2, 3], 0, 1)
+    cluster.run(500)
+    assert.equal(cluster.node(4).status().view, 1)
+    assert.equal(cluster.node(4).status().certified.height, 2)
+  })
+})
+
+describe('a node that may have forgotten what it signed', () => {
+  it('does not vote in the views that others know of, and does in the next one', () => {
+    const cluster = new Cluster(4)
+    cluster.executed(one)
+    const node = cluster.node(4)
+    node.disk = new Map()
+    node.start(true)
+    cluster.run(500)
+    assert.equal(node.status().certified.height, 1, 'it is told what was decided')
+    const before = node.signatures
+    cluster.executed(two, [2, 3, 4])
+    cluster.run(500)
+    assert.equal(node.signatures, before)
+    assert.equal(cluster.node(2).status().certified.height, 1)
+    cluster.executed(two, [1])
+    cluster.run(500)
+    cluster.suspect([1, 2, 3])
+    cluster.run(500)
+    assert.equal(node.status().view, 1)
+    cluster.executed(seal(3, sealHash(two)), [2, 3, 4], 0, 1)
+    assert.ok(node.signatures > before)
+    assert.equal(cluster.node(2).status().certified.height, 3)
+  })
+
+  it('says nothing at all while too few others answer, also after the next start', () => {
+    const cluster = new Cluster(4)
+    const node = cluster.node(4)
+    cluster.loses = (from, to) => from === 1 || to === 1
+    node.disk = new Map()
+    node.start(true)
+    cluster.run(500)
+    node.start()
+    cluster.run(500)
+    const before = node.signatures
+    cluster.executed(one, [2, 3, 4])
+    cluster.suspect([4])
+    cluster.run(500)
+    assert.equal(node.signatures, before)
+    assert.equal(node.status().frozenTo, 0)
+  })
+})
+
+describe('bytes from a peer that lies', () => {
+  it('never throw, and change nothing that was decided', () => {
+    const cluster = new Cluster(4)
+    cluster.executed(one)
+    const frames = cluster.nodes.flatMap(({ log }) =>
+      log.flatMap(({ send }) => send.map(({ frame }) => frame)),
+    )
+    const damaged = fc.tuple(fc.constantFrom(...frames), fc.nat(), fc.nat(255)).map(([frame, at, value]) => {
+      const copy = frame.slice()
+      copy[at % copy.length] = value
+      return copy
+    })
+    const { host } = cluster.node(1)
+    fc.assert(
+      fc.property(
+        fc.oneof(damaged, fc.uint8Array({ maxLength: 300 })),
+        fc.integer({ min: 1, max: 9 }),
+        (bytes, peer) => {
+          host.receive(peer, bytes)
+          cluster.settle()
+          assert.deepEqual(cluster.certified(), [1, 1, 1, 1])
+          assert.deepEqual(
+            cluster.nodes.flatMap(node => node.all('evidence')),
+            [],
+          )
+        },
+      ),
+      { numRuns: 500 },
+    )
+    cluster.executed(two)
+    assert.deepEqual(cluster.certified(), [2, 2, 2, 2])
+  })
+})
