@@ -26,7 +26,7 @@ export type StoreStanding =
   /** It is not: lost, or an older one. `highest` incarnation that is known of. */
   | { readonly kind: 'lost'; readonly highest: number }
 
-const KEY = nodeKey('incarnation')
+export const incarnationKey = nodeKey('incarnation')
 const VALUE_BYTES = 20
 const fileSchema = z.strictObject({
   format: z.literal(1),
@@ -59,16 +59,22 @@ export function incarnationOp({ incarnation, birth }: Incarnation): StoreOp {
   putU64(value, 4, incarnation)
   putU64(value, 12, birth)
   putU32(value, 0, crc32(value.subarray(4)))
-  return { key: KEY, value }
+  return { key: incarnationKey, value }
 }
 
 /** @throws StoreError `corrupt` */
 export async function readIncarnation(store: Store, path: string): Promise<Incarnation | undefined> {
-  const value = await store.get(KEY)
+  const value = await store.get(incarnationKey)
   if (value === undefined) return undefined
-  if (value.length === VALUE_BYTES && readU32(value, 0) === crc32(value.subarray(4)))
-    return { incarnation: readU64(value, 4), birth: readU64(value, 12) }
+  const incarnation = decodeIncarnation(value)
+  if (incarnation !== undefined) return incarnation
   throw StoreError.corrupt(path, 'its incarnation is unreadable')
+}
+
+/** Undefined when it is damaged. */
+export function decodeIncarnation(value: Uint8Array): Incarnation | undefined {
+  if (value.length !== VALUE_BYTES || readU32(value, 0) !== crc32(value.subarray(4))) return undefined
+  return { incarnation: readU64(value, 4), birth: readU64(value, 12) }
 }
 
 export function incarnationText({ incarnation, birth }: Incarnation): string {

@@ -50,6 +50,8 @@ const DEFAULTS: DiskOptions = {
  */
 export class SimDisk {
   readonly options: DiskOptions
+  /** It has lost what it said it had, or tore it: whoever starts on it knows that. */
+  isDamaged = false
   /** Set by the node: called when the disk has reached the write at which the test wants a crash. */
   onCrashPoint: () => void = () => {}
   readonly #simulation: Simulation
@@ -57,8 +59,9 @@ export class SimDisk {
   readonly #name: string
   #durable = new SortedBytes()
   #visible = new SortedBytes()
-  #unsynced: (readonly StoreOp[])[] = []
+  #unsynced: { readonly ops: readonly StoreOp[]; readonly saidSynced: boolean }[] = []
   #inFlight: readonly StoreOp[] | undefined
+  #hasFlipped = false
   #usedBytes = 0
   #writes = 0
   #crashAtWrite = 0
@@ -89,13 +92,39 @@ export class SimDisk {
     this.#crashAtWrite = this.#writes + fromNow
   }
 
+  get isEmpty(): boolean {
+    return this.#visible.size === 0
+  }
+
+  /** It has given back something else than what was written. */
+  get hasFlipped(): boolean {
+    return this.#hasFlipped
+  }
+
+  /** What it has said to be durable, be it so or not. */
+  get acknowledged(): SortedBytes {
+    return this.#unsynced.some(({ saidSynced }) => saidSynced) ? this.#visible : this.#durable
+  }
+
+  /** Puts this on it, with nobody running on it: durable at once. */
+  install(ops: readonly StoreOp[]): void {
+    applyOps(this.#durable, ops)
+    applyOps(this.#visible, ops)
+  }
+
   /** As a new disk. A node that restarts on it has forgotten everything, its votes too. */
   wipe(): void {
+    this.replace()
+    this.#simulation.countFault('wiped-disk')
+  }
+
+  replace(): void {
+    this.isDamaged = false
+    this.#hasFlipped = false
     this.#durable = new SortedBytes()
     this.#visible = new SortedBytes()
     this.#unsynced = []
     this.#usedBytes = 0
-    this.#simulation.countFault('wiped-disk')
   }
 
   /** Virtual milliseconds that this batch takes; it stays in flight until `finish`. */
@@ -123,9 +152,8 @@ export class SimDisk {
     if (error !== undefined) return error
     this.#usedBytes += sizeOf(ops)
     applyOps(this.#visible, ops)
-    this.#unsynced.push(ops)
-    if (sync && this.options.losesSyncs) this.#simulation.countFault('lost-sync')
-    else if (sync) this.#settle(this.#unsynced.length)
+    this.#unsynced.push({ ops, saidSynced: sync })
+    if (sync && !this.options.losesSyncs) this.#settle(this.#unsynced.length)
     return undefined
   }
 
@@ -139,6 +167,7 @@ export class SimDisk {
     if (copy.length > 0 && this.#random.chance(this.options.flipRate)) {
       copy[this.#random.below(copy.length)]! ^= 1 << this.#random.below(8)
       this.#simulation.countFault('flipped-bit')
+      this.#hasFlipped = true
     }
     return copy
   }
@@ -147,26 +176,31 @@ export class SimDisk {
     this.#crashAtWrite = 0
     if (this.#inFlight !== undefined) {
       this.#simulation.countFault('crash-during-write')
-      this.#unsynced.push(this.#inFlight)
+      this.#unsynced.push({ ops: this.#inFlight, saidSynced: false })
       if (this.#random.chance(0.5)) this.#settle(this.options.losesSyncs ? 0 : this.#unsynced.length)
       this.#inFlight = undefined
     }
     if (this.options.keepsUnsyncedPrefix) this.#settle(this.#random.below(this.#unsynced.length + 1))
     if (this.options.tearsWrites) this.#tear()
     if (this.#unsynced.length > 0) this.#simulation.countFault('lost-unsynced-writes')
+    if (this.#unsynced.some(({ saidSynced }) => saidSynced)) {
+      this.#simulation.countFault('lost-sync')
+      this.isDamaged = true
+    }
     this.#unsynced = []
     this.#visible = this.#durable.copy()
   }
 
   #tear(): void {
-    const next = this.#unsynced[0]
+    const next = this.#unsynced[0]?.ops
     if (next === undefined || next.length < 2) return
     applyOps(this.#durable, next.slice(0, 1 + this.#random.below(next.length - 1)))
     this.#simulation.countFault('torn-write')
+    this.isDamaged = true
   }
 
   #settle(batches: number): void {
-    for (const ops of this.#unsynced.splice(0, batches)) applyOps(this.#durable, ops)
+    for (const { ops } of this.#unsynced.splice(0, batches)) applyOps(this.#durable, ops)
   }
 
   #refusal(ops: readonly StoreOp[]): StoreError | undefined {

@@ -2,17 +2,17 @@ import type { RoleChange } from '../../../consensus/groups/types.ts'
 import { serveFeeds } from '../../../daemon/feed/server.ts'
 import { GatewayCore } from '../../../daemon/gateway/core.ts'
 import type { AuthorityHost } from '../../../daemon/hosting/authority-host.ts'
-import { Engine } from '../../../daemon/hosting/engine.ts'
+import { Engine, type EngineOptions } from '../../../daemon/hosting/engine.ts'
 import type { MemberOrder } from '../../../daemon/hosting/orders.ts'
 import type { Clock, Network } from '../../../daemon/ports.ts'
 import { serveIntake } from '../../../daemon/routing/intake-server.ts'
 import { serveReads } from '../../../daemon/routing/read-server.ts'
 import { InputRouter, type LocalAuthority } from '../../../daemon/routing/router.ts'
 import { snapshotRange } from '../../../storage/keys.ts'
-import type { SimDisk } from '../disk.ts'
 import type { SimContext } from '../node.ts'
 import type { Judge } from './judge.ts'
 import { Mirror } from './mirror.ts'
+import { endedByDisk, type Machine, openOwnDisk } from './own-disk.ts'
 import { nameOf, type Realm, sha256 } from './realm.ts'
 import { verifySimSignature } from './sim-key.ts'
 import { Watch } from './watch.ts'
@@ -88,7 +88,7 @@ export async function startDaemon(
   wiring: Wiring,
   judge: Judge,
   clients: ClientSide,
-  disk: SimDisk,
+  machine: Machine,
   context: SimContext,
 ): Promise<SimDaemon> {
   const { clock, random } = context
@@ -101,19 +101,26 @@ export async function startDaemon(
     judge.count(name, by)
     judge.tellCount(`n${self}`, name)
   }
+  const instances = [...realm.hosted.values()].map(({ identity: { group, epoch, view } }) => ({
+    ...{ group, epoch, view },
+  }))
+  if (openOwnDisk(machine, instances, context.incarnation)) {
+    judge.count('stores-replaced')
+    judge.tell(context.name, 'begins a new store, and asks where the others are')
+  }
   const others = realm.nodes.filter(({ number }) => number !== self)
   const authorities = [...realm.hosted.values()]
   for (const { identity } of authorities) {
     for await (const _ of store.range({ ...snapshotRange(identity.group), limit: 1 }))
       judge.count('restored-from-snapshot')
   }
-  const engine = await Engine.start({
+  const options: EngineOptions = {
     self,
     peers: new Map(others.map(({ number, name }) => [number, name])),
     authorities,
     logKey: node.log,
     store,
-    network: wiring.engineNetwork(new WireWatch(judge, self, disk).watch(context.network)),
+    network: wiring.engineNetwork(new WireWatch(judge, self, machine.disk).watch(context.network)),
     clock,
     random,
     schedule,
@@ -125,10 +132,21 @@ export async function startDaemon(
       event === 'role' ? watch.heard(facts as RoleChange) : judge.caughtUp(self, facts),
     onLeader: (name, leader) => router.leaderIs(name, leader),
     onMembers: (name, members) => router.membersAre(name, members),
-    onHalted: (name, error) => judge.fail(`${name} halted on ${nameOf(self)}: ${error.message}`),
-    onStoreFailure: error => judge.fail(`the store of ${nameOf(self)} failed: ${error.message}`),
+    onHalted: (name, error) => {
+      if (!endedByDisk(machine, judge, error))
+        judge.fail(`${name} halted on ${nameOf(self)}: ${error.message}`)
+    },
+    onStoreFailure: error => {
+      if (!endedByDisk(machine, judge, error))
+        judge.fail(`the store of ${nameOf(self)} failed: ${error.message}`)
+    },
+  }
+  const engine = await Engine.start(options).catch(error => {
+    if (!endedByDisk(machine, judge, error)) throw error
+    // This life is over.
+    return new Promise<never>(() => {})
   })
-  watch.started(engine, disk)
+  watch.started(engine, machine.disk)
   const local = watchedAuthorities(engine, judge, self)
   serveIntake({
     network: context.network,

@@ -124,7 +124,7 @@ export class Judge {
   #checkDurable(node: number, { group, epoch, view, members }: GroupStatus, news: readonly Promised[]): void {
     const entries = raftEntryRange({ group, epoch, view })
     const lacking = (member: number): Promised | undefined => {
-      const { durable } = this.#diskOf(member)
+      const { acknowledged: durable } = this.#diskOf(member)
       let left = news
       const find = (range: StoreRange): void => {
         for (const { value } of durable.slice(range)) left = left.filter(({ body }) => !holds(value, body))

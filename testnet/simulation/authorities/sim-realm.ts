@@ -7,6 +7,7 @@ import type { Simulation } from '../simulation.ts'
 import { type DaemonSettings, HONEST, type SimDaemon, startDaemon, type Wiring } from './daemon.ts'
 import { Judge } from './judge.ts'
 import { decide } from './mind.ts'
+import type { Machine } from './own-disk.ts'
 import { SimPlayer } from './player.ts'
 import { foundRealm, type Realm, type RealmPlan } from './realm.ts'
 import { SimDirectory } from './sim-directory.ts'
@@ -84,12 +85,18 @@ export class SimRealm {
     const settings = { ...SETTINGS, leaseReads: plan.seed % 2 === 1 }
     const node: SimNode<SimDaemon> = this.simulation.addNode(
       name,
-      context => startDaemon(this.realm, settings, wiring, this.judge, clients, node.disk, context),
+      context => startDaemon(this.realm, settings, wiring, this.judge, clients, machine, context),
       { disk: { keepsUnsyncedPrefix: plan.seed % 2 === 0 } },
     )
+    const machine: Machine = { disk: node.disk, incarnation: undefined, end: () => this.#endSoon(node) }
     node.disk.onCrashPoint = () => node.crash()
     this.nodes.push(node)
     node.start()
+  }
+
+  /** Not in the middle of a call, whose rest would run on. */
+  #endSoon(node: SimNode<SimDaemon>): void {
+    this.simulation.schedule(undefined, 0, `${node.name} ends`, () => node.crash())
   }
 
   /** Spread over the areas by turns; the last one of several has none, and so a group that sleeps. */

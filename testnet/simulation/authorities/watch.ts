@@ -103,6 +103,7 @@ export class Watch {
     const parsed = parseRaftKey(key)
     if (parsed === undefined) return
     const { instance, part, index } = parsed
+    if (part === 'rejoin') return
     const log = this.#logOf(instance)
     if (value === undefined) return part === 'entry' ? log.remove(index) : undefined
     if (part === 'hardState') return log.hardState(readHardState(instance, value))

@@ -60,7 +60,7 @@ export class WireWatch {
   }
 
   #votes(instance: RaftInstance, { term, to }: Message): void {
-    const stored = this.#disk.durable.get(raftHardStateKey(instance))
+    const stored = this.#disk.acknowledged.get(raftHardStateKey(instance))
     const hardState = stored && readHardState(instance, stored)
     if (hardState !== undefined && hardState.term > term) return
     if (hardState?.term === term && hardState.vote === to) return
@@ -68,7 +68,7 @@ export class WireWatch {
   }
 
   #acknowledges(instance: RaftInstance, { index }: Message): void {
-    const { durable } = this.#disk
+    const { acknowledged: durable } = this.#disk
     if (index === 0 || durable.get(raftEntryKey(instance, index)) !== undefined) return
     const snapshot = durable.get(raftSnapshotKey(instance))
     if (snapshot !== undefined && readSnapshot(instance, snapshot).index >= index) return

@@ -14,6 +14,17 @@ export const GROUP_BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'wiped-votes-at-once',
+    what: 'A replica whose disk was lost takes part as if it were new.',
+    edits: [
+      {
+        file: 'consensus/groups/rejoin.ts',
+        from: 'const point = recovered?.rejoin',
+        to: 'const point = undefined as RejoinPoint | undefined',
+      },
+    ],
+  },
+  {
     name: 'trusts-clocks',
     what: 'A supported leader counts on the clocks of others to run as its own does.',
     edits: [

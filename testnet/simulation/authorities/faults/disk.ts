@@ -1,4 +1,9 @@
+import { parseRaftKey, raftRange } from '../../../../storage/keys.ts'
 import { type Fault, type Field, type Node, pickNode } from './fault.ts'
+
+const CAPACITY_BYTES = 1 << 30
+/** With fewer, no minority of a group's members is left to spoil. */
+const LEAST_NODES = 3
 
 /** A synced write that isn't done within a run. */
 const HANGING_MS = 10_000_000
@@ -20,7 +25,86 @@ export const DISK_FAULTS = {
       node.disk.options.stallRate = 0
     },
   },
+  /** Writes are refused until there is space again. What was written stays. */
+  'full-disk': {
+    counters: ['disk-full'],
+    inject: field => {
+      pickNode(field).disk.options.capacityBytes = 0
+    },
+    mendNode: (_, node) => {
+      node.disk.options.capacityBytes = CAPACITY_BYTES
+    },
+  },
+  /** The disk says that it has synced, and has not; then the power fails. */
+  'lost-sync': {
+    counters: ['lost-sync'],
+    inject: field =>
+      spoil(field, node => {
+        node.disk.options.losesSyncs = true
+        fail(field, node)
+      }),
+    mendNode: (_, node) => {
+      node.disk.options.losesSyncs = false
+    },
+  },
+  /** The power fails, and half of a batch is there. */
+  'torn-write': {
+    counters: ['torn-write'],
+    inject: field =>
+      spoil(field, node => {
+        node.disk.options.tearsWrites = true
+        fail(field, node)
+      }),
+    mendNode: (_, node) => {
+      node.disk.options.tearsWrites = false
+    },
+  },
+  /** Flipped bits in what is read, while the node runs or when it starts. */
+  'read-corruption': {
+    counters: ['flipped-bit'],
+    inject: field =>
+      spoil(field, node => {
+        node.disk.options.flipRate = field.simulation.random.between(0.001, 0.2)
+        if (node.alive && field.simulation.random.chance(0.7)) node.restart()
+      }),
+    mendNode: (_, node) => {
+      node.disk.options.flipRate = 0
+    },
+  },
+  /** Somebody puts another disk in, with the old keys. */
+  'wiped-disk': {
+    counters: ['wiped-disk'],
+    inject: field =>
+      spoil(field, node => {
+        node.crash()
+        node.disk.wipe()
+      }),
+  },
 } satisfies Record<string, Fault>
+
+/** Groups have three voters: one node at a time may be without what it promised. */
+function spoil(field: Field, how: (node: Node) => void): void {
+  if (field.nodes.length >= LEAST_NODES && field.nodes.every(isWhole)) how(pickNode(field))
+}
+
+/** It has all that it promised, and nothing makes it lose that. */
+export function isWhole({ disk, program }: Node): boolean {
+  const { losesSyncs, tearsWrites, flipRate } = disk.options
+  if (disk.isDamaged || losesSyncs || tearsWrites || flipRate > 0 || disk.isEmpty) return false
+  if (program === undefined) return !waitsToRejoin(disk)
+  return program.engine
+    .authorities()
+    .every(({ authority }) => program.engine.status(authority.identity.group)?.rejoining === undefined)
+}
+
+function waitsToRejoin({ durable }: Node['disk']): boolean {
+  return durable.slice(raftRange()).some(({ key }) => parseRaftKey(key)?.part === 'rejoin')
+}
+
+/** The power fails within the next batches. */
+function fail({ simulation }: Field, node: Node): void {
+  node.disk.crashAtWrite(1 + simulation.random.below(20))
+}
 
 function slow(field: Field): void {
   pickNode(field).disk.options.syncMs = 150
