@@ -154,6 +154,7 @@ export class Engine {
       store: options.store,
       serves: (group, peer) =>
         this.#authorities.has(group) && this.#membership.isKnown(group, numbers.get(peer) ?? 0),
+      damaged: (group, error) => this.#authorities.get(group)?.halt(error),
       count,
     })
     this.#tickedAtMs = clock.monotonicMs()

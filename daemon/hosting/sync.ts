@@ -1,5 +1,6 @@
 import { PbfReader, PbfWriter } from 'pbf'
 import { logBatchRange, parseLogBatchKey } from '../../storage/keys.ts'
+import { DamagedLogError } from '../../storage/log/log-store.ts'
 import { decodeStoredBatch } from '../../storage/log/record.ts'
 import type { Store } from '../../storage/store.ts'
 import type { Channel, Clock, Network, PeerId } from '../ports.ts'
@@ -23,6 +24,8 @@ export interface SyncServerOptions {
   readonly store: Store
   /** Whether this node holds the group and its members may read it. */
   readonly serves: (group: number, peer: PeerId) => boolean
+  /** What this node's own disk gives back of this group is not what was written. */
+  readonly damaged: (group: number, error: DamagedLogError) => void
   readonly count: (name: string, labels: Record<string, string>) => void
 }
 
@@ -39,7 +42,7 @@ export function serveSync(options: SyncServerOptions): void {
             ? ''
             : 'not-served'
       asked = true
-      if (request !== undefined && code === '') void sendBatches(options.store, channel, request)
+      if (request !== undefined && code === '') void sendBatches(options, channel, request)
       else {
         options.count('sync_refused', { code })
         channel.close(`sync: ${code}`)
@@ -48,7 +51,11 @@ export function serveSync(options: SyncServerOptions): void {
   })
 }
 
-async function sendBatches(store: Store, channel: Channel, request: SyncRequest): Promise<void> {
+async function sendBatches(
+  { store, damaged }: SyncServerOptions,
+  channel: Channel,
+  request: SyncRequest,
+): Promise<void> {
   let closed = false
   let drained: (() => void) | undefined
   channel.onClose(() => {
@@ -60,13 +67,16 @@ async function sendBatches(store: Store, channel: Channel, request: SyncRequest)
     for await (const { key, value } of store.range(logBatchRange(request.group, request.from, request.to))) {
       const stored = decodeStoredBatch(value)
       const at = parseLogBatchKey(key)
-      if (closed || stored === undefined || at === undefined) break
+      if (closed || at === undefined) break
+      if (stored === undefined)
+        throw new DamagedLogError(request.group, at.firstLeaf, 'a batch is unreadable')
       const frame = encodeBatch({ firstLeaf: at.firstLeaf, ...stored, end: false })
       if (!channel.send(frame) && !closed) await new Promise<void>(resolve => (drained = resolve))
     }
     if (!closed) channel.send(encodeBatch({ firstLeaf: 0, index: 0, term: 0, batch: undefined, end: true }))
   } catch (error) {
     channel.close(`sync: ${(error as Error).message}`)
+    if (error instanceof DamagedLogError) damaged(request.group, error)
   }
 }
 
