@@ -19,6 +19,8 @@ const RARE: Readonly<
   'keeps-replaced-entries': { seeds: 12, seconds: 12, faults: ['short-reigns'] },
   'truncates-agreeing-entries': { seeds: 6, seconds: 20, faults: ['duplicate', 'reorder', 'delay'] },
   'never-resigns': { seeds: 12, seconds: 8, clients: 9, faults: ['short-reigns', 'pause', 'crash'] },
+  'commits-older-terms': { seeds: 12, seconds: 4, faults: ['short-reigns', 'crash', 'partition'] },
+  'wiped-votes-at-once': { seeds: 16, seconds: 4, faults: ['wiped-disk', 'crash', 'pause'] },
   'never-wakes': { seeds: 24, seconds: 2, faults: ['pause', 'crash'] },
   'router-waits-for-good': { seeds: 24, seconds: 2, faults: ['pause', 'crash'] },
   'votes-for-shorter-logs': { seeds: 16, seconds: 20 },
