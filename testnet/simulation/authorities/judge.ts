@@ -1,6 +1,6 @@
 import { decodeReceipts } from '../../../client/protocol/receipts.ts'
 import type { GroupStatus } from '../../../consensus/groups/types.ts'
-import type { Message } from '../../../consensus/raft/types.ts'
+import { type Message, MessageType } from '../../../consensus/raft/types.ts'
 import { inputHead } from '../../../daemon/authority/intake.ts'
 import type { Engine } from '../../../daemon/hosting/engine.ts'
 import { logBatchRange, type RaftInstance, raftEntryRange } from '../../../storage/keys.ts'
@@ -176,7 +176,10 @@ export class Judge {
    * A member gives its vote, or says that it would: its promise to the leader is over, and so is the candidate's. Who
    * holds a lease of an earlier term must have a quorum without these two.
    */
-  votes({ group }: RaftInstance, voter: number, { to, term }: Message): void {
+  votes({ group }: RaftInstance, voter: number, { to, term, type }: Message): void {
+    // An answer that waited for the disk may find that its candidate follows the leader again: it counts for nothing.
+    const isLate = this.#engineOf(to)?.status(group)?.role !== 'pre-candidate'
+    if (type === MessageType.PreVoteResp && isLate) return
     for (const { number } of this.#realm.nodes) {
       const engine = number === voter || number === to ? undefined : this.#engineOf(number)
       const status = engine?.status(group)
