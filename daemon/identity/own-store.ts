@@ -41,7 +41,7 @@ export async function openOwnStore(options: OwnStoreOptions): Promise<OwnStore> 
   const { files, hasRun, wipe, birth } = options
   const kept = readKept(files.incarnation)
   const isThere = existsSync(files.store) && readdirSync(files.store).length > 0
-  if ((wipe && isThere) || (hasRun && !isThere)) return await replaceStore(options, kept?.incarnation ?? 1)
+  if (wipe || (hasRun && !isThere)) return await replaceStore(options, kept?.incarnation ?? 1)
   const store = await openLevelStore(files.store)
   try {
     const stored = await readIncarnation(store, files.store)

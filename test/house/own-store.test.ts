@@ -80,6 +80,10 @@ describe("a node's own store", () => {
     assert.notEqual(again.setAside, setAside)
   })
 
+  it('is not the first one of keys that ran elsewhere, when a person says so', async () => {
+    assert.deepEqual(await start(false, true), lost(2))
+  })
+
   it('is believed when it is newer than what stands beside the keys', async () => {
     await start(false)
     const { incarnation } = dataDirFiles(dir)
