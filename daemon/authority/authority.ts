@@ -88,8 +88,7 @@ export class Authority {
   #leading = false
   /** The leader has applied an entry of its own term, so its state holds all that was committed before. */
   #caughtUp = false
-  /** Of the inputs in each entry that is proposed and not yet applied, in order: their bytes. */
-  #underWay: number[] = []
+  #entriesInFlight = 0
   #jobsInFlight = new Set<SimulationJob>()
   #lastProposedTick = 0
   #nextTickAtMs = 0
@@ -142,7 +141,7 @@ export class Authority {
   #resign(): void {
     const answer: InputAnswer = { kind: 'not-leader', leader: this.leader }
     this.#caughtUp = false
-    this.#underWay = []
+    this.#entriesInFlight = 0
     this.#jobsInFlight.clear()
     this.simulation.drain()
     this.intents.drain() // whoever waits for these is in `#inFlight`
@@ -196,7 +195,7 @@ export class Authority {
   /** Proposes what waits, as far as the pipeline has room. */
   flush(wallMs: number): void {
     if (!this.serving) return
-    while (this.#mayPropose()) {
+    while (this.#entriesInFlight < this.limits.entriesInFlight) {
       const records = this.#nextRecords(wallMs)
       if (records.length === 0) return
       const result = this.#ports.propose(encodeBatch(records))
@@ -206,19 +205,8 @@ export class Authority {
         this.#jobsDone(records)
         return
       }
-      this.#underWay.push(inputBytes(records))
+      this.#entriesInFlight++
     }
-  }
-
-  /**
-   * At once while nothing is under way; then the next entry fills until it is as large as all that is. So a single input
-   * waits for nothing, and many make few entries, each of which costs every replica frames, a sync and a signature.
-   */
-  #mayPropose(): boolean {
-    if (this.#underWay.length === 0) return true
-    if (this.#underWay.length >= this.limits.entriesInFlight) return false
-    const underWayBytes = this.#underWay.reduce((sum, sizeBytes) => sum + sizeBytes, 0)
-    return this.inputs.sizeBytes + this.intents.sizeBytes >= Math.min(underWayBytes, this.limits.entryBytes)
   }
 
   #nextRecords(wallMs: number): LogRecord[] {
@@ -407,7 +395,7 @@ export class Authority {
     if (!this.#leading || term !== this.term) return
     this.#caughtUp = true
     if (result.records.length === 0) return
-    this.#underWay.shift()
+    if (this.#entriesInFlight > 0) this.#entriesInFlight--
     this.#jobsDone(result.records)
   }
 
@@ -470,14 +458,6 @@ export class Authority {
     const delta = this.#changes.take(this.replica.world, this.replica.log.size)
     if (delta !== undefined && !this.outputs.push(delta)) this.#ports.count('authority_output_dropped', {})
   }
-}
-
-/** As `batchBytes` counts those that wait. */
-function inputBytes(records: readonly LogRecord[]): number {
-  let bytes = 0
-  for (const { kind, body } of records)
-    if (kind === recordKind.input) bytes += body.length + bodyOverheadBytes
-  return bytes
 }
 
 function batchBytes(batch: InputBatch): number {

@@ -117,27 +117,6 @@ describe('an authority that leads', () => {
     )
   })
 
-  it('lets a single input go at once, and others fill the next entry while less of them wait than is under way', async () => {
-    const leader = await Leader.elected(4)
-    const before = leader.proposed.length
-    const inputsOf = () =>
-      leader.proposed
-        .slice(before)
-        .map((_, i) => leader.kindsOf(before + i).filter(kind => kind === recordKind.input).length)
-    for (let i = 0; i < 7; i++) leader.spawn()
-    assert.deepEqual(inputsOf(), [1, 1, 2])
-    leader.spawn()
-    assert.deepEqual(inputsOf(), [1, 1, 2, 4])
-    leader.commit(3)
-    leader.spawn()
-    assert.deepEqual(inputsOf(), [1, 1, 2, 4])
-    leader.commit()
-    leader.authority.flush(0)
-    leader.commit()
-    assert.deepEqual(inputsOf(), [1, 1, 2, 4, 1])
-    assert.ok(leader.answers.length === 9 && leader.answers.every(({ kind }) => kind === 'committed'))
-  })
-
   it('starts afresh in a new term, even when it heard of nobody else leading in between', async () => {
     const leader = await Leader.elected(1)
     leader.spawn()
