@@ -120,7 +120,7 @@ export async function startDaemon(
     authorities,
     logKey: node.log,
     store,
-    network: wiring.engineNetwork(new WireWatch(judge, self, machine.disk).watch(context.network)),
+    network: wiring.engineNetwork(new WireWatch(judge, self, machine.disk, clock).watch(context.network)),
     clock,
     random,
     schedule,

@@ -46,6 +46,10 @@ export class Judge {
   /** Log roots by group and size, and seals by group and height, as first seen anywhere. */
   readonly #roots = new Map<string, string>()
   readonly #seals = new Map<string, string>()
+  /** By leader, those whose promise to it is over. */
+  readonly #free = new Map<number, Set<number>>()
+  /** By instance and index of what is applied. */
+  readonly #members = new Map<string, string>()
   readonly #leaders = new Map<string, number>()
   readonly #truths = new Map<string, InstanceTruth>()
 
@@ -172,6 +176,22 @@ export class Judge {
       this.fail(`n${other} and n${node} both lead group ${group} in term ${term}`)
   }
 
+  /** By its own clock a node's promise not to vote against another one begins, or is over. */
+  supports(supporter: number, leader: number, begins: boolean): void {
+    this.#free.get(leader)?.delete(supporter)
+    if (begins) return
+    const free = this.#free.get(leader) ?? new Set()
+    this.#free.set(leader, free.add(supporter))
+    const engine = this.#engineOf(leader)
+    for (const { group } of this.#realm.areas) {
+      const status = engine?.status(group)
+      if (status?.role !== 'leader' || !engine!.holdsLease(group)) continue
+      const { voters } = status.members
+      if (2 * voters.filter(voter => !free.has(voter)).length > voters.length) continue
+      this.fail(`n${leader} holds the lease of group ${group}, and n${[...free].join(' and n')} are free`)
+    }
+  }
+
   /**
    * A member gives its vote, or says that it would: its promise to the leader is over, and so is the candidate's. Who
    * holds a lease of an earlier term must have a quorum without these two.
@@ -200,6 +220,16 @@ export class Judge {
     for (const { authority, name } of engine.authorities()) {
       const { log, lastSeal, voidRecords, malformedEntries } = authority.replica
       const group = authority.identity.group
+      const status = engine.status(group)
+      if (status !== undefined) {
+        const { epoch, view, applied, members } = status
+        this.#agree(
+          this.#members,
+          `${group}/${epoch}/${view}/${applied}`,
+          JSON.stringify(members),
+          `n${node}: the members of ${name} as of entry ${applied}`,
+        )
+      }
       this.#agree(
         this.#roots,
         `${group}/${log.size}`,

@@ -41,6 +41,7 @@ const RESOURCES = 30
 const NPCS = 2
 
 export const nameOf = (number: number): string => `n${number}`
+export const numberOf = (name: string): number => Number(name.slice(1))
 
 export function seededKey(seed: number, name: string): SigningKey {
   return simKeyOf(sha256(text.encode(`freehold simulation ${seed} ${name}`)))

@@ -1,10 +1,12 @@
 import { decodeFrame } from '../../../consensus/groups/frame.ts'
+import type { LivenessMessage } from '../../../consensus/groups/liveness/message.ts'
 import { readHardState, readSnapshot } from '../../../consensus/groups/raft-disk.ts'
 import { type Message, MessageType } from '../../../consensus/raft/types.ts'
-import type { Channel, Network } from '../../../daemon/ports.ts'
+import type { Channel, Clock, Network } from '../../../daemon/ports.ts'
 import { type RaftInstance, raftEntryKey, raftHardStateKey, raftSnapshotKey } from '../../../storage/keys.ts'
 import type { SimDisk } from '../disk.ts'
 import type { Judge } from './judge.ts'
+import { numberOf } from './realm.ts'
 
 const PROTOCOL = 'raft/1'
 const MAX_FRAME_BYTES = 4 << 20
@@ -17,11 +19,15 @@ export class WireWatch {
   readonly #judge: Judge
   readonly #node: number
   readonly #disk: SimDisk
+  readonly #clock: Clock
+  /** By peer, when the last promise of support to it ends, by this node's clock. */
+  readonly #promisedUntilMs = new Map<number, number>()
 
-  constructor(judge: Judge, node: number, disk: SimDisk) {
+  constructor(judge: Judge, node: number, disk: SimDisk, clock: Clock) {
     this.#judge = judge
     this.#node = node
     this.#disk = disk
+    this.#clock = clock
   }
 
   /** The same network, but what leaves on Raft's channels is looked at. */
@@ -37,16 +43,18 @@ export class WireWatch {
     if (name !== PROTOCOL) return channel
     const { send } = channel
     channel.send = frame => {
-      this.#says(frame)
+      this.#says(channel.peer, frame)
       return send.call(channel, frame)
     }
     return channel
   }
 
-  #says(frame: Uint8Array): void {
+  #says(peer: string, frame: Uint8Array): void {
     const decoded = decodeFrame(frame, MAX_FRAME_BYTES)
     // The first frame of a channel names its lane.
     if (typeof decoded === 'string') return
+    if (decoded.liveness !== undefined && decoded.liveness.epoch > 0)
+      this.#promises(numberOf(peer), decoded.liveness)
     for (const instance of decoded.groups)
       for (const message of instance.messages) this.#message(instance, message)
   }
@@ -73,6 +81,22 @@ export class WireWatch {
     const snapshot = durable.get(raftSnapshotKey(instance))
     if (snapshot !== undefined && readSnapshot(instance, snapshot).index >= index) return
     this.#fail(instance, `acknowledges entry ${index} before that is on its disk`)
+  }
+
+  /** Support for a leader's node, from when its request was read. */
+  #promises(peer: number, { grantedMs, heldUs }: LivenessMessage): void {
+    const untilMs = this.#clock.monotonicMs() + grantedMs - heldUs / 1000
+    if (untilMs <= (this.#promisedUntilMs.get(peer) ?? 0)) return
+    this.#promisedUntilMs.set(peer, untilMs)
+    this.#judge.supports(this.#node, peer, true)
+    this.#awaitEnd(peer, untilMs)
+  }
+
+  #awaitEnd(peer: number, untilMs: number): void {
+    const leftMs = untilMs - this.#clock.monotonicMs()
+    if (this.#promisedUntilMs.get(peer) !== untilMs) return
+    if (leftMs <= 0) return this.#judge.supports(this.#node, peer, false)
+    this.#clock.after(leftMs + 0.01, () => this.#awaitEnd(peer, untilMs))
   }
 
   #fail({ group }: RaftInstance, problem: string): void {

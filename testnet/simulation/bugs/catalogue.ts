@@ -2,10 +2,17 @@ import { AUTHORITY_BUGS } from './authority.ts'
 import type { Bug } from './bug.ts'
 import { FINALITY_BUGS } from './finality.ts'
 import { GROUP_BUGS } from './groups.ts'
+import { MEMBER_BUGS } from './members.ts'
 import { RAFT_BUGS } from './raft.ts'
 import { WAY_BUGS } from './ways.ts'
 
-export const BUGS: readonly Bug[] = [...RAFT_BUGS, ...GROUP_BUGS, ...AUTHORITY_BUGS, ...WAY_BUGS]
+export const BUGS: readonly Bug[] = [
+  ...RAFT_BUGS,
+  ...GROUP_BUGS,
+  ...MEMBER_BUGS,
+  ...AUTHORITY_BUGS,
+  ...WAY_BUGS,
+]
 
 export function bugNamed(name: string): Bug | undefined {
   return [...BUGS, ...FINALITY_BUGS].find(bug => bug.name === name)
