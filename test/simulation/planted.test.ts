@@ -23,11 +23,6 @@ const RARE: Readonly<
   'wiped-votes-at-once': { seeds: 16, seconds: 4, faults: ['wiped-disk', 'crash', 'pause'] },
   'trusts-clocks': { seeds: 8, seconds: 20, faults: ['skew', 'partition'] },
   'members-too-early': { seeds: 10, seconds: 10, faults: ['membership', 'crash-all', 'short-reigns'] },
-  'change-before-the-last': {
-    seeds: 8,
-    seconds: 15,
-    faults: ['membership', 'crash', 'crash-all', 'short-reigns'],
-  },
   'removed-voter-counts': { seeds: 6, seconds: 6, faults: ['membership'] },
   'never-wakes': { seeds: 24, seconds: 2, faults: ['pause', 'crash'] },
   'router-waits-for-good': { seeds: 24, seconds: 2, faults: ['pause', 'crash'] },

@@ -14,22 +14,6 @@ export const MEMBER_BUGS: readonly Bug[] = [
     ],
   },
   {
-    name: 'change-before-the-last',
-    what: 'A change of members begins before the last one has taken effect.',
-    edits: [
-      {
-        file: 'consensus/groups/membership.ts',
-        from: 'return tracker.config.votersOutgoing.length > 0 || pendingConfIndex > log.applied',
-        to: 'return tracker.config.votersOutgoing.length > 0',
-      },
-      {
-        file: 'consensus/raft/proposals.ts',
-        from: 'const fits = raft.pendingConfIndex <= raft.log.applied && isJoint',
-        to: 'const fits = isJoint',
-      },
-    ],
-  },
-  {
     name: 'removed-voter-counts',
     what: 'Who was removed goes on being counted.',
     edits: [
