@@ -215,6 +215,7 @@ export class FinalityHost {
     if (state === undefined) return undefined
     const { epoch, view, frozenTo, base } = state.sign
     return {
+      baseSeal: (state.newView?.proof ?? state.activations.get(epoch))?.seal,
       ...{ group, epoch, view, frozenTo, base, certified: state.tip, finalHeight: state.finalHeight },
       ...{ votes: isMember(state, this.#env.self), halted: state.halted },
     }

@@ -139,6 +139,8 @@ export interface MemberStatus {
   readonly frozenTo: number
   /** Where this view began. */
   readonly base: { readonly height: number; readonly hash: Uint8Array }
+  /** The seal of the base; undefined for the empty log. */
+  readonly baseSeal: Seal | undefined
   /** The highest certified seal. */
   readonly certified: { readonly height: number; readonly hash: Uint8Array }
   readonly finalHeight: number

@@ -11,7 +11,8 @@ const maxActivations = 8
 /** Something is under way: the clock matters, and what was said may have to be said again. */
 export function isWaiting(state: MemberState, env: Env): boolean {
   if (state.halted || !isMember(state, env.self)) return false
-  return isFrozen(state) || isRecalling(state) || candidate(state) !== undefined
+  const isSilent = isFrozen(state) || isRecalling(state) || state.unsaid !== undefined
+  return isSilent || candidate(state) !== undefined
 }
 
 /** Called while `isWaiting`, every now and then. */
@@ -73,7 +74,8 @@ export function askPeer(state: MemberState, env: Env, peer: number): void {
   env.out.send(state.group, [peer], { type: 'ask', ask: whereabouts(state) })
 }
 
-function isQuiet(state: MemberState, env: Env, what: string): boolean {
+/** Whether the same was done for this peer a moment ago: what one peer asks for again and again costs little. */
+export function isQuiet(state: MemberState, env: Env, what: string): boolean {
   const nowMs = env.nowMs()
   if (nowMs < (state.quietUntilMs.get(what) ?? 0)) return true
   state.quietUntilMs.set(what, nowMs + env.resendMs / 2)

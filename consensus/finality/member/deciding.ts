@@ -62,6 +62,7 @@ function decide(state: MemberState, env: Env, certificate: Certificate): void {
   state.tip = tipOf(certificate)
   state.failures = 0
   state.deadlineMs = undefined
+  if (state.unsaid !== undefined && state.unsaid.height <= seal.height) state.unsaid = undefined
   for (const height of state.executed.keys()) if (height <= seal.height) state.executed.delete(height)
   state.tally.prune(Math.max(0, state.sign.view - 1), seal.height + 1)
   env.out.certified.push({ group, certificate })

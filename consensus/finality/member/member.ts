@@ -5,8 +5,8 @@ import type { Message } from '../message.ts'
 import { isViewChangeProven, type NewView, type ViewChange, verifyNewView } from '../new-view.ts'
 import type { Voter } from '../seal.ts'
 import { type Signed, verifyStatement } from '../signed.ts'
-import { statementKind } from '../statement.ts'
-import { answerRecall, takeRecalled } from './amnesia.ts'
+import { type Ballot, statementKind } from '../statement.ts'
+import { answerRecall, mayChangeView, mayVote, takeRecalled } from './amnesia.ts'
 import { answerAsk, askPeer } from './catch-up.ts'
 import { acceptCertificate } from './deciding.ts'
 import type { Staged } from './staged.ts'
@@ -157,14 +157,17 @@ export function signedOwn(state: MemberState, env: Env, signed: Signed, staged: 
 /** After a start: what was signed last may never have arrived. The same is said again, under a fresh signature. */
 export function stageAgain(state: MemberState, env: Env): void {
   const { sign, tip, group } = state
+  const isOpen = ({ view, height }: Ballot): boolean => view === sign.view && height > tip.height
   if (isFrozen(state)) env.out.freeze.push({ group, epoch: sign.epoch, view: sign.view })
-  if (!isMember(state, env.self) || sign.amnesia !== undefined) return
-  if (isFrozen(state)) return stageViewChange(state, sign.frozenTo)
-  for (const [kind, ballot] of [
-    [1, sign.vote1],
-    [2, sign.vote2],
-  ] as const) {
-    const isOpen = ballot !== undefined && ballot.view === sign.view && ballot.height > tip.height
-    if (isOpen) state.staged.push({ statement: voteStatement(state, kind, ballot) })
+  if (!isMember(state, env.self)) return
+  if (isFrozen(state)) {
+    if (mayChangeView(state, sign.frozenTo)) stageViewChange(state, sign.frozenTo)
+    return
   }
+  if (!mayVote(state)) return
+  const { vote1, vote2 } = sign
+  if (vote1 !== undefined && isOpen(vote1)) {
+    state.staged.push({ statement: voteStatement(state, 1, vote1) })
+  }
+  if (vote2 !== undefined && isOpen(vote2)) state.unsaid = vote2
 }

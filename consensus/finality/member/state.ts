@@ -64,6 +64,8 @@ export interface MemberState {
   newView: NewView | undefined
   /** As the leader of the view: waits for its signature. */
   draft: Omit<NewView, 'signed'> | undefined
+  /** The last second vote of the life before this one: said again under a lease, as every second vote. */
+  unsaid: Ballot | undefined
   /** What this node has signed lately and may have to say again. */
   ownVotes: Signed<Vote>[]
   ownChanges: ViewChange[]
@@ -100,7 +102,14 @@ export function openMember(options: MemberOptions, env: Env): MemberState {
       newView: undefined,
       draft: undefined,
     },
-    ...{ ownVotes: [], ownChanges: [], pool: new EvidencePool(), failures: 0, deadlineMs: undefined },
+    ...{
+      unsaid: undefined,
+      ownVotes: [],
+      ownChanges: [],
+      pool: new EvidencePool(),
+      failures: 0,
+      deadlineMs: undefined,
+    },
     ...{ resendAtMs: 0, quietUntilMs: new Map(), recall: { nonce: 0, answers: new Map() }, halted: false },
   }
   for (const bytes of stored?.activations ?? []) restoreActivation(state, bytes)
@@ -194,6 +203,7 @@ export function beginEpoch(state: MemberState, certificate: Certificate): void {
   state.rooted = base
   state.newView = undefined
   state.draft = undefined
+  state.unsaid = undefined
   state.ownVotes = []
   state.ownChanges = []
   state.executed.clear()

@@ -12,6 +12,7 @@ import type { Seal } from '../seal.ts'
 import type { Signed } from '../signed.ts'
 import { type Ballot, compareBallots, statementKind } from '../statement.ts'
 import { mayChangeView } from './amnesia.ts'
+import { isQuiet } from './catch-up.ts'
 import {
   type Env,
   highestOf,
@@ -28,6 +29,8 @@ import { learn } from './voting.ts'
 
 /** View changes are kept for so many views above the present one. */
 const viewsAhead = 64
+/** View changes of one member that are kept at a time. */
+const maxPerSigner = 4
 
 /** Gives up all views below `target`: the Raft instance stops here, and the others are told what is prepared. */
 export function changeView(state: MemberState, env: Env, target: number): void {
@@ -62,9 +65,20 @@ export function takeViewChange(state: MemberState, env: Env, change: ViewChange)
   state.changes.set(view, changes)
   if (changes.has(signer)) return
   changes.set(signer, change)
+  forgetOldest(state, signer)
   if (change.proof !== undefined) learn(state, env, change.proof)
   join(state, env)
   tryLead(state, env)
+}
+
+/** A liar can sign a view change to every view; whoever is honest has signed for few that are not entered yet. */
+function forgetOldest({ changes }: MemberState, signer: number): void {
+  const views = [...changes].filter(([, one]) => one.has(signer)).map(([view]) => view)
+  if (views.length <= maxPerSigner) return
+  const oldest = Math.min(...views)
+  const left = changes.get(oldest)!
+  left.delete(signer)
+  if (left.size === 0) changes.delete(oldest)
 }
 
 export function showVotes(state: MemberState, env: Env, quorum: Quorum): void {
@@ -75,7 +89,7 @@ export function showVotes(state: MemberState, env: Env, quorum: Quorum): void {
 }
 
 function tellView(state: MemberState, env: Env, peer: number): void {
-  if (state.newView === undefined || peer === env.self) return
+  if (state.newView === undefined || peer === env.self || isQuiet(state, env, `view ${peer}`)) return
   env.out.send(state.group, [peer], { type: 'new-view', newView: state.newView })
 }
 
@@ -160,6 +174,7 @@ function enterView(state: MemberState, env: Env, view: number, base: Ballot, pro
   if (!isFrozen(state)) env.out.freeze.push({ group, epoch, view: sign.view })
   remember(state, { view, base, frozenTo: view })
   state.draft = undefined
+  state.unsaid = undefined
   state.ownVotes = []
   state.executed.clear()
   state.failures++

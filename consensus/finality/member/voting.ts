@@ -53,6 +53,7 @@ export function candidate({ sign, tip, rooted, executed }: MemberState): Seal | 
 /** Votes for what may be voted for. Called whenever something has changed. */
 export function vote(state: MemberState, env: Env): void {
   if (state.halted || isFrozen(state) || !isMember(state, env.self) || !mayVote(state)) return
+  repeatSecond(state, env)
   const seal = candidate(state)
   if (seal === undefined) return
   const ballot = { view: state.sign.view, height: seal.height, hash: sealHash(seal) }
@@ -70,13 +71,25 @@ function voteFirst(state: MemberState, ballot: Ballot): void {
 function voteSecond(state: MemberState, env: Env, seal: Seal, ballot: Ballot): void {
   const { vote2, epoch, view } = state.sign
   if (vote2 !== undefined && compareBallots(ballot, vote2) <= 0) return
-  if (env.nowMs() >= env.leaseUntilMs()) return
+  if (!hasLease(env)) return
   const votes = state.tally.quorum(1, ballot, quorumOf(state))
   if (votes === undefined) return
   const prepared: Quorum = { kind: 1, seal, epoch, view, votes }
   const rises = compareBallots(ballot, highestOf(state)) > 0
   remember(state, { vote2: ballot, ...(rises ? { highest: prepared } : {}) })
   state.staged.push({ statement: voteStatement(state, 2, ballot) })
+}
+
+/** After a start: it may never have been heard. */
+function repeatSecond(state: MemberState, env: Env): void {
+  const { unsaid } = state
+  if (unsaid === undefined || !hasLease(env)) return
+  state.unsaid = undefined
+  state.staged.push({ statement: voteStatement(state, 2, unsaid) })
+}
+
+function hasLease(env: Env): boolean {
+  return env.nowMs() < env.leaseUntilMs()
 }
 
 export function voteStatement({ authority, sign }: MemberState, kind: 1 | 2, ballot: Ballot): Vote {

@@ -91,7 +91,7 @@ export class Cluster {
   readonly options: typeof DEFAULTS
   readonly founders: readonly Voter[]
   readonly nodes: Node[]
-  loses: (from: number, to: number) => boolean = () => false
+  loses: (from: number, to: number, frame: Uint8Array) => boolean = () => false
   nowMs = 0
   readonly #frames: { from: number; to: number; frame: Uint8Array }[] = []
 
@@ -108,7 +108,7 @@ export class Cluster {
   }
 
   send(from: number, to: number, frame: Uint8Array): void {
-    if (!this.loses(from, to)) this.#frames.push({ from, to, frame })
+    if (!this.loses(from, to, frame)) this.#frames.push({ from, to, frame })
   }
 
   /** Until nobody has anything left to do. */

@@ -5,6 +5,9 @@ import { Cluster } from './cluster.ts'
 import { members, seal } from './generate.ts'
 
 const one = seal(1, genesisHash)
+function kindsIn(frame: Uint8Array): number[] {
+  return statementsIn(frame, 1).map(({ signed }) => signed.statement.kind)
+}
 const two = seal(2, sealHash(one))
 const three = seal(3, sealHash(two))
 
@@ -97,6 +100,27 @@ describe('the members of an authority', () => {
       cluster.nodes.flatMap(node => node.all('evidence')),
       [],
     )
+  })
+
+  it('say a second vote again only under a lease, when a crash came between', () => {
+    const cluster = new Cluster(4)
+    cluster.loses = (_from, _to, frame) => kindsIn(frame).includes(2)
+    cluster.executed(one)
+    const node = cluster.node(1)
+    const seconds = (): number => {
+      const frames = node.log.flatMap(({ send }) => send.map(({ frame }) => frame))
+      return frames.flatMap(kindsIn).filter(kind => kind === 2).length
+    }
+    const before = seconds()
+    assert.ok(before > 0)
+    cluster.options.lease = false
+    node.crash()
+    node.start()
+    cluster.run(500)
+    assert.equal(seconds(), before)
+    node.host.lease(Number.MAX_SAFE_INTEGER)
+    cluster.settle()
+    assert.ok(seconds() > before)
   })
 
   it('restore a replica that executed something else than they decided', () => {

@@ -156,8 +156,8 @@ export const FINALITY_BUGS: readonly Bug[] = [
     edits: [
       {
         file: `${MEMBER}/voting.ts`,
-        from: '  if (env.nowMs() >= env.leaseUntilMs()) return\n',
-        to: '',
+        from: '  return env.nowMs() < env.leaseUntilMs()\n',
+        to: '  return env.nowMs() < env.leaseUntilMs() + 1e9\n',
       },
     ],
   },

@@ -5,7 +5,7 @@ import { decodeFrame, encodeFrame } from '../../../consensus/finality/frame.ts'
 import { encodeMessage, type Message } from '../../../consensus/finality/message.ts'
 import { leaderOf, type NewView, type ViewChange } from '../../../consensus/finality/new-view.ts'
 import { quorumSize } from '../../../consensus/finality/quorum.ts'
-import { sealHash } from '../../../consensus/finality/seal.ts'
+import { type Seal, sealHash } from '../../../consensus/finality/seal.ts'
 import type { Signed } from '../../../consensus/finality/signed.ts'
 import {
   type Ballot,
@@ -15,7 +15,7 @@ import {
 } from '../../../consensus/finality/statement.ts'
 import type { Cabal } from './cabal.ts'
 import type { Knowledge } from './knowledge.ts'
-import { hex } from './ordering.ts'
+import { hex, type Instance } from './ordering.ts'
 import type { Party, World } from './world.ts'
 
 /** What a liar does beside voting, each drawn once per seed. */
@@ -155,9 +155,19 @@ export class Liar implements Party {
       world.fault('forked proposal')
       const side = sides(world)
       const other = ordering.makeSeal(regime.epoch, above)
+      for (const seal of [one, other]) this.#claim(known, instance, seal)
       ordering.propose(instance, one, node => side(node))
       ordering.propose(instance, other, node => !side(node))
     }
+  }
+
+  /** Signs what it proposes, as every leader does: to some. */
+  #claim(known: Knowledge, { view, term }: Instance, seal: Seal): void {
+    const { authority, epoch } = known.regime
+    const content = { view, term, leaf: seal.size - 1, hash: sealHash(seal) }
+    const signed = this.#sign(known.ordering.group, { kind: 5, authority, epoch, ...content })
+    if (signed !== undefined)
+      this.#send(known.ordering.group, { type: 'statement', signed }, this.#some(known))
   }
 
   #changeView(group: number, known: Knowledge): void {
