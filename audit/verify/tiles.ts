@@ -1,6 +1,6 @@
 /** What a C2SP tlog-tiles log serves, read by an auditor. */
 import { view } from './bytes.ts'
-import { leafHash, rootOfLeafHashes } from './merkle.ts'
+import { rootOfLeafHashes } from './merkle.ts'
 
 /** Path of a Merkle tile, or of an entry bundle; `width` 256 for a full one. */
 export function resourcePath(section: number | 'entries', index: number, width: number): string {
@@ -48,9 +48,4 @@ export function parseTile(tile: Uint8Array, width: number): Uint8Array[] | undef
 /** What stands for these hashes in the tile above: only 256 of them have a place there. */
 export function tileRoot(hashes: readonly Uint8Array[]): Uint8Array {
   return rootOfLeafHashes(hashes)
-}
-
-/** The level-0 tile that the entries of a bundle must hash to. */
-export function tileOfEntries(entries: readonly Uint8Array[]): Uint8Array[] {
-  return entries.map(leafHash)
 }

@@ -401,7 +401,7 @@ export class Client {
     this.counts.committed++
     if (outcome.code !== 'ok') this.counts.rejected++
     this.latency.add(latencyMs)
-    this.reads.saw(outcome.leaf + 1)
+    this.reads.proved(outcome.leaf + 1)
     if (this.settings.keepReceipts) this.receipts.push(done)
     this.waiting.get(seq)?.resolve(done)
     this.waiting.delete(seq)

@@ -24,8 +24,9 @@ interface Waiting {
   readonly resolve: (read: EntityRead) => void
   readonly reject: (error: ClientError) => void
   readonly askedMs: number
-  /** Nothing older can be true. */
-  readonly leastSize: number
+  /** Nothing older can be true: by receipts alone, and by what its gateway has told as well. */
+  readonly provenSize: number
+  leastSize: number
   sentMs: number | undefined
   notBeforeMs: number
   fault: string
@@ -43,19 +44,23 @@ export class Reads {
   private readonly tokens = new Tokens()
   private mayWait = 1
   private last = 0
-  private newest = 0
+  private provenSize = 0
+  /** By the gateway of now. Nobody has signed it, so it is held against nobody else. */
+  private toldSize = 0
 
-  /** The area's log had so many records when this client was told something. */
-  saw(size: number): void {
-    this.newest = Math.max(this.newest, size)
+  /** A receipt has shown that the area's log has so many records. */
+  proved(size: number): void {
+    this.provenSize = Math.max(this.provenSize, size)
   }
 
   ask(target: Uint8Array, nowMs: number): Promise<EntityRead> {
     if (this.waiting.size >= MAX_WAITING)
       return Promise.reject(new ClientError('busy', 'Too many reads wait for an answer.'))
+    const { provenSize } = this
+    const leastSize = Math.max(provenSize, this.toldSize)
     return new Promise((resolve, reject) => {
       this.waiting.set(++this.last, {
-        ...{ target, resolve, reject, askedMs: nowMs, leastSize: this.newest },
+        ...{ target, resolve, reject, askedMs: nowMs, provenSize, leastSize },
         ...{ sentMs: undefined, notBeforeMs: 0, fault: '' },
       })
     })
@@ -64,7 +69,11 @@ export class Reads {
   linked(pace: Pace, nowMs: number): void {
     this.tokens.linked(pace, nowMs)
     this.mayWait = pace.inFlight
-    for (const read of this.waiting.values()) read.sentMs = undefined
+    this.toldSize = 0
+    for (const read of this.waiting.values()) {
+      read.sentMs = undefined
+      read.leastSize = read.provenSize
+    }
   }
 
   /** What to send now; it counts as sent. */
@@ -114,7 +123,7 @@ export class Reads {
       read.sentMs = undefined
       return false
     }
-    this.saw(size)
+    this.toldSize = Math.max(this.toldSize, size)
     this.waiting.delete(number)
     const by = byLease ? 'lease' : 'quorum'
     read.resolve({ entity, size, tick, by, latencyMs: nowMs - read.askedMs })

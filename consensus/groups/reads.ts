@@ -34,7 +34,7 @@ interface GroupReads {
   waiting: Asked[]
   /** By the number that their request carries. */
   readonly underWay: Map<number, readonly Asked[]>
-  /** The leader is looked after already. */
+  /** The leader is looked after already, because of those that wait now. */
   hurried: boolean
 }
 
@@ -153,10 +153,11 @@ function tickGroup(parts: HostParts, hosted: HostedGroup, group: GroupReads): vo
     dropReads(parts, hosted, read => nowTick - read.askedTick >= timeoutTicks, 'timeout')
     // Those that waited for room have it now.
     parts.dirty.add(hosted)
-  } else if (waitedTicks >= WAITS_TICKS && !group.hurried) {
-    group.hurried = true
-    parts.clocks.expectProgress(hosted)
+    return
   }
+  const waits = waitedTicks >= WAITS_TICKS
+  if (waits && !group.hurried) parts.clocks.expectProgress(hosted)
+  group.hurried = waits
 }
 
 /** What was asked under another leader or term may never be answered, and whoever asked is told. */

@@ -67,14 +67,21 @@ export function receiveRejoin(
   peer: number,
   { rejoinAsk, rejoinAnswer, removedAt }: GroupMessages,
 ): void {
-  if (hosted.rejoin?.phase === 'silent') {
-    if (removedAt > 0) parts.clocks.toldRemoved(hosted)
-    if (rejoinAnswer !== undefined) answered(parts, hosted, hosted.rejoin, peer, rejoinAnswer)
+  const { rejoin } = hosted
+  if (rejoin?.phase === 'silent') {
+    if (removedAt > 0) saysRemoved(parts, hosted, rejoin, peer)
+    if (rejoinAnswer !== undefined) answered(parts, hosted, rejoin, peer, rejoinAnswer)
   }
   if (rejoinAsk === 0) return
   hosted.node.forgetProgress(peer)
   hosted.asked.set(peer, rejoinAsk)
   parts.dirty.add(hosted)
+}
+
+/** Whoever is no member could say so to end a replica. */
+function saysRemoved(parts: HostParts, hosted: HostedGroup, silent: Silent, peer: number): void {
+  if (askedBy(parts, hosted, silent).has(peer)) parts.clocks.toldRemoved(hosted)
+  else count(parts, 'not-member')
 }
 
 /**

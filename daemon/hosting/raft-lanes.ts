@@ -1,7 +1,7 @@
 import type { Lane } from '../../consensus/groups/types.ts'
 import type { Channel, Clock, Network, PeerId } from '../ports.ts'
 
-const raftProtocol = 'raft/1'
+export const raftProtocol = 'raft/1'
 const reopenMs = 50
 const lanes: readonly Lane[] = [0, 1]
 

@@ -13,7 +13,7 @@ import {
   writeSyncRequest,
 } from './sync.pb.js'
 
-const syncProtocol = 'sync/1'
+export const syncProtocol = 'sync/1'
 const maxSyncFrameBytes = 20 * 1024 * 1024
 /** A peer that sends nothing for so long is given up: it may hang while its connection stands. */
 const silenceMs = 3_000

@@ -197,6 +197,29 @@ describe(`${TITLE} by lease`, () => {
     for (const host of wired.hosts.values()) assert.equal(host.status(GROUP)!.asleep, true)
   })
 
+  it('wake a sleeping group whenever answers are late, also where one read follows the other without a pause', () => {
+    const wired = led({ leaseReads: true })
+    const follower = wired.host(2)
+    let context = 0
+    const isAwake = (): boolean => follower.status(GROUP)!.asleep === false
+    /** A read is open at every tick. */
+    const play = (ticks: number, arrive: boolean): void => {
+      for (let i = 0; i < ticks; i++) {
+        follower.read(GROUP, ++context)
+        if (!arrive) follower.takeEffects()
+        for (const host of wired.hosts.values()) host.tick()
+        if (arrive) wired.settle()
+      }
+    }
+    for (const round of [1, 2]) {
+      play(400, true)
+      assert.equal(isAwake(), false, `round ${round}`)
+      // What it asks is lost, but for what comes last.
+      play(12, false)
+      assert.ok(isAwake(), `round ${round}`)
+    }
+  })
+
   it('go by quorum when the lease is given up', () => {
     const wired = led({ leaseReads: true })
     sleep(wired)

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { encodeFrames } from '../../../consensus/groups/frame.ts'
+import { GroupHost } from '../../../consensus/groups/host.ts'
 import { seedOr, simulate } from '../../../testnet/simulation/replay.ts'
 import { LOSES_DISK, mend, spread, startLoad, torment } from './chaos.ts'
 import { Cluster, type ClusterOptions } from './cluster.ts'
@@ -95,6 +97,19 @@ describe(TITLE, function () {
       await simulation.runFor(3000)
       assert.ok(cluster.isSettled(), cluster.describe())
     })
+  })
+
+  it('believes only members that it was removed, since any other node could end it by saying so', () => {
+    const host = new GroupHost({ self: 1, random: () => 0 })
+    const instance = { group: GROUP, epoch: 1, view: 0 }
+    const disk = { hardState: undefined, snapshot: undefined, entries: [], oldestCovered: 0 }
+    host.open({ ...instance, voters: [1, 2, 3], learners: [] }, { ...disk, rejoin: { term: 0, index: 0 } })
+    const [frame] = encodeFrames([{ instance, message: undefined, removedAt: 5 }], 1000)
+    host.receive(4, frame!)
+    assert.deepEqual(host.takeEffects().removed, [])
+    assert.equal(host.counters().get('not-member'), 1)
+    host.receive(2, frame!)
+    assert.deepEqual(host.takeEffects().removed, [{ group: GROUP }])
   })
 
   it('is not asked for more than it can know: a group of one waits for its backup', async () => {

@@ -2,13 +2,13 @@ import { decodeFrame } from '../../../consensus/groups/frame.ts'
 import type { LivenessMessage } from '../../../consensus/groups/liveness/message.ts'
 import { readHardState, readSnapshot } from '../../../consensus/groups/raft-disk.ts'
 import { type Message, MessageType } from '../../../consensus/raft/types.ts'
+import { raftProtocol } from '../../../daemon/hosting/raft-lanes.ts'
 import type { Channel, Clock, Network } from '../../../daemon/ports.ts'
 import { type RaftInstance, raftEntryKey, raftHardStateKey, raftSnapshotKey } from '../../../storage/keys.ts'
 import type { SimDisk } from '../disk.ts'
 import type { Judge } from './judge.ts'
 import { numberOf } from './realm.ts'
 
-const PROTOCOL = 'raft/1'
 const MAX_FRAME_BYTES = 4 << 20
 
 /**
@@ -40,7 +40,7 @@ export class WireWatch {
   }
 
   #watched(name: string, channel: Channel): Channel {
-    if (name !== PROTOCOL) return channel
+    if (name !== raftProtocol) return channel
     const { send } = channel
     channel.send = frame => {
       this.#says(channel.peer, frame)

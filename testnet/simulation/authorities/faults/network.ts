@@ -1,3 +1,6 @@
+import { raftProtocol } from '../../../../daemon/hosting/raft-lanes.ts'
+import { syncProtocol } from '../../../../daemon/hosting/sync.ts'
+import { intentProtocol } from '../../../../daemon/routing/intent-codec.ts'
 import type { Tolerance } from '../../link.ts'
 import { type Fault, type Field, pickNode, shuffled } from './fault.ts'
 
@@ -6,8 +9,8 @@ import { type Fault, type Field, pickNode, shuffled } from './fault.ts'
  * between channels, and between a channel and the one that comes in its place, nobody may rely on.
  */
 export function withstands(protocol: string, first: Uint8Array): Tolerance {
-  if (protocol === 'raft/1') return first[0] === 0 ? 'twice-in-a-row' : 'any-order'
-  if (protocol === 'intent/1' || protocol === 'sync/1') return 'any-order'
+  if (protocol === raftProtocol) return first[0] === 0 ? 'twice-in-a-row' : 'any-order'
+  if (protocol === intentProtocol || protocol === syncProtocol) return 'any-order'
   return 'nothing'
 }
 
