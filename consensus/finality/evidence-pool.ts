@@ -11,7 +11,7 @@ import {
 } from './statement.ts'
 
 /** Statements of one signer that are kept, and found contradictions per authority. The oldest statement goes first. */
-const maxPerSigner = 512
+const maxPerSigner = 32
 const maxFound = 64
 
 interface Signer {

@@ -51,7 +51,11 @@ export class FinalityHost {
     }
   }
 
-  /** @throws FinalityDiskError when what is stored is damaged */
+  /**
+   * After a start the caller looks where the member stands (`status`), opens that Raft instance unless it is frozen, and
+   * hands the base, and every seal that its replica holds above the certified one, to `executed` once more.
+   * @throws FinalityDiskError when what is stored is damaged
+   */
   open(options: MemberOptions): void {
     const state = openMember(options, this.#env)
     this.#members.set(options.group, state)

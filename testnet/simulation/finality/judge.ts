@@ -23,7 +23,7 @@ export class Violation extends Error {
 const SLOW_WRITE_MS = 300
 
 /** n → q, by hand: the judge trusts no arithmetic of what it judges. */
-const QUORUM: Readonly<Record<number, number>> = { 1: 1, 2: 2, 3: 2, 4: 3, 5: 4, 6: 4, 7: 5 }
+const QUORUM: Readonly<Record<number, number>> = { 3: 2, 4: 3, 5: 4, 6: 4, 7: 5, 8: 6 }
 
 export interface Watched {
   readonly number: number

@@ -1,5 +1,6 @@
 /** `npm run sim:finality`: the members of an authority, some of them liars, under virtual time, one seed after another. */
 import { parseArgs } from 'node:util'
+import { FINALITY_BUGS } from '../bugs/finality.ts'
 import { importUnder } from '../bugs/plant.ts'
 import type { FinalityPlan } from './run.ts'
 
@@ -14,18 +15,35 @@ const { values } = parseArgs({
   },
 })
 
-const { runFinality } = await importUnder<typeof import('./run.ts')>(
-  values.bug,
-  import.meta.resolve('./run.ts'),
-)
+const USAGE = 2
+const MEMBERS = [3, 7] as const
+
+const number = (
+  name: 'seed' | 'seeds' | 'members' | 'liars',
+  least: number,
+  most: number,
+): number | undefined => {
+  const text = values[name]
+  const value = Number(text)
+  if (text === undefined || (Number.isSafeInteger(value) && value >= least && value <= most)) {
+    return text === undefined ? undefined : value
+  }
+  console.error(`--${name} must be a whole number from ${least} to ${most}.`)
+  process.exit(USAGE)
+}
+const first = number('seed', 1, 2 ** 31)!
+const seeds = number('seeds', 1, 2 ** 31)!
+const given = { members: number('members', ...MEMBERS), liars: number('liars', 0, MEMBERS[1] - 2) }
+if (values.bug !== undefined && !FINALITY_BUGS.some(({ name }) => name === values.bug)) {
+  const names = FINALITY_BUGS.map(({ name }) => name).join(', ')
+  console.error(`There is no planted bug ${values.bug} of finality: choose from ${names}.`)
+  process.exit(USAGE)
+}
+const url = import.meta.resolve('./run.ts')
+const { runFinality } = await importUnder<typeof import('./run.ts')>(values.bug, url)
 const sums = new Map<string, number>()
-const first = Number(values.seed)
-const seeds = Number(values.seeds)
-const number = (text: string | undefined): number | undefined =>
-  text === undefined ? undefined : Number(text)
 let failed = 0
-for (let seed = first; seed < first + seeds; seed++)
-  runSeed({ seed, members: number(values.members), liars: number(values.liars) })
+for (let seed = first; seed < first + seeds; seed++) runSeed({ seed, ...given })
 for (const [name, value] of [...sums].sort()) console.log(`${name}: ${value}`)
 console.log(`${seeds - failed} of ${seeds} seeds passed`)
 process.exit(failed === 0 ? 0 : 1)
@@ -46,13 +64,15 @@ function runSeed(plan: FinalityPlan): void {
     )
   } catch (error) {
     failed++
-    const given = [
-      plan.members === undefined ? '' : ` --members ${plan.members}`,
-      plan.liars === undefined ? '' : ` --liars ${plan.liars}`,
-    ]
-    console.error(`seed ${plan.seed} FAILED: ${(error as Error).stack}`)
-    if (values.bug !== undefined) given.push(` --bug ${values.bug}`)
-    console.error(`replay: npm run sim:finality -- --seed ${plan.seed}${given.join('')}`)
+    const flags = (['members', 'liars', 'bug'] as const)
+      .filter(name => values[name] !== undefined)
+      .map(name => ` --${name} ${values[name]}`)
+    // A broken rule speaks for itself; anything else is a fault of the program.
+    const isViolation = (error as Error).name === 'Violation'
+    console.error(
+      `seed ${plan.seed} FAILED: ${isViolation ? (error as Error).message : (error as Error).stack}`,
+    )
+    console.error(`replay: npm run sim:finality -- --seed ${plan.seed}${flags.join('')}`)
   }
 }
 
