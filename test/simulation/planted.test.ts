@@ -13,14 +13,29 @@ const PLAN = { nodes: 5, clients: 6, groups: 3, seconds: 6, faults: FAULT_NAMES 
 const SEEDS = 6
 /** Bugs that need more, or faults of one kind; all faults together find them too, but not so soon. */
 const RARE: Readonly<
-  Record<string, { seeds: number; seconds: number; clients?: number; faults?: readonly FaultName[] }>
+  Record<
+    string,
+    {
+      seeds: number
+      seconds: number
+      clients?: number
+      faults?: readonly FaultName[]
+      notBy?: readonly string[]
+    }
+  >
 > = {
   'vote-forgotten': { seeds: 6, seconds: 6, faults: ['short-reigns'] },
   'keeps-replaced-entries': { seeds: 12, seconds: 12, faults: ['short-reigns'] },
   'truncates-agreeing-entries': { seeds: 6, seconds: 20, faults: ['duplicate', 'reorder', 'delay'] },
   'never-resigns': { seeds: 12, seconds: 8, clients: 9, faults: ['short-reigns', 'pause', 'crash'] },
   'commits-older-terms': { seeds: 12, seconds: 4, faults: ['short-reigns', 'crash', 'partition'] },
-  'wiped-votes-at-once': { seeds: 16, seconds: 4, faults: ['wiped-disk', 'crash', 'pause'] },
+  'wiped-votes-at-once': {
+    seeds: 8,
+    seconds: 15,
+    faults: ['wiped-disk', 'short-reigns'],
+    // Nobody sends it what it has lost either, which is found sooner and is not what is wrong with its vote.
+    notBy: ['not settled', 'no progress'],
+  },
   'trusts-clocks': { seeds: 8, seconds: 20, faults: ['skew', 'partition'] },
   'members-too-early': { seeds: 10, seconds: 10, faults: ['membership', 'crash-all', 'short-reigns'] },
   'removed-voter-counts': { seeds: 6, seconds: 6, faults: ['membership'] },
@@ -79,10 +94,11 @@ describe('planted bugs', function () {
   for (const { name: bug } of BUGS) {
     if (ELSEWHERE.includes(bug)) continue
     it(`are found: ${bug}`, async () => {
-      const { seeds, ...rare } = RARE[bug] ?? { seeds: SEEDS }
+      const { seeds, notBy = [], ...rare } = RARE[bug] ?? { seeds: SEEDS }
       let problem: string | undefined
       for (let seed = 1; seed <= seeds && problem === undefined; seed++) {
         problem = (await outcomeOf({ ...PLAN, ...rare, seed, bug })).problem
+        if (problem !== undefined && notBy.includes(checkOf(problem) ?? '')) problem = undefined
       }
       assert.ok(problem !== undefined, `not within ${seeds} seeds`)
       assert.ok(checkOf(problem) !== undefined, `not by a check: ${problem}`)

@@ -51,6 +51,8 @@ export class Judge {
   /** By instance and index of what is applied. */
   readonly #members = new Map<string, string>()
   readonly #leaders = new Map<string, number>()
+  /** By instance, term and voter, for whom it was, over all its lives and disks. */
+  readonly #votes = new Map<string, number>()
   readonly #truths = new Map<string, InstanceTruth>()
 
   constructor(
@@ -174,6 +176,15 @@ export class Judge {
     this.#leaders.set(key, other ?? node)
     if (other !== undefined && other !== node)
       this.fail(`n${other} and n${node} both lead group ${group} in term ${term}`)
+  }
+
+  /** A vote leaves its node: what a lost disk has forgotten, others may count. */
+  gives({ group, epoch, view }: RaftInstance, voter: number, to: number, term: number): void {
+    const key = `${group}/${epoch}/${view}/${term}/${voter}`
+    const other = this.#votes.get(key) ?? to
+    this.#votes.set(key, other)
+    if (other !== to)
+      this.fail(`n${voter} votes for n${other} and for n${to} in term ${term} of group ${group}`)
   }
 
   /** By its own clock a node's promise not to vote against another one begins, or is over. */

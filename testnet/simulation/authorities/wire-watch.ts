@@ -68,6 +68,7 @@ export class WireWatch {
   }
 
   #votes(instance: RaftInstance, { term, to }: Message): void {
+    this.#judge.gives(instance, this.#node, to, term)
     const stored = this.#disk.acknowledged.get(raftHardStateKey(instance))
     const hardState = stored && readHardState(instance, stored)
     if (hardState !== undefined && hardState.term > term) return
