@@ -23,7 +23,7 @@ export type StoreStanding =
   | { readonly kind: 'first' }
   /** The store is the one that these keys have promised by. */
   | { readonly kind: 'own'; readonly incarnation: Incarnation }
-  /** It is not: lost, or an older one. `highest` incarnation that is known of. */
+  /** It is not: lost, or one that another has replaced. `highest` incarnation that is known of. */
   | { readonly kind: 'lost'; readonly highest: number }
 
 export const incarnationKey = nodeKey('incarnation')
