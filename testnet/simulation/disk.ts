@@ -62,6 +62,7 @@ export class SimDisk {
   #unsynced: { readonly ops: readonly StoreOp[]; readonly saidSynced: boolean }[] = []
   #inFlight: readonly StoreOp[] | undefined
   #hasFlipped = false
+  #lost: SortedBytes[] = []
   #usedBytes = 0
   #writes = 0
   #crashAtWrite = 0
@@ -106,6 +107,11 @@ export class SimDisk {
     return this.#unsynced.some(({ saidSynced }) => saidSynced) ? this.#visible : this.#durable
   }
 
+  /** What it had said to be durable before it lost that, and what the disks had in whose place it stands. */
+  get lost(): readonly SortedBytes[] {
+    return this.#lost
+  }
+
   /** Puts this on it, with nobody running on it: durable at once. */
   install(ops: readonly StoreOp[]): void {
     applyOps(this.#durable, ops)
@@ -119,6 +125,7 @@ export class SimDisk {
   }
 
   replace(): void {
+    if (!this.isEmpty) this.#lost.push(this.acknowledged)
     this.isDamaged = false
     this.#hasFlipped = false
     this.#durable = new SortedBytes()
@@ -184,6 +191,7 @@ export class SimDisk {
     if (this.options.tearsWrites) this.#tear()
     if (this.#unsynced.length > 0) this.#simulation.countFault('lost-unsynced-writes')
     if (this.#unsynced.some(({ saidSynced }) => saidSynced)) {
+      this.#lost.push(this.#visible)
       this.#simulation.countFault('lost-sync')
       this.isDamaged = true
     }

@@ -30,6 +30,8 @@ export interface InstanceTruth {
 
 /** A promise's entry is looked for among so many of the newest, then among so many. */
 const NEWEST_ENTRIES = [3, 64]
+/** Those of a joint configuration, and those before it. */
+const VOTERS_REMEMBERED = 3
 
 /**
  * Sees everything at every node, as no part of a real network can, and fails the run at the first moment at which
@@ -37,6 +39,8 @@ const NEWEST_ENTRIES = [3, 64]
  */
 export class Judge {
   readonly promises = new Map<string, Promised>()
+  /** Voters of a group, the newest first. */
+  readonly #lately = new Map<number, (readonly number[])[]>()
   readonly counters = new Map<string, number>()
   readonly told = new Told(problem => this.fail(problem))
   readonly #simulation: Simulation
@@ -130,24 +134,41 @@ export class Judge {
   #checkDurable(node: number, { group, epoch, view, members }: GroupStatus, news: readonly Promised[]): void {
     const entries = raftEntryRange({ group, epoch, view })
     const lacking = (member: number): Promised | undefined => {
-      const { acknowledged: durable } = this.#diskOf(member)
+      // A disk that was lost after it had answered has done its part: what it held, a minority may lose.
+      const { acknowledged, lost } = this.#diskOf(member)
       let left = news
       const find = (range: StoreRange): void => {
-        for (const { value } of durable.slice(range)) left = left.filter(({ body }) => !holds(value, body))
+        for (const durable of [acknowledged, ...lost])
+          for (const { value } of durable.slice(range)) left = left.filter(({ body }) => !holds(value, body))
       }
       for (const limit of NEWEST_ENTRIES) if (left.length > 0) find({ ...entries, reverse: true, limit })
       for (const { leaf } of left) find({ ...logBatchRange(group, 0, leaf + 1), reverse: true, limit: 1 })
       return left[0]
     }
-    // While members change, a majority of those before and one of those after are needed.
-    for (const voters of [members.voters, members.votersOutgoing]) {
+    // What the voters before a change committed may be promised when the change stands already: it was behind it in the log.
+    const quorums = this.#votersLately(group, members).map(voters => {
       const lacks = voters.map(lacking).filter(promised => promised !== undefined)
-      const holders = voters.length - lacks.length
-      if (voters.length === 0 || 2 * holders > voters.length) continue
-      this.fail(
-        `n${node} gave a receipt for leaf ${lacks[0]!.leaf} of group ${group} that only ${holders} of ${voters.length} disks hold`,
-      )
+      return { voters, lacks, holders: voters.length - lacks.length }
+    })
+    if (quorums.some(({ voters, holders }) => 2 * holders > voters.length)) return
+    const { voters, lacks, holders } = quorums[0]!
+    this.fail(
+      `n${node} gave a receipt for leaf ${lacks[0]!.leaf} of group ${group} that only ${holders} of ${voters.length} disks hold`,
+    )
+  }
+
+  /** The voters that now decide, those that the group is leaving, and those before that. */
+  #votersLately(
+    group: number,
+    { voters, votersOutgoing }: GroupStatus['members'],
+  ): readonly (readonly number[])[] {
+    const lately = this.#lately.get(group) ?? []
+    for (const each of [votersOutgoing, voters]) {
+      if (each.length > 0 && lately[0]?.join() !== each.join()) lately.unshift(each)
     }
+    lately.length = Math.min(lately.length, VOTERS_REMEMBERED)
+    this.#lately.set(group, lately)
+    return lately
   }
 
   truthOf({ group, epoch, view }: RaftInstance): InstanceTruth {
@@ -232,7 +253,8 @@ export class Judge {
       const { log, lastSeal, voidRecords, malformedEntries } = authority.replica
       const group = authority.identity.group
       const status = engine.status(group)
-      if (status !== undefined) {
+      // Before the first entry they are what the node was told when it opened the group.
+      if (status !== undefined && status.applied > 0) {
         const { epoch, view, applied, members } = status
         this.#agree(
           this.#members,

@@ -53,6 +53,7 @@ const ON_THE_WAY_MS = 5
 const WINDOWS = [4, 4, OUTCOMES_KEPT]
 /** Without an answer for so long, a player goes to another gateway. */
 const PATIENCE_MS = 2_500
+const LEAVE_AGAIN_MS = 500
 const NEW_SESSION_RATE = 0.01
 
 export interface PlayerParts {
@@ -64,6 +65,8 @@ export interface PlayerParts {
   readonly index: number
   /** What to do next in the world. */
   readonly decide: (player: SimPlayer) => Action
+  /** Whether its character is up, as its area's leader has it. */
+  readonly isAwake: (player: SimPlayer) => boolean
   readonly newConnection: (player: SimPlayer) => number
 }
 
@@ -73,7 +76,7 @@ export class SimPlayer {
   readonly random: SimRandom
   readonly area: AreaInfo
   answered = 0
-  /** Asks for nothing new. */
+  /** Asks for nothing new but to leave, so that its area comes to rest. */
   resting = false
   haste: Haste | undefined
   readonly #parts: PlayerParts
@@ -87,6 +90,8 @@ export class SimPlayer {
   #lastNode: SimNode<SimDaemon> | undefined
   #waitUntilMs = 0
   #nextActionMs = 0
+  /** It rested, and so has to come back first. */
+  #left = false
   readonly #window: number
   readonly #reader: Reader
 
@@ -110,6 +115,11 @@ export class SimPlayer {
     return this.#items.length + this.#reader.waiting
   }
 
+  /** Everything is answered, and its character sleeps. */
+  get atRest(): boolean {
+    return this.waiting === 0 && !this.#parts.isAwake(this)
+  }
+
   describe(): string {
     const { index } = this.#parts
     const line = this.#line
@@ -131,7 +141,7 @@ export class SimPlayer {
     if (this.#line === undefined) return this.#connect()
     if (this.#isStuck(this.#line, nowMs)) return this.#leave()
     if (!this.#line.welcomed) return
-    if (!this.resting && nowMs >= this.#nextActionMs && this.#items.length < this.#window) this.#act(nowMs)
+    if (nowMs >= this.#nextActionMs && this.#items.length < this.#window) this.#act(nowMs)
     this.#sendDue(nowMs)
     const read = this.#line === undefined ? undefined : this.#reader.due(nowMs, this.resting)
     if (read !== undefined) this.#send({ kind: 'read', read })
@@ -167,11 +177,29 @@ export class SimPlayer {
   }
 
   #act(nowMs: number): void {
+    if (!this.resting) return this.#play(nowMs)
+    if (this.#items.length > 0 || !this.#parts.isAwake(this)) return
+    // Refused while it fights or is dead, and then asked for again.
+    this.#nextActionMs = nowMs + LEAVE_AGAIN_MS
+    this.#ask(this.#nextSeq === 1 ? this.#spawn : { kind: 'leave' })
+    this.#left = true
+  }
+
+  #play(nowMs: number): void {
     this.#nextActionMs = nowMs + 50 + this.random.below(this.#window > 4 ? 200 : 500)
     if (this.#nextSeq > 3 && this.random.chance(NEW_SESSION_RATE)) return this.#startAnew()
-    const { area, decide, index } = this.#parts
+    this.#ask(this.#left || this.#nextSeq === 1 ? this.#spawn : this.#parts.decide(this))
+    this.#left = false
+  }
+
+  /** Opens a session, and wakes who sleeps. */
+  get #spawn(): Action {
+    return { kind: 'spawn', name: `p${this.#parts.index}` }
+  }
+
+  #ask(action: Action): void {
+    const { area } = this.#parts
     const seq = this.#nextSeq++
-    const action: Action = seq === 1 ? { kind: 'spawn', name: `p${index}` } : decide(this)
     const unsigned = { player: this.key.publicKey, session: this.#sessionId, seq, log: this.#logTag, action }
     const signature = isPermanent(action)
       ? this.key.sign(inputSignatureMessage(area.origin, unsigned))

@@ -70,9 +70,14 @@ export class SimRealm {
     return { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false }
   }
 
-  /** The number of a node that leads the group and serves it. */
+  /** The number of the node that leads the group and serves it; not one that hangs and has missed a later term. */
   leaderOf(group: number): number | undefined {
-    return this.membersOf(group).find(member => this.authorityOn(member, group)?.authority.serving === true)
+    const termOf = (member: number): number => {
+      const authority = this.authorityOn(member, group)?.authority
+      return authority?.serving ? authority.term : 0
+    }
+    const [newest] = [...this.membersOf(group)].sort((a, b) => termOf(b) - termOf(a))
+    return newest !== undefined && termOf(newest) > 0 ? newest : undefined
   }
 
   #startNode(name: string, plan: RealmPlan, wiring: Wiring): void {
@@ -112,6 +117,7 @@ export class SimRealm {
         area,
         index,
         decide: ({ random, key }) => decide(random, key.publicKey, this.#worldOf(area.group)),
+        isAwake: ({ key }) => this.#isAwake(area.group, key.publicKey),
         newConnection: who => {
           this.#playerOf.set(++this.#connections, who)
           return this.#connections
@@ -128,6 +134,16 @@ export class SimRealm {
       if (host !== undefined) return host.authority.replica.world
     }
     return undefined
+  }
+
+  /** As whoever leads the area has it; a world without a leader is not at rest. */
+  #isAwake(group: number, player: Uint8Array): boolean {
+    const leader = this.leaderOf(group)
+    const world = leader && this.authorityOn(leader, group)?.authority.replica.world
+    if (!world) return true
+    const id = world.characterOf(player)
+    const entity = id === undefined ? undefined : world.entity(id)
+    return entity?.kind === 'character' && entity.awake
   }
 
   describe(): string {

@@ -35,7 +35,7 @@ const CHECKS: readonly (readonly [RegExp, string])[] = [
   [/equal logs and other states/, 'equal logs, unequal states'],
   [/ghosts? of/, "a ghost that isn't its owner's entity"],
   [/no progress/, 'no progress'],
-  [/unanswered inputs/, 'unanswered inputs'],
+  [/inputs are unanswered/, 'inputs are unanswered'],
   [/not settled/, 'not settled'],
   [/was refused|called applied|receipts (for \S+ )?are/, 'a wrong answer'],
   [/is over its limit/, 'a queue over its limit'],

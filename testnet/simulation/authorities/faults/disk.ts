@@ -84,21 +84,24 @@ export const DISK_FAULTS = {
 
 /** Groups have three voters: one node at a time may be without what it promised. */
 function spoil(field: Field, how: (node: Node) => void): void {
-  if (field.nodes.length >= LEAST_NODES && field.nodes.every(isWhole)) how(pickNode(field))
+  if (field.nodes.length >= LEAST_NODES && allAreWhole(field)) how(pickNode(field))
 }
 
-/** It has all that it promised, and nothing makes it lose that. */
-export function isWhole({ disk, program }: Node): boolean {
+/** Everybody has all that it promised, and nothing makes anybody lose that. */
+export function allAreWhole(field: Field): boolean {
+  return field.nodes.every((node, i) => isWhole(field, node, i + 1))
+}
+
+function isWhole(field: Field, { disk }: Node, number: number): boolean {
   const { losesSyncs, tearsWrites, flipRate } = disk.options
   if (disk.isDamaged || losesSyncs || tearsWrites || flipRate > 0 || disk.isEmpty) return false
-  if (program === undefined) return !waitsToRejoin(disk)
-  return program.engine
-    .authorities()
-    .every(({ authority }) => program.engine.status(authority.identity.group)?.rejoining === undefined)
+  // It may not know yet, after the loss, that it is a member.
+  return !groupsToRejoin(disk).some(group => field.votersOf(group).includes(number))
 }
 
-function waitsToRejoin({ durable }: Node['disk']): boolean {
-  return durable.slice(raftRange()).some(({ key }) => parseRaftKey(key)?.part === 'rejoin')
+function groupsToRejoin({ durable }: Node['disk']): number[] {
+  const keys = durable.slice(raftRange()).map(({ key }) => parseRaftKey(key))
+  return keys.flatMap(key => (key?.part === 'rejoin' ? [key.instance.group] : []))
 }
 
 /** The power fails within the next batches. */

@@ -1,4 +1,4 @@
-import { freeHungDisk, hangDisk, isWhole } from './disk.ts'
+import { allAreWhole, freeHungDisk, hangDisk } from './disk.ts'
 import { type Field, type Node, pick, pickNode } from './fault.ts'
 import { FAULT_NAMES, FAULTS, type FaultName } from './list.ts'
 
@@ -28,7 +28,7 @@ function mendSome(field: Field): void {
 /** One node stays away: it is down, or hangs while its connections stand, or its disk hangs. Undefined: none does. */
 export function sparesOne(field: Field): Node | undefined {
   // One that has lost its disk waits for all others.
-  if (!field.nodes.every(isWhole)) return undefined
+  if (!allAreWhole(field)) return undefined
   const node = pickNode(field)
   const dice = field.simulation.random.below(4)
   if (dice === 0) return undefined
