@@ -11,14 +11,19 @@ export function authoritiesCommand(): Command {
 
 async function authorities(options: ReadCommandOptions): Promise<void> {
   const answer = await nodeApi(options).json<{ authorities: AuthorityView[] }>('authorities')
-  const header = ['NAME', 'LEADER', 'MEMBERS', 'TERM', 'LEAVES', 'SEALED', 'ENTITIES', 'STATE ROOT']
+  const header = ['NAME', 'LEADER', 'MEMBERS', 'TERM', 'LEAVES', 'SEALED', 'FINAL', 'ENTITIES', 'STATE ROOT']
   print(answer, options, () => table(header, answer.authorities.map(authorityRow)))
 }
 
 function authorityRow(authority: AuthorityView): (string | number)[] {
   const members = authority.members.map(member => member.number).join(',')
   const here = authority.hosted
-    ? [authority.size, authority.sealedSize, authority.entities, short(authority.stateRoot)]
-    : ['-', '-', '-', '-']
+    ? [...sizesOf(authority), authority.entities, short(authority.stateRoot)]
+    : ['-', '-', '-', '-', '-']
   return [authority.name, authority.leader || 'none', members, authority.term, ...here]
+}
+
+/** Leaves that are committed, those under the last seal, and those that are final. */
+function sizesOf({ size, sealedSize, finalSize }: AuthorityView): number[] {
+  return [size, sealedSize, finalSize]
 }

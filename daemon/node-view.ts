@@ -9,6 +9,7 @@ import { originOf } from './genesis/genesis.ts'
 import type { GenesisAuthority } from './genesis/schema.ts'
 import type { AuthorityHost } from './hosting/authority-host.ts'
 import type { Engine } from './hosting/engine.ts'
+import type { Finality } from './hosting/finality/finality.ts'
 import type {
   AuthorityView,
   Consistency,
@@ -31,6 +32,7 @@ export interface NodeViewParts {
   readonly genesis: Genesis
   readonly network: RunningNetwork
   readonly engine: Engine
+  readonly finality: Finality
   readonly board: AdvertBoard
   readonly router: AuthorityRouter
   readonly clock: Clock
@@ -42,6 +44,7 @@ export interface NodeViewParts {
 }
 
 const emptyQueue: QueueView = { length: 0, dropped: 0 }
+const noFinality = { certifiedHeight: 0, finalHeight: 0, finalSize: 0 }
 const noQueues = { input: emptyQueue, intent: emptyQueue, simulation: emptyQueue, output: emptyQueue }
 
 /** What people and programs may read of this node, put together from its parts. */
@@ -57,6 +60,7 @@ export function nodeView(parts: NodeViewParts): NodeView {
     authorities: () => genesis.file.authorities.map(authority => authorityView(parts, authority)),
     read: (name, target, consistency) => read(parts, name, target, consistency),
     log: origin => logOf(engine, byOrigin.get(origin)),
+    certificate: origin => parts.finality.certificate(origin),
     notReady: () => notReady(parts),
   }
 }
@@ -165,6 +169,7 @@ function authorityView(parts: NodeViewParts, charter: GenesisAuthority): Authori
     size: counts?.size ?? 0,
     sealedSize: counts?.sealedSize ?? 0,
     sealHeight: counts?.sealHeight ?? 0,
+    ...(parts.finality.status(charter.group) ?? noFinality),
     checkpointRoot: counts?.checkpointRoot ?? '',
     stateRoot: counts?.stateRoot ?? '',
     entities: counts?.entities ?? 0,

@@ -12,6 +12,7 @@ import { type Genesis, originOf, readGenesis } from './genesis/genesis.ts'
 import { rulesContentHash } from './genesis/rules-hash.ts'
 import type { GenesisAuthority, GenesisNode } from './genesis/schema.ts'
 import { Engine } from './hosting/engine.ts'
+import { Finality } from './hosting/finality/finality.ts'
 import type { HostedAuthority } from './hosting/opening.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
 import type { NodeView } from './http/view.ts'
@@ -100,6 +101,8 @@ class Starting {
   #store: Store | undefined
   #network: RunningNetwork | undefined
   #engine: Engine | undefined
+  #finality: Finality | undefined
+  #isForgetful = false
   #router: InputRouter | undefined
   #board: AdvertBoard | undefined
   #gateway: GatewayServer | undefined
@@ -132,8 +135,11 @@ class Starting {
     this.#dataDir.begun()
     const network = await this.#startNetwork(store)
     this.#network = network
+    const finality = await this.#loadFinality(store, network)
+    this.#finality = finality
     const engine = await this.#startEngine(store, network)
     this.#engine = engine
+    finality.begin()
     this.#checkClockAgainstSeals(engine)
     const router = this.#startRouting(network, engine)
     this.#router = router
@@ -144,6 +150,7 @@ class Starting {
       genesis: this.#genesis,
       network,
       engine,
+      finality,
       board,
       router,
       clock: realClock,
@@ -172,6 +179,7 @@ class Starting {
       () => this.#gateway?.stop(),
       () => this.#http?.close(),
       () => this.#board?.stop(),
+      () => this.#finality?.stop(),
       () => this.#engine?.stop(),
       () => this.#network?.stop(deadlineMs / 2),
       () => this.#store?.close(),
@@ -196,6 +204,7 @@ class Starting {
       birth: realRandom.below(2 ** 47),
     })
     const { incarnation: number } = incarnation
+    this.#isForgetful = isNew
     if (isNew)
       log.warn({ incarnation: number, setAside }, 'a new store: silent until the others have answered')
     return store
@@ -243,6 +252,7 @@ class Starting {
       recordsBetweenSnapshots: this.#config.recordsBetweenSnapshots,
       count: (name, labels) => this.#metrics.count(name, labels),
       log: (event, facts) => log.info(facts, event),
+      onSeal: (group, seal) => this.#finality?.sealed(group, seal) ?? [],
       onLeader: (name, node) => this.#router?.leaderIs(name, node),
       onMembers: (name, members) => this.#router?.membersAre(name, members),
       onHalted: (name, error) => {
@@ -252,6 +262,39 @@ class Starting {
         if (isDamage(error)) this.#fatal(setupErrorOf(error, this.#config))
       },
       onStoreFailure: error => this.#fatal(setupErrorOf(error, this.#config)),
+    })
+  }
+
+  async #loadFinality(store: Store, network: RunningNetwork): Promise<Finality> {
+    const { nodes, authorities, network: networkName } = this.#genesis.file
+    const { number } = this.#self
+    const others = nodes.filter(node => node !== this.#self)
+    const keyOf = (member: number): Uint8Array =>
+      Buffer.from(nodes.find(node => node.number === member)!.keys.vote, 'base64')
+    return await Finality.load({
+      self: number,
+      peers: new Map(others.map(node => [node.number, node.peerId])),
+      authorities: authorities
+        .filter(({ members }) => members.includes(number))
+        .map(authority => ({
+          group: authority.group,
+          origin: originOf(networkName, authority),
+          epoch: authority.epoch,
+          members: [...authority.members].sort((a, b) => a - b).map(node => ({ node, key: keyOf(node) })),
+        })),
+      voteKey: this.#keys.vote,
+      forgetful: this.#isForgetful,
+      store,
+      network,
+      clock: realClock,
+      random: realRandom,
+      schedule: atEndOfTurn,
+      sha256,
+      verify: verifySignature,
+      addOps: ops => this.#engine?.driver.addOps(ops),
+      sync: done => this.#engine?.driver.sync(done),
+      count: (name, labels) => this.#metrics.count(name, labels),
+      log: (event, facts) => this.#dependencies.log.warn(facts, event),
     })
   }
 

@@ -24,7 +24,9 @@ export interface MemberOptions {
   readonly group: number
   /** SHA-256 of its log's origin. */
   readonly authority: Uint8Array
-  /** The members that it was founded with, by node, ascending. The first epoch is 0, and begins at height 0. */
+  /** Its first, which begins at height 0. */
+  readonly epoch: number
+  /** The members that it was founded with, by node, ascending. */
   readonly founders: readonly Voter[]
   /** What `write` effects have left on the disk, by name. */
   readonly stored: StoredMember | undefined

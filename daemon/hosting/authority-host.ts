@@ -7,6 +7,7 @@ import type { Authority } from '../authority/authority.ts'
 import type { InputBatch } from '../authority/batch.ts'
 import { type BatchWaiter, tell } from '../authority/intake.ts'
 import type { ReadAnswer } from '../authority/reading.ts'
+import type { AppliedSeal } from '../authority/replica.ts'
 import type { Lookup } from '../authority/types.ts'
 import { FeedPublisher } from '../feed/publisher.ts'
 import type { Clock } from '../ports.ts'
@@ -28,6 +29,8 @@ export interface AuthorityHostParts {
   readonly write: (ops: readonly StoreOp[], written: () => void) => void
   /** Calls `done` once all that was put into batches so far is durable. */
   readonly sync: (done: () => void) => void
+  /** A seal was executed. What is returned goes into the batch with its records. */
+  readonly sealed: (seal: AppliedSeal) => readonly StoreOp[]
   /** Asks the group from which index on a state is new enough; `readTold` gets the answer. */
   readonly askRead: (context: number) => ReadAsked
   /** An input came to a replica that does not lead: it may be that nobody does. */
@@ -145,7 +148,8 @@ export class AuthorityHost {
     const delivery = this.authority.committed(entries)
     const tiles: Tile[] = delivery.entries.flatMap(entry => entry.tiles)
     const { log } = this.authority.replica
-    this.#parts.write(delivery.ops, () => log.tilesWritten(tiles))
+    const sealOps = delivery.seals.flatMap(seal => this.#parts.sealed(seal))
+    this.#parts.write([...delivery.ops, ...sealOps], () => log.tilesWritten(tiles))
     // Strangers hold a node to what it signed: it signs what it will still have after a power cut.
     for (const seal of delivery.seals) this.#parts.sync(() => this.published.publish(seal))
     if (delivery.entries.at(-1)?.marked) this.#parts.snapshots.take(this.authority.replica, entries.at(-1)!)

@@ -7,8 +7,9 @@ import {
   type SnapshotOffer,
   TICK_MS,
 } from '../../consensus/groups/types.ts'
-import type { Store } from '../../storage/store.ts'
+import type { Store, StoreOp } from '../../storage/store.ts'
 import { appliedOp } from '../authority/applied.ts'
+import type { AppliedSeal } from '../authority/replica.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
 import type { Cancel, Clock, Network, PeerId, Random } from '../ports.ts'
 import type { AuthorityHost } from './authority-host.ts'
@@ -43,6 +44,8 @@ export interface EngineOptions {
   readonly recordsBetweenSnapshots?: number
   readonly count: (name: string, labels: Record<string, string>) => void
   readonly log: (event: 'role' | 'caught-up', facts: object) => void
+  /** A replica of ours has executed a seal, in the Raft instance that it began with. What is returned goes into the same batch. */
+  readonly onSeal?: (group: number, seal: AppliedSeal) => readonly StoreOp[]
   /** A replica of ours knows who leads. */
   readonly onLeader: (name: string, node: number) => void
   /** Node numbers of those who may lead an authority from now on: its members are being changed. */

@@ -82,6 +82,7 @@ export async function openAuthority(parts: OpeningParts, hosted: HostedAuthority
       store.onWritten(written)
     },
     sync: done => driver.sync(done),
+    sealed: seal => parts.options.onSeal?.(group, seal) ?? [],
     askRead: context => driver.read(group, context),
     inputWaits: () => parts.expectProgress(group),
     halted: onHalted,

@@ -30,6 +30,7 @@ const count = z
   .regex(/^(?:0|[1-9]\d{0,14})$/, 'must be a whole number')
   .transform(Number)
 const proofQuery = z.strictObject({ authority, leaf: count })
+const certificateQuery = z.strictObject({ authority })
 const leavesQuery = z.strictObject({
   authority,
   from: count.default(0),
@@ -93,6 +94,11 @@ function addApi(server: FastifyInstance, { view, genesis, config }: RouteSources
     const proof = await log.proof(query.leaf)
     if (proof === undefined) throw notFound(`There is no proof for leaf ${query.leaf}.`)
     return reply.type(TEXT_TYPE).send(proof)
+  })
+  server.get('/api/v1/certificate', (request, reply) => {
+    const query = parseQuery(certificateQuery, request.query)
+    const { origin } = findAuthority(view, query.authority)
+    return send(reply, BYTES_TYPE, 'no-store', view.certificate(origin))
   })
   server.get('/api/v1/entity', async request => {
     const { authority: name, id, player, consistency } = parseQuery(entityQuery, request.query)

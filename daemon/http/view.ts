@@ -17,6 +17,8 @@ export interface NodeView {
   read(authority: string, target: Uint8Array, consistency: Consistency): Promise<ReadView | undefined>
   /** The log of an authority that this node hosts. */
   log(origin: string): LogView | undefined
+  /** The newest final certificate of an authority that this node is a member of. */
+  certificate(origin: string): Uint8Array | undefined
   /** Why the node cannot serve yet or any more, one sentence each; none when it is ready. */
   notReady(): string[]
 }
@@ -127,6 +129,11 @@ export interface AuthorityView {
   readonly size: number
   readonly sealedSize: number
   readonly sealHeight: number
+  /** The seal up to which a quorum of the members has decided, and the one up to which that is anchored: it is final. */
+  readonly certifiedHeight: number
+  readonly finalHeight: number
+  /** Leaves under the final seal: what is above is committed only. */
+  readonly finalSize: number
   /** Hex; empty before the first seal. */
   readonly checkpointRoot: string
   readonly stateRoot: string

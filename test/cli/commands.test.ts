@@ -155,7 +155,7 @@ describe('the commands that read', () => {
     const shown: [string[], RegExp][] = [
       [['status'], /network +sea[\s\S]*up 1d 1h[\s\S]*2 +you +away +never/],
       [['peers'], /2 +12 ms +1m 1s +→ \/ip4\/192\.0\.2\.7/],
-      [['authorities'], /area\/0000 +1 +1,2 +3 +305 +300 +12 +cdcdcdcdcdcd\narea\/0001 +1 +1,2 +3 +- /],
+      [['authorities'], /area\/0000 +1 +1,2 +3 +305 +300 +200 +12 +cdcdcdcdcdcd\narea\/0001 +1 +1,2 +3 +- /],
       [['log', 'show', 'area/0000', '--limit', '2'], /298 +input +1 +3 B[\s\S]*299/],
     ]
     for (const [command, expected] of shown) {

@@ -105,6 +105,15 @@ describe('the HTTP API', () => {
     }
   })
 
+  it('gives the newest final certificate of an authority, as bytes', async () => {
+    const response = await get('/api/v1/certificate?authority=area/0000')
+    assert.equal(response.headers.get('content-type'), 'application/octet-stream')
+    assert.equal(response.headers.get('cache-control'), 'no-store')
+    assert.equal(await response.text(), 'a certificate')
+    assert.equal((await get('/api/v1/certificate?authority=area/0001')).status, 404)
+    assert.equal((await get('/api/v1/certificate')).status, 400)
+  })
+
   it('proves a leaf that is under the checkpoint, and says so when it is not yet', async () => {
     const proof = await get('/api/v1/proof?authority=area/0000&leaf=7')
     assert.equal(proof.headers.get('content-type'), 'text/plain; charset=utf-8')

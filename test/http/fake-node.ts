@@ -24,6 +24,7 @@ export function fakeAuthority(name: string, hosted: boolean): AuthorityView {
       { number: 1, role: 'leader', vkey: `sea/${name}/0+00000001+AQ==` },
       { number: 2, role: 'follower', vkey: `sea/${name}/0+00000002+AQ==` },
     ],
+    ...{ certifiedHeight: hosted ? 8 : 0, finalHeight: hosted ? 7 : 0, finalSize: hosted ? 200 : 0 },
     ...{ hosted, size: hosted ? LEAVES + 5 : 0, sealedSize: hosted ? LEAVES : 0, sealHeight: hosted ? 9 : 0 },
     ...{ checkpointRoot: hosted ? 'ab'.repeat(32) : '', stateRoot: hosted ? 'cd'.repeat(32) : '' },
     ...{ entities: 12, players: 4, actions: 99, awake: true, tick: 1234 },
@@ -108,6 +109,7 @@ export function fakeNode(change: Partial<NodeView> = {}): NodeView {
       return { kind: 'state', state: { entity, size: LEAVES + 5, tick: 1234, byLease: false } }
     },
     log: origin => (origin === ORIGIN ? fakeLog : undefined),
+    certificate: origin => (origin === ORIGIN ? Buffer.from('a certificate') : undefined),
     notReady: () => [],
     ...change,
   }

@@ -69,7 +69,14 @@ function start(): Bench {
   for (const host of hosts) {
     host.lease(Number.MAX_SAFE_INTEGER)
     for (let group = 1; group <= GROUPS; group++) {
-      host.open({ group, authority: authorityOf(group), founders, stored: undefined, forgetful: false })
+      host.open({
+        group,
+        authority: authorityOf(group),
+        epoch: 0,
+        founders,
+        stored: undefined,
+        forgetful: false,
+      })
     }
   }
   return { ...bench, hosts }

@@ -38,7 +38,8 @@ export function receive(state: MemberState, env: Env, peer: number, message: Mes
 
 /** The members of any epoch up to the present one. */
 export function membersOf(state: MemberState, epoch: number): readonly Voter[] | undefined {
-  return epoch === 0 ? state.founders : state.activations.get(epoch)?.seal.nextMembers
+  const { founded, activations } = state
+  return epoch === founded.epoch ? founded.members : activations.get(epoch)?.seal.nextMembers
 }
 
 export function keyOf(state: MemberState, node: number, epoch: number): Uint8Array | undefined {

@@ -35,7 +35,7 @@ export interface Tip {
 export interface MemberState {
   readonly group: number
   readonly authority: Uint8Array
-  readonly founders: MemberOptions['founders']
+  readonly founded: { readonly epoch: number; readonly members: MemberOptions['founders'] }
   regime: Regime
   sign: SignState
   /** `sign` has changed since it was last handed over for writing. */
@@ -88,11 +88,16 @@ export interface MemberState {
 export const maxKept = 16
 
 export function openMember(options: MemberOptions, env: Env): MemberState {
-  const { group, authority, founders, stored } = options
+  const { group, authority, epoch, founders, stored } = options
   const base: Ballot = { view: 0, height: 0, hash: genesisHash }
   const state: MemberState = {
-    ...{ group, authority, founders, regime: { authority, epoch: 0, members: founders, base } },
-    sign: freshSignState(0, base, undefined),
+    ...{
+      group,
+      authority,
+      founded: { epoch, members: founders },
+      regime: { authority, epoch, members: founders, base },
+    },
+    sign: freshSignState(epoch, base, undefined),
     ...{ unsaved: false, staged: [], tip: base, rooted: base, finalHeight: 0 },
     ...{ certificates: new Map(), activations: new Map(), executed: new Map(), seals: new Map() },
     ...{

@@ -37,7 +37,7 @@ export class Node {
     if (cluster.options.lease) this.host.lease(Number.MAX_SAFE_INTEGER)
     for (let group = 1; group <= cluster.options.groups; group++) {
       const stored = this.#stored(group)
-      this.host.open({ group, authority, founders: cluster.founders, stored, forgetful })
+      this.host.open({ group, authority, epoch: 0, founders: cluster.founders, stored, forgetful })
     }
   }
 

@@ -73,7 +73,14 @@ class SealingNode {
   async open(): Promise<void> {
     const { store } = this.#context
     const stored = await recoverMember(store, GROUP)
-    this.finality.open({ group: GROUP, authority, founders: members(MEMBERS), stored, forgetful: false })
+    this.finality.open({
+      group: GROUP,
+      authority,
+      epoch: 0,
+      founders: members(MEMBERS),
+      stored,
+      forgetful: false,
+    })
     const { view, frozenTo, base, baseSeal } = this.finality.status(GROUP)!
     if (frozenTo === view) await this.#enter(view, base, baseSeal)
     this.#listen()

@@ -91,7 +91,7 @@ export class HonestNode implements Party, Watched {
       activations.push(bytes)
     }
     const stored: StoredMember = { sign: get('sign'), tip: get('tip'), view: get('view'), activations }
-    return { group, authority: ordering.authority, founders, stored, forgetful: this.isForgetful }
+    return { group, authority: ordering.authority, epoch: 0, founders, stored, forgetful: this.isForgetful }
   }
 
   #every(periodMs: number, life: number, run: () => void): void {

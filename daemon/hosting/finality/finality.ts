@@ -1,0 +1,182 @@
+import { maxFrameBytes } from '../../../consensus/finality/batcher.ts'
+import { encodeQuorum } from '../../../consensus/finality/certificate.ts'
+import { recoverMember } from '../../../consensus/finality/disk.ts'
+import { FinalityDriver } from '../../../consensus/finality/driver.ts'
+import { FinalityHost } from '../../../consensus/finality/host.ts'
+import { sealHash, type Voter } from '../../../consensus/finality/seal.ts'
+import type { Effects } from '../../../consensus/finality/types.ts'
+import type { Store, StoreOp } from '../../../storage/store.ts'
+import type { AppliedSeal } from '../../authority/replica.ts'
+import type { SigningKey } from '../../identity/signing-key.ts'
+import type { Cancel, Clock, Network, PeerId, Random } from '../../ports.ts'
+import { VoteLanes } from './lanes.ts'
+import { SealChain } from './seal-chain.ts'
+
+const tickMs = 100
+const resendMs = 1_000
+/** Seals that are handed over for voting ahead of the decided one. */
+const aheadSeals = 8
+
+export interface VotedAuthority {
+  readonly group: number
+  readonly origin: string
+  readonly epoch: number
+  /** By number, ascending, with their keys for votes. */
+  readonly members: readonly Voter[]
+}
+
+export interface FinalityOptions {
+  readonly self: number
+  readonly peers: ReadonlyMap<number, PeerId>
+  readonly authorities: readonly VotedAuthority[]
+  readonly voteKey: SigningKey
+  /** The disk may have lost what this node signed. */
+  readonly forgetful: boolean
+  readonly store: Store
+  readonly network: Network
+  readonly clock: Clock
+  readonly random: Random
+  readonly schedule: (run: () => void) => void
+  readonly sha256: (bytes: Uint8Array) => Uint8Array
+  readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
+  /** Puts ops into the node's next batch; `sync` says when all that was put is durable. */
+  readonly addOps: (ops: readonly StoreOp[]) => void
+  readonly sync: (done: () => void) => void
+  readonly count: (name: string, labels: Record<string, string>) => void
+  readonly log: (event: 'finality-stopped' | 'evidence', facts: object) => void
+}
+
+/** How far an authority's members have decided, as this node knows. */
+export interface FinalityStatus {
+  readonly certifiedHeight: number
+  readonly finalHeight: number
+  /** Leaves under the final seal. */
+  readonly finalSize: number
+}
+
+/**
+ * The members' votes, in their first view: what Raft's first instance commits is certified. Until there is a directory,
+ * leases have no end and whatever is certified is anchored; until a node can change views, nobody asks for one.
+ */
+export class Finality {
+  readonly #options: FinalityOptions
+  readonly #host: FinalityHost
+  readonly #driver: FinalityDriver
+  readonly #lanes: VoteLanes
+  readonly #chains = new Map<number, SealChain>()
+  readonly #groups = new Map<string, number>()
+  readonly #final = new Map<number, { readonly size: number; readonly certificate: Uint8Array }>()
+  #timer: Cancel | undefined
+
+  /**
+   * What the disk has. It must be there before the first replica executes a seal; nothing leaves before `begin`.
+   * @throws FinalityDiskError
+   */
+  static async load(options: FinalityOptions): Promise<Finality> {
+    const finality = new Finality(options)
+    for (const authority of options.authorities) await finality.#open(authority)
+    return finality
+  }
+
+  private constructor(options: FinalityOptions) {
+    this.#options = options
+    const { self, voteKey, verify, clock, random, network, peers, count, schedule } = options
+    this.#host = new FinalityHost({
+      ...{ self, verify, resendMs, sign: message => voteKey.sign(message), nowMs: () => clock.monotonicMs() },
+      random: below => random.below(below),
+      progressMs: () => Number.POSITIVE_INFINITY,
+    })
+    this.#host.lease(Number.POSITIVE_INFINITY)
+    this.#driver = new FinalityDriver({
+      host: this.#host,
+      schedule,
+      send: (peer, frame) => this.#lanes.send(peer, frame),
+      write: (ops, done) => {
+        options.addOps(ops)
+        if (done !== undefined) options.sync(done)
+      },
+      carryOut: effects => this.#carryOut(effects),
+    })
+    this.#lanes = new VoteLanes({
+      ...{ peers, network, clock, maxFrameBytes, count },
+      receive: (peer, frame) => {
+        if (this.#timer === undefined) this.#host.receive(peer, frame)
+        else this.#driver.receive(peer, frame)
+      },
+    })
+  }
+
+  async #open({ group, origin, epoch, members }: VotedAuthority): Promise<void> {
+    const { store, sha256, forgetful } = this.#options
+    const authority = sha256(Buffer.from(origin))
+    const stored = await recoverMember(store, group)
+    const chain = await SealChain.load(store, group, authority, epoch, stored?.tip)
+    this.#chains.set(group, chain)
+    this.#groups.set(origin, group)
+    this.#host.open({ group, authority, epoch, founders: members, stored, forgetful })
+    const certified = this.#host.status(group)!.certified
+    // It was anchored when it was made.
+    if (certified.height > 0) this.#host.anchored(group, certified.hash)
+    this.#hand(group)
+  }
+
+  begin(): void {
+    const run = (): void => {
+      this.#timer = this.#options.clock.after(tickMs, run)
+      this.#driver.tick()
+    }
+    run()
+  }
+
+  stop(): void {
+    this.#timer?.()
+    this.#lanes.stop()
+  }
+
+  /** A replica of this node has executed a seal. The ops belong to the batch with its records. */
+  sealed(group: number, seal: AppliedSeal): readonly StoreOp[] {
+    const ops = this.#chains.get(group)?.executed(seal) ?? []
+    this.#hand(group)
+    return ops
+  }
+
+  #hand(group: number): void {
+    const { certified, epoch, view } = this.#host.status(group) ?? {}
+    const chain = this.#chains.get(group)
+    if (chain === undefined || certified === undefined) return
+    for (const seal of chain.undecided) {
+      if (seal.height > certified.height + aheadSeals) break
+      if (seal.height > certified.height) this.#host.executed(group, epoch!, view!, seal)
+    }
+    if (this.#timer !== undefined) this.#driver.wake()
+  }
+
+  status(group: number): FinalityStatus | undefined {
+    const status = this.#host.status(group)
+    if (status === undefined) return undefined
+    const { certified, finalHeight } = status
+    return { certifiedHeight: certified.height, finalHeight, finalSize: this.#final.get(group)?.size ?? 0 }
+  }
+
+  /** The newest final certificate of the log of this name (docs/finality.md). */
+  certificate(origin: string): Uint8Array | undefined {
+    return this.#final.get(this.#groups.get(origin) ?? 0)?.certificate
+  }
+
+  #carryOut(effects: Omit<Effects, 'write' | 'send'>): void {
+    for (const { group, certificate } of effects.certified) {
+      this.#options.addOps(this.#chains.get(group)?.decided(certificate) ?? [])
+      this.#host.anchored(group, sealHash(certificate.seal))
+      this.#hand(group)
+    }
+    for (const { group, certificate } of effects.final) {
+      this.#final.set(group, { size: certificate.seal.size, certificate: encodeQuorum(certificate) })
+    }
+    for (const { group, evidence } of effects.evidence) {
+      this.#options.log('evidence', { group, node: evidence.first.by.signer })
+    }
+    for (const { group } of [...effects.freeze, ...effects.halted, ...effects.diverged]) {
+      this.#options.log('finality-stopped', { group })
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { decodeCertificate, verifyQuorum } from '../../consensus/finality/certificate.ts'
+import type { AuthorityView } from '../../daemon/http/view.ts'
+import { verifySignature } from '../../daemon/identity/signing-key.ts'
+import { MerkleLog } from '../../storage/log/tree.ts'
+import type { NodeProcess } from '../../testnet/local/processes.ts'
+import { readLog } from './support/logs.ts'
+import { TestNetwork } from './support/network.ts'
+import { until } from './support/processes.ts'
+
+describe('the members of an area, in a network under play', function () {
+  this.timeout(60_000)
+  let network: TestNetwork
+  before(async () => {
+    network = await TestNetwork.found({ ...{ nodes: 4, areas: 1, replicas: 4 } })
+    await network.local.start()
+    network.startPlayers(6, 2)
+  })
+  after(() => network.end())
+
+  async function area(node: NodeProcess): Promise<AuthorityView> {
+    return (await network.local.authoritiesOf(node))![0]!
+  }
+
+  async function finalFrom(height: number): Promise<void> {
+    await until(`height ${height} is final everywhere`, async () => {
+      const views = await Promise.all(
+        network.local.nodes.map(async node => (await area(node))?.finalHeight ?? 0),
+      )
+      return views.every(final => final >= height)
+    })
+  }
+
+  it('decide its seals, so that what is final follows what is committed', async () => {
+    await finalFrom(3)
+    const [node] = network.local.nodes
+    const { size, finalSize, certifiedHeight, finalHeight, sealHeight } = await area(node!)
+    assert.ok(finalSize > 0 && finalSize <= size)
+    assert.ok(finalHeight <= certifiedHeight && certifiedHeight <= sealHeight)
+  })
+
+  it('go on deciding after all of them were killed at once, and serve a certificate that proves itself', async () => {
+    const before = (await area(network.local.nodes[0]!)).finalHeight
+    await network.sigkill(...network.local.nodes)
+    await network.startAgain(...network.local.nodes)
+    await finalFrom(before + 3)
+    const { name } = network.areas[0]!
+    const node = network.local.nodes[0]!
+    const response = await fetch(`${node.httpUrl}/api/v1/certificate?authority=${name}`)
+    const certificate = decodeCertificate(new Uint8Array(await response.arrayBuffer()))!
+    const voters = network.local.genesis.file.nodes.map(({ number, keys }) => {
+      return { node: number, key: new Uint8Array(Buffer.from(keys.vote, 'base64')) }
+    })
+    assert.ok(verifyQuorum(certificate, voters, verifySignature))
+    const { leafHashes } = await readLog(node.httpUrl, network.originOf(network.areas[0]!))
+    const log = new MerkleLog(async () => undefined)
+    const { size, root } = certificate.seal
+    log.append(new Uint8Array(Buffer.from(leafHashes.slice(0, size).join(''), 'hex')))
+    assert.deepEqual(Buffer.from(log.root()), Buffer.from(root))
+  })
+})
