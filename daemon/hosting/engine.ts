@@ -72,7 +72,7 @@ export class Engine {
   readonly #orders: Orders
   readonly #membership: Membership
   readonly #authorities = new Map<number, AuthorityHost>()
-  /** Groups in which this node's replica is no member, as far as it has applied. */
+  /** Groups in which this node's replica is no member, as far as it has applied, or has not got back what its disk lost. */
   readonly #apart = new Set<number>()
   readonly #catchUps = new CatchUps(offer => this.#catchUp(offer))
   #timer: Cancel | undefined
@@ -120,7 +120,7 @@ export class Engine {
         if (authority !== undefined && change.leader !== 0) options.onLeader(authority.name, change.leader)
       },
       onRead: done => this.#authorities.get(done.group)?.readTold(done),
-      onMembers: ({ group, isMember }) => this.#setMember(group, isMember),
+      onMembers: ({ group }) => this.#setApart(group),
       onRemoved: ({ group }) => this.#membership.removed(group),
       onSnapshotOffer: offer => this.#catchUps.add(offer),
       onSnapshotInstalled: ({ group, index }) => this.#authorities.get(group)?.caughtUp(index),
@@ -167,7 +167,7 @@ export class Engine {
     return this.#authorities.get(group)
   }
 
-  /** For those who are to be served: nothing from a replica that is no member yet, or no more, and may be far behind. */
+  /** For those who are to be served: nothing from a replica that is no member, or lost its disk, and may be far behind. */
   member(group: number): AuthorityHost | undefined {
     return this.#apart.has(group) ? undefined : this.#authorities.get(group)
   }
@@ -251,18 +251,21 @@ export class Engine {
     if (!this.#orders.hosts(hosted, this.#options.self)) return
     this.#authorities.set(group, opened.host)
     opened.join(this.#orders.get(group)?.known ?? [])
-    this.#setMember(group, this.#host.status(group)?.isMember === true)
+    this.#setApart(group)
     this.driver.wake()
   }
 
-  #setMember(group: number, isMember: boolean): void {
-    this.#apart[isMember ? 'delete' : 'add'](group)
+  #setApart(group: number): void {
+    const status = this.#host.status(group)
+    const mayServe = status?.isMember === true && status.rejoining === undefined
+    this.#apart[mayServe ? 'delete' : 'add'](group)
   }
 
   #close(group: number): void {
     this.#host.close(group)
     this.#authorities.get(group)?.retire()
     this.#authorities.delete(group)
+    this.#apart.delete(group)
   }
 
   #begin(): void {
@@ -281,6 +284,7 @@ export class Engine {
     this.#tickedAtMs += due * TICK_MS
     for (let i = 0; i < Math.min(due, maxTicksAtOnce); i++) this.driver.tick()
     this.#membership.follow()
+    for (const group of this.#apart) this.#setApart(group)
     const stalled = this.#store.busyMs > diskStallMs
     for (const [group, authority] of this.#authorities) {
       // A halted one's copy of Raft's log is as good as any, so it votes and stores on; but what it would answer is not.

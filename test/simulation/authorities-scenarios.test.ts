@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Network } from '../../daemon/ports.ts'
 import { HONEST, type Wiring } from '../../testnet/simulation/authorities/daemon.ts'
+import type { Mirror } from '../../testnet/simulation/authorities/mirror.ts'
 import { SimRealm } from '../../testnet/simulation/authorities/sim-realm.ts'
 import { seedOr, simulate } from '../../testnet/simulation/replay.ts'
 import type { Simulation } from '../../testnet/simulation/simulation.ts'
@@ -29,6 +30,20 @@ async function assertProgress(realm: SimRealm, limitMs: number): Promise<void> {
   const before = realm.players.map(player => player.answered)
   const progressed = (): boolean => realm.players.every((player, i) => player.answered > before[i]! + 2)
   assert.ok(await realm.simulation.runUntil(progressed, limitMs), `no progress:\n${realm.describe()}`)
+}
+
+/** The mirror has what the leader has. */
+function shows(realm: SimRealm, mirror: Mirror): boolean {
+  const leader = realm.leaderOf(GROUP)
+  if (leader === undefined || !mirror.live) return false
+  const { world } = realm.authorityOn(leader, GROUP)!.authority.replica
+  const owned = [...world.entities()]
+  return (
+    owned.length === mirror.entities.size &&
+    owned.every(
+      ({ id }) => mirror.entities.get(id) === Buffer.from(world.entityBytes(id)!).toString('base64'),
+    )
+  )
 }
 
 describe(TITLE, function () {
@@ -77,22 +92,33 @@ describe(TITLE, function () {
         const mirror = realm.node(4).program!.mirrors.get(GROUP)!
         realm.node(hung).disk.options.syncMs = 1_000_000
         await assertProgress(realm, 15_000)
-        const isShown = (): boolean => {
-          const leader = realm.leaderOf(GROUP)
-          if (leader === undefined || !mirror.live) return false
-          const { world } = realm.authorityOn(leader, GROUP)!.authority.replica
-          const owned = [...world.entities()]
-          return (
-            owned.length === mirror.entities.size &&
-            owned.every(
-              ({ id }) => mirror.entities.get(id) === Buffer.from(world.entityBytes(id)!).toString('base64'),
-            )
-          )
-        }
         await simulation.runFor(6_000)
+        const isShown = (): boolean => shows(realm, mirror)
         assert.ok(await simulation.runUntil(isShown, 5_000), 'the gateway shows an old state')
       })
     })
+
+  it('is not shown as it began by a node whose disk was lost, for as long as that waits for another one', async () => {
+    await simulate(seedOr(15), TITLE, async simulation => {
+      const realm = new SimRealm(simulation, { seed: simulation.seed, nodes: 5, groups: 1, replicas: 5 })
+      const leader = await playing(realm)
+      const away = realm.node((leader % 5) + 1)
+      const lost = realm.node(((leader + 1) % 5) + 1)
+      away.crash({ silent: true })
+      lost.crash({ silent: true })
+      lost.disk.wipe()
+      lost.start()
+      await simulation.runFor(6_000)
+      const { engine, mirrors } = lost.program!
+      const isShown = (): boolean => shows(realm, mirrors.get(GROUP)!)
+      assert.ok(await simulation.runUntil(isShown, 5_000), 'its gateway shows an old state')
+      assert.equal(engine.status(GROUP)!.rejoining?.phase, 'silent')
+      away.start()
+      const serves = (): boolean => engine.member(GROUP) !== undefined
+      assert.ok(await simulation.runUntil(serves, 15_000), 'it never serves again')
+      assert.equal(engine.status(GROUP)!.rejoining, undefined)
+    })
+  })
 
   it('is not led by a replica that has halted', async () => {
     await simulate(seedOr(12), TITLE, async simulation => {
