@@ -107,7 +107,7 @@ export class Clocks {
   /** Another member knows that we are none any more. */
   toldRemoved(hosted: HostedGroup): void {
     const { node } = hosted
-    if (node.lead !== NONE) return
+    if (node.lead !== NONE && !node.missesLeader) return
     hosted.wasRemoved = true
     node.stepDown()
     this.#orphan(hosted, false)

@@ -1,4 +1,4 @@
-import { type Message, MessageType, type Ready } from '../raft/types.ts'
+import { EntryType, type Message, MessageType, type Ready } from '../raft/types.ts'
 import type { Notes } from './frame.ts'
 import type { HostedGroup, PersistStep } from './hosted-group.ts'
 import { applyChanges, applySnapshotMembers } from './membership.ts'
@@ -54,7 +54,8 @@ function commit(parts: HostParts, hosted: HostedGroup, apply: Message): void {
   applyChanges(parts, hosted, entries)
   parts.effects.committed(hosted.instance.group, entries)
   const { term } = hosted.proposals
-  for (const entry of entries) if (entry.term === term) hosted.uncommittedBytes -= entry.data.length
+  for (const { term: of, type, data } of entries)
+    if (of === term && type === EntryType.Normal) hosted.uncommittedBytes -= data.length
   hosted.applied = entries[entries.length - 1]!.index
   hosted.quietTicks = 0
   respond(parts, hosted, apply.responses)

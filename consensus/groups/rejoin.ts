@@ -1,4 +1,4 @@
-import type { ConfState } from '../raft/types.ts'
+import { type ConfState, NONE } from '../raft/types.ts'
 import { hasQuorum } from './cover.ts'
 import type { GroupMessages, RejoinAnswer } from './frame.ts'
 import type { HostedGroup } from './hosted-group.ts'
@@ -57,7 +57,23 @@ export function askWhereTheyAre(parts: HostParts, hosted: HostedGroup): void {
 }
 
 export function tickRejoining(parts: HostParts, ticks: number): void {
-  if (ticks % ASK_TICKS === 0) for (const hosted of parts.rejoining) askWhereTheyAre(parts, hosted)
+  if (ticks % ASK_TICKS > 0) return
+  for (const hosted of parts.rejoining) {
+    askWhereTheyAre(parts, hosted)
+    if (hosted.rejoin?.phase === 'catching-up') askWhetherRemoved(parts, hosted)
+  }
+}
+
+/**
+ * Others learn that they were removed when they stand for election, which this one doesn't. No leader speaks to it, so
+ * none is set back by the question.
+ */
+function askWhetherRemoved(parts: HostParts, { node, instance }: HostedGroup): void {
+  if (node.lead !== NONE && !node.missesLeader) return
+  for (const peer of namedIn(node.raft.tracker.config)) {
+    if (peer === parts.settings.self || !parts.peersUp.has(peer)) continue
+    parts.outbox.addNotes(peer, 0, instance, { rejoinAsk: parts.clocks.liveness.incarnation })
+  }
 }
 
 /** Questions and answers of one frame. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { rejoinOp } from '../../../consensus/groups/raft-disk.ts'
 import { seedOr, simulate } from '../../../testnet/simulation/replay.ts'
 import type { Simulation } from '../../../testnet/simulation/simulation.ts'
 import { mend, spread, startLoad, torment } from './chaos.ts'
@@ -83,6 +84,27 @@ describe(TITLE, function () {
       assert.deepEqual(away.program!.host.groups(), [])
       assert.equal(cluster.leadersSeen, leadersSeen, 'somebody else was elected')
       assert.ok(away.program!.host.messagesSent <= 2 * 2 * 20, `${away.program!.host.messagesSent} messages`)
+    })
+  })
+
+  it('are heard of by a member that lost its disk and may not stand, and so has to ask', async () => {
+    await simulate(seedOr(6), TITLE, async simulation => {
+      const cluster = new Cluster(simulation, { nodes: 4, groups: groupsOn([1, 2, 3], 3) })
+      await simulation.runFor(1000)
+      const away = cluster.nodes[2]!
+      const before = cluster.options.groups.map(({ group }) => cluster.leaderOf(group)!.host.status(group)!)
+      away.crash()
+      for (const { group, epoch, view, term, lastIndex } of before) {
+        // Its log has not come back as far as it must, when it is removed.
+        away.disk.install([rejoinOp({ group, epoch, view }, { term, index: lastIndex + 100 })])
+        cluster.order(group, { voters: [1, 2, 4], learners: [] })
+      }
+      await simulation.runFor(3000)
+      assert.ok(cluster.isSettled(), cluster.describe())
+      away.start()
+      await simulation.runFor(5000)
+      assert.equal(cluster.removals, 3)
+      assert.deepEqual(away.program!.host.groups(), [])
     })
   })
 
