@@ -103,6 +103,6 @@ function areNodes(numbers: readonly number[]): boolean {
   return new Set(numbers).size === numbers.length && numbers.every(n => Number.isSafeInteger(n) && n > 0)
 }
 
-function orderKey(group: number): Uint8Array {
+export function orderKey(group: number): Uint8Array {
   return authorityKey(group, 'order')
 }

@@ -38,6 +38,7 @@ const RARE: Readonly<
   },
   'trusts-clocks': { seeds: 8, seconds: 20, faults: ['skew', 'partition'] },
   'members-too-early': { seeds: 10, seconds: 10, faults: ['membership', 'crash-all', 'short-reigns'] },
+  'restart-forgets-orders': { seeds: 8, seconds: 10, faults: ['membership', 'crash', 'crash-all'] },
   'removed-voter-counts': { seeds: 6, seconds: 6, faults: ['membership'] },
   'never-wakes': { seeds: 24, seconds: 2, faults: ['pause', 'crash'] },
   'router-waits-for-good': { seeds: 24, seconds: 2, faults: ['pause', 'crash'] },

@@ -1,5 +1,6 @@
 import type { GroupStatus, Members } from '../../../consensus/groups/types.ts'
-import type { MemberOrder } from '../../../daemon/hosting/orders.ts'
+import { type MemberOrder, orderKey } from '../../../daemon/hosting/orders.ts'
+import type { SimDisk } from '../disk.ts'
 import type { SimNode } from '../node.ts'
 import type { SimRandom } from '../random.ts'
 import type { Simulation } from '../simulation.ts'
@@ -11,7 +12,7 @@ const SPREAD_MS = 300
 
 /**
  * What the directory will be to the daemon: it decides who belongs to an area, one change at a time for each, and tells
- * every life of every node until that has been told.
+ * every life of every node until that has been told. Whose disk has an order is not told it again: a start must know it.
  */
 export class SimDirectory {
   readonly #simulation: Simulation
@@ -49,9 +50,10 @@ export class SimDirectory {
     this.#simulation.schedule(undefined, TELL_EVERY_MS, 'directory', () => this.#tell())
     for (const [group, order] of this.#orders) {
       this.#settle(group, order)
-      for (const { program } of this.#nodes) {
+      for (const { program, disk } of this.#nodes) {
         if (program === undefined || this.#toldTo(program).get(group) === order.number) continue
         this.#toldTo(program).set(group, order.number)
+        if (numberOn(disk, group) === order.number) continue
         const afterMs = this.#random.between(0, SPREAD_MS)
         this.#simulation.schedule(undefined, afterMs, '', () => program.changeMembers(group, order))
       }
@@ -72,6 +74,12 @@ export class SimDirectory {
     this.#unsettled.delete(group)
     this.#simulation.countFault(counter)
   }
+}
+
+/** Of the order that the disk has, as daemon/hosting/orders.ts keeps it: behind four bytes of a checksum. */
+function numberOn({ durable }: SimDisk, group: number): number {
+  const kept = durable.get(orderKey(group))
+  return kept === undefined ? 0 : JSON.parse(Buffer.from(kept.subarray(4)).toString()).order.number
 }
 
 function hasCome(status: GroupStatus | undefined, { voters, learners }: Members): boolean {

@@ -14,6 +14,17 @@ export const MEMBER_BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'restart-forgets-orders',
+    what: 'A start does not read back what the node was told of who shall be a member.',
+    edits: [
+      {
+        file: 'daemon/hosting/orders.ts',
+        from: 'if (value !== undefined) orders.#byGroup.set(identity.group, decode(identity, value))',
+        to: '',
+      },
+    ],
+  },
+  {
     name: 'removed-voter-counts',
     what: 'Who was removed goes on being counted.',
     edits: [
