@@ -8,6 +8,8 @@ import type { AppliedSeal } from '../../authority/replica.ts'
 const prefix = 'finality/seal/'
 /** Undecided seals that are kept. A second each: with more than that, the members have not been a quorum for hours. */
 const maxUndecided = 10_000
+/** Certificates reach a replica that cannot vote within seconds. */
+const maxRecent = 32
 
 function sealKey(group: number, height: number): Uint8Array {
   const start = authorityKey(group, prefix)
@@ -28,8 +30,8 @@ export class SealChain {
   /** The last one that it knows the hash of; undefined: a gap. */
   #head: { readonly height: number; readonly hash: Uint8Array } | undefined = { height: 0, hash: genesisHash }
   #undecided: Seal[]
-  /** The newest one that was executed, whether it has a place in the chain or not. */
-  #last: AppliedSeal | undefined
+  /** Those that were executed last, whether they have a place in the chain or not. */
+  readonly #recent: AppliedSeal[] = []
   /** The newest one that the members have decided. */
   #decided: Seal | undefined
 
@@ -66,23 +68,26 @@ export class SealChain {
 
   /** The replica has executed a seal. The ops belong to the batch with its records. */
   executed(applied: AppliedSeal): StoreOp[] {
-    const { seal, size, root } = applied
-    this.#last = applied
+    this.#recent.push(applied)
+    if (this.#recent.length > maxRecent) this.#recent.shift()
     const head = this.#head
-    if (head !== undefined && seal.height <= head.height) return []
-    if (head === undefined || seal.height > head.height + 1 || this.#undecided.length >= maxUndecided) {
-      this.#head = undefined
-      this.#closeGap()
-      return []
+    if (head !== undefined && applied.seal.height <= head.height) return []
+    if (head?.height === applied.seal.height - 1 && this.#undecided.length < maxUndecided) {
+      return [this.#append(head.hash, applied)]
     }
+    this.#head = undefined
+    return this.#closeGap()
+  }
+
+  #append(previous: Uint8Array, { seal, size, root }: AppliedSeal): StoreOp {
     const { height, stateRoot, tick, timeMs } = seal
     const next: Seal = {
-      ...{ authority: this.#authority, epoch: this.#epoch, height, previous: head.hash, size, root },
+      ...{ authority: this.#authority, epoch: this.#epoch, height, previous, size, root },
       ...{ stateRoot, tick, timeMs, nextEpoch: this.#epoch, nextMembers: [] },
     }
     this.#undecided.push(next)
     this.#head = { height, hash: sealHash(next) }
-    return [{ key: sealKey(this.#group, height), value: encodeSeal(next) }]
+    return { key: sealKey(this.#group, height), value: encodeSeal(next) }
   }
 
   /** The members have decided it: what lies below needs no vote any more. */
@@ -90,16 +95,23 @@ export class SealChain {
     const done = this.#undecided.filter(({ height }) => height <= seal.height)
     this.#undecided = this.#undecided.filter(({ height }) => height > seal.height)
     this.#decided = seal
-    this.#closeGap()
-    return done.map(({ height }) => ({ key: sealKey(this.#group, height), value: undefined }))
+    const gone = done.map(({ height }) => ({ key: sealKey(this.#group, height), value: undefined }))
+    return [...gone, ...this.#closeGap()]
   }
 
-  /** What the members have decided is what this replica has executed last: from there on it knows the hashes again. */
-  #closeGap(): void {
-    const last = this.#last
+  /** The members have decided something that this replica has executed lately: from there on it knows the hashes again. */
+  #closeGap(): StoreOp[] {
     const decided = this.#decided
-    if (this.#head !== undefined || last === undefined || decided?.height !== last.seal.height) return
-    if (decided.size !== last.size || !equalBytes(decided.root, last.root)) return
+    if (this.#head !== undefined || decided === undefined) return []
+    const at = this.#recent.findIndex(({ seal }) => seal.height === decided.height)
+    const own = this.#recent[at]
+    if (own === undefined || own.size !== decided.size || !equalBytes(own.root, decided.root)) return []
     this.#head = { height: decided.height, hash: sealHash(decided) }
+    const ops: StoreOp[] = []
+    for (const later of this.#recent.slice(at + 1)) {
+      const head: { readonly height: number; readonly hash: Uint8Array } = this.#head
+      if (later.seal.height === head.height + 1) ops.push(this.#append(head.hash, later))
+    }
+    return ops
   }
 }

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { decodeCertificate, verifyQuorum } from '../../consensus/finality/certificate.ts'
+import { genesisHash } from '../../consensus/finality/seal.ts'
+import type { AppliedSeal } from '../../daemon/authority/replica.ts'
+import { Finality } from '../../daemon/hosting/finality/finality.ts'
+import { signingKeyOf, verifySignature } from '../../daemon/identity/signing-key.ts'
+import { sha256 } from '../../storage/sha256.ts'
+import type { StoreOp } from '../../storage/store.ts'
+import type { SimContext, SimNode } from '../../testnet/simulation/node.ts'
+import { Simulation } from '../../testnet/simulation/simulation.ts'
+
+const NAMES = ['n1', 'n2', 'n3', 'n4']
+const KEYS = NAMES.map(name => signingKeyOf(sha256(Buffer.from(name))))
+const MEMBERS = KEYS.map(({ publicKey }, i) => ({ node: i + 1, key: publicKey }))
+const ORIGIN = 'test/area/0/0'
+const GROUP = 7
+
+function applied(height: number): AppliedSeal {
+  const root = sha256(Buffer.from(`root ${height}`))
+  const seal = {
+    ...{ height, epoch: 1, previous: genesisHash, stateRoot: root, asOfSize: 10 * height - 1 },
+    ...{ tick: height, timeMs: 1000 * height, nextMembers: [1, 2, 3, 4] },
+  }
+  return { seal, size: 10 * height, root, checkpointHash: root }
+}
+
+interface Program {
+  readonly finality: Finality
+  /** The replica executes the seal of this height. */
+  execute(height: number): void
+}
+
+async function start(
+  { name, store, network, clock, random }: SimContext,
+  forgetful: boolean,
+): Promise<Program> {
+  const self = NAMES.indexOf(name) + 1
+  const ops: StoreOp[] = []
+  const write = (done: () => void): void => store.write(ops.splice(0), { sync: true }, () => done())
+  const finality = await Finality.load({
+    ...{ self, store, network, clock, random, sha256, verify: verifySignature, forgetful },
+    peers: new Map(NAMES.flatMap((peer, i) => (i + 1 === self ? [] : [[i + 1, peer] as const]))),
+    authorities: [{ group: GROUP, origin: ORIGIN, epoch: 1, members: MEMBERS }],
+    voteKey: KEYS[self - 1]!,
+    schedule: run => clock.after(0, run),
+    addOps: more => ops.push(...more),
+    sync: write,
+    count: () => {},
+    log: event => assert.fail(event),
+  })
+  finality.begin()
+  return { finality, execute: height => ops.push(...finality.sealed(GROUP, applied(height))) }
+}
+
+describe('votes of nodes for the seals of an authority', () => {
+  let simulation: Simulation
+  let nodes: SimNode<Program>[]
+  const forgetful = new Set<string>()
+
+  beforeEach(async () => {
+    forgetful.clear()
+    simulation = new Simulation(1)
+    nodes = NAMES.map(name => simulation.addNode(name, context => start(context, forgetful.has(name))))
+    for (const node of nodes) node.start()
+    await simulation.runFor(1000)
+  })
+
+  const execute = async (height: number, which = nodes): Promise<void> => {
+    for (const node of which) node.program!.execute(height)
+    await simulation.runFor(500)
+  }
+  const finals = (): number[] => nodes.map(({ program }) => program!.finality.status(GROUP)!.finalHeight)
+
+  it('make final what three of four have executed, with a certificate that proves itself', async () => {
+    await execute(1)
+    await execute(2, nodes.slice(1))
+    assert.deepEqual(finals().slice(1), [2, 2, 2])
+    const { finality } = nodes[1]!.program!
+    assert.equal(finality.status(GROUP)!.finalSize, 20)
+    const certificate = decodeCertificate(finality.certificate(ORIGIN)!)!
+    assert.ok(verifyQuorum(certificate, MEMBERS, verifySignature))
+    assert.deepEqual(certificate.seal.root, applied(2).root)
+  })
+
+  it('go on after all have crashed, with seals that nobody had decided yet', async () => {
+    await execute(1)
+    simulation.network.links.partition(...NAMES.map(name => [name]))
+    for (const node of nodes) for (const height of [2, 3]) node.program!.execute(height)
+    await simulation.runFor(300)
+    assert.deepEqual(finals(), [1, 1, 1, 1])
+    for (const node of nodes) node.restart()
+    simulation.network.links.heal()
+    await simulation.runFor(10_000)
+    assert.deepEqual(finals(), [3, 3, 3, 3])
+  })
+
+  it('reach a replica that missed seals, which votes again from a certificate on', async () => {
+    await execute(1)
+    await execute(2, nodes.slice(0, 3))
+    // It caught up by batches: it has executed the second, unseen by the votes.
+    for (const height of [3, 4, 5]) await execute(height)
+    assert.deepEqual(finals(), [5, 5, 5, 5])
+    nodes[0]!.crash()
+    await execute(6, nodes.slice(1))
+    assert.equal(nodes[3]!.program!.finality.status(GROUP)!.finalHeight, 6)
+  })
+
+  it('do without a node whose disk was lost', async () => {
+    await execute(1)
+    const lost = nodes[3]!
+    lost.crash()
+    lost.disk.wipe()
+    forgetful.add(lost.name)
+    lost.start()
+    await simulation.runFor(3000)
+    assert.equal(lost.program!.finality.status(GROUP)!.certifiedHeight, 1)
+    nodes[0]!.crash()
+    await execute(2, nodes.slice(1))
+    assert.equal(nodes[1]!.program!.finality.status(GROUP)!.finalHeight, 1)
+    nodes[0]!.start()
+    await simulation.runFor(1000)
+    await execute(2, nodes.slice(0, 1))
+    await simulation.runFor(3000)
+    assert.equal(nodes[1]!.program!.finality.status(GROUP)!.finalHeight, 2)
+  })
+})
