@@ -34,6 +34,12 @@ export class SimDirectory {
     return this.#unsettled.has(group)
   }
 
+  /** Who shall be a member of this group. */
+  orderedIn(group: number): readonly number[] {
+    const order = this.#orders.get(group)
+    return order === undefined ? [] : [...order.voters, ...order.learners]
+  }
+
   get isSettled(): boolean {
     return this.#unsettled.size === 0
   }

@@ -95,8 +95,10 @@ export function allAreWhole(field: Field): boolean {
 function isWhole(field: Field, { disk }: Node, number: number): boolean {
   const { losesSyncs, tearsWrites, flipRate } = disk.options
   if (disk.isDamaged || losesSyncs || tearsWrites || flipRate > 0 || disk.isEmpty) return false
-  // It may not know yet, after the loss, that it is a member.
-  return !groupsToRejoin(disk).some(group => field.votersOf(group).includes(number))
+  // It may not know yet, after the loss, that it is a member; and who shall become one waits for every voter too.
+  const isMember = (group: number): boolean =>
+    [...field.membersOf(group), ...field.directory.orderedIn(group)].includes(number)
+  return !groupsToRejoin(disk).some(isMember)
 }
 
 function groupsToRejoin({ durable }: Node['disk']): number[] {

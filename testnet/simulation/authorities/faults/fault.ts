@@ -17,6 +17,8 @@ export interface Field {
   readonly directory: SimDirectory
   /** Numbers of the nodes that decide in a group. */
   votersOf(group: number): readonly number[]
+  /** And of those who keep its log. */
+  membersOf(group: number): readonly number[]
 }
 
 export interface Fault {

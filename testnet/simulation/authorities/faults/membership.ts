@@ -1,3 +1,4 @@
+import { allAreWhole } from './disk.ts'
 import { type Fault, type Field, pick, shuffled } from './fault.ts'
 
 /** So many can lose one of them and go on. */
@@ -15,7 +16,8 @@ function changeMembers(field: Field): void {
   const grown = realm.areas.filter(area => field.votersOf(area.group).length > LEAST_VOTERS)
   const shrinks = grown.length > 0 && random.chance(0.5)
   const { group } = pick(random, shrinks ? grown : realm.areas)
-  if (directory.isChanging(group)) return
+  // A node whose disk was lost once waits, in a group that is new to it, for every voter: none may be lost meanwhile.
+  if (directory.isChanging(group) || !allAreWhole(field)) return
   const now = field.votersOf(group)
   const others = shuffled(
     random,
