@@ -1,4 +1,5 @@
 import { putU64, readU64 } from '../../storage/bytes.ts'
+import { checked, withChecksum } from '../../storage/checksum.ts'
 import { authorityKey } from '../../storage/keys.ts'
 import type { StoreOp } from '../../storage/store.ts'
 
@@ -13,16 +14,21 @@ export const nothingApplied: AppliedPoint = { index: 0, term: 0, size: 0 }
 
 export const appliedKey = (group: number): Uint8Array => authorityKey(group, 'applied')
 
-/** index u64 ‖ size u64 ‖ term u64 */
+/** CRC-32 ‖ index u64 ‖ size u64 ‖ term u64 */
 export function appliedOp(group: number, { index, term, size }: AppliedPoint): StoreOp {
-  const value = new Uint8Array(24)
+  const value = new Uint8Array(appliedBytes)
   putU64(value, 0, index)
   putU64(value, 8, size)
   putU64(value, 16, term)
-  return { key: appliedKey(group), value }
+  return { key: appliedKey(group), value: withChecksum(value) }
 }
 
-export function decodeApplied(value: Uint8Array): AppliedPoint | undefined {
-  if (value.length !== 24) return undefined
+const appliedBytes = 24
+
+/** Undefined when it is not what was written. */
+export function decodeApplied(stored: Uint8Array): AppliedPoint | undefined {
+  // Stores of the first version have no checksum here.
+  const value = stored.length === appliedBytes ? stored : checked(stored)
+  if (value?.length !== appliedBytes) return undefined
   return { index: readU64(value, 0), size: readU64(value, 8), term: readU64(value, 16) }
 }

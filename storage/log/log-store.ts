@@ -1,5 +1,7 @@
 /** The merkle log of one authority in the store: what to write for it, and how it is read back. */
+
 import { equalBytes, putU16, putU64, readU64 } from '../bytes.ts'
+import { checked, withChecksum } from '../checksum.ts'
 import {
   logBatchKey,
   logBatchRange,
@@ -21,7 +23,7 @@ import {
   leafHashes,
   type StoredBatch,
 } from './record.ts'
-import { MerkleLog, type ReadTile, type Tile, tileWidth } from './tree.ts'
+import { fullTileBytes, MerkleLog, type ReadTile, type Tile, tileWidth } from './tree.ts'
 
 /** What is stored of a log can't be read as one. */
 export class DamagedLogError extends Error {
@@ -42,7 +44,10 @@ export function batchOp(group: number, firstLeaf: number, stored: StoredBatch): 
 }
 
 export function tileOps(group: number, tiles: readonly Tile[]): StoreOp[] {
-  return tiles.map(tile => ({ key: logTileKey(group, tile.level, tile.index), value: tile.hashes }))
+  return tiles.map(({ level, index, hashes }) => ({
+    key: logTileKey(group, level, index),
+    value: withChecksum(hashes),
+  }))
 }
 
 /**
@@ -56,8 +61,16 @@ export function edgeOp(group: number, size: number, edge: Uint8Array): StoreOp {
   return { key: logEdgeKey(group), value }
 }
 
+/** Its reads reject with a DamagedLogError when a tile is not what was written. */
 export function tileReader(store: Store, group: number): ReadTile {
-  return (level, index) => store.get(logTileKey(group, level, index))
+  return async (level, index) => {
+    const value = await store.get(logTileKey(group, level, index))
+    // Stores of the first version have no checksum here.
+    if (value === undefined || value.length === fullTileBytes) return value
+    const hashes = checked(value)
+    if (hashes?.length === fullTileBytes) return hashes
+    throw new DamagedLogError(group, index * tileWidth ** (level + 1), 'a tile is not what was written')
+  }
 }
 
 /** The records of one Raft entry. */
@@ -178,7 +191,7 @@ export async function recoverLog(store: Store, group: number): Promise<Recovered
     if (known < 0) throw new DamagedLogError(group, log.size, 'a batch is missing')
     const tiles = log.append(leafHashes(batch.records.slice(known)))
     for (const tile of tiles) {
-      const stored = await store.get(logTileKey(group, tile.level, tile.index))
+      const stored = await tileReader(store, group)(tile.level, tile.index)
       if (!stored || !equalBytes(stored, tile.hashes)) {
         throw new DamagedLogError(group, batch.firstLeaf, 'a full tile is missing or another')
       }

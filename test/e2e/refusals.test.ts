@@ -98,7 +98,7 @@ describe('a node that cannot go on says one line:', function () {
     ['a bit of the MANIFEST is flipped', dir => flipBit(storeFile(dir, /^MANIFEST/), 0.5)],
     ['a bit early in the write-ahead log is flipped', dir => flipBit(storeFile(dir, /\.log$/), 0.2)],
     ['a bit in the middle of the write-ahead log is flipped', dir => flipBit(storeFile(dir, /\.log$/), 0.5)],
-    ['a bit early in a table is flipped', dir => flipBit(storeFile(dir, /\.ldb$/), 0.1)],
+    ['a bit early in a table is flipped', dir => flipBit(storeFile(dir, /\.ldb$/), 0.3)],
     ['a bit in the middle of a table is flipped', dir => flipBit(storeFile(dir, /\.ldb$/), 0.5)],
     ['a bit late in a table is flipped', dir => flipBit(storeFile(dir, /\.ldb$/), 0.8)],
     ["the last bit of a table's footer is flipped", dir => flipBit(storeFile(dir, /\.ldb$/), 0.99999)],

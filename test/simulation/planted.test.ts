@@ -27,7 +27,7 @@ const RARE: Readonly<
   'vote-forgotten': { seeds: 6, seconds: 6, faults: ['short-reigns'] },
   'keeps-replaced-entries': { seeds: 12, seconds: 12, faults: ['short-reigns'] },
   'truncates-agreeing-entries': { seeds: 6, seconds: 20, faults: ['duplicate', 'reorder', 'delay'] },
-  'never-resigns': { seeds: 12, seconds: 8, clients: 9, faults: ['short-reigns', 'pause', 'crash'] },
+  'never-resigns': { seeds: 40, seconds: 8, clients: 9, faults: ['short-reigns', 'pause', 'crash'] },
   'commits-older-terms': { seeds: 12, seconds: 4, faults: ['short-reigns', 'crash', 'partition'] },
   'wiped-votes-at-once': {
     seeds: 8,

@@ -253,8 +253,8 @@ export class Judge {
       const { log, lastSeal, voidRecords, malformedEntries } = authority.replica
       const group = authority.identity.group
       const status = engine.status(group)
-      // Before the first entry they are what the node was told when it opened the group.
-      if (status !== undefined && status.applied > 0) {
+      // Before the first entry they are what the node was told; those of a snapshot are there before it is installed.
+      if (status !== undefined && status.applied > 0 && status.firstIndex <= status.applied + 1) {
         const { epoch, view, applied, members } = status
         this.#agree(
           this.#members,

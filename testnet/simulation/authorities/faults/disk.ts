@@ -92,13 +92,17 @@ export function allAreWhole(field: Field): boolean {
   return field.nodes.every((node, i) => isWhole(field, node, i + 1))
 }
 
-function isWhole(field: Field, { disk }: Node, number: number): boolean {
+function isWhole(field: Field, { disk, program }: Node, number: number): boolean {
   const { losesSyncs, tearsWrites, flipRate } = disk.options
   if (disk.isDamaged || losesSyncs || tearsWrites || flipRate > 0 || disk.isEmpty) return false
   // It may not know yet, after the loss, that it is a member; and who shall become one waits for every voter too.
   const isMember = (group: number): boolean =>
     [...field.membersOf(group), ...field.directory.orderedIn(group)].includes(number)
-  return !groupsToRejoin(disk).some(isMember)
+  const isBack = (group: number): boolean => {
+    const status = program?.engine.status(group)
+    return status !== undefined && status.rejoining === undefined
+  }
+  return !groupsToRejoin(disk).some(group => isMember(group) && !isBack(group))
 }
 
 function groupsToRejoin({ durable }: Node['disk']): number[] {
