@@ -100,8 +100,12 @@ export class Clocks {
   membersMayHaveChanged(hosted: HostedGroup): void {
     const { node } = hosted
     if (followMembers(hosted, this.liveness) && node.role === 'leader') this.wake(hosted)
-    if (!belongs(hosted)) this.orphans.remove(hosted)
-    else if (node.lead === NONE && hosted.asleep && !this.orphans.has(hosted)) this.orphans.add(hosted, true)
+    if (!belongs(hosted)) {
+      this.orphans.remove(hosted)
+      // It had lost its leader before it applied its own removal: nobody will tell it anything any more.
+      if (node.lead === NONE && hosted.asleep) this.#orphan(hosted, false)
+    } else if (node.lead === NONE && hosted.asleep && !this.orphans.has(hosted))
+      this.orphans.add(hosted, true)
   }
 
   /** Another member knows that we are none any more. */

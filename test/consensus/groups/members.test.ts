@@ -108,6 +108,24 @@ describe(TITLE, function () {
     })
   })
 
+  it('are heard of by a member that stood still while it was removed, wherever that caught it', async () => {
+    for (let afterMs = 1; afterMs <= 60; afterMs += 2) {
+      await simulate(seedOr(7), TITLE, async simulation => {
+        const cluster = new Cluster(simulation, { nodes: 4, groups: groupsOn([1, 2, 3], 6) })
+        await simulation.runFor(1000)
+        for (const { group } of cluster.options.groups)
+          cluster.order(group, { voters: [1, 2, 4], learners: [] })
+        await simulation.runFor(afterMs)
+        const still = cluster.nodes[2]!
+        still.pause()
+        await simulation.runFor(3000)
+        still.resume()
+        await simulation.runFor(4000)
+        assert.deepEqual(still.program!.host.groups(), [], `stood still after ${afterMs} ms`)
+      })
+    }
+  })
+
   it('wake a group that sleeps, and let it sleep again: none of five hundred is awake a little later', async () => {
     await simulate(seedOr(4), TITLE, async simulation => {
       const cluster = new Cluster(simulation, { nodes: 4, groups: groupsOn([1, 2, 3], 500) })
