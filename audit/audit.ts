@@ -8,7 +8,8 @@ import { checkExtraFiles } from './log/extra-files.ts'
 import { bundlesOf } from './log/fetch.ts'
 import { TileLevels } from './log/levels.ts'
 import { pathOf, resourceAt, tileWidth } from './log/paths.ts'
-import { KnownSizes, LogMemory } from './memory.ts'
+import { KnownSizes, type LogMemory } from './memory.ts'
+import { watchedLog } from './monitor/watched-log.ts'
 import { Replay } from './replay/replay.ts'
 import { type AuditReport, withMessage } from './report.ts'
 import { ownRulesHash } from './rules-hash.ts'
@@ -108,7 +109,8 @@ class Audit {
     this.#size = checkpoint.size
     this.#options.onLog?.({ genesis: this.#genesis, origin: this.#origin, size: checkpoint.size, note })
     await this.#checkSmallFiles()
-    const memory = this.#openMemory()
+    const folder = this.#options.memory
+    const memory = folder === undefined ? undefined : watchedLog(this.#genesis, this.#area, folder).memory
     const known = new KnownSizes(memory?.checkpoints ?? [])
     const withBodies = await this.#hasBodies(checkpoint.size)
     const isSigned = await this.#checkLog(checkpoint, known, withBodies, replay)
@@ -150,15 +152,6 @@ class Audit {
     const genesis = await this.#source.read('genesis.json', genesisFileBytes)
     if (genesis !== undefined && !equalBytes(genesis, this.#genesis.bytes))
       this.#findings.add('other-genesis', 'genesis.json', 0, 0, 'it is not the trusted genesis file')
-  }
-
-  #openMemory(): LogMemory | undefined {
-    if (this.#options.memory === undefined) return undefined
-    const keys = [...logVerifiers(this.#genesis, this.#area).values()]
-    return new LogMemory(this.#options.memory, this.#origin, note => {
-      const opened = openCheckpoint(Buffer.from(note), this.#origin, keys)
-      return opened.ok ? opened.checkpoint : undefined
-    })
   }
 
   /** Whether any bodies are there: those of the first leaves, or of the last. */

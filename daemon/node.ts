@@ -1,9 +1,8 @@
-import { nodeKey } from '../storage/keys.ts'
 import { sha256 } from '../storage/sha256.ts'
 import type { Store } from '../storage/store.ts'
 import { AdvertBoard } from './adverts/board.ts'
 import type { NodeConfig } from './config/settings.ts'
-import { badConfiguration, SetupError } from './config/setup-error.ts'
+import { badConfiguration, type SetupError } from './config/setup-error.ts'
 import { serveFeeds } from './feed/server.ts'
 import type { AreaInfo } from './gateway/router.ts'
 import { type GatewayServer, startGatewayServer } from './gateway/server.ts'
@@ -20,13 +19,14 @@ import { type DataDir, dataDirFiles, openDataDir } from './identity/data-dir.ts'
 import { type NodeKeys, readNodeKeys } from './identity/node-keys.ts'
 import { openOwnStore } from './identity/own-store.ts'
 import { verifySignature } from './identity/signing-key.ts'
+import { knownPeersIn } from './known-peers.ts'
 import type { Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import { exposeNode } from './metrics/node-metrics.ts'
-import { NetworkError } from './network/errors.ts'
 import { startNetwork } from './network/network.ts'
-import type { KnownPeer, KnownPeerStore, RunningNetwork } from './network/options.ts'
+import type { RunningNetwork } from './network/options.ts'
 import { publicKeyOfPeerId } from './network/peer-id.ts'
+import { isDamage, setupErrorOf, wrongClock } from './node-errors.ts'
 import { ledView, nodeView } from './node-view.ts'
 import { atEndOfTurn, realClock, realRandom } from './real-ports.ts'
 import { serveIntake } from './routing/intake-server.ts'
@@ -483,58 +483,4 @@ class Starting {
 function charterBody(genesis: Genesis, authority: GenesisAuthority): Uint8Array {
   const { network, rules } = genesis.file
   return new TextEncoder().encode(canonicalJson({ genesisHash: genesis.hashHex, network, rules, authority }))
-}
-
-const knownPeersKey = nodeKey('peers')
-
-function knownPeersIn(store: Store): KnownPeerStore {
-  return {
-    async load() {
-      const bytes = await store.get(knownPeersKey)
-      if (bytes === undefined) return []
-      try {
-        return JSON.parse(new TextDecoder().decode(bytes)) as KnownPeer[]
-      } catch {
-        return []
-      }
-    },
-    save(peers) {
-      const value = new TextEncoder().encode(JSON.stringify(peers))
-      store.write([{ key: knownPeersKey, value }], { sync: false }, () => {})
-    },
-  }
-}
-
-function wrongClock(behindMs: number, comparedWith: string): SetupError {
-  const hours = Math.abs(behindMs) / 3_600_000
-  const amount = hours >= 1 ? `${hours.toFixed(1)} hours` : `${Math.round(hours * 60)} minutes`
-  const direction = behindMs > 0 ? 'behind' : 'ahead of'
-  return new SetupError(
-    'wrong-clock',
-    `This machine's clock is ${amount} ${direction} ${comparedWith}: set it (for example with NTP) and start the node again.`,
-  )
-}
-
-function isDamage(error: Error & { code?: string }): boolean {
-  return ['corrupt', 'damaged-log', 'damaged-snapshot'].includes(error.code ?? '')
-}
-
-/** What stopped the start or the node, as one sentence that says what to do. */
-function setupErrorOf(error: unknown, config: NodeConfig): SetupError {
-  if (error instanceof SetupError) return error
-  const { code, message } = error as Error & { code?: string }
-  if (error instanceof NetworkError) return new SetupError(error.code, message)
-  if (code === 'EADDRINUSE') {
-    const port = (error as { port?: number }).port
-    return new SetupError(
-      'port-in-use',
-      `Port ${port} is in use: stop what uses it, or set another --gateway-port or --http-port.`,
-    )
-  }
-  if (code === 'full')
-    return new SetupError(
-      'disk-full',
-      `The disk under ${config.dataDir} is full: free some space and start the node again; nothing that it acknowledged is lost.`,
-    )
-  return new SetupError(code ?? 'failed', message)
 }

@@ -1,14 +1,12 @@
 import { join } from 'node:path'
-import { sha256 } from '../crypto.ts'
-import { writeDurably } from '../durable-file.ts'
 import { AuditError } from '../errors.ts'
-import { type GenesisArea, logVerifiers, originOf, readGenesis } from '../genesis.ts'
-import { LogMemory } from '../memory.ts'
+import { type Genesis, type GenesisArea, logVerifiers, originOf, readGenesis } from '../genesis.ts'
 import { Monitor } from '../monitor/monitor.ts'
 import type { Sighting } from '../monitor/sighting.ts'
+import { keepEvidence, watchedLog } from '../monitor/watched-log.ts'
 import { openCheckpoint } from '../signed-checkpoint.ts'
 import { type LogSource, openSource } from '../source/source.ts'
-import { hex, toBase64, utf8 } from '../verify/bytes.ts'
+import { toBase64 } from '../verify/bytes.ts'
 import type { Checkpoint } from '../verify/checkpoint.ts'
 import { FinishedAudits } from './done.ts'
 import { runJobs } from './pool.ts'
@@ -43,7 +41,11 @@ const maxCheckpointBytes = 64 * 1024
 export async function auditAll(options: AllOptions): Promise<AllReport> {
   const genesis = readGenesis(options.genesis)
   const sources = options.from.map(from => ({ from, source: openSource(from) }))
-  const sightings = await compare(options, genesis)
+  const sightings = await compare(
+    options,
+    genesis,
+    sources.map(({ source }) => source),
+  )
   const copies: Copy[] = []
   for (const area of genesis.areas) copies.push(...(await copiesOf(genesis, area, sources)))
   const finished = new FinishedAudits(join(options.memory, 'finished.json'))
@@ -79,32 +81,24 @@ export async function auditAll(options: AllOptions): Promise<AllReport> {
 }
 
 /** One look of a monitor: it finds two faces, and wrong tiles, without reading whole logs. */
-async function compare(options: AllOptions, genesis: ReturnType<typeof readGenesis>): Promise<Sighting[]> {
+async function compare(
+  { memory }: AllOptions,
+  genesis: Genesis,
+  sources: readonly LogSource[],
+): Promise<Sighting[]> {
   const monitor = new Monitor({
-    sources: options.from.map(from => openSource(from)),
-    logs: genesis.areas.map(area => {
-      const origin = originOf(genesis, area)
-      const keys = [...logVerifiers(genesis, area).values()]
-      const memory = new LogMemory(options.memory, origin, note => {
-        const opened = openCheckpoint(Buffer.from(note), origin, keys)
-        return opened.ok ? opened.checkpoint : undefined
-      })
-      return { origin, keys, memory }
-    }),
+    sources,
+    logs: genesis.areas.map(area => watchedLog(genesis, area, memory)),
     nowMs: () => 0,
     stillAfterMs: Number.POSITIVE_INFINITY,
-    keep(evidence) {
-      const path = join(options.memory, 'evidence', `${hex(sha256(utf8(evidence))).slice(0, 16)}.evidence`)
-      writeDurably(path, evidence)
-      return path
-    },
+    keep: evidence => keepEvidence(memory, evidence),
   })
   return (await monitor.look()).filter(({ kind }) => kind !== 'first-seen')
 }
 
 /** Whoever holds the log and has a signed checkpoint of it. */
 async function copiesOf(
-  genesis: ReturnType<typeof readGenesis>,
+  genesis: Genesis,
   area: GenesisArea,
   sources: readonly { from: string; source: LogSource }[],
 ): Promise<Copy[]> {

@@ -1,9 +1,7 @@
 /** Reads from a log's tiles what leads from one of its sizes to a later one (RFC 6962, section 2.1.2). */
+import { tileWidth } from '../log/paths.ts'
 import { nodeHash, rootOfLeafHashes } from '../verify/merkle.ts'
 import { parseTile, resourcePath } from '../verify/tiles.ts'
-
-const tileWidth = 256
-const tileHeight = 8
 
 /** The tile's bytes at this path; undefined when it is not to be had. */
 export type ReadTilePath = (path: string, maxBytes: number) => Promise<Uint8Array | undefined>
@@ -72,7 +70,7 @@ class Nodes {
     let leavesPerHash = 1
     while (leavesPerHash * tileWidth <= width) {
       level++
-      leavesPerHash *= 2 ** tileHeight
+      leavesPerHash *= tileWidth
     }
     const first = start / leavesPerHash
     const index = Math.floor(first / tileWidth)

@@ -1,20 +1,13 @@
 import { AuditError } from '../errors.ts'
 import { formatTwoFaces, type TwoFaces } from '../evidence.ts'
-import type { LogMemory } from '../memory.ts'
 import { openCheckpoint } from '../signed-checkpoint.ts'
 import type { LogSource } from '../source/source.ts'
 import { equalBytes } from '../verify/bytes.ts'
 import type { Checkpoint } from '../verify/checkpoint.ts'
 import { consistencyRoots } from '../verify/merkle.ts'
-import type { VerifierKey } from '../verify/note.ts'
 import { readConsistencyPath } from './consistency-path.ts'
 import type { Sighting } from './sighting.ts'
-
-export interface WatchedLog {
-  readonly origin: string
-  readonly keys: readonly VerifierKey[]
-  readonly memory: LogMemory
-}
+import type { WatchedLog } from './watched-log.ts'
 
 export interface MonitorOptions {
   readonly sources: readonly LogSource[]
@@ -39,8 +32,10 @@ interface Watched extends WatchedLog {
   head: Head | undefined
   grewAtMs: number
   still: boolean
-  /** Contradictions that have been told, by source and size. */
+  /** What has been told, by kind, source and size. */
   readonly told: Set<string>
+  /** Sources that contradict it: beside the rest, which a liar could fill. */
+  readonly accused: Set<LogSource>
 }
 
 const maxCheckpointBytes = 64 * 1024
@@ -63,6 +58,7 @@ export class Monitor {
       grewAtMs,
       still: false,
       told: new Set(),
+      accused: new Set(),
     }))
   }
 
@@ -166,7 +162,8 @@ export class Monitor {
 
   #accuse(log: Watched, source: LogSource, size: number, faces: TwoFaces, found: Sighting[]): void {
     // Once for each source: whoever has two faces goes on to have them.
-    if (!this.#isNew(log, source, 0, 'two-faces')) return
+    if (log.accused.has(source)) return
+    log.accused.add(source)
     const file = this.#options.keep(formatTwoFaces(faces))
     found.push({ kind: 'two-faces', origin: log.origin, source: source.name, size, file })
   }
@@ -178,15 +175,10 @@ export class Monitor {
     kind: 'bad-checkpoint' | 'bad-tiles' | 'went-back',
     found: Sighting[],
   ): void {
-    if (this.#isNew(log, source, size, kind))
-      found.push({ kind, origin: log.origin, source: source.name, size })
-  }
-
-  #isNew(log: Watched, source: LogSource, size: number, kind: string): boolean {
     const name = `${kind} ${source.name} ${size}`
-    if (log.told.has(name) || log.told.size >= maxTold) return false
+    if (log.told.has(name) || log.told.size >= maxTold) return
     log.told.add(name)
-    return true
+    found.push({ kind, origin: log.origin, source: source.name, size })
   }
 
   #noteStillness(log: Watched, found: Sighting[]): void {

@@ -1,15 +1,10 @@
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { sha256 } from '../crypto.ts'
-import { writeDurably } from '../durable-file.ts'
-import { findArea, logVerifiers, originOf, readGenesis } from '../genesis.ts'
-import { LogMemory } from '../memory.ts'
-import { openCheckpoint } from '../signed-checkpoint.ts'
+import { findArea, readGenesis } from '../genesis.ts'
 import { IMPATIENT } from '../source/http.ts'
 import { openSource } from '../source/source.ts'
-import { hex, utf8 } from '../verify/bytes.ts'
 import { Monitor } from './monitor.ts'
 import type { Sighting } from './sighting.ts'
+import { keepEvidence, watchedLog } from './watched-log.ts'
 
 export interface MonitorPlan {
   readonly urls: readonly string[]
@@ -29,26 +24,12 @@ export async function runMonitor(plan: MonitorPlan): Promise<number> {
   const genesis = readGenesis(plan.genesis)
   const areas =
     plan.authorities.length === 0 ? genesis.areas : plan.authorities.map(name => findArea(genesis, name))
-  const logs = areas.map(area => {
-    const origin = originOf(genesis, area)
-    const keys = [...logVerifiers(genesis, area).values()]
-    const memory = new LogMemory(plan.memory, origin, note => {
-      const opened = openCheckpoint(Buffer.from(note), origin, keys)
-      return opened.ok ? opened.checkpoint : undefined
-    })
-    return { origin, keys, memory }
-  })
   const monitor = new Monitor({
     sources: plan.urls.map(url => openSource(url, IMPATIENT)),
-    logs,
+    logs: areas.map(area => watchedLog(genesis, area, plan.memory)),
     nowMs: () => performance.now(),
     stillAfterMs: plan.stillAfterMs,
-    keep(evidence) {
-      const name = hex(sha256(utf8(evidence))).slice(0, 16)
-      const path = join(plan.memory, 'evidence', `${name}.evidence`)
-      writeDurably(path, evidence)
-      return path
-    },
+    keep: evidence => keepEvidence(plan.memory, evidence),
   })
   let contradictions = 0
   while (!plan.until.aborted) {

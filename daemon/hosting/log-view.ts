@@ -57,8 +57,10 @@ export class PublishedLog implements LogView {
 
   /** A witness cosigned the checkpoint of this size; served with it until the next one. */
   cosigned(size: number, cosignature: NoteSignature): void {
-    if (size !== this.#size || this.#cosignatures.length >= maxCosignatures) return
-    this.#cosignatures.push(cosignature)
+    const { name, keyId } = cosignature
+    const others = this.#cosignatures.filter(known => known.name !== name || known.keyId !== keyId)
+    if (size !== this.#size || others.length >= maxCosignatures) return
+    this.#cosignatures = [...others, cosignature]
   }
 
   checkpoint(): string | undefined {

@@ -15,7 +15,7 @@ export interface AskingParts {
 interface Asked {
   readonly entry: WitnessEntry
   readonly client: WitnessClient
-  /** By origin: the size that it was last asked to cosign. */
+  /** By origin: the last size that it has cosigned, or is beyond. */
   readonly askedFor: Map<string, number>
   readonly waiting: Set<string>
   restUntilMs: number
@@ -23,6 +23,8 @@ interface Asked {
 }
 
 const lookEveryMs = 200
+/** Of one witness at once, however many logs there are. */
+const maxWaiting = 16
 const timeoutMs = 5_000
 const maxAnswerBytes = 16_384
 const firstRestMs = 1_000
@@ -51,6 +53,7 @@ export class WitnessAsking {
     for (const witness of this.#witnesses) {
       if (nowMs < witness.restUntilMs) continue
       for (const log of this.#parts.logs()) {
+        if (witness.waiting.size >= maxWaiting) break
         const { origin, size } = log
         if (size === 0 || witness.waiting.has(origin) || witness.askedFor.get(origin) === size) continue
         void this.#ask(witness, log)
@@ -73,20 +76,24 @@ export class WitnessAsking {
     const { origin, size } = log
     const note = log.checkpoint()!
     witness.waiting.add(origin)
-    const asked = await witness.client
-      .cosign({ origin, size, note, prove: oldSize => log.consistencyProof(oldSize, size) })
-      .finally(() => witness.waiting.delete(origin))
-    witness.askedFor.set(origin, size)
+    const prove = (oldSize: number) => log.consistencyProof(oldSize, size)
+    const asked = await witness.client.cosign({ origin, size, note, prove })
+    witness.waiting.delete(origin)
     this.#parts.count('witness_answers_total', { code: asked.ok ? 'cosigned' : asked.code })
-    if (asked.ok) {
-      log.cosigned(size, asked.signature)
-      witness.failures = 0
-      return
-    }
-    if (asked.code === 'ahead') return
-    witness.restUntilMs = performance.now() + Math.min(longestRestMs, firstRestMs * 2 ** witness.failures)
+    if (!asked.ok && asked.code !== 'ahead') return this.#rest(witness, origin, asked.why)
+    witness.askedFor.set(origin, size)
+    witness.failures = 0
+    if (asked.ok) log.cosigned(size, asked.signature)
+  }
+
+  /** It is asked again for the same checkpoint, if no later one comes first. */
+  #rest(witness: Asked, origin: string, why: string): void {
+    const nowMs = performance.now()
+    // Others that were under way with it fail alike.
+    if (nowMs < witness.restUntilMs) return
+    witness.restUntilMs = nowMs + Math.min(longestRestMs, firstRestMs * 2 ** witness.failures)
     if (witness.failures++ === 0)
-      this.#parts.log('a witness does not cosign', { url: witness.entry.url, origin, why: asked.why })
+      this.#parts.log('a witness does not cosign', { url: witness.entry.url, origin, why })
   }
 }
 

@@ -15,7 +15,7 @@ export type Asked =
   | { readonly ok: true; readonly signature: NoteSignature }
   | {
       readonly ok: false
-      readonly code: 'ahead' | 'refused' | 'unreachable' | 'malformed'
+      readonly code: 'ahead' | 'refused' | 'failed' | 'malformed'
       readonly why: string
     }
 
@@ -50,10 +50,11 @@ export class WitnessClient {
     return this.#taken(checkpoint, await this.#ask(checkpoint, known))
   }
 
+  /** Status 0: nobody answers, or the proof cannot be read. */
   async #ask(checkpoint: CheckpointToCosign, oldSize: number): Promise<Answer> {
-    const proof = oldSize === 0 || oldSize === checkpoint.size ? [] : await checkpoint.prove(oldSize)
-    const lines = [`old ${oldSize}`, ...proof.map(encodeBase64), '', '']
     try {
+      const proof = oldSize === 0 || oldSize === checkpoint.size ? [] : await checkpoint.prove(oldSize)
+      const lines = [`old ${oldSize}`, ...proof.map(encodeBase64), '', '']
       return await this.#post(lines.join('\n') + checkpoint.note)
     } catch (error) {
       return { status: 0, body: (error as Error).message }
@@ -61,7 +62,7 @@ export class WitnessClient {
   }
 
   #taken({ origin, size, note }: CheckpointToCosign, { status, body }: Answer): Asked {
-    if (status === 0) return { ok: false, code: 'unreachable', why: body }
+    if (status === 0) return { ok: false, code: 'failed', why: body }
     if (status !== 200)
       return { ok: false, code: 'refused', why: `it answers ${status}: ${body.trim().slice(0, 200)}` }
     const opened = openNote(note + body, [this.#verifier])

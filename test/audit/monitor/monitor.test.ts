@@ -186,6 +186,21 @@ describe('a monitor', function () {
     assert.deepEqual(evidence, [])
   })
 
+  it('still accuses a liar that has told it more nonsense than it repeats', async () => {
+    const a = new Shown('a', await publish(town, records.slice(0, 250)))
+    const { look, evidence } = watch([a])
+    await look()
+    const served = a.served!
+    for (let size = 0; size < 1_100; size++) {
+      const nonsense = Buffer.from(`${town.origin}\n${size}\n${'A'.repeat(43)}=\n\n— x AAAAAAA=\n`)
+      a.served = { ...served, read: async () => nonsense }
+      assert.deepEqual(await look(0), size < 1_000 ? ['bad-checkpoint a'] : [])
+    }
+    a.served = await publish(town, other.slice(0, 300))
+    assert.deepEqual(await look(), ['two-faces a'])
+    await proves(evidence[0]!)
+  })
+
   it('tells once when a source falls silent or a log stands still, and when they go on', async () => {
     const [a, b] = [new Shown('a', await publish(town, records.slice(0, 130))), new Shown('b', undefined)]
     const { look } = watch([a, b])
