@@ -21,7 +21,7 @@ export function signBatch(
   sign: (message: Uint8Array) => Uint8Array,
 ): { readonly batch: SignedBatch; readonly signatures: readonly Signature[] } {
   const tree = new BatchTree(items.map(({ statement }) => encodeStatement(statement)))
-  const signature = sign(batchMessage(tree.root))
+  const signature = sign(batchMessage(tree.root, items.length))
   const signatures = items.map((_, index) => {
     return { signer: self, index, count: items.length, path: tree.path(index), signature }
   })

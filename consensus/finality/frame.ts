@@ -2,7 +2,7 @@ import { type BatchTree, maxBatch, openPart } from './batch-tree.ts'
 import { type ByteReader, ByteWriter, parse } from './bytes.ts'
 import { decodeMessage, type Message } from './message.ts'
 import { hashBytes } from './seal.ts'
-import { type Signed, signatureBytes } from './signed.ts'
+import { batchMessage, type Signed, signatureBytes } from './signed.ts'
 import { encodeStatement, readStatement, type Statement } from './statement.ts'
 
 /**
@@ -34,8 +34,8 @@ export interface Addressed {
 export interface Frame {
   readonly batch:
     | {
-        /** `batchMessage` of it is what was signed. */
-        readonly root: Uint8Array
+        /** What was signed. */
+        readonly message: Uint8Array
         readonly signature: Uint8Array
         readonly items: readonly { readonly group: number; readonly signed: Signed }[]
       }
@@ -104,5 +104,5 @@ function readPart(reader: ByteReader, signer: number): NonNullable<Frame['batch'
     const by = { signer, index: indexes[i]!, count, path: paths[i]!, signature }
     return { group, signed: { statement, by } }
   })
-  return { root, signature, items: signed }
+  return { message: batchMessage(root, count), signature, items: signed }
 }

@@ -11,7 +11,7 @@ import { changeView } from './member/view-change.ts'
 import { claim, executed, vote } from './member/voting.ts'
 import type { Seal } from './seal.ts'
 import { encodeSignState } from './sign-state.ts'
-import { batchMessage, type Signed } from './signed.ts'
+import type { Signed } from './signed.ts'
 import type { Effects, FinalityHostOptions, MemberOptions, MemberStatus, WriteEffect } from './types.ts'
 import { rememberVerified } from './verified.ts'
 
@@ -118,8 +118,7 @@ export class FinalityHost {
     }
   }
 
-  #receiveBatch(peer: number, { root, signature, items }: NonNullable<Frame['batch']>): void {
-    const message = batchMessage(root)
+  #receiveBatch(peer: number, { message, signature, items }: NonNullable<Frame['batch']>): void {
     for (const { group, signed } of items) {
       this.#with(group, state => {
         const members = membersOf(state, signed.statement.epoch) ?? []

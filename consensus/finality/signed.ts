@@ -1,4 +1,4 @@
-import { joinBytes } from '../../storage/bytes.ts'
+import { joinBytes, putU32 } from '../../storage/bytes.ts'
 import { maxBatch, maxPath, rootOfPath } from './batch-tree.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import { hashBytes } from './seal.ts'
@@ -25,9 +25,14 @@ export type Verify = (key: Uint8Array, message: Uint8Array, signature: Uint8Arra
 
 const domain = Buffer.from('freehold/votes/1\n')
 
-/** What a node signs in a cycle: one root over all its statements of all authorities. */
-export function batchMessage(root: Uint8Array): Uint8Array {
-  return joinBytes([domain, root])
+/**
+ * What a node signs in a cycle: one root over all its statements of all authorities, and how many they are. A path alone can
+ * fit trees of more than one size, and a certificate is to have one form only.
+ */
+export function batchMessage(root: Uint8Array, count: number): Uint8Array {
+  const size = new Uint8Array(4)
+  putU32(size, 0, count)
+  return joinBytes([domain, size, root])
 }
 
 /** Whether `by` is a signature of the owner of `key` over this statement. */
@@ -38,7 +43,7 @@ export function verifyStatement(
   verify: Verify,
 ): boolean {
   const root = rootOfPath(encodeStatement(statement), by.index, by.count, by.path)
-  return root !== undefined && verify(key, batchMessage(root), by.signature)
+  return root !== undefined && verify(key, batchMessage(root, by.count), by.signature)
 }
 
 export function writeSignature(writer: ByteWriter, by: Signature): void {

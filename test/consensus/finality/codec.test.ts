@@ -2,13 +2,19 @@ import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { signBatch } from '../../../consensus/finality/batcher.ts'
-import { decodeCertificate, encodeQuorum } from '../../../consensus/finality/certificate.ts'
+import {
+  decodeCertificate,
+  encodeQuorum,
+  type Quorum,
+  verifyQuorum,
+} from '../../../consensus/finality/certificate.ts'
 import { decodeEvidence, encodeEvidence } from '../../../consensus/finality/evidence.ts'
 import { decodeFrame, encodeFrame } from '../../../consensus/finality/frame.ts'
 import { decodeMessage, encodeMessage, type Message } from '../../../consensus/finality/message.ts'
 import type { NewView, ViewChange } from '../../../consensus/finality/new-view.ts'
 import { decodeSeal, encodeSeal, sealHash } from '../../../consensus/finality/seal.ts'
 import { decodeSignState, encodeSignState, type SignState } from '../../../consensus/finality/sign-state.ts'
+import { batchMessage } from '../../../consensus/finality/signed.ts'
 import {
   anyQuorum,
   anySeal,
@@ -16,9 +22,11 @@ import {
   anyStatement,
   hash32,
   keys,
+  members,
   quorum,
   record,
   seal,
+  sign,
 } from './generate.ts'
 
 const anyProof = fc.option(anyQuorum, { nil: undefined })
@@ -129,7 +137,7 @@ describe('what members of an authority say to each other', function () {
         const indexes = [...new Set(chosen.map(at => at % items.length))].sort((a, b) => a - b)
         const bytes = encodeFrame(batch, indexes, [{ group: 3, bytes: encodeMessage(message) }])
         const frame = decodeFrame(bytes, 7)!
-        assert.deepEqual(frame.batch!.root, batch.tree.root)
+        assert.deepEqual(frame.batch!.message, batchMessage(batch.tree.root, items.length))
         const expected = indexes.map(i => ({
           group: i,
           signed: { statement: statements[i], by: signatures[i] },
@@ -138,6 +146,27 @@ describe('what members of an authority say to each other', function () {
         assert.deepEqual(frame.messages, [{ group: 3, message }])
       }),
     )
+  })
+
+  it('is signed as a certificate in all its bytes, also in how many votes each of its signers cast at once', () => {
+    const of = seal(1, new Uint8Array(32))
+    const voters = members(4)
+    const statement = {
+      ...{ kind: 2 as const, authority: of.authority, epoch: 0 },
+      ballot: { view: 0, height: 1, hash: sealHash(of) },
+    }
+    const others = [2, 3].map(view => ({ ...statement, ballot: { ...statement.ballot, view } }))
+    const votes = voters.slice(0, 3).map(({ node }) => sign(node, statement, others).by)
+    const whole: Quorum = { kind: 2, seal: of, epoch: 0, view: 0, votes }
+    assert.ok(verifyQuorum(whole, voters, keys.verify))
+    const bytes = encodeQuorum(whole)
+    for (let at = 0; at < bytes.length; at++)
+      for (const more of [1, 128, 255]) {
+        const changed = bytes.slice()
+        changed[at]! += more
+        const certificate = decodeCertificate(changed)
+        assert.ok(certificate === undefined || !verifyQuorum(certificate, voters, keys.verify), `byte ${at}`)
+      }
   })
 
   it('names a seal by all that is in it', () => {
