@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, chromium, type Page, type ViewportSize } from 'playwright-core'
 import { buildMap } from '../../client/map/build.ts'
+import { positionAt } from '../../world/motion.ts'
 import { TestNetwork } from './network.ts'
 
 const ARGS = [
@@ -17,6 +18,8 @@ const ARGS = [
   '--disable-sync',
 ]
 const SIZE = { nodes: 4, areas: 2, bots: 20 }
+/** More than a press reaches, and what somebody walks until it comes. */
+const FREE_PX = 20
 export const WIDE = { width: 1280, height: 800 }
 export const PHONE = { width: 390, height: 844 }
 
@@ -101,6 +104,23 @@ export class MapFixture {
   async pressMap(partX: number, partY: number): Promise<void> {
     const { x, y, width, height } = (await this.page.locator('.map canvas').boundingBox())!
     await this.page.mouse.click(x + width * partX, y + height * partY)
+  }
+
+  /** Presses there, or a little farther from the middle: where nothing stands or wanders that the press would choose. */
+  async pressGround(partX: number, partY: number): Promise<void> {
+    const { width, height } = (await this.page.locator('.map canvas').boundingBox())!
+    const { xMm, yMm, mmPerPx } = await this.view()
+    const placed = this.network.towns.flatMap(({ world }) =>
+      [...world.entities()].map(({ motion }) => positionAt(motion, world.tick)),
+    )
+    const isFree = (scale: number) => {
+      const atXMm = xMm + (partX - 0.5) * scale * width * mmPerPx
+      const atYMm = yMm - (partY - 0.5) * scale * height * mmPerPx
+      return placed.every(it => Math.hypot(it.xMm - atXMm, it.yMm - atYMm) > FREE_PX * mmPerPx)
+    }
+    const scale = [1, 1.2, 1.4, 1.6].find(isFree)
+    assert.ok(scale !== undefined, 'there is free ground to press on')
+    await this.pressMap(0.5 + (partX - 0.5) * scale, 0.5 + (partY - 0.5) * scale)
   }
 
   picture(): Promise<string> {
