@@ -52,7 +52,9 @@ if (entry === undefined) {
   console.error('usage: node scripts/run.mjs ENTRY.ts [ARGUMENT …]')
   process.exit(2)
 }
-const child = spawn(node, [join(root, entry), ...rest], { stdio: 'inherit' })
+// Halves the processor time that a command takes to start. Inherited by whatever it starts, as the nodes of a testnet.
+const env = { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'), ...process.env }
+const child = spawn(node, [join(root, entry), ...rest], { stdio: 'inherit', env })
 
 // Signals are always passed on: whether a Ctrl-C also reached the child by its process group cannot be known here.
 // The child counts signals that arrive together as one (cli/signals.ts), so that one Ctrl-C is one.

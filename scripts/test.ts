@@ -1,6 +1,6 @@
 /**
  * The whole mocha suite: `npm test`, or a part of it: `npm test -- storage`, `npm test -- --grep snapshot`.
- * Files run two at a time; those in test/e2e start real networks and measure time, so they run alone, afterwards.
+ * Files run two at a time; those in test/e2e, which start real networks and take longest, come first.
  */
 import { spawn } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -39,21 +39,9 @@ async function main(): Promise<number> {
     console.error(`No test file's path contains ${positionals.map(part => `"${part}"`).join(' or ')}.`)
     return 2
   }
-  const alone = files.filter(file => file.startsWith('test/e2e/'))
-  const together = files.filter(file => !alone.includes(file))
-  const groups = [
-    { files: together, parallel: together.length > 1 && values.jobs !== '1' },
-    { files: alone, parallel: false },
-  ].filter(group => group.files.length > 0)
-
-  const total = { passed: 0, failed: 0, skipped: 0 }
-  for (const group of groups) {
-    const counts = await runMocha(group.files, group.parallel)
-    total.passed += counts.passed
-    total.failed += counts.failed
-    total.skipped += counts.skipped
-    if (values.bail && total.failed > 0) break
-  }
+  const isLong = (file: string) => file.startsWith('test/e2e/')
+  const ordered = [...files.filter(isLong), ...files.filter(file => !isLong(file))]
+  const total = await runMocha(ordered, files.length > 1 && values.jobs !== '1')
   if (process.env['CI'] === 'true' && total.skipped > 0) {
     console.log('CI=true: a skipped test counts as a failed one.')
     total.failed += total.skipped
