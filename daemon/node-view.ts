@@ -9,6 +9,7 @@ import { originOf } from './genesis/genesis.ts'
 import type { GenesisAuthority } from './genesis/schema.ts'
 import type { AuthorityHost } from './hosting/authority-host.ts'
 import type { Engine } from './hosting/engine.ts'
+import { memberCosigner } from './hosting/finality/cosigners.ts'
 import type { Finality } from './hosting/finality/finality.ts'
 import type {
   AuthorityView,
@@ -196,7 +197,13 @@ function memberView(
   const { keys } = genesis.file.nodes.find(node => node.number === number)!
   const origin = originOf(genesis.file.network, charter)
   const vkey = makeVkey(origin, noteAlgorithm.ed25519, Buffer.from(keys.log, 'base64'))
-  return { number, role: roleOf(parts, number, leader), vkey: formatVkey(vkey) }
+  const cosigner = memberCosigner(genesis.file.network, number, Buffer.from(keys.cosign, 'base64'))
+  return {
+    number,
+    role: roleOf(parts, number, leader),
+    vkey: formatVkey(vkey),
+    cosigner: formatVkey(cosigner),
+  }
 }
 
 function roleOf({ board, self }: NodeViewParts, number: number, leader: number): Role {

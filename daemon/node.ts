@@ -11,6 +11,8 @@ import { type Genesis, originOf, readGenesis } from './genesis/genesis.ts'
 import { rulesContentHash } from './genesis/rules-hash.ts'
 import type { GenesisAuthority, GenesisNode } from './genesis/schema.ts'
 import { Engine } from './hosting/engine.ts'
+import { AnchorsAtOnce } from './hosting/finality/anchoring.ts'
+import { memberCosigning } from './hosting/finality/cosigners.ts'
 import { Finality } from './hosting/finality/finality.ts'
 import type { HostedAuthority } from './hosting/opening.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
@@ -253,6 +255,8 @@ class Starting {
       count: (name, labels) => this.#metrics.count(name, labels),
       log: (event, facts) => log.info(facts, event),
       onSeal: (group, seal) => this.#finality?.sealed(group, seal) ?? [],
+      final: group => this.#finality?.final(group),
+      cosigning: this.#cosigning(network),
       onLeader: (name, node) => this.#router?.leaderIs(name, node),
       onMembers: (name, members) => this.#router?.membersAre(name, members),
       onHalted: (name, error) => {
@@ -262,6 +266,21 @@ class Starting {
         if (isDamage(error)) this.#fatal(setupErrorOf(error, this.#config))
       },
       onStoreFailure: error => this.#fatal(setupErrorOf(error, this.#config)),
+    })
+  }
+
+  #cosigning(network: RunningNetwork): ReturnType<typeof memberCosigning> {
+    const { nodes, network: networkName } = this.#genesis.file
+    const { number } = this.#self
+    const node = (wanted: number): GenesisNode => nodes.find(each => each.number === wanted)!
+    return memberCosigning({
+      self: number,
+      ...{ networkName, network, key: this.#keys.cosign, clock: realClock },
+      keyOf: wanted => Buffer.from(node(wanted).keys.cosign, 'base64'),
+      peers: new Map(nodes.filter(each => each.number !== number).map(each => [each.number, each.peerId])),
+      membersOf: group => this.#engine?.mayServe(group) ?? [],
+      logOf: group => this.#engine?.authority(group)?.published,
+      count: (name, labels) => this.#metrics.count(name, labels),
     })
   }
 
@@ -283,6 +302,8 @@ class Starting {
           members: [...authority.members].sort((a, b) => a - b).map(node => ({ node, key: keyOf(node) })),
         })),
       voteKey: this.#keys.vote,
+      anchoring: new AnchorsAtOnce(),
+      onFinal: (group, { seal }) => this.#engine?.authority(group)?.final(seal),
       forgetful: this.#isForgetful,
       store,
       network,

@@ -11,6 +11,7 @@ import type { AppliedSeal } from '../authority/replica.ts'
 import type { Lookup } from '../authority/types.ts'
 import { FeedPublisher } from '../feed/publisher.ts'
 import type { Clock } from '../ports.ts'
+import { Decided, type DecidedPoint } from './decided.ts'
 import type { PublishedLog } from './log-view.ts'
 import type { SnapshotKeeper } from './snapshots.ts'
 import { StateReads } from './state-reads.ts'
@@ -31,10 +32,13 @@ export interface AuthorityHostParts {
   readonly sync: (done: () => void) => void
   /** A seal was executed. What is returned goes into the batch with its records. */
   readonly sealed: (seal: AppliedSeal) => readonly StoreOp[]
+  /** What is final by now, as far as this node knows. */
+  readonly final: DecidedPoint | undefined
   /** Asks the group from which index on a state is new enough; `readTold` gets the answer. */
   readonly askRead: (context: number) => ReadAsked
   /** An input came to a replica that does not lead: it may be that nobody does. */
   readonly inputWaits: () => void
+  readonly count: (name: string, labels: Record<string, string>) => void
   /** The replica must not go on: it diverged, or its disk is damaged. */
   readonly halted: (name: string, error: Error) => void
 }
@@ -50,6 +54,7 @@ export class AuthorityHost {
   readonly feed: FeedPublisher
   readonly #parts: AuthorityHostParts
   readonly #reads: StateReads
+  readonly #decided: Decided
   #flushing = false
   #halted = false
   #keepAliveAtMs = 0
@@ -67,11 +72,18 @@ export class AuthorityHost {
       point: () => ({ tick: replica.world.tick, leaf: replica.log.size }),
       entities: () => [...replica.world.entities()].map(entity => replica.world.entityBytes(entity.id)!),
     })
-    if (replica.lastSeal !== undefined) this.published.publish(replica.lastSeal)
+    const { published, sync, count } = parts
+    this.#decided = new Decided({ log: replica.log, published, sync, count })
+    if (parts.final !== undefined) this.#decided.final(parts.final)
   }
 
   get halted(): boolean {
     return this.#halted
+  }
+
+  /** The members have decided so far, and the directory has it. */
+  final(point: DecidedPoint): void {
+    this.#decided.final(point)
   }
 
   offer(batch: InputBatch, waiter: BatchWaiter): void {
@@ -150,8 +162,7 @@ export class AuthorityHost {
     const { log } = this.authority.replica
     const sealOps = delivery.seals.flatMap(seal => this.#parts.sealed(seal))
     this.#parts.write([...delivery.ops, ...sealOps], () => log.tilesWritten(tiles))
-    // Strangers hold a node to what it signed: it signs what it will still have after a power cut.
-    for (const seal of delivery.seals) this.#parts.sync(() => this.published.publish(seal))
+    this.#decided.advance()
     if (delivery.entries.at(-1)?.marked) this.#parts.snapshots.take(this.authority.replica, entries.at(-1)!)
   }
 

@@ -14,6 +14,8 @@ import type { SigningKey } from '../identity/signing-key.ts'
 import type { Cancel, Clock, Network, PeerId, Random } from '../ports.ts'
 import type { AuthorityHost } from './authority-host.ts'
 import { CatchUps, catchUp } from './catch-ups.ts'
+import type { DecidedPoint } from './decided.ts'
+import type { LogCosigning } from './log-view.ts'
 import { Membership } from './membership.ts'
 import { NotingStore } from './noting-store.ts'
 import { type HostedAuthority, openAuthority } from './opening.ts'
@@ -46,6 +48,10 @@ export interface EngineOptions {
   readonly log: (event: 'role' | 'caught-up', facts: object) => void
   /** A replica of ours has executed a seal, in the Raft instance that it began with. What is returned goes into the same batch. */
   readonly onSeal?: (group: number, seal: AppliedSeal) => readonly StoreOp[]
+  /** Up to where the members of an authority have decided, and the directory has it. */
+  readonly final?: (group: number) => DecidedPoint | undefined
+  /** How the checkpoints of an authority's log are cosigned by its members. */
+  readonly cosigning?: (group: number) => LogCosigning
   /** A replica of ours knows who leads. */
   readonly onLeader: (name: string, node: number) => void
   /** Node numbers of those who may lead an authority from now on: its members are being changed. */

@@ -6,9 +6,9 @@ import { leafData, saltBytes } from '../../storage/log/record.ts'
 import { formatTlogProof } from '../../storage/log/tlog-proof.ts'
 import { type MerkleLog, tileWidth } from '../../storage/log/tree.ts'
 import { makeVkey, noteAlgorithm } from '../../storage/log/vkey.ts'
-import type { AppliedSeal } from '../authority/replica.ts'
 import type { LogView, PublicLeaf } from '../http/view.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
+import type { DecidedPoint } from './decided.ts'
 
 /** Signs a log's checkpoints with a node's log key, under the log's own name (C2SP tlog-checkpoint). */
 export function checkpointSigner(origin: string, key: SigningKey): NoteSigner {
@@ -19,24 +19,51 @@ export function checkpointSigner(origin: string, key: SigningKey): NoteSigner {
 
 const maxCosignatures = 32
 
-/** What strangers may read of a log: all that its last checkpoint covers, and nothing above. */
+/** How a log's checkpoints get the cosignatures of its members (finality/cosigning.ts). */
+export interface LogCosigning {
+  /** This node's own cosignature of a checkpoint's text, now. */
+  cosign(text: string): NoteSignature
+  /** Asks the other members for theirs. */
+  gather(size: number, text: string, take: (signature: NoteSignature) => void): Promise<void>
+  /** Another size is shown from now on. */
+  shown(): void
+}
+
+/** A decided checkpoint. Its signatures are made when somebody asks for it: most are never looked at. */
+interface Shown {
+  readonly size: number
+  readonly text: string
+  note: string | undefined
+  own: NoteSignature | undefined
+  gathered: Promise<void> | undefined
+  /** Of members and witnesses. */
+  cosignatures: NoteSignature[]
+}
+
+/** What strangers may read of a log: all that its last decided checkpoint covers, and nothing above. */
 export class PublishedLog implements LogView {
   readonly #origin: string
   readonly #log: MerkleLog
   readonly #reader: LogReader
   readonly #signer: NoteSigner
   readonly #charter: Uint8Array
-  #size = 0
-  #checkpoint: string | undefined
-  /** Of witnesses, on the present checkpoint. */
-  #cosignatures: NoteSignature[] = []
+  readonly #cosigning: LogCosigning | undefined
+  #shown: Shown | undefined
 
-  constructor(origin: string, log: MerkleLog, reader: LogReader, signer: NoteSigner, charter: Uint8Array) {
+  constructor(
+    origin: string,
+    log: MerkleLog,
+    reader: LogReader,
+    signer: NoteSigner,
+    charter: Uint8Array,
+    cosigning?: LogCosigning,
+  ) {
     this.#origin = origin
     this.#log = log
     this.#reader = reader
     this.#signer = signer
     this.#charter = charter
+    this.#cosigning = cosigning
   }
 
   get origin(): string {
@@ -44,28 +71,58 @@ export class PublishedLog implements LogView {
   }
 
   get size(): number {
-    return this.#size
+    return this.#shown?.size ?? 0
   }
 
-  /** A committed seal: its checkpoint is signed and served from now on. */
-  publish(seal: AppliedSeal): void {
-    const text = formatCheckpoint({ origin: this.#origin, size: seal.size, root: seal.root, extensions: [] })
-    this.#checkpoint = signNote(text, [this.#signer])
-    this.#size = seal.size
-    this.#cosignatures = []
+  /**
+   * Final: its checkpoint is signed and served from now on. Every member signs what the members have decided, and nothing
+   * else, so that no two of them show different logs.
+   */
+  publish({ size, root }: DecidedPoint): void {
+    if (size <= this.size) return
+    const text = formatCheckpoint({ origin: this.#origin, size, root, extensions: [] })
+    this.#shown = { size, text, note: undefined, own: undefined, gathered: undefined, cosignatures: [] }
+    this.#cosigning?.shown()
   }
 
-  /** A witness cosigned the checkpoint of this size; served with it until the next one. */
+  /** A member or a witness cosigned the checkpoint of this size; served with it until the next one. */
   cosigned(size: number, cosignature: NoteSignature): void {
+    const shown = this.#shown
+    if (shown === undefined || size !== shown.size) return
     const { name, keyId } = cosignature
-    const others = this.#cosignatures.filter(known => known.name !== name || known.keyId !== keyId)
-    if (size !== this.#size || others.length >= maxCosignatures) return
-    this.#cosignatures = [...others, cosignature]
+    const others = shown.cosignatures.filter(known => known.name !== name || known.keyId !== keyId)
+    if (others.length < maxCosignatures) shown.cosignatures = [...others, cosignature]
   }
 
-  checkpoint(): string | undefined {
-    if (this.#checkpoint === undefined || this.#cosignatures.length === 0) return this.#checkpoint
-    return this.#checkpoint + signatureLines(this.#cosignatures)
+  /** This node's cosignature of the checkpoint: one for each size, so that whoever asks again gets the same. */
+  own(): NoteSignature {
+    const shown = this.#shown!
+    shown.own ??= this.#cosigning!.cosign(shown.text)
+    return shown.own
+  }
+
+  /** The checkpoint as this node alone signs it, for witnesses and other nodes. */
+  signed(): { readonly size: number; readonly note: string } | undefined {
+    const shown = this.#shown
+    if (shown === undefined) return undefined
+    shown.note ??= signNote(shown.text, [this.#signer])
+    return { size: shown.size, note: shown.note }
+  }
+
+  async checkpoint(): Promise<string | undefined> {
+    return this.#shown && (await this.#whole(this.#shown))
+  }
+
+  /** With the cosignatures of all members that answer soon. */
+  async #whole(shown: Shown): Promise<string> {
+    shown.note ??= signNote(shown.text, [this.#signer])
+    if (this.#cosigning !== undefined && shown.gathered === undefined) {
+      this.cosigned(shown.size, this.own())
+      const take = (signature: NoteSignature): void => this.cosigned(shown.size, signature)
+      shown.gathered = this.#cosigning.gather(shown.size, shown.text, take)
+    }
+    await shown.gathered
+    return shown.note + signatureLines(shown.cosignatures)
   }
 
   consistencyProof(oldSize: number, size: number): Promise<readonly Uint8Array[]> {
@@ -73,26 +130,26 @@ export class PublishedLog implements LogView {
   }
 
   async tile(level: number, index: number, width: number): Promise<Uint8Array | undefined> {
-    const hashes = Math.floor(this.#size / tileWidth ** level)
+    const hashes = Math.floor(this.size / tileWidth ** level)
     if (index * tileWidth + width > hashes) return undefined
     return await this.#log.tile(level, index, width)
   }
 
   async entries(index: number, width: number): Promise<Uint8Array | undefined> {
-    if (index * tileWidth + width > this.#size) return undefined
+    if (index * tileWidth + width > this.size) return undefined
     return await this.#reader.entryBundle(index, width)
   }
 
   async leaves(from: number, to: number): Promise<PublicLeaf[]> {
     const leaves: PublicLeaf[] = []
-    for await (const { record } of this.#reader.records(from, Math.min(to, this.#size)))
+    for await (const { record } of this.#reader.records(from, Math.min(to, this.size)))
       leaves.push({ data: leafData(record), bodyBytes: record.body.length })
     return leaves
   }
 
   async bodies(index: number, width: number): Promise<Uint8Array | undefined> {
     const first = index * tileWidth
-    if (first + width > this.#size) return undefined
+    if (first + width > this.size) return undefined
     const parts: Uint8Array[] = []
     for await (const { record } of this.#reader.records(first, first + width)) {
       const head = new Uint8Array(saltBytes + 4)
@@ -104,11 +161,12 @@ export class PublishedLog implements LogView {
   }
 
   async proof(leaf: number): Promise<string | undefined> {
-    const checkpoint = this.checkpoint()
-    if (checkpoint === undefined || leaf >= this.#size) return undefined
+    const shown = this.#shown
+    if (shown === undefined || leaf >= shown.size) return undefined
+    const checkpoint = await this.#whole(shown)
     const record = await this.#reader.record(leaf)
     if (record === undefined) return undefined
-    const proof = await this.#log.inclusionProof(leaf, this.#size)
+    const proof = await this.#log.inclusionProof(leaf, shown.size)
     // The leaf itself goes along, so that the proof says what it is about.
     return formatTlogProof({ extra: leafData(record), index: leaf, proof, checkpoint })
   }

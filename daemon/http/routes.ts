@@ -136,7 +136,7 @@ async function sendResource(
 ): Promise<FastifyReply> {
   switch (resource.kind) {
     case 'checkpoint':
-      return send(reply, TEXT_TYPE, 'no-store', log.checkpoint())
+      return send(reply, TEXT_TYPE, 'no-store', await log.checkpoint())
     case 'charter':
       return send(reply, JSON_TYPE, IMMUTABLE, log.charter())
     case 'tile':

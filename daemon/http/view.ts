@@ -93,6 +93,8 @@ export interface MemberView {
   readonly role: Role
   /** Verifies its signatures on this log's checkpoints (C2SP signed-note). */
   readonly vkey: string
+  /** Verifies its cosignatures of what it has decided (C2SP tlog-cosignature). */
+  readonly cosigner: string
 }
 
 export interface QueueView {
@@ -170,7 +172,7 @@ export interface LogView {
   /** Leaves under the published checkpoint; 0 before the first. */
   readonly size: number
   /** A C2SP tlog-checkpoint (signed note). */
-  checkpoint(): string | undefined
+  checkpoint(): Promise<string | undefined>
   /** @param width hashes wanted, 1 to 256. Returns width × 32 bytes. */
   tile(level: number, index: number, width: number): Promise<Uint8Array | undefined>
   /** An entry bundle of C2SP tlog-tiles: per leaf u16 length ‖ leaf data. */

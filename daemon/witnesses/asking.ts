@@ -73,8 +73,8 @@ export class WitnessAsking {
   }
 
   async #ask(witness: Asked, log: PublishedLog): Promise<void> {
-    const { origin, size } = log
-    const note = log.checkpoint()!
+    const { origin } = log
+    const { size, note } = log.signed()!
     witness.waiting.add(origin)
     const prove = (oldSize: number) => log.consistencyProof(oldSize, size)
     const asked = await witness.client.cosign({ origin, size, note, prove })

@@ -33,7 +33,7 @@ describe('what somebody gave you', function () {
     served = await publish(town, records, 2)
     files = {
       proof: (await served.published.proof(77))!,
-      checkpoint: served.published.checkpoint()!,
+      checkpoint: (await served.published.checkpoint())!,
       receipt: receiptFile(records),
     }
   })

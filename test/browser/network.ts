@@ -216,6 +216,7 @@ export class TestNetwork {
           number: member,
           role: member === leader.number ? 'leader' : 'follower',
           vkey: `${info.origin}+00000000+AQ==`,
+          cosigner: '',
         })),
         hosted,
         size: hosted ? size : 0,

@@ -60,7 +60,7 @@ describe('freehold audit and verify', function () {
     assert.match(stdout, /NOT in order/)
     assert.ok(stdout.includes(`${path}\n  leaf 0:`), stdout)
     const given = join(town.folder, 'given')
-    writeFileSync(given, served.published.checkpoint()!.replace(/\n\d+\n/, '\n7\n'))
+    writeFileSync(given, (await served.published.checkpoint())!.replace(/\n\d+\n/, '\n7\n'))
     assert.equal((await freehold(['verify', given, ...common])).code, 3)
   })
 

@@ -2,9 +2,12 @@ import assert from 'node:assert/strict'
 import { decodeCertificate, verifyQuorum } from '../../consensus/finality/certificate.ts'
 import type { AuthorityView } from '../../daemon/http/view.ts'
 import { verifySignature } from '../../daemon/identity/signing-key.ts'
+import { openNote } from '../../storage/log/note.ts'
+import { noteVerifier } from '../../storage/log/note-keys.ts'
 import { MerkleLog } from '../../storage/log/tree.ts'
+import { parseVkey } from '../../storage/log/vkey.ts'
 import type { NodeProcess } from '../../testnet/local/processes.ts'
-import { readLog } from './support/logs.ts'
+import { readCheckpoint, readLog } from './support/logs.ts'
 import { TestNetwork } from './support/network.ts'
 import { until } from './support/processes.ts'
 
@@ -37,6 +40,21 @@ describe('the members of an area, in a network under play', function () {
     const { size, finalSize, certifiedHeight, finalHeight, sealHeight } = await area(node!)
     assert.ok(finalSize > 0 && finalSize <= size)
     assert.ok(finalHeight <= certifiedHeight && certifiedHeight <= sealHeight)
+  })
+
+  it('show what they have decided and nothing above, cosigned by each of them, the same on every node', async () => {
+    const origin = network.originOf(network.areas[0]!)
+    for (const node of network.local.nodes) {
+      const { members } = await area(node)
+      const verifiers = members.map(member => noteVerifier(parseVkey(member.cosigner)!))
+      await until(`node ${node.number} serves a checkpoint with four cosignatures`, async () => {
+        const note = await (await fetch(`${node.httpUrl}/log/${origin}/checkpoint`)).text()
+        const opened = openNote(note, verifiers)
+        return opened.ok && opened.verified.length === 4
+      })
+      const { size } = await readCheckpoint(node.httpUrl, origin)
+      assert.ok(size <= (await area(node)).finalSize)
+    }
   })
 
   it('go on deciding after all of them were killed at once, and serve a certificate that proves itself', async () => {

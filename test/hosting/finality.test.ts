@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { decodeCertificate, verifyQuorum } from '../../consensus/finality/certificate.ts'
 import { genesisHash } from '../../consensus/finality/seal.ts'
 import type { AppliedSeal } from '../../daemon/authority/replica.ts'
+import { AnchorsAtOnce } from '../../daemon/hosting/finality/anchoring.ts'
 import { Finality } from '../../daemon/hosting/finality/finality.ts'
 import { signingKeyOf, verifySignature } from '../../daemon/identity/signing-key.ts'
 import { sha256 } from '../../storage/sha256.ts'
@@ -45,6 +46,8 @@ async function start(
     schedule: run => clock.after(0, run),
     addOps: more => ops.push(...more),
     sync: write,
+    anchoring: new AnchorsAtOnce(),
+    onFinal: () => {},
     count: () => {},
     log: event => assert.fail(event),
   })

@@ -21,8 +21,8 @@ export function fakeAuthority(name: string, hosted: boolean): AuthorityView {
       leader: 1,
     },
     members: [
-      { number: 1, role: 'leader', vkey: `sea/${name}/0+00000001+AQ==` },
-      { number: 2, role: 'follower', vkey: `sea/${name}/0+00000002+AQ==` },
+      { number: 1, role: 'leader', vkey: `sea/${name}/0+00000001+AQ==`, cosigner: '' },
+      { number: 2, role: 'follower', vkey: `sea/${name}/0+00000002+AQ==`, cosigner: '' },
     ],
     ...{ certifiedHeight: hosted ? 8 : 0, finalHeight: hosted ? 7 : 0, finalSize: hosted ? 200 : 0 },
     ...{ hosted, size: hosted ? LEAVES + 5 : 0, sealedSize: hosted ? LEAVES : 0, sealHeight: hosted ? 9 : 0 },
@@ -47,7 +47,7 @@ export function fakeLeaf(index: number): Buffer {
 
 const fakeLog: LogView = {
   size: LEAVES,
-  checkpoint: () => `${ORIGIN}\n${LEAVES}\nroot\n\n— signature\n`,
+  checkpoint: async () => `${ORIGIN}\n${LEAVES}\nroot\n\n— signature\n`,
   tile: async (level, index, width) =>
     index * 256 + width <= Math.floor(LEAVES / 256 ** level)
       ? Buffer.alloc(width * 32, level + index)

@@ -72,7 +72,7 @@ async function auditAll(
   return { ok: findings.length === 0, records, sealedRoots, replicas, findings }
 }
 
-/** Waits until every replica has sealed all that was promised, and all replicas of an area stand alike. */
+/** Waits until every replica has decided all that was promised, and all replicas of an area stand alike. */
 async function settled(network: LocalNetwork, book: PromiseBook): Promise<void> {
   const deadline = performance.now() + settleMs
   while (performance.now() < deadline) {
@@ -81,11 +81,11 @@ async function settled(network: LocalNetwork, book: PromiseBook): Promise<void> 
     )
     const hosted = views.filter(authority => authority.hosted)
     const sizes = new Map<string, Set<number>>()
-    for (const { name, sealedSize } of hosted) sizes.set(name, (sizes.get(name) ?? new Set()).add(sealedSize))
+    for (const { name, finalSize } of hosted) sizes.set(name, (sizes.get(name) ?? new Set()).add(finalSize))
     const expected = network.genesis.file.authorities.reduce((sum, area) => sum + area.members.length, 0)
     const alike = hosted.length === expected && [...sizes.values()].every(each => each.size === 1)
     const sealed = hosted.every(
-      authority => authority.sealedSize > Math.max(0, book.highestLeaf(authority.origin)),
+      authority => authority.finalSize > Math.max(0, book.highestLeaf(authority.origin)),
     )
     if (alike && sealed) return
     await sleep(200)

@@ -1,14 +1,15 @@
 import { maxFrameBytes } from '../../../consensus/finality/batcher.ts'
-import { encodeQuorum } from '../../../consensus/finality/certificate.ts'
+import { type Certificate, decodeCertificate, encodeQuorum } from '../../../consensus/finality/certificate.ts'
 import { recoverMember } from '../../../consensus/finality/disk.ts'
 import { FinalityDriver } from '../../../consensus/finality/driver.ts'
 import { FinalityHost } from '../../../consensus/finality/host.ts'
-import { sealHash, type Voter } from '../../../consensus/finality/seal.ts'
+import type { Seal, Voter } from '../../../consensus/finality/seal.ts'
 import type { Effects } from '../../../consensus/finality/types.ts'
 import type { Store, StoreOp } from '../../../storage/store.ts'
 import type { AppliedSeal } from '../../authority/replica.ts'
 import type { SigningKey } from '../../identity/signing-key.ts'
 import type { Cancel, Clock, Network, PeerId, Random } from '../../ports.ts'
+import type { Anchoring } from './anchoring.ts'
 import { VoteLanes } from './lanes.ts'
 import { SealChain } from './seal-chain.ts'
 
@@ -30,6 +31,7 @@ export interface FinalityOptions {
   readonly peers: ReadonlyMap<number, PeerId>
   readonly authorities: readonly VotedAuthority[]
   readonly voteKey: SigningKey
+  readonly anchoring: Anchoring
   /** The disk may have lost what this node signed. */
   readonly forgetful: boolean
   readonly store: Store
@@ -43,6 +45,8 @@ export interface FinalityOptions {
   readonly addOps: (ops: readonly StoreOp[]) => void
   readonly sync: (done: () => void) => void
   readonly count: (name: string, labels: Record<string, string>) => void
+  /** Decided, and in the directory's log: now, and not before, it may be served, cosigned and acted on. */
+  readonly onFinal: (group: number, certificate: Certificate) => void
   readonly log: (event: 'finality-stopped' | 'evidence', facts: object) => void
 }
 
@@ -55,8 +59,8 @@ export interface FinalityStatus {
 }
 
 /**
- * The members' votes, in their first view: what Raft's first instance commits is certified. Until there is a directory,
- * leases have no end and whatever is certified is anchored; until a node can change views, nobody asks for one.
+ * The members' votes, in their first view: what Raft's first instance commits is certified. Until a node can change views,
+ * nobody asks for one.
  */
 export class Finality {
   readonly #options: FinalityOptions
@@ -65,7 +69,7 @@ export class Finality {
   readonly #lanes: VoteLanes
   readonly #chains = new Map<number, SealChain>()
   readonly #groups = new Map<string, number>()
-  readonly #final = new Map<number, { readonly size: number; readonly certificate: Uint8Array }>()
+  readonly #final = new Map<number, Certificate>()
   #timer: Cancel | undefined
 
   /**
@@ -86,7 +90,6 @@ export class Finality {
       random: below => random.below(below),
       progressMs: () => Number.POSITIVE_INFINITY,
     })
-    this.#host.lease(Number.POSITIVE_INFINITY)
     this.#driver = new FinalityDriver({
       host: this.#host,
       schedule,
@@ -104,6 +107,16 @@ export class Finality {
         else this.#driver.receive(peer, frame)
       },
     })
+    options.anchoring.begin({
+      leased: untilMs => {
+        this.#host.lease(untilMs)
+        if (this.#timer !== undefined) this.#driver.wake()
+      },
+      anchored: (group, hash) => {
+        this.#host.anchored(group, hash)
+        if (this.#timer !== undefined) this.#driver.wake()
+      },
+    })
   }
 
   async #open({ group, origin, epoch, members }: VotedAuthority): Promise<void> {
@@ -114,9 +127,8 @@ export class Finality {
     this.#chains.set(group, chain)
     this.#groups.set(origin, group)
     this.#host.open({ group, authority, epoch, founders: members, stored, forgetful })
-    const certified = this.#host.status(group)!.certified
-    // It was anchored when it was made.
-    if (certified.height > 0) this.#host.anchored(group, certified.hash)
+    const tip = stored?.tip && decodeCertificate(stored.tip)
+    if (tip !== undefined) this.#options.anchoring.anchor(group, tip)
     this.#hand(group)
   }
 
@@ -130,6 +142,7 @@ export class Finality {
 
   stop(): void {
     this.#timer?.()
+    this.#options.anchoring.stop()
     this.#lanes.stop()
   }
 
@@ -155,22 +168,29 @@ export class Finality {
     const status = this.#host.status(group)
     if (status === undefined) return undefined
     const { certified, finalHeight } = status
-    return { certifiedHeight: certified.height, finalHeight, finalSize: this.#final.get(group)?.size ?? 0 }
+    return { certifiedHeight: certified.height, finalHeight, finalSize: this.final(group)?.size ?? 0 }
+  }
+
+  /** The newest final seal. */
+  final(group: number): Seal | undefined {
+    return this.#final.get(group)?.seal
   }
 
   /** The newest final certificate of the log of this name (docs/finality.md). */
   certificate(origin: string): Uint8Array | undefined {
-    return this.#final.get(this.#groups.get(origin) ?? 0)?.certificate
+    const certificate = this.#final.get(this.#groups.get(origin) ?? 0)
+    return certificate && encodeQuorum(certificate)
   }
 
   #carryOut(effects: Omit<Effects, 'write' | 'send'>): void {
     for (const { group, certificate } of effects.certified) {
       this.#options.addOps(this.#chains.get(group)?.decided(certificate) ?? [])
-      this.#host.anchored(group, sealHash(certificate.seal))
+      this.#options.anchoring.anchor(group, certificate)
       this.#hand(group)
     }
     for (const { group, certificate } of effects.final) {
-      this.#final.set(group, { size: certificate.seal.size, certificate: encodeQuorum(certificate) })
+      this.#final.set(group, certificate)
+      this.#options.onFinal(group, certificate)
     }
     for (const { group, evidence } of effects.evidence) {
       this.#options.log('evidence', { group, node: evidence.first.by.signer })

@@ -191,8 +191,7 @@ export async function publish(town: Town, records: readonly LogRecord[], signer 
     checkpointSigner(town.origin, key),
     town.identity.charterBody,
   )
-  const seal = { size: log.size, root: log.root() } as Parameters<PublishedLog['publish']>[0]
-  published.publish(seal)
+  published.publish({ size: log.size, root: log.root() })
   return { published, read: path => readServed(town, published, path) }
 }
 
@@ -207,7 +206,7 @@ async function readServed(
   const { resource } = url
   switch (resource.kind) {
     case 'checkpoint':
-      return Buffer.from(published.checkpoint()!)
+      return Buffer.from((await published.checkpoint())!)
     case 'charter':
       return published.charter()
     case 'entries':
