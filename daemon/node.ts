@@ -255,6 +255,7 @@ class Starting {
       count: (name, labels) => this.#metrics.count(name, labels),
       log: (event, facts) => log.info(facts, event),
       onSeal: (group, seal) => this.#finality?.sealed(group, seal) ?? [],
+      certifiedHeight: group => this.#finality?.status(group)?.certifiedHeight,
       final: group => this.#finality?.final(group),
       cosigning: this.#cosigning(network),
       onLeader: (name, node) => this.#router?.leaderIs(name, node),

@@ -20,6 +20,7 @@ import { BoundedQueue } from './queue.ts'
 import { follows, makeReceipts, maxRange, type Receiptable, type ReceiptRange } from './receipts.ts'
 import { RecentEntries } from './recent.ts'
 import type { AppliedEntry, Replica } from './replica.ts'
+import { SealPace, type Unsealed } from './seal-pace.ts'
 import {
   type AuthorityIdentity,
   type AuthorityLimits,
@@ -92,7 +93,7 @@ export class Authority {
   #jobsInFlight = new Set<SimulationJob>()
   #lastProposedTick = 0
   #nextTickAtMs = 0
-  #nextSealAtMs = 0
+  readonly #sealPace: SealPace
   #lookups: Lookup[] = []
 
   constructor(
@@ -105,6 +106,7 @@ export class Authority {
     this.replica = replica
     this.limits = limits
     this.#ports = ports
+    this.#sealPace = new SealPace(limits)
     this.inputs = new BoundedQueue('input', limits.inputBatches, {
       maxBytes: limits.queueBytes,
       sizeOf: queued => batchBytes(queued.batch),
@@ -174,17 +176,23 @@ export class Authority {
       this.#plan('tick')
     }
     if (this.replica.pendingMark !== undefined) this.#plan('seal')
-    else if (this.#sealIsDue(wallMs) && nowMs >= this.#nextSealAtMs) {
-      this.#nextSealAtMs = nowMs + this.limits.sealEveryMs
-      this.#plan('mark')
-    }
+    else if (this.#sealPace.take(nowMs, this.#unsealed(wallMs))) this.#plan('mark')
     this.flush(wallMs)
   }
 
-  /** There is something to seal, or the last seal was made by a clock that ran ahead: nodes start by the time it names. */
-  #sealIsDue(wallMs: number): boolean {
-    const sealedAtMs = this.replica.lastSeal?.seal.timeMs ?? 0
-    return this.replica.unsealedRecords > 0 || sealedAtMs > wallMs + futureSealMs
+  /** Somebody waits for all that was committed to become final: the next seal comes as soon as it may. */
+  sealSoon(): void {
+    this.#sealPace.ask()
+  }
+
+  #unsealed(wallMs: number): Unsealed {
+    const last = this.replica.lastSeal?.seal
+    return {
+      news: this.replica.unsealedRecords > 0,
+      // Nodes start by the time that it names.
+      correction: (last?.timeMs ?? 0) > wallMs + futureSealMs,
+      isUndecided: () => (last?.height ?? 0) > (this.#ports.certifiedHeight() ?? Number.POSITIVE_INFINITY),
+    }
   }
 
   #plan(job: SimulationJob): void {

@@ -31,6 +31,10 @@ export interface AuthorityLimits {
   readonly entriesInFlight: number
   readonly entryBytes: number
   readonly sealEveryMs: number
+  /** However many ask for one. */
+  readonly sealAtMostEveryMs: number
+  /** A seal that stays undecided for so long holds up the next one no longer. */
+  readonly sealStallMs: number
 }
 
 export const defaultAuthorityLimits: AuthorityLimits = {
@@ -42,6 +46,8 @@ export const defaultAuthorityLimits: AuthorityLimits = {
   entriesInFlight: 4,
   entryBytes: 512 * 1024,
   sealEveryMs: 1000,
+  sealAtMostEveryMs: 50,
+  sealStallMs: 10_000,
 }
 
 export type ProposeResult =
@@ -52,6 +58,8 @@ export interface AuthorityPorts {
   readonly propose: (data: Uint8Array) => ProposeResult
   readonly random: Random
   readonly signer: ReceiptSigner
+  /** The height of the highest seal that the members have decided; undefined where this node does not know. */
+  readonly certifiedHeight: () => number | undefined
   readonly count: (name: string, labels: Record<string, string>) => void
 }
 

@@ -48,7 +48,9 @@ export interface EngineOptions {
   readonly log: (event: 'role' | 'caught-up', facts: object) => void
   /** A replica of ours has executed a seal, in the Raft instance that it began with. What is returned goes into the same batch. */
   readonly onSeal?: (group: number, seal: AppliedSeal) => readonly StoreOp[]
-  /** Up to where the members of an authority have decided, and the directory has it. */
+  /** The height of the highest seal that the members of an authority have decided. */
+  readonly certifiedHeight?: (group: number) => number | undefined
+  /** Up to where they have decided, and the directory has it. */
   readonly final?: (group: number) => DecidedPoint | undefined
   /** How the checkpoints of an authority's log are cosigned by its members. */
   readonly cosigning?: (group: number) => LogCosigning

@@ -55,6 +55,7 @@ export async function openAuthority(parts: OpeningParts, hosted: HostedAuthority
     },
     random,
     signer: { number: self, sign: message => logKey.sign(message) },
+    certifiedHeight: () => parts.options.certifiedHeight?.(group),
     count,
   })
   const reader = new LogReader(store, group)

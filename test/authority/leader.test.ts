@@ -20,6 +20,7 @@ class Leader {
   readonly proposed: Uint8Array[] = []
   readonly answers: InputAnswer[] = []
   nextResult: ProposeResult = { ok: true }
+  certifiedHeight: number | undefined
   #committed = 0
   #index = 0
   #players = 0
@@ -48,6 +49,7 @@ class Leader {
             },
             random: new SimRandom(1),
             signer: { number: 1, sign: message => node.log.sign(message) },
+            certifiedHeight: () => self.certifiedHeight,
             count: () => {},
           },
           limits,
@@ -169,5 +171,60 @@ describe('an authority that leads', () => {
     assert.ok(leader.authority.replica.lastSeal.seal.timeMs < dayMs)
     seal(6_000, 6_000)
     assert.equal(leader.authority.replica.lastSeal.seal.height, 2)
+  })
+
+  describe('and has its seals decided by the members', () => {
+    const heightAfter = (leader: Leader, fromMs: number, toMs: number): number => {
+      for (let ms = fromMs; ms <= toMs; ms += 10) {
+        leader.authority.tick(ms, ms)
+        leader.commit()
+      }
+      return leader.authority.replica.lastSeal?.seal.height ?? 0
+    }
+
+    it('seals once a second, and never while a seal is undecided', async () => {
+      const leader = await Leader.elected(4)
+      leader.certifiedHeight = 0
+      assert.equal(heightAfter(leader, 2_000, 2_500), 1)
+      leader.spawn()
+      leader.commit()
+      assert.equal(heightAfter(leader, 2_510, 9_000), 1)
+      leader.certifiedHeight = 1
+      assert.equal(heightAfter(leader, 9_010, 9_100), 2)
+      leader.certifiedHeight = 2
+      leader.spawn()
+      leader.commit()
+      assert.equal(heightAfter(leader, 9_110, 9_900), 2)
+      assert.equal(heightAfter(leader, 9_910, 10_100), 3)
+    })
+
+    it('seals all the same once a seal has been undecided for ten seconds', async () => {
+      const leader = await Leader.elected(4)
+      leader.certifiedHeight = 0
+      heightAfter(leader, 2_000, 2_500)
+      leader.spawn()
+      leader.commit()
+      assert.equal(heightAfter(leader, 11_000, 11_900), 1)
+      assert.equal(heightAfter(leader, 12_000, 12_100), 2)
+    })
+
+    it('seals at once for whoever waits, however many wait: at most twenty times a second', async () => {
+      const leader = await Leader.elected(4)
+      leader.certifiedHeight = 0
+      heightAfter(leader, 2_000, 2_030)
+      leader.certifiedHeight = 1
+      for (let ms = 2_040; ms < 3_040; ms += 10) {
+        leader.spawn()
+        leader.commit()
+        leader.authority.sealSoon()
+        leader.certifiedHeight = heightAfter(leader, ms, ms)
+      }
+      const { height } = leader.authority.replica.lastSeal!.seal
+      assert.ok(height > 10 && height <= 21, `${height}`)
+      leader.spawn()
+      leader.commit()
+      leader.authority.sealSoon()
+      assert.equal(heightAfter(leader, 3_100, 3_120), height + 1)
+    })
   })
 })

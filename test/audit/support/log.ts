@@ -115,6 +115,7 @@ export function playTown(town: Town, size: number, players = 6): LogRecord[] {
     },
     random: { bytes, below: () => 0 },
     signer: { number: 1, sign: message => town.nodes[0]!.log.sign(message) },
+    certifiedHeight: () => undefined,
     count: () => {},
   })
   authority.roleChanged(true, 1, 1)

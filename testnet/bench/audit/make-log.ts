@@ -109,6 +109,7 @@ function play(
       below: () => 0,
     },
     signer: { number: 1, sign: message => nodes[0]!.log.sign(message) },
+    certifiedHeight: () => undefined,
     count: () => {},
   })
   authority.roleChanged(true, 1, 1)
