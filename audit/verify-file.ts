@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { MAX_PROOF_BYTES, PROOF_HEAD } from '../client/protocol/proof-file.ts'
 import { verifyReceipt } from '../client/protocol/receipt.ts'
 import { parseReceiptFile, RECEIPT_FILE_HEAD, type ReceiptFile } from '../client/protocol/receipt-file.ts'
 import { decodeInput, decodeOutcome } from '../world/codec.ts'
@@ -11,22 +12,23 @@ import { equalBytes, hex, toBase64 } from './verify/bytes.ts'
 import type { Checkpoint } from './verify/checkpoint.ts'
 import { consistencyRoots, verifyInclusion } from './verify/merkle.ts'
 import { parseTlogProof, type TlogProof } from './verify/tlog-proof.ts'
+import { verifyHeldProof } from './verify-proof.ts'
 
 /** What a file proves, or why it proves nothing. */
 export interface Verdict {
   readonly ok: boolean
-  readonly kind: 'proof' | 'checkpoint' | 'receipt' | 'evidence' | 'unknown'
+  readonly kind: 'record-proof' | 'state-proof' | 'proof' | 'checkpoint' | 'receipt' | 'evidence' | 'unknown'
   /** What was found: machine readable, the names differ with the kind. */
   readonly facts: Readonly<Record<string, string | number>>
   /** The same for a person, in lines of at most 80 columns. */
   readonly message: string
 }
 
-const maxBytes = 1024 * 1024
+const maxBytes = MAX_PROOF_BYTES
 const proofHead = 'c2sp.org/tlog-proof@v1\n'
 
 /**
- * Checks a C2SP tlog-proof, a signed checkpoint or a saved receipt with nothing but the genesis file.
+ * Checks a held proof, a C2SP tlog-proof, a signed checkpoint, a saved receipt or evidence with nothing but the genesis file.
  * @param options paths of both files
  * @throws AuditError `bad-genesis` or `unreadable-file`
  */
@@ -49,6 +51,7 @@ function readFile(path: string): Uint8Array {
 
 export async function verifyBytes(bytes: Uint8Array, genesis: Genesis): Promise<Verdict> {
   const text = Buffer.from(bytes).toString()
+  if (text.startsWith(`${PROOF_HEAD} `)) return await verifyHeldProof(text, genesis)
   if (text.startsWith(proofHead)) return verifyProof(text, genesis)
   if (text.startsWith(`${RECEIPT_FILE_HEAD}\n`))
     return await verifyReceiptFile(parseReceiptFile(text), genesis)

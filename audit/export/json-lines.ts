@@ -3,7 +3,7 @@ import { decodeInput } from '../../world/codec.ts'
 import type { ToldLog, ToldRecord } from '../audit.ts'
 import { readSeal } from '../replay/bodies.ts'
 import { hex, toBase64 } from '../verify/bytes.ts'
-import { kindName } from './kinds.ts'
+import { kindName } from '../verify/record-kinds.ts'
 import type { ExportWriter } from './writer.ts'
 
 export const JSON_FORMAT = 'freehold-log/1'

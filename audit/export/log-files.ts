@@ -4,7 +4,7 @@ import { fastLeafHash, fastNodeHash, sha256 } from '../crypto.ts'
 import { pathOf, tileWidth } from '../log/paths.ts'
 import { concat } from '../verify/bytes.ts'
 import { RootOfLeaves, rootOfLeafHashes } from '../verify/merkle.ts'
-import { kindNumber } from './kinds.ts'
+import { kindNumber } from '../verify/record-kinds.ts'
 
 const recordVersion = 1
 

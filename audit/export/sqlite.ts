@@ -5,7 +5,7 @@ import { decodeInput, isMoving, type Motion } from '../../world/codec.ts'
 import type { ToldLog, ToldRecord } from '../audit.ts'
 import { readSeal } from '../replay/bodies.ts'
 import { hex } from '../verify/bytes.ts'
-import { kindName } from './kinds.ts'
+import { kindName } from '../verify/record-kinds.ts'
 import type { ExportWriter } from './writer.ts'
 
 export const SQLITE_FORMAT = 'freehold-log-sqlite/1'

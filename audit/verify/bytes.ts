@@ -29,6 +29,12 @@ export function u64(value: number): Uint8Array {
   return bytes
 }
 
+export function u32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4)
+  view(bytes).setUint32(0, value)
+  return bytes
+}
+
 /** Undefined when the eight bytes are past 2^53 - 1. */
 export function readU64(bytes: Uint8Array, at: number): number | undefined {
   const value = view(bytes).getBigUint64(at)

@@ -72,13 +72,24 @@ export function verifyInclusion(
   proof: readonly Uint8Array[],
   root: Uint8Array,
 ): boolean {
-  if (!isSize(index) || !isSize(size) || index >= size) return false
-  if (!isHash(leaf) || !proof.every(isHash)) return false
+  const led = rootOfInclusion(index, size, leaf, proof)
+  return led !== undefined && equalBytes(led, root)
+}
+
+/** The root that such a path leads to; undefined when it has not the shape for this place. */
+export function rootOfInclusion(
+  index: number,
+  size: number,
+  leaf: Uint8Array,
+  proof: readonly Uint8Array[],
+): Uint8Array | undefined {
+  if (!isSize(index) || !isSize(size) || index >= size) return undefined
+  if (!isHash(leaf) || !proof.every(isHash)) return undefined
   let fn = index
   let sn = size - 1
   let hash = leaf
   for (const sibling of proof) {
-    if (sn === 0) return false
+    if (sn === 0) return undefined
     if (isOdd(fn) || fn === sn) {
       hash = nodeHash(sibling, hash)
       while (!isOdd(fn) && fn !== 0) {
@@ -91,7 +102,7 @@ export function verifyInclusion(
     fn = half(fn)
     sn = half(sn)
   }
-  return sn === 0 && equalBytes(hash, root)
+  return sn === 0 ? hash : undefined
 }
 
 /**

@@ -52,6 +52,12 @@ function isName(name: string): boolean {
   return true
 }
 
+/** What checks the signatures that this name makes with this key: of an algorithm of C2SP signed-note. */
+export function verifierKey(name: string, algorithm: number, publicKey: Uint8Array): VerifierKey {
+  const material = concat(Uint8Array.of(algorithm), publicKey)
+  return { name, id: sha256(concat(utf8(`${name}\n`), material)).slice(0, 4), algorithm, publicKey }
+}
+
 /** Undefined unless the text is a key of a known algorithm, in its one form, with its own id. */
 export function parseVerifierKey(text: string): VerifierKey | undefined {
   const first = text.indexOf('+')

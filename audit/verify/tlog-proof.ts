@@ -1,5 +1,5 @@
 /** C2SP tlog-proof: read, and verified against known keys. */
-import { fromBase64, fromDecimal } from './bytes.ts'
+import { fromBase64, fromDecimal, toBase64 } from './bytes.ts'
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
 import { verifyInclusion } from './merkle.ts'
 import { openNote, type SignatureLine, type VerifierKey } from './note.ts'
@@ -79,4 +79,12 @@ export function verifyTlogProof(
   if (!verifyInclusion(parsed.index, checkpoint.size, leaf, parsed.proof, checkpoint.root))
     return refuse('not-included')
   return { ok: true, index: parsed.index, checkpoint, lines: note.verified }
+}
+
+/** The other way of `parseTlogProof`. */
+export function formatTlogProof({ extra, index, proof, checkpoint }: TlogProof): string {
+  const lines = ['c2sp.org/tlog-proof@v1']
+  if (extra) lines.push(`extra ${toBase64(extra)}`)
+  lines.push(`index ${index}`, ...proof.map(toBase64))
+  return `${lines.join('\n')}\n\n${checkpoint}`
 }

@@ -3,22 +3,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { type Verdict, verifyFile } from '../../audit/verify-file.ts'
-import { formatReceiptFile } from '../../client/index.ts'
-import { decodeReceipts, verifyReceipts } from '../../client/protocol/receipts.ts'
-import { makeReceipts, type Receiptable } from '../../daemon/authority/receipts.ts'
-import { verifySignature } from '../../daemon/identity/signing-key.ts'
-import { hashBytes, type LogRecord, recordKind } from '../../storage/log/record.ts'
-import { putSha256 } from '../../storage/sha256.ts'
-import { encodeOutcome } from '../../world/codec.ts'
-import {
-  foundTown,
-  newReplica,
-  playTown,
-  publish,
-  removeTown,
-  type Served,
-  type Town,
-} from './support/log.ts'
+import { MAX_PROOF_BYTES } from '../../client/protocol/proof-file.ts'
+import type { LogRecord } from '../../storage/log/record.ts'
+import { foundTown, playTown, publish, removeTown, type Served, type Town } from './support/log.ts'
+import { receiptFileOf } from './support/receipts.ts'
 
 describe('what somebody gave you', function () {
   this.timeout(20_000)
@@ -34,45 +22,10 @@ describe('what somebody gave you', function () {
     files = {
       proof: (await served.published.proof(77))!,
       checkpoint: (await served.published.checkpoint())!,
-      receipt: receiptFile(records),
+      receipt: receiptFileOf(town, records),
     }
   })
   after(() => removeTown(town))
-
-  /** A leader's receipts for all inputs, of which one is kept. */
-  function receiptFile(of: readonly LogRecord[]): string {
-    const replica = newReplica(town)
-    const { records, applied, leafHashes } = replica.applyRecords(of.slice(0, 30), [])
-    const inputs = records.flatMap((record, leaf) =>
-      record.kind === recordKind.input ? [{ record, leaf, outcome: applied[leaf]!.outcome! }] : [],
-    )
-    const items = inputs.map(
-      ({ record, leaf, outcome }): Receiptable => ({
-        leaf,
-        record,
-        hashes: leafHashes,
-        hashAt: leaf * hashBytes,
-        outcome: encodeOutcome(outcome),
-      }),
-    )
-    const { genesisHash, origin, epoch, view } = town.identity
-    const signer = { number: 3, sign: (message: Uint8Array) => town.nodes[2]!.log.sign(message) }
-    const batch = { genesisHash, origin, epoch, view, term: 4 }
-    const [receipts] = makeReceipts(batch, items, [{ from: 3, to: 4 }], signer)
-    const { body } = inputs[3]!.record
-    const logKeys = new Map([[3, town.nodes[2]!.log.publicKey]])
-    const expected = {
-      genesisHash,
-      origin,
-      bodies: [body],
-      logKeys,
-      verify: verifySignature,
-      putHash: putSha256,
-    }
-    const verdict = verifyReceipts(decodeReceipts(receipts!)!, expected)
-    assert.ok(!(verdict instanceof Promise) && verdict.ok)
-    return formatReceiptFile({ receipt: verdict.proven.receipt(0), body })
-  }
 
   async function verify(text: string | Uint8Array, genesis = town.genesisPath): Promise<Verdict> {
     const file = join(town.folder, 'given')
@@ -149,6 +102,6 @@ describe('what somebody gave you', function () {
   it('is refused when it cannot be read', async () => {
     const file = join(town.folder, 'not-there')
     await assert.rejects(verifyFile({ file, genesis: town.genesisPath }), { code: 'unreadable-file' })
-    await assert.rejects(verify(Buffer.alloc(2 ** 20 + 1)), { code: 'unreadable-file' })
+    await assert.rejects(verify(Buffer.alloc(MAX_PROOF_BYTES + 1)), { code: 'unreadable-file' })
   })
 })

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { KIND_NAMES } from '../../../audit/export/kinds.ts'
+import { KIND_NAMES } from '../../../audit/verify/record-kinds.ts'
 import { LogFiles, write } from '../../../audit/export/log-files.ts'
 import { sessionIdOf } from '../../../client/protocol/session.ts'
 import { Authority } from '../../../daemon/authority/authority.ts'

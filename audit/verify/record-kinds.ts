@@ -1,4 +1,4 @@
-/** Names of record kinds, in exports. */
+/** Names of record kinds, in exports and proofs. */
 export const KIND_NAMES: readonly string[] = [
   'other',
   'charter',

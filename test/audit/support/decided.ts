@@ -1,0 +1,45 @@
+import { signBatch } from '../../../consensus/finality/batcher.ts'
+import { encodeQuorum } from '../../../consensus/finality/certificate.ts'
+import { quorumSize } from '../../../consensus/finality/quorum.ts'
+import { genesisHash, type Seal, sealHash } from '../../../consensus/finality/seal.ts'
+import { type Statement, statementKind } from '../../../consensus/finality/statement.ts'
+import type { AppliedSeal, Replica } from '../../../daemon/authority/replica.ts'
+import type { NodeKeys } from '../../../daemon/identity/node-keys.ts'
+import { sha256, type Town } from './log.ts'
+
+/** The seal that a town's members vote on for what a replica has sealed last. */
+export function decidedSeal(town: Town, { seal, size, root }: AppliedSeal, change: Partial<Seal> = {}): Seal {
+  const { epoch } = town.identity
+  return {
+    ...{ authority: sha256(Buffer.from(town.origin)), epoch, height: seal.height, previous: genesisHash },
+    ...{ size, root, stateRoot: seal.stateRoot, tick: seal.tick, timeMs: seal.timeMs },
+    ...{ nextEpoch: epoch, nextMembers: [], ...change },
+  }
+}
+
+/** A certificate as the members' own code makes it, each vote beside others of the same cycle. */
+export function certify(
+  seal: Seal,
+  members: readonly { readonly node: number; readonly keys: NodeKeys }[],
+  { view = 0, epoch = seal.epoch, signers = quorumSize(members.length) } = {},
+): Uint8Array {
+  const ballot = { view, height: seal.height, hash: sealHash(seal) }
+  const vote: Statement = { kind: statementKind.vote2, authority: seal.authority, epoch, ballot }
+  const votes = members.slice(0, signers).map(({ node, keys }, i) => {
+    const others = Array.from({ length: 2 + i }, (_, at): Statement => {
+      return { ...vote, authority: sha256(Uint8Array.of(at)) }
+    })
+    const items = [...others, vote].map(statement => ({ group: 1, statement, peers: [] }))
+    return signBatch(node, items, message => keys.vote.sign(message)).signatures.at(-1)!
+  })
+  return encodeQuorum({ kind: 2, seal, epoch, view, votes })
+}
+
+/** The town's founders, who are its members in the first epoch. */
+export function founders(town: Town): { readonly node: number; readonly keys: NodeKeys }[] {
+  return town.nodes.map((keys, i) => ({ node: i + 1, keys }))
+}
+
+export function certifyLast(town: Town, replica: Replica): Uint8Array {
+  return certify(decidedSeal(town, replica.lastSeal!), founders(town))
+}
