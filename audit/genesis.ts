@@ -9,9 +9,10 @@ import { parseVerifierKey, type VerifierKey } from './verify/note.ts'
 
 export interface GenesisMember {
   readonly number: number
-  /** Ed25519 public keys, 32 bytes: of the node's identity, for votes, and the one that signs logs and receipts. */
+  /** Ed25519 public keys, 32 bytes: of the node's identity, for votes, for cosignatures, and for logs and receipts. */
   readonly identityKey: Uint8Array
   readonly voteKey: Uint8Array
+  readonly cosignKey: Uint8Array
   readonly logKey: Uint8Array
 }
 
@@ -164,7 +165,7 @@ function memberOf(network: string, value: unknown): GenesisMember | undefined {
   const name = utf8(network)
   const message = concat(utf8('freehold/keys/1\n'), Uint8Array.of(name.length), name, vote, cosign, log)
   if (!verifyEd25519(identityKey, message, endorsement)) return undefined
-  return { number: node['number'], identityKey, voteKey: vote, logKey: log }
+  return { number: node['number'], identityKey, voteKey: vote, cosignKey: cosign, logKey: log }
 }
 
 function areaProblem(

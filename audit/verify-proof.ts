@@ -1,4 +1,4 @@
-import { type ProofFault, type ProofTrust, verifyProof } from '../client/protocol/proof.ts'
+import { type ProofFacts, type ProofFault, type ProofTrust, verifyProof } from '../client/protocol/proof.ts'
 import { type OpenedRecord, type OpenedState, PROOF_HEAD, parseProof } from '../client/protocol/proof-file.ts'
 import { inputLines, outcomeLines, stateLines } from '../client/protocol/proof-lines.ts'
 import { verifyEd25519 } from './crypto.ts'
@@ -17,7 +17,8 @@ export function proofTrust(genesis: Genesis): ProofTrust {
     return [origin, { origin, epoch: area.epoch, members: voters }] as const
   })
   const logKeys = new Map([...nodes].map(([number, { logKey }]) => [number, logKey]))
-  return { network, genesisHash, logKeys, founders: new Map(founders) }
+  const cosignKeys = new Map([...nodes].map(([number, { cosignKey }]) => [number, cosignKey]))
+  return { network, genesisHash, logKeys, cosignKeys, founders: new Map(founders) }
 }
 
 /** Checks a proof that somebody kept: `freehold.proof/v1`. */
@@ -29,11 +30,11 @@ export async function verifyHeldProof(text: string, genesis: Genesis): Promise<V
   const checks = { ed25519: verifyEd25519, mlDsa44: undefined }
   const verdict = await verifyProof(proof, proofTrust(genesis), checks)
   if (!verdict.ok) return refusal(kind, verdict.code)
-  const { decidedBy, members, liars, signedBy, epoch } = verdict.facts
+  const { decidedBy, members, liars, epoch } = verdict.facts
   const { height, size, timeMs, tick } = proof.decision.seal
   const facts = {
     ...{ origin: proof.origin, height, size, tick, timeMs, epoch, decidedBy: decidedBy.join(' ') },
-    ...(proof.kind === 'record' ? { signers: signedBy.join(' '), ...recordFacts(proof) } : stateFacts(proof)),
+    ...(proof.kind === 'record' ? recordFacts(proof, verdict.facts) : stateFacts(proof)),
   }
   const chain = proof.chain.length
   return {
@@ -64,9 +65,13 @@ function dateOf(timeMs: number): string {
   return timeMs <= 8.64e15 ? `${new Date(timeMs).toISOString().slice(0, 19)}Z` : `time ${timeMs}`
 }
 
-function recordFacts({ tlog, leafData, held, receipt }: OpenedRecord): Verdict['facts'] {
+function recordFacts(
+  { tlog, leafData, held, receipt }: OpenedRecord,
+  { signedBy, cosignedBy }: ProofFacts,
+): Verdict['facts'] {
   const kind = kindName(leafData[1]!)
   return {
+    ...{ signers: signedBy.join(' '), cosigners: cosignedBy.join(' ') },
     ...{ leaf: tlog.index, recordKind: kind, bodyHash: hex(leafData.subarray(4)) },
     ...(held === undefined ? {} : { body: toBase64(held.body) }),
     ...(held === undefined || kind !== 'input' ? {} : factsOf(inputLines(held.body))),

@@ -3,7 +3,13 @@ import { concat, equalBytes } from '../../audit/verify/bytes.ts'
 import { type ChainFault, type Founders, liarsOf, verifyChain } from '../../audit/verify/certificate.ts'
 import { parseCheckpoint } from '../../audit/verify/checkpoint.ts'
 import { leafHash, verifyInclusion } from '../../audit/verify/merkle.ts'
-import { openNote, parseNote, type VerifierKey, verifierKey } from '../../audit/verify/note.ts'
+import {
+  openNote,
+  parseNote,
+  type SignatureLine,
+  type VerifierKey,
+  verifierKey,
+} from '../../audit/verify/note.ts'
 import { recordLeafData } from '../../audit/verify/record.ts'
 import type { SignatureChecks } from '../../audit/verify/signatures.ts'
 import { verifyState } from '../../audit/verify/state.ts'
@@ -16,8 +22,9 @@ export interface ProofTrust {
   readonly genesisHash: Uint8Array
   /** Who began each log, by its origin. */
   readonly founders: ReadonlyMap<string, Founders>
-  /** The nodes' Ed25519 keys for logs, by number. */
+  /** The nodes' Ed25519 keys by number: those that sign logs, and those that cosign what was decided. */
   readonly logKeys: ReadonlyMap<number, Uint8Array>
+  readonly cosignKeys: ReadonlyMap<number, Uint8Array>
 }
 
 /** Who stands behind a proof. */
@@ -27,8 +34,9 @@ export interface ProofFacts {
   readonly decidedBy: readonly number[]
   readonly members: number
   readonly liars: number
-  /** Numbers of the nodes that signed the checkpoint as the log; none for a state. */
+  /** Numbers of the nodes that signed the checkpoint as the log, and that cosigned it; none for a state. */
   readonly signedBy: readonly number[]
+  readonly cosignedBy: readonly number[]
 }
 
 export type ProofFault =
@@ -50,6 +58,10 @@ export type ProofVerdict =
   | { readonly ok: true; readonly facts: ProofFacts }
   | { readonly ok: false; readonly code: ProofFault }
 
+/** Algorithms of C2SP signed-note. */
+const ED25519 = 1
+const COSIGNATURE = 4
+
 const refuse = (code: ProofFault): ProofVerdict => ({ ok: false, code })
 
 /** Whether this proof shows what it says, to somebody who has the genesis file and believes nobody. */
@@ -67,28 +79,43 @@ export async function verifyProof(
   const members = chain.members.length
   const facts = {
     ...{ epoch: proof.decision.epoch, decidedBy: proof.decision.votes.map(({ signer }) => signer) },
-    ...{ members, liars: liarsOf(members), signedBy: [] },
+    ...{ members, liars: liarsOf(members), signedBy: [], cosignedBy: [] },
   }
   if (proof.kind === 'state') return stateHolds(proof) ? { ok: true, facts } : refuse('wrong-state')
   const checkpoint = checkCheckpoint(proof, trust, checks)
   if (typeof checkpoint === 'string') return refuse(checkpoint)
   const fault = recordFault(proof) ?? (await receiptFault(proof, trust, checks))
-  return fault === undefined ? { ok: true, facts: { ...facts, signedBy: checkpoint } } : refuse(fault)
+  return fault === undefined ? { ok: true, facts: { ...facts, ...checkpoint } } : refuse(fault)
 }
 
-/** How a log's checkpoints are signed by the nodes of the network, by number. */
-export function logNoteKeys(trust: ProofTrust, origin: string): Map<number, VerifierKey> {
-  return new Map([...trust.logKeys].map(([number, key]) => [number, verifierKey(origin, 1, key)]))
+export interface NodeNoteKey {
+  readonly node: number
+  readonly key: VerifierKey
 }
 
-/** The nodes that signed it; it is the one that was decided, and bears no signature that can't be checked. */
+/** How the nodes of a network sign a log's checkpoints, and how they cosign them. */
+export function noteKeysOf(
+  { network, logKeys, cosignKeys }: ProofTrust,
+  origin: string,
+): { readonly log: readonly NodeNoteKey[]; readonly cosign: readonly NodeNoteKey[] } {
+  const log = [...logKeys].map(([node, key]) => ({ node, key: verifierKey(origin, ED25519, key) }))
+  const cosign = [...cosignKeys].map(([node, key]) => {
+    return { node, key: verifierKey(`${network}/member/${node}`, COSIGNATURE, key) }
+  })
+  return { log, cosign }
+}
+
+type CheckpointSigners = Pick<ProofFacts, 'signedBy' | 'cosignedBy'>
+
+/** Who signed it; it is the one that was decided, and bears no signature that can't be checked. */
 function checkCheckpoint(
   { tlog, origin, decision }: OpenedRecord,
   trust: ProofTrust,
   checks: SignatureChecks,
-): number[] | ProofFault {
-  const keys = logNoteKeys(trust, origin)
-  const opened = openNote(tlog.checkpoint, [...keys.values()], checks)
+): CheckpointSigners | ProofFault {
+  const { log, cosign } = noteKeysOf(trust, origin)
+  const keys = [...log, ...cosign].map(({ key }) => key)
+  const opened = openNote(tlog.checkpoint, keys, checks)
   if (!opened.ok) return noteFaults[opened.code]
   if (parseNote(tlog.checkpoint)!.lines.length !== opened.verified.length) return 'unknown-signature'
   const checkpoint = parseCheckpoint(opened.text)
@@ -97,8 +124,14 @@ function checkCheckpoint(
   const isDecided =
     checkpoint.origin === origin && checkpoint.size === seal.size && equalBytes(checkpoint.root, seal.root)
   if (!isDecided || checkpoint.extensions.length > 0) return 'other-checkpoint'
-  const signed = opened.verified.map(({ id }) => id.join())
-  return [...keys].filter(([, { id }]) => signed.includes(id.join())).map(([number]) => number)
+  const signers = (candidates: readonly NodeNoteKey[]) =>
+    candidates.filter(({ key }) => opened.verified.some(line => isLineOf(key, line))).map(({ node }) => node)
+  const signedBy = signers(log)
+  return signedBy.length === 0 ? 'unsigned-checkpoint' : { signedBy, cosignedBy: signers(cosign) }
+}
+
+export function isLineOf(key: VerifierKey, line: SignatureLine): boolean {
+  return line.name === key.name && equalBytes(line.id, key.id)
 }
 
 const noteFaults = {

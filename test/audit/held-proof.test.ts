@@ -13,7 +13,7 @@ import type { Replica } from '../../daemon/authority/replica.ts'
 import { treeKey } from '../../daemon/authority/state-entry.ts'
 import { type LogRecord, recordKind } from '../../storage/log/record.ts'
 import { encodeStateProof } from '../../storage/state/proof.ts'
-import { certify, certifyLast, decidedSeal, founders } from './support/decided.ts'
+import { certify, certifyLast, cosign, decidedSeal, founders } from './support/decided.ts'
 import {
   foundTown,
   newReplica,
@@ -40,6 +40,7 @@ describe('a proof that somebody kept', function () {
     replica.applyRecords(records, [])
     served = await publish(town, records, 2)
     certificate = certifyLast(town, replica)
+    cosign(town, served.published, 1)
   })
   after(() => removeTown(town))
 
@@ -88,7 +89,7 @@ describe('a proof that somebody kept', function () {
     assert.ok(ok, message)
     assert.equal(kind, 'record-proof')
     assert.deepEqual([facts['leaf'], facts['action'], facts['seq']], [leaf, 'spawn', '1'])
-    assert.deepEqual([facts['decidedBy'], facts['signers']], ['1 2', '3'])
+    assert.deepEqual([facts['decidedBy'], facts['signers'], facts['cosigners']], ['1 2', '3', '1'])
     assert.match(message, /^Proven: leaf \d+ of town\/area\/\d+\/0 is an input$/m)
   })
 
@@ -198,7 +199,7 @@ describe('a proof that somebody kept', function () {
           const { ok, message } = await verify(changed)
           assert.equal(ok, false, `byte ${at}: ${message}`)
         }),
-        { numRuns: 400 },
+        { numRuns: 200 },
       )
     })
   }

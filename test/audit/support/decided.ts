@@ -4,7 +4,10 @@ import { quorumSize } from '../../../consensus/finality/quorum.ts'
 import { genesisHash, type Seal, sealHash } from '../../../consensus/finality/seal.ts'
 import { type Statement, statementKind } from '../../../consensus/finality/statement.ts'
 import type { AppliedSeal, Replica } from '../../../daemon/authority/replica.ts'
+import { memberCosigner } from '../../../daemon/hosting/finality/cosigners.ts'
+import type { PublishedLog } from '../../../daemon/hosting/log-view.ts'
 import type { NodeKeys } from '../../../daemon/identity/node-keys.ts'
+import { cosignatureMessage, formatTimestamped } from '../../../storage/log/cosignature.ts'
 import { sha256, type Town } from './log.ts'
 
 /** The seal that a town's members vote on for what a replica has sealed last. */
@@ -42,4 +45,14 @@ export function founders(town: Town): { readonly node: number; readonly keys: No
 
 export function certifyLast(town: Town, replica: Replica): Uint8Array {
   return certify(decidedSeal(town, replica.lastSeal!), founders(town))
+}
+
+/** As a member cosigns a checkpoint, a second after the epoch. */
+export function cosign(town: Town, published: PublishedLog, node: number): void {
+  const { cosign } = town.nodes[node - 1]!
+  const { name, keyId } = memberCosigner('town', node, cosign.publicKey)
+  const { size, note } = published.signed()!
+  const text = note.slice(0, note.indexOf('\n\n') + 1)
+  const signature = cosign.sign(cosignatureMessage(1, text))
+  published.cosigned(size, { name, keyId, signature: formatTimestamped({ timestampSeconds: 1, signature }) })
 }
