@@ -23,7 +23,7 @@ export function formatTwoFaces({ older, newer, path }: TwoFaces): string {
 
 /** Undefined unless it is what `formatTwoFaces` makes. Whether it proves anything is for `verify-file.ts`. */
 export function parseTwoFaces(text: string): TwoFaces | undefined {
-  const [head, ...lines] = text.slice(0, -1).split('\n')
+  const [head, ...lines] = text.slice(0, -1).split('\n', 4 + maxPath)
   const [older, newer, ...path] = lines.map(fromBase64)
   if (head !== EVIDENCE_HEAD || !older || !newer || path.length > maxPath) return undefined
   if (!path.every((hash): hash is Uint8Array => hash?.length === 32)) return undefined

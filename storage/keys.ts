@@ -108,7 +108,8 @@ export function parseRaftKey(
   const instance = { group: readU32(key, 1), epoch: readU32(key, 5), view: readU32(key, 9) }
   const kind = key[instanceBytes]
   if (kind === part.entry && key.length === instanceBytes + 9) {
-    return { instance, part: 'entry', index: readU64(key, instanceBytes + 1) }
+    const index = readU64(key, instanceBytes + 1)
+    return Number.isSafeInteger(index) ? { instance, part: 'entry', index } : undefined
   }
   if (key.length !== instanceBytes + 1) return undefined
   if (kind === part.hardState) return { instance, part: 'hardState', index: 0 }
@@ -132,7 +133,8 @@ export function logBatchRange(group: number, from = 0, to = pastLastU64): StoreR
 
 export function parseLogBatchKey(key: Uint8Array): { group: number; firstLeaf: number } | undefined {
   if (key.length !== 14 || key[0] !== letters.log || key[5] !== part.batch) return undefined
-  return { group: readU32(key, 1), firstLeaf: readU64(key, 6) }
+  const firstLeaf = readU64(key, 6)
+  return Number.isSafeInteger(firstLeaf) ? { group: readU32(key, 1), firstLeaf } : undefined
 }
 
 /** A full tile: 256 hashes. */
@@ -151,7 +153,8 @@ export function logTileRange(group: number, level: number, from = 0, to = pastLa
 
 export function parseLogTileKey(key: Uint8Array): { group: number; level: number; tile: number } | undefined {
   if (key.length !== 15 || key[0] !== letters.log || key[5] !== part.tile) return undefined
-  return { group: readU32(key, 1), level: key[6]!, tile: readU64(key, 7) }
+  const tile = readU64(key, 7)
+  return Number.isSafeInteger(tile) ? { group: readU32(key, 1), level: key[6]!, tile } : undefined
 }
 
 /** The right edge of a log as of some size, from which a log that doesn't have all its past goes on. */
@@ -195,6 +198,7 @@ export function parseSnapshotKey(
 ): { group: number; leaf: number; chunk: number | undefined } | undefined {
   if (key[0] !== letters.state || key.length < 14) return undefined
   const at = { group: readU32(key, 1), leaf: readU64(key, 5) }
+  if (!Number.isSafeInteger(at.leaf)) return undefined
   if (key.length === 14 && key[13] === part.manifest) return { ...at, chunk: undefined }
   if (key.length === 18 && key[13] === part.chunk) return { ...at, chunk: readU32(key, 14) }
   return undefined

@@ -24,13 +24,13 @@ export function recordLeafHash(header: Uint8Array, salt: Uint8Array, body: Uint8
 const maxBody = 65_000
 const maxRecords = 65_536
 
-/** The records of a batch: 1 ‖ count u32 ‖ (header 4 ‖ salt 16 ‖ length u32 ‖ body) × count. Undefined when malformed. */
+/** The records of a batch: 1 ‖ count u32 ‖ (header 4 ‖ salt 16 ‖ length u32 ‖ body) × count, or nothing at all. Undefined when malformed. */
 export function parseBatch(bytes: Uint8Array): LogRecord[] | undefined {
   if (bytes.length === 0) return []
   if (bytes.length < 5 || bytes[0] !== 1) return undefined
   const numbers = view(bytes)
   const count = numbers.getUint32(1)
-  if (count > maxRecords) return undefined
+  if (count === 0 || count > maxRecords) return undefined
   const records: LogRecord[] = []
   let at = 5
   while (records.length < count) {

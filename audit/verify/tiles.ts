@@ -30,7 +30,7 @@ export function parseEntries(bundle: Uint8Array, width: number): Uint8Array[] | 
   const entries: Uint8Array[] = []
   const numbers = view(bundle)
   for (let at = 0; at < bundle.length; ) {
-    if (at + 2 > bundle.length) return undefined
+    if (at + 2 > bundle.length || entries.length === width) return undefined
     const end = at + 2 + numbers.getUint16(at)
     if (end > bundle.length) return undefined
     entries.push(bundle.slice(at + 2, end))

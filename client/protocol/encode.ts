@@ -1,5 +1,7 @@
-import { PbfWriter } from 'pbf'
+import { PbfReader, PbfWriter } from 'pbf'
+import { equalBytes } from './session.ts'
 
+type Read<Message> = (pbf: PbfReader) => Message
 type Write<Message> = (message: Message, pbf: PbfWriter) => void
 
 const firstBytes = 4096
@@ -16,6 +18,11 @@ export function encoded<Message>(
   message: Message,
   prefix?: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(written(write, message, prefix))
+}
+
+/** Good until the next message is written. */
+function written<Message>(write: Write<Message>, message: Message, prefix?: Uint8Array): Uint8Array {
   if (writer.buf.length > keptBytes) writer = new PbfWriter(new Uint8Array(firstBytes))
   writer.length = writer.buf.length
   writer.pos = 0
@@ -25,5 +32,34 @@ export function encoded<Message>(
     writer.pos = prefix.length
   }
   write(message, writer)
-  return new Uint8Array(writer.buf.subarray(0, writer.pos))
+  return writer.buf.subarray(0, writer.pos)
+}
+
+/**
+ * What `read` makes of the bytes, when they are what `write` makes of that: fields in order, nothing left over, padded or
+ * said twice. Undefined for any others. Bytes of more than `mostFields` fields are refused before an object is made.
+ */
+export function decoded<Message>(
+  bytes: Uint8Array,
+  read: Read<Message>,
+  write: Write<Message>,
+  mostFields: number,
+): Message | undefined {
+  try {
+    if (!fieldsAreFew(new PbfReader(bytes), mostFields)) return undefined
+    const message = read(new PbfReader(bytes))
+    return equalBytes(written(write, message), bytes) ? message : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Counts the fields of the message itself; throws where there are none to read. */
+export function fieldsAreFew(pbf: PbfReader, most: number): boolean {
+  let count = 0
+  while (pbf.nextField() !== 0) {
+    if (++count > most) return false
+    pbf.skip(pbf.type)
+  }
+  return pbf.pos === pbf.length
 }

@@ -1,7 +1,6 @@
-import { PbfReader } from 'pbf'
 import { leafHash, verifyInclusion } from '../../audit/verify/merkle.ts'
 import { recordLeafHash } from '../../audit/verify/record.ts'
-import { encoded } from './encode.ts'
+import { decoded, encoded } from './encode.ts'
 import { type Receipt as ReceiptMessage, readReceipt, writeReceipt } from './receipt.pb.js'
 import { concat, equalBytes, HASH_BYTES, SIGNATURE_BYTES, sizedText, u32, u64 } from './session.ts'
 
@@ -47,6 +46,7 @@ export const HEADER_BYTES = 4
 export const SALT_BYTES = 16
 const LEAF_BYTES = 8
 const MAX_PATH = 32
+const MAX_FIELDS = 14 + MAX_PATH
 const MAX_U32 = 0xffffffff
 const RECEIPT_DOMAIN = new TextEncoder().encode('freehold/receipt/1\n')
 
@@ -81,19 +81,20 @@ export function encodeReceipt(receipt: Receipt): Uint8Array {
 /** Undefined when the bytes are no receipt: from a gateway they may be anything. */
 export function decodeReceipt(bytes: Uint8Array): Receipt | undefined {
   if (bytes.length > MAX_RECEIPT_BYTES) return undefined
-  try {
-    return checkedReceipt(readReceipt(new PbfReader(bytes)))
-  } catch {
-    return undefined
-  }
+  const message = decoded(bytes, readReceipt, writeReceipt, MAX_FIELDS)
+  return message && checkedReceipt(message)
 }
 
 function checkedReceipt(message: ReceiptMessage): Receipt | undefined {
-  const { genesisHash, signature, root, header, salt, outcome = new Uint8Array(0) } = message
+  const { genesisHash, signature, root, header, salt, outcome } = message
   if (genesisHash?.length !== HASH_BYTES || signature?.length !== SIGNATURE_BYTES) return undefined
   if (root?.length !== HASH_BYTES || header?.length !== HEADER_BYTES || salt?.length !== SALT_BYTES)
     return undefined
-  if (message.path.length > MAX_PATH || message.path.some(hash => hash.length !== HASH_BYTES))
+  if (
+    outcome === undefined ||
+    message.path.length > MAX_PATH ||
+    message.path.some(hash => hash.length !== HASH_BYTES)
+  )
     return undefined
   const { epoch, view, term, count, signer, leaf } = message
   const whole = [epoch, view, term, count, signer, leaf, message.index]

@@ -1,6 +1,5 @@
-import { PbfReader } from 'pbf'
 import { type PutHash, pathInRun, rootOfRun } from './batch-tree.ts'
-import { encoded } from './encode.ts'
+import { decoded, encoded } from './encode.ts'
 import { readReceipts, writeReceipts } from './receipt.pb.js'
 import {
   HEADER_BYTES,
@@ -42,6 +41,7 @@ export interface ReceiptRun {
 /** Inputs that one run is about, at most. */
 export const MAX_RUN = 1024
 export const MAX_RUN_BYTES = 512 * 1024
+const MAX_FIELDS = 12
 const MAX_ITEMS = 2 ** 24
 const MAX_PROOF_BYTES = 64 * HASH_BYTES
 const MAX_U32 = 0xffffffff
@@ -118,25 +118,25 @@ export function encodeReceipts(run: ReceiptRun): Uint8Array {
     outcomes.set(outcome, at + 1)
     at += 1 + outcome.length
   }
-  return encoded(writeReceipts, { ...run, outcomes })
+  return encoded(writeReceipts, { ...run, outcomes, proof: run.proof.length === 0 ? undefined : run.proof })
 }
 
 /** Undefined when the bytes are no receipts: from a gateway they may be anything. */
 export function decodeReceipts(bytes: Uint8Array): ReceiptRun | undefined {
   if (bytes.length > MAX_RUN_BYTES) return undefined
-  try {
-    const pbf = new PbfReader(bytes)
-    const message = readReceipts(pbf)
-    return pbf.pos === bytes.length ? checked(message) : undefined
-  } catch {
-    return undefined
-  }
+  const message = decoded(bytes, readReceipts, writeReceipts, MAX_FIELDS)
+  return message && checked(message)
 }
 
 function checked(message: ReturnType<typeof readReceipts>): ReceiptRun | undefined {
   const { signature, header, salts, outcomes: packed, proof = new Uint8Array(0) } = message
   if (signature?.length !== SIGNATURE_BYTES || header?.length !== HEADER_BYTES) return undefined
-  if (packed === undefined || proof.length > MAX_PROOF_BYTES || proof.length % HASH_BYTES !== 0)
+  if (
+    packed === undefined ||
+    message.proof?.length === 0 ||
+    proof.length > MAX_PROOF_BYTES ||
+    proof.length % HASH_BYTES !== 0
+  )
     return undefined
   const outcomes = unpacked(packed)
   if (outcomes === undefined || outcomes.length === 0 || outcomes.length > MAX_RUN) return undefined

@@ -1,5 +1,5 @@
 import { PbfReader } from 'pbf'
-import { encoded } from '../protocol/encode.ts'
+import { encoded, fieldsAreFew } from '../protocol/encode.ts'
 import {
   type Challenge,
   type ClientMessage,
@@ -114,7 +114,7 @@ export function openLink(options: LinkOptions): Promise<void> {
     // A close event follows.
     socket.onerror = () => {}
     socket.onmessage = (event: { data: unknown }): void => {
-      const message = decodeServer(event.data)
+      const message = event.data instanceof ArrayBuffer ? decodeServer(event.data) : undefined
       if (message === undefined) {
         if (opened) end('malformed')
         else fail(new ClientError('malformed', `What answers at ${options.url} is no gateway.`))
@@ -177,10 +177,11 @@ function encodeClient(message: ClientMessage): Uint8Array<ArrayBuffer> {
   return encoded(writeClientMessage, message)
 }
 
-function decodeServer(data: unknown): ServerMessage | undefined {
-  if (!(data instanceof ArrayBuffer)) return undefined
+/** Undefined for what is no message of a gateway. It may come in more than one form: nothing of it is kept or signed. */
+export function decodeServer(data: ArrayBuffer): ServerMessage | undefined {
   try {
-    return readServerMessage(new PbfReader(new Uint8Array(data)))
+    const bytes = new Uint8Array(data)
+    return fieldsAreFew(new PbfReader(bytes), 1) ? readServerMessage(new PbfReader(bytes)) : undefined
   } catch {
     return undefined
   }

@@ -45,5 +45,6 @@ export interface WireFrame {
 export function readFrame(pbf: PbfReader, end?: number): WireFrame
 export function writeFrame(frame: Partial<WireFrame>, pbf: PbfWriter): void
 export function readLiveness(pbf: PbfReader, end?: number): WireLiveness
+export function writeLiveness(liveness: WireLiveness, pbf: PbfWriter): void
 export function readRejoinAnswer(pbf: PbfReader, end?: number): WireRejoinAnswer
 export function writeRejoinAnswer(answer: WireRejoinAnswer, pbf: PbfWriter): void

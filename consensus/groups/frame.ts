@@ -3,7 +3,8 @@ import type { RaftInstance } from '../../storage/keys.ts'
 import { writeMessage } from '../raft/raft.pb.js'
 import type { Message, RefusalCode } from '../raft/types.ts'
 import { decodeMessage, messageSize } from '../raft/wire.ts'
-import { readLiveness, readRejoinAnswer, writeFrame, writeRejoinAnswer } from './frame.pb.js'
+import { FieldReader } from './field-reader.ts'
+import { readLiveness, readRejoinAnswer, writeFrame, writeLiveness, writeRejoinAnswer } from './frame.pb.js'
 import type { LivenessMessage } from './liveness/message.ts'
 
 /** What one host says to another about a group, beside the core's messages; see frame.proto. */
@@ -151,42 +152,44 @@ export function encodeLiveness(liveness: LivenessMessage): Uint8Array {
 
 /**
  * All that a frame holds, by instance, or why it is refused as a whole. Payloads are views of `frame`. Every message
- * is well-formed in itself; whether it makes sense is the core's to judge, and who sent it the host's.
+ * is well-formed in itself and in its one form; whether it makes sense is the core's to judge, and who sent it the host's.
  */
 export function decodeFrame(frame: Uint8Array, maxFrameBytes: number): Frame | FrameRefusal {
   if (frame.length > maxFrameBytes) return 'too-large'
   try {
-    return readAll(new PbfReader(frame))
+    return readAll(new FieldReader(frame, GROUPS_FIELD))
   } catch {
     return 'undecodable'
   }
 }
+
+const GROUPS_FIELD = 1
+const MESSAGES_FIELD = 4
 
 interface Counted {
   fields: number
 }
 
 /** As the generated reader does it, but with a count: an empty message is 2 bytes on the wire and many in memory. */
-function readAll(pbf: PbfReader): Frame | FrameRefusal {
+function readAll(reader: FieldReader): Frame | FrameRefusal {
   const groups: GroupMessages[] = []
   const counted: Counted = { fields: 0 }
   let liveness: LivenessMessage | undefined
-  for (let field = pbf.nextField(); field !== 0; field = pbf.nextField()) {
-    if (field === 1) {
-      const group = readGroup(pbf, endOfField(pbf, pbf.length), counted)
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    const bytes = reader.bytes()
+    if (field === GROUPS_FIELD) {
+      const group = readGroup(new FieldReader(bytes, MESSAGES_FIELD), counted)
       if (typeof group === 'string') return group
       groups.push(group)
-    } else if (field === 2 && liveness === undefined) {
-      const end = endOfField(pbf, pbf.length)
-      if (end - pbf.pos > MAX_LIVENESS_BYTES) return 'too-large'
-      liveness = readLiveness(pbf, end)
-      if (pbf.pos !== end) return 'undecodable'
+    } else if (field === 2) {
+      if (bytes.length > MAX_LIVENESS_BYTES) return 'too-large'
+      liveness = readOneForm(bytes, readLiveness, writeLiveness)
     } else return 'undecodable'
   }
-  return pbf.pos === pbf.length ? { groups, liveness } : 'undecodable'
+  return { groups, liveness }
 }
 
-function readGroup(pbf: PbfReader, end: number, counted: Counted): GroupMessages | FrameRefusal {
+function readGroup(reader: FieldReader, counted: Counted): GroupMessages | FrameRefusal {
   const messages: Message[] = []
   const group: Writable<GroupMessages> = {
     group: 0,
@@ -202,36 +205,39 @@ function readGroup(pbf: PbfReader, end: number, counted: Counted): GroupMessages
     rejoinAsk: 0,
     rejoinAnswer: undefined,
   }
-  for (let field = pbf.nextField(end); field !== 0; field = pbf.nextField(end)) {
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (++counted.fields > 8 * MAX_MESSAGES_PER_FRAME) return 'too-many-messages'
-    if (field === 1) group.group = pbf.readVarint()
-    else if (field === 2) group.epoch = pbf.readVarint()
-    else if (field === 3) group.view = pbf.readVarint()
-    else if (field === 5) group.snapshotFailed = pbf.readVarint()
-    else if (field === 6) group.sleepTerm = pbf.readVarint()
-    else if (field === 7) group.sleepIndex = pbf.readVarint()
-    else if (field === 8) group.wake = pbf.readBoolean()
-    else if (field === 9) group.support = pbf.readVarint()
-    else if (field === 10) group.removedAt = pbf.readVarint()
-    else if (field === 11) group.rejoinAsk = pbf.readVarint()
-    else if (field === 12 && group.rejoinAnswer === undefined) {
-      const answerEnd = endOfField(pbf, end)
-      if (answerEnd - pbf.pos > MAX_ANSWER_BYTES) return 'too-large'
-      group.rejoinAnswer = readRejoinAnswer(pbf, answerEnd)
-      if (pbf.pos !== answerEnd) return 'undecodable'
-    } else if (field === 4) {
-      const messageEnd = endOfField(pbf, end)
-      const message = decodeMessage(pbf.buf.subarray(pbf.pos, messageEnd))
+    if (field === MESSAGES_FIELD) {
+      const message = decodeMessage(reader.bytes())
       if ('ok' in message) return message.code
       messages.push(message)
-      pbf.pos = messageEnd
+    } else if (field === 1) group.group = reader.count()
+    else if (field === 2) group.epoch = reader.count()
+    else if (field === 3) group.view = reader.count()
+    else if (field === 5) group.snapshotFailed = reader.count()
+    else if (field === 6) group.sleepTerm = reader.count()
+    else if (field === 7) group.sleepIndex = reader.count()
+    else if (field === 8 && reader.count() === 1) group.wake = true
+    else if (field === 9) group.support = reader.count()
+    else if (field === 10) group.removedAt = reader.count()
+    else if (field === 11) group.rejoinAsk = reader.count()
+    else if (field === 12) {
+      const bytes = reader.bytes()
+      if (bytes.length > MAX_ANSWER_BYTES) return 'too-large'
+      group.rejoinAnswer = readOneForm(bytes, readRejoinAnswer, writeRejoinAnswer)
     } else return 'undecodable'
   }
-  return pbf.pos === end ? group : 'undecodable'
+  return group.group > 0 ? group : 'undecodable'
 }
 
-function endOfField(pbf: PbfReader, limit: number): number {
-  const end = pbf.readVarint() + pbf.pos
-  if (!(end <= limit)) throw new RangeError('a length that passes the end of what holds it')
-  return end
+function readOneForm<T>(
+  bytes: Uint8Array,
+  read: (pbf: PbfReader) => T,
+  write: (value: T, pbf: PbfWriter) => void,
+): T {
+  const value = read(new PbfReader(bytes))
+  const writer = new PbfWriter()
+  write(value, writer)
+  if (Buffer.compare(writer.finish(), bytes) !== 0) throw new RangeError('not the one form of a message')
+  return value
 }

@@ -45,7 +45,7 @@ export function messageSize(message: WireMessage): number {
 
 /**
  * A message from a peer, or why it is none. Payloads are views of `bytes`, which must not be written to afterwards.
- * It must be exactly as long as its canonical encoding: what is left over, unknown, cut off or padded is refused.
+ * It must be its canonical encoding: what is left over, unknown, cut off, padded or in another order is refused.
  */
 export function decodeMessage(bytes: Uint8Array, maxBytes = MAX_MESSAGE_BYTES): Message | Refusal {
   if (bytes.length > maxBytes) return refuse('too-large')
@@ -57,26 +57,29 @@ export function decodeMessage(bytes: Uint8Array, maxBytes = MAX_MESSAGE_BYTES): 
   if (wire.snapshot !== undefined && !isSnapshot(wire.snapshot)) return refuse('bad-snapshot')
   // Only now, when all numbers are known to be sane, can the size of the canonical form be told.
   if (!numbersAreSafe(wire) || messageSize(wire) !== bytes.length) return refuse('undecodable')
-  return toMessage(wire, wire.entries as readonly Entry[], wire.snapshot)
+  const message = toMessage(wire, wire.entries as readonly Entry[], wire.snapshot)
+  // As long is not the same: fields may stand in another order, and a flag may be any number that is not 0.
+  return Buffer.compare(encodeMessage(message), bytes) === 0 ? message : refuse('undecodable')
 }
 
 function readBounded(bytes: Uint8Array): WireMessage | undefined {
   try {
     const pbf = new PbfReader(bytes)
-    if (!entriesAreFew(pbf)) return undefined
-    pbf.pos = 0
-    return readMessage(new PbfReader(bytes))
+    return fieldsAreFew(pbf) ? readMessage(new PbfReader(bytes)) : undefined
   } catch {
     return undefined
   }
 }
 
 /** Counts before any object is made, so that a message of tiny entries cannot fill the memory. */
-function entriesAreFew(pbf: PbfReader): boolean {
-  let count = 0
+function fieldsAreFew(pbf: PbfReader): boolean {
+  let entries = 0
+  let last = 0
   for (let field = pbf.nextField(); field !== 0; field = pbf.nextField()) {
-    if (field === ENTRIES_FIELD) count++
-    if (count > MAX_ENTRIES_PER_MESSAGE) return false
+    if (field === ENTRIES_FIELD) entries++
+    else if (field <= last) return false
+    if (entries > MAX_ENTRIES_PER_MESSAGE) return false
+    last = field
     pbf.skip(pbf.type)
   }
   return pbf.pos === pbf.length

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { canonicalJson } from '../genesis/canonical-json.ts'
 
 const whole = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
 const url = z.string().max(256)
@@ -36,13 +37,15 @@ export const advertsTopic = 'nodes'
 export const maxAdvertBytes = 256 * 1024
 
 export function encodeAdvert(advert: Advert): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(advert))
+  return new TextEncoder().encode(canonicalJson(advert))
 }
 
-/** Undefined for anything that isn't exactly an advert. */
+/** Undefined for anything that isn't exactly an advert, in its one form. */
 export function decodeAdvert(bytes: Uint8Array): Advert | undefined {
+  if (bytes.length > maxAdvertBytes) return undefined
   try {
-    return advertSchema.safeParse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))).data
+    const { data } = advertSchema.safeParse(JSON.parse(Buffer.from(bytes).toString()))
+    return data !== undefined && Buffer.compare(encodeAdvert(data), bytes) === 0 ? data : undefined
   } catch {
     return undefined
   }

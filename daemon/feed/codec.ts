@@ -1,5 +1,4 @@
-import { PbfReader } from 'pbf'
-import { encoded } from '../../client/protocol/encode.ts'
+import { decoded, encoded } from '../../client/protocol/encode.ts'
 import {
   type FeedFrame,
   readFeedFrame,
@@ -10,6 +9,8 @@ import {
 
 export const feedProtocol = 'feed/1'
 export const maxFeedFrameBytes = 2 * 1024 * 1024
+/** What is told of an entity takes some 30 bytes at least: its id. */
+const maxFields = maxFeedFrameBytes / 32
 
 /** What a frame is part of. */
 export const framePart = { delta: 0, state: 1, lastState: 2, notHere: 3 } as const
@@ -21,12 +22,8 @@ export function encodeSubscribe(group: number): Uint8Array {
 }
 
 export function decodeSubscribe(frame: Uint8Array): number | undefined {
-  try {
-    const { group } = readFeedSubscribe(new PbfReader(frame))
-    return Number.isSafeInteger(group) && group > 0 ? group : undefined
-  } catch {
-    return undefined
-  }
+  const group = decoded(frame, readFeedSubscribe, writeFeedSubscribe, 1)?.group
+  return Number.isSafeInteger(group) && group! > 0 ? group : undefined
 }
 
 export function encodeFrame(frame: FeedFrame): Uint8Array {
@@ -35,11 +32,8 @@ export function encodeFrame(frame: FeedFrame): Uint8Array {
 
 /** Undefined for what no honest node sends; whether the entities in it are well-formed is the gateway's to check. */
 export function decodeFrame(bytes: Uint8Array): FeedFrame | undefined {
-  try {
-    const frame = readFeedFrame(new PbfReader(bytes))
-    const whole = Number.isSafeInteger(frame.tick) && Number.isSafeInteger(frame.leaf)
-    return whole && frame.state <= framePart.notHere ? frame : undefined
-  } catch {
-    return undefined
-  }
+  const frame = decoded(bytes, readFeedFrame, writeFeedFrame, maxFields)
+  if (frame === undefined) return undefined
+  const whole = Number.isSafeInteger(frame.tick) && Number.isSafeInteger(frame.leaf)
+  return whole && frame.state <= framePart.notHere ? frame : undefined
 }

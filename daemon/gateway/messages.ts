@@ -1,11 +1,11 @@
-import { PbfReader } from 'pbf'
-import { encoded } from '../../client/protocol/encode.ts'
+import { decoded, encoded } from '../../client/protocol/encode.ts'
 import {
   type Open as OpenMessage,
   type Read,
   readClientMessage,
   type ServerMessage,
   type Watch,
+  writeClientMessage,
   writeServerMessage,
 } from '../../client/protocol/gateway.pb.js'
 import { INPUT_HEAD_BYTES, KEY_BYTES, SIGNATURE_BYTES } from '../../client/protocol/session.ts'
@@ -34,19 +34,15 @@ const MALFORMED: Request = { kind: 'refused', code: 'malformed' }
 const OVERSIZED: Request = { kind: 'refused', code: 'oversized' }
 const MAX_NAME = 128
 
-/** Never throws: whatever the bytes are, the answer is a request or a refusal. */
+/** Never throws: whatever the bytes are, the answer is a request or a refusal. There is one form of each message. */
 export function parseRequest(bytes: Uint8Array, limits: GatewayLimits): Request {
   if (bytes.length > limits.maxMessageBytes) return OVERSIZED
-  try {
-    const message = readClientMessage(new PbfReader(bytes))
-    if (message.kind === 'inputs') return checkedInputs(message.inputs!.bodies, limits)
-    if (message.kind === 'read') return checkedRead(message.read!)
-    if (message.kind === 'open') return checkedOpen(message.open!)
-    if (message.kind === 'watch') return checkedWatch(message.watch!)
-    return MALFORMED
-  } catch {
-    return MALFORMED
-  }
+  const message = decoded(bytes, readClientMessage, writeClientMessage, 1)
+  if (message?.kind === 'inputs') return checkedInputs(message.inputs!.bodies, limits)
+  if (message?.kind === 'read') return checkedRead(message.read!)
+  if (message?.kind === 'open') return checkedOpen(message.open!)
+  if (message?.kind === 'watch') return checkedWatch(message.watch!)
+  return MALFORMED
 }
 
 function checkedInputs(bodies: readonly Uint8Array[], limits: GatewayLimits): Request {

@@ -74,7 +74,8 @@ export async function readIncarnation(store: Store, path: string): Promise<Incar
 /** Undefined when it is damaged. */
 export function decodeIncarnation(value: Uint8Array): Incarnation | undefined {
   if (value.length !== VALUE_BYTES || readU32(value, 0) !== crc32(value.subarray(4))) return undefined
-  return { incarnation: readU64(value, 4), birth: readU64(value, 12) }
+  const incarnation = { incarnation: readU64(value, 4), birth: readU64(value, 12) }
+  return Object.values(incarnation).every(Number.isSafeInteger) ? incarnation : undefined
 }
 
 export function incarnationText({ incarnation, birth }: Incarnation): string {

@@ -1,5 +1,4 @@
-import { PbfReader } from 'pbf'
-import { encoded } from '../../client/protocol/encode.ts'
+import { decoded, encoded } from '../../client/protocol/encode.ts'
 import { MAX_RUN, MAX_RUN_BYTES } from '../../client/protocol/receipts.ts'
 import { type InputBatch, maxBatchInputs, maxInputBytes } from '../authority/batch.ts'
 import type { InputAnswer } from '../authority/intake.ts'
@@ -40,16 +39,12 @@ export function encodeRequest(request: Request): Uint8Array {
 
 /** Undefined for what no honest node sends. */
 export function decodeRequest(frame: Uint8Array): Request | undefined {
-  try {
-    const request = readIntentRequest(new PbfReader(frame))
-    if (!isWhole(request.group) || !isWhole(request.batch)) return undefined
-    if (request.bodies.length === 0 || request.bodies.length > maxBatchInputs) return undefined
-    if (request.signature?.length !== 64) return undefined
-    if (request.bodies.some(body => body.length > maxInputBytes)) return undefined
-    return { ...request, signature: request.signature }
-  } catch {
-    return undefined
-  }
+  const request = decoded(frame, readIntentRequest, writeIntentRequest, 3 + maxBatchInputs)
+  if (request === undefined || !isWhole(request.group) || !isWhole(request.batch)) return undefined
+  if (request.bodies.length === 0 || request.bodies.length > maxBatchInputs) return undefined
+  if (request.signature?.length !== 64) return undefined
+  if (request.bodies.some(body => body.length > maxInputBytes)) return undefined
+  return { ...request, signature: request.signature }
 }
 
 /** The batch of inputs in a request, as its authority takes it. */
@@ -93,26 +88,28 @@ function refusalToWire(index: number, answer: Exclude<InputAnswer, { kind: 'comm
 
 /** Undefined for what no honest node sends. */
 export function decodeAnswers(frame: Uint8Array): Answers | undefined {
-  try {
-    const { batch, answers } = readIntentAnswers(new PbfReader(frame))
-    if (!isWhole(batch) || answers.length > maxBatchInputs) return undefined
-    const decoded: IndexedAnswer[] = []
-    for (const wire of answers) {
-      const answer = fromWire(wire)
-      const count = answer?.kind === 'committed' ? wire.count : 1
-      if (answer === undefined || !isWhole(wire.index) || !(count >= 1 && count <= MAX_RUN)) return undefined
-      decoded.push({ index: wire.index, count, answer })
-    }
-    return { batch, answers: decoded }
-  } catch {
-    return undefined
+  const read = decoded(frame, readIntentAnswers, writeIntentAnswers, 1 + maxBatchInputs)
+  if (read === undefined || !isWhole(read.batch)) return undefined
+  const answers: IndexedAnswer[] = []
+  for (const wire of read.answers) {
+    const answer = fromWire(wire)
+    const count = answer?.kind === 'committed' ? wire.count : 1
+    if (answer === undefined || !isWhole(wire.index) || !(count >= 1 && count <= MAX_RUN)) return undefined
+    answers.push({ index: wire.index, count, answer })
   }
+  return { batch: read.batch, answers }
 }
 
+/** One thing is told and no other. */
 function fromWire(wire: IntentAnswer): InputAnswer | undefined {
+  const { receipts, expectedSeq, retryAfterMs, code, notLeader, count, leader } = wire
+  const told = [receipts !== undefined, expectedSeq !== 0, retryAfterMs !== 0, code !== '', notLeader]
+  if (told.filter(Boolean).length !== 1) return undefined
+  if ((count !== 0 && receipts === undefined) || (leader !== 0 && !notLeader)) return undefined
   if (wire.notLeader) return isWhole(wire.leader) ? { kind: 'not-leader', leader: wire.leader } : undefined
   if (wire.receipts !== undefined) {
-    return wire.receipts.length <= MAX_RUN_BYTES ? { kind: 'committed', receipts: wire.receipts } : undefined
+    const fits = wire.receipts.length > 0 && wire.receipts.length <= MAX_RUN_BYTES
+    return fits ? { kind: 'committed', receipts: wire.receipts } : undefined
   }
   if (wire.expectedSeq > 0 && isWhole(wire.expectedSeq)) return { kind: 'gap', expectedSeq: wire.expectedSeq }
   if (wire.retryAfterMs > 0 && isWhole(wire.retryAfterMs))

@@ -1,5 +1,4 @@
-import { PbfReader } from 'pbf'
-import { encoded } from '../../client/protocol/encode.ts'
+import { decoded, encoded } from '../../client/protocol/encode.ts'
 import { isTarget, type ReadAnswer } from '../authority/reading.ts'
 import {
   readReadAnswers,
@@ -34,14 +33,11 @@ export function encodeReadRequest(request: ReadRequest): Uint8Array {
 
 /** Undefined for what no honest node sends. */
 export function decodeReadRequest(frame: Uint8Array): ReadRequest | undefined {
-  try {
-    const request = readReadRequest(new PbfReader(frame))
-    const { group, batch, targets } = request
-    const isSane = isWhole(group) && isWhole(batch) && targets.length > 0 && targets.length <= maxBatchReads
-    return isSane && targets.every(isTarget) ? request : undefined
-  } catch {
-    return undefined
-  }
+  const request = decoded(frame, readReadRequest, writeReadRequest, 2 + maxBatchReads)
+  if (request === undefined) return undefined
+  const { group, batch, targets } = request
+  const isSane = isWhole(group) && isWhole(batch) && targets.length > 0 && targets.length <= maxBatchReads
+  return isSane && targets.every(isTarget) ? request : undefined
 }
 
 export function encodeReadAnswers({ batch, answers }: ReadAnswers): Uint8Array {
@@ -67,22 +63,21 @@ function toWire(index: number, answer: ReadAnswer): WireAnswer {
 
 /** Undefined for what no honest node sends. */
 export function decodeReadAnswers(frame: Uint8Array): ReadAnswers | undefined {
-  try {
-    const { batch, answers } = readReadAnswers(new PbfReader(frame))
-    if (!isWhole(batch) || answers.length > maxBatchReads) return undefined
-    const decoded: { index: number; answer: ReadAnswer }[] = []
-    for (const wire of answers) {
-      const answer = fromWire(wire)
-      if (answer === undefined || !isWhole(wire.index)) return undefined
-      decoded.push({ index: wire.index, answer })
-    }
-    return { batch, answers: decoded }
-  } catch {
-    return undefined
+  const read = decoded(frame, readReadAnswers, writeReadAnswers, 1 + maxBatchReads)
+  if (read === undefined || !isWhole(read.batch)) return undefined
+  const answers: { index: number; answer: ReadAnswer }[] = []
+  for (const wire of read.answers) {
+    const answer = fromWire(wire)
+    if (answer === undefined || !isWhole(wire.index)) return undefined
+    answers.push({ index: wire.index, answer })
   }
+  return { batch: read.batch, answers }
 }
 
+/** One thing is told and no other. */
 function fromWire({ state, retryAfterMs, code, notLeader }: WireAnswer): ReadAnswer | undefined {
+  const told = [notLeader, state !== undefined, retryAfterMs !== 0, code !== '']
+  if (told.filter(Boolean).length !== 1) return undefined
   if (notLeader) return { kind: 'not-leader', leader: 0 }
   if (state !== undefined) return isState(state) ? { kind: 'state', state } : undefined
   if (retryAfterMs > 0 && isWhole(retryAfterMs)) return { kind: 'busy', retryAfterMs }

@@ -25,10 +25,10 @@ export function formatCheckpoint(checkpoint: Checkpoint): string {
 
 /** Undefined unless the text is exactly what `formatCheckpoint` makes. */
 export function parseCheckpoint(text: string): Checkpoint | undefined {
-  if (!text.endsWith('\n')) return undefined
+  if (!text.endsWith('\n') || text.startsWith('\n') || text.includes('\n\n')) return undefined
   const lines = text.slice(0, -1).split('\n')
   const [origin, sizeText, rootText, ...extensions] = lines
-  if (lines.includes('') || rootText === undefined) return undefined
+  if (rootText === undefined) return undefined
   const size = parseDecimal(sizeText!)
   const root = decodeBase64(rootText)
   if (size === undefined || root?.length !== 32) return undefined

@@ -86,6 +86,7 @@ export function encodeBatch(records: readonly LogRecord[]): Uint8Array {
     checkRecord(record)
     length += recordSizeBytes(record.body.length)
   }
+  if (records.length === 0) return new Uint8Array(0)
   if (records.length > maxBatchRecords || length > maxBatchBytes) {
     throw new RangeError(`A batch of ${records.length} records and ${length} bytes is too large.`)
   }
@@ -122,6 +123,7 @@ export function decodeBatch(bytes: Uint8Array): DecodedBatch {
   if (bytes[0] !== batchFormat) return refuse('unknown-format')
   if (bytes.length < batchHeaderBytes) return refuse('truncated')
   const count = readU32(bytes, 1)
+  if (count === 0) return refuse('truncated')
   if (count > maxBatchRecords) return refuse('too-many-records')
   if (count * recordOverheadBytes > bytes.length - batchHeaderBytes) return refuse('truncated')
   const records = new Array<LogRecord>(count)

@@ -24,7 +24,7 @@ export function encodeConfChange(change: ConfChange): Entry {
   return { term: 0, index: 0, type, data: pbf.finish() }
 }
 
-/** The change in an entry, undefined when it holds none or nonsense. */
+/** The change in an entry, undefined when it holds none, nonsense, or one that is not in its one form. */
 export function decodeConfChange(entry: Entry): ConfChange | undefined {
   if (entry.type === EntryType.Normal || entry.data.length > MAX_CONF_CHANGE_BYTES) return undefined
   const version = entry.type === EntryType.ConfChange ? 1 : 2
@@ -36,7 +36,8 @@ export function decodeConfChange(entry: Entry): ConfChange | undefined {
     const changes = wire.changes.map(({ type, nodeId }) => ({ type: TYPES[type], nodeId }))
     if (changes.length > MAX_CHANGES || !changes.every(isChange)) return undefined
     if (version === 1 && (changes.length !== 1 || transition !== 'auto')) return undefined
-    return { version, transition, changes, context: wire.context ?? EMPTY_BYTES }
+    const change: ConfChange = { version, transition, changes, context: wire.context ?? EMPTY_BYTES }
+    return Buffer.compare(encodeConfChange(change).data, entry.data) === 0 ? change : undefined
   } catch {
     return undefined
   }

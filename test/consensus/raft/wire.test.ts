@@ -131,6 +131,16 @@ describe('raft: messages as bytes', () => {
     )
   })
 
+  it('said in another order, or with a flag that is neither 0 nor 1, they are refused though they are as long', () => {
+    const message = newMessage(MessageType.AppResp, 2)
+    Object.assign(message, { from: 1, term: 5, reject: true })
+    const bytes = encodeMessage(message)
+    const flag = bytes.lastIndexOf(1)
+    assert.ok(!isRefused(bytes))
+    assert.ok(isRefused(Uint8Array.from(bytes, (byte, at) => (at === flag ? 2 : byte))))
+    assert.ok(isRefused(Uint8Array.from([...bytes.subarray(2), ...bytes.subarray(0, 2)])))
+  })
+
   it('local messages have no place on the wire', () => {
     const local = [
       MessageType.Hup,

@@ -83,7 +83,10 @@ describe('a batch of records', () => {
     }
     assert.deepEqual(changed(0, 2), { ok: false, code: 'unknown-format' })
     assert.deepEqual(changed(1, 0, 0, 0, 2), { ok: false, code: 'truncated' })
-    assert.deepEqual(changed(1, 0, 0, 0, 0), { ok: false, code: 'trailing-bytes' })
+    assert.deepEqual(changed(1, 0, 0, 0, 0), { ok: false, code: 'truncated' })
+    assert.deepEqual(decodeBatch(new Uint8Array([...good, 0])), { ok: false, code: 'trailing-bytes' })
+    assert.deepEqual(decodeBatch(Uint8Array.of(1, 0, 0, 0, 0)), { ok: false, code: 'truncated' })
+    assert.deepEqual(decodeBatch(new Uint8Array(0)), { ok: true, records: [] })
     assert.deepEqual(changed(1, 0xff, 0xff, 0xff, 0xff), { ok: false, code: 'too-many-records' })
     assert.deepEqual(changed(5, 2), { ok: false, code: 'unknown-version' })
     assert.deepEqual(changed(6, 0), { ok: false, code: 'unknown-kind' })

@@ -1,0 +1,150 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { AuditError } from '../../audit/errors.ts'
+import { formatTwoFaces, parseTwoFaces } from '../../audit/evidence.ts'
+import { parseGenesis as parseAuditorsGenesis } from '../../audit/genesis.ts'
+import { parsePath, pathOf } from '../../audit/log/paths.ts'
+import { readAttestation, readMark, readSeal } from '../../audit/replay/bodies.ts'
+import { parseCheckpoint } from '../../audit/verify/checkpoint.ts'
+import { parseNote, parseVerifierKey } from '../../audit/verify/note.ts'
+import { parseBatch } from '../../audit/verify/record.ts'
+import { parseEntries, parseTile } from '../../audit/verify/tiles.ts'
+import { parseTlogProof } from '../../audit/verify/tlog-proof.ts'
+import { parseAddCheckpoint } from '../../audit/witness/add-checkpoint.ts'
+import { encodeAttestation, encodeMark, encodeSeal } from '../../daemon/authority/bodies.ts'
+import { SetupError } from '../../daemon/config/setup-error.ts'
+import { buildGenesis } from '../../daemon/genesis/build.ts'
+import { encodeGenesis, parseGenesis } from '../../daemon/genesis/genesis.ts'
+import { createNodeKeys } from '../../daemon/identity/node-keys.ts'
+import { readU32 } from '../../storage/bytes.ts'
+import { encodeBase64 } from '../../storage/log/base64.ts'
+import { formatCheckpoint } from '../../storage/log/checkpoint.ts'
+import { formatNote } from '../../storage/log/note.ts'
+import { encodeBatch } from '../../storage/log/record.ts'
+import { formatTlogProof } from '../../storage/log/tlog-proof.ts'
+import { formatVkey, makeVkey } from '../../storage/log/vkey.ts'
+import { joined } from './damage.ts'
+import { attestation, seals } from './nodes.ts'
+import { type Parser, parser, refusing, textParser } from './parser.ts'
+import { checkpointText, filled, hash32, longCheckpointText, notes, records, tlogProofs } from './storage.ts'
+
+/** A network of one node with one area. */
+function genesisFile(): Uint8Array {
+  const folder = mkdtempSync(join(tmpdir(), 'freehold-bad-input-'))
+  try {
+    const keys = createNodeKeys(join(folder, 'keys.json'), 'try')
+    return buildGenesis({
+      ...{ network: 'try', createdAt: new Date(0), areas: 1, replicas: 1, seed: 7 },
+      nodes: [{ keys, operator: 'o', addresses: ['/ip4/127.0.0.1/tcp/7300'] }],
+    }).bytes
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+function bundle(entries: readonly Uint8Array[]): Uint8Array {
+  return joined(...entries.flatMap(entry => [Uint8Array.of(entry.length >> 8, entry.length & 255), entry]))
+}
+
+const addCheckpoints = [
+  `old 0\n\n${notes[0]}`,
+  `old 7\n${encodeBase64(hash32(1))}\n${encodeBase64(hash32(2))}\n\n${notes[1]}`,
+]
+
+/** The auditor has readers of its own; the node's writers say whether both mean the same form. */
+export const auditParsers: readonly Parser[] = [
+  parser(
+    'audit/genesis.ts#parseGenesis',
+    () => [genesisFile()],
+    bytes => refusing(isAuditError, () => parseAuditorsGenesis(bytes, 'genesis.json')),
+    'the bytes are kept as they are; it has been compared with its canonical form',
+  ),
+  parser(
+    'daemon/genesis/genesis.ts#parseGenesis',
+    () => [genesisFile()],
+    bytes =>
+      refusing(
+        error => error instanceof SetupError,
+        () => parseGenesis(bytes),
+      ),
+    ({ file }) => encodeGenesis(file),
+  ),
+  textParser(
+    'audit/verify/note.ts#parseNote',
+    () => notes,
+    parseNote,
+    ({ text, lines }) =>
+      formatNote(
+        text,
+        lines.map(({ name, id, signature }) => ({ name, keyId: readU32(id, 0), signature })),
+      ),
+  ),
+  textParser(
+    'audit/verify/note.ts#parseVerifierKey',
+    () => [1, 4].map(algorithm => formatVkey(makeVkey('try/area/0000/0', algorithm, hash32(3)))),
+    parseVerifierKey,
+    ({ name, algorithm, publicKey }) => formatVkey(makeVkey(name, algorithm, publicKey)),
+  ),
+  textParser(
+    'audit/verify/checkpoint.ts#parseCheckpoint',
+    () => [checkpointText, longCheckpointText],
+    parseCheckpoint,
+    formatCheckpoint,
+  ),
+  textParser('audit/verify/tlog-proof.ts#parseTlogProof', () => tlogProofs, parseTlogProof, formatTlogProof),
+  textParser(
+    'audit/log/paths.ts#parsePath',
+    () => ['tile/0/x001/x234/067', 'tile/3/007.p/12', 'tile/entries/009.p/255', 'bodies/009'],
+    parsePath,
+    pathOf,
+  ),
+  parser(
+    'audit/verify/tiles.ts#parseEntries',
+    () => [bundle([filled(36, 1), filled(0, 0)])],
+    bytes => parseEntries(bytes, 2),
+    bundle,
+  ),
+  parser(
+    'audit/verify/tiles.ts#parseTile',
+    () => [joined(hash32(1), hash32(2))],
+    bytes => parseTile(bytes, 2),
+    hashes => joined(...hashes),
+  ),
+  parser(
+    'audit/verify/record.ts#parseBatch',
+    () => [encodeBatch(records), encodeBatch([])],
+    parseBatch,
+    encodeBatch,
+  ),
+  textParser(
+    'audit/evidence.ts#parseTwoFaces',
+    () => [formatTwoFaces({ older: notes[0]!, newer: notes[1]!, path: [hash32(1)] })],
+    parseTwoFaces,
+    formatTwoFaces,
+  ),
+  parser(
+    'audit/witness/add-checkpoint.ts#parseAddCheckpoint',
+    () => addCheckpoints.map(text => new Uint8Array(Buffer.from(text))),
+    parseAddCheckpoint,
+    ({ oldSize, proof, note }) =>
+      new Uint8Array(Buffer.from([`old ${oldSize}`, ...proof.map(encodeBase64), '', note].join('\n'))),
+  ),
+  parser(
+    'audit/replay/bodies.ts#readAttestation',
+    () => [encodeAttestation(attestation)],
+    bytes => readAttestation(bytes, 0),
+    encodeAttestation,
+  ),
+  parser(
+    'audit/replay/bodies.ts#readMark',
+    () => [encodeMark({ height: 2 ** 40 + 1 })],
+    readMark,
+    encodeMark,
+  ),
+  parser('audit/replay/bodies.ts#readSeal', () => seals.map(encodeSeal), readSeal, encodeSeal),
+]
+
+function isAuditError(error: unknown): boolean {
+  return error instanceof AuditError
+}

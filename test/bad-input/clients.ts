@@ -1,0 +1,85 @@
+import { encoded } from '../../client/protocol/encode.ts'
+import type { ClientMessage } from '../../client/protocol/gateway.pb.js'
+import { writeClientMessage, writeServerMessage } from '../../client/protocol/gateway.pb.js'
+import { decodeReceipt, encodeReceipt, type Receipt } from '../../client/protocol/receipt.ts'
+import { formatReceiptFile, parseReceiptFile } from '../../client/protocol/receipt-file.ts'
+import { decodeReceipts, encodeReceipts, type ReceiptRun } from '../../client/protocol/receipts.ts'
+import { decodeServer } from '../../client/sdk/link.ts'
+import { DEFAULT_LIMITS } from '../../daemon/gateway/limits.ts'
+import { parseRequest, type Request } from '../../daemon/gateway/messages.ts'
+import { type Parser, parser, textParser } from './parser.ts'
+import { filled, hash32 } from './storage.ts'
+
+const receipt: Receipt = {
+  ...{ genesisHash: hash32(1), origin: 'try/area/0000/0', epoch: 1, view: 2, term: 3, count: 300, signer: 4 },
+  ...{
+    signature: filled(64, 1),
+    root: hash32(2),
+    leaf: 2 ** 40 + 1,
+    header: filled(4, 1),
+    salt: filled(16, 2),
+  },
+  ...{ outcome: filled(22, 3), index: 299, path: [hash32(3), hash32(4)] },
+}
+
+const run: ReceiptRun = {
+  ...{ epoch: 1, view: 2, term: 3, count: 300, signer: 4, signature: filled(64, 1), header: filled(4, 1) },
+  ...{ leaf: 2 ** 40 + 1, index: 7, salts: filled(32, 1), outcomes: [filled(22, 1), filled(30, 2)] },
+  proof: filled(64, 5),
+}
+
+const open = {
+  ...{ version: 2, playerKey: hash32(1), sessionKey: hash32(2), expiresAtMs: 1_700_000_000_000 },
+  ...{ playerSignature: filled(64, 1), sessionSignature: filled(64, 2), area: 'area/0000' },
+}
+const watch = { place: true, area: 'area/0000', xMm: -7, yMm: 2 ** 40, radiusMm: 300, limit: 9 }
+const requests: ClientMessage[] = [
+  { open },
+  { inputs: { bodies: [filled(80, 1), filled(90, 2)] } },
+  { watch },
+  { watch: { ...watch, place: false, area: '', xMm: 0 } },
+  { read: { number: 300, target: filled(16, 1) } },
+]
+
+function writeRequest(request: Exclude<Request, { kind: 'refused' }>): Uint8Array {
+  if (request.kind === 'inputs')
+    return encoded(writeClientMessage, { inputs: { bodies: request.bodies as Uint8Array[] } })
+  const { kind, ...message } = request
+  return encoded(writeClientMessage, message)
+}
+
+export const clientParsers: readonly Parser[] = [
+  parser(
+    'client/protocol/receipt.ts#decodeReceipt',
+    () => [encodeReceipt(receipt)],
+    decodeReceipt,
+    encodeReceipt,
+  ),
+  parser(
+    'client/protocol/receipts.ts#decodeReceipts',
+    () => [encodeReceipts(run), encodeReceipts({ ...run, proof: filled(0, 0) })],
+    decodeReceipts,
+    encodeReceipts,
+  ),
+  textParser(
+    'client/protocol/receipt-file.ts#parseReceiptFile',
+    () => [formatReceiptFile({ receipt, body: filled(80, 1) })],
+    parseReceiptFile,
+    formatReceiptFile,
+  ),
+  parser(
+    'daemon/gateway/messages.ts#parseRequest',
+    () => requests.map(request => encoded(writeClientMessage, request)),
+    bytes => {
+      const request = parseRequest(bytes, DEFAULT_LIMITS)
+      return request.kind === 'refused' ? undefined : request
+    },
+    writeRequest,
+  ),
+  parser(
+    'client/sdk/link.ts#decodeServer',
+    () => [encoded(writeServerMessage, { receipts: encodeReceipts(run) })],
+    bytes => decodeServer(bytes.slice().buffer),
+    "a gateway's word, which nobody keeps or signs; receipts in it have one form",
+  ),
+]

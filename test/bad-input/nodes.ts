@@ -1,0 +1,238 @@
+import { type Advert, decodeAdvert, encodeAdvert } from '../../daemon/adverts/advert.ts'
+import { appliedOp, decodeApplied } from '../../daemon/authority/applied.ts'
+import {
+  decodeAttestation,
+  decodeMark,
+  decodeSeal,
+  encodeAttestation,
+  encodeMark,
+  encodeSeal,
+} from '../../daemon/authority/bodies.ts'
+import {
+  decodeFrame,
+  decodeSubscribe,
+  encodeFrame,
+  encodeSubscribe,
+  type FeedFrame,
+} from '../../daemon/feed/codec.ts'
+import { parseLogUrl } from '../../daemon/http/log-path.ts'
+import {
+  decodeIncarnation,
+  incarnationOp,
+  incarnationText,
+  parseIncarnation,
+} from '../../daemon/identity/incarnation.ts'
+import { FrameReader, FrameWriter, frameHeaderBytes } from '../../daemon/network/frames.ts'
+import { greetingMaxBytes, Handshake } from '../../daemon/network/handshake.ts'
+import {
+  decodeAnswers,
+  decodeRequest,
+  encodeAnswers,
+  encodeRequest,
+  type IndexedAnswer,
+} from '../../daemon/routing/intent-codec.ts'
+import {
+  decodeReadAnswers,
+  decodeReadRequest,
+  encodeReadAnswers,
+  encodeReadRequest,
+} from '../../daemon/routing/read-codec.ts'
+import { type Parser, parser, textParser } from './parser.ts'
+import { filled, hash32 } from './storage.ts'
+
+export const seals = [
+  {
+    ...{ height: 7, epoch: 1, previous: hash32(1), stateRoot: hash32(2), asOfSize: 2 ** 40 + 1 },
+    ...{ tick: 9, timeMs: 1_700_000_000_001, nextMembers: [1, 2, 70_000] },
+  },
+  {
+    ...{ height: 1, epoch: 0, previous: filled(32, 0), stateRoot: hash32(2), asOfSize: 2 },
+    ...{ tick: 0, timeMs: 0, nextMembers: [] },
+  },
+]
+export const attestation = { gateway: 3, slots: [undefined, hash32(4), undefined], signature: filled(64, 5) }
+
+const feedFrames: FeedFrame[] = [
+  {
+    ...{ tick: 2 ** 40, leaf: 300, changed: [filled(80, 1), filled(0, 0)], removed: ['ab', 'cdé'] },
+    ...{ events: [filled(40, 2)], state: 2 },
+  },
+  { tick: 0, leaf: 0, changed: [], removed: [], events: [], state: 0 },
+]
+
+const answers: IndexedAnswer[] = [
+  { index: 0, count: 300, answer: { kind: 'committed', receipts: filled(50, 1) } },
+  { index: 300, count: 1, answer: { kind: 'gap', expectedSeq: 7 } },
+  { index: 301, count: 1, answer: { kind: 'busy', retryAfterMs: 300 } },
+  { index: 302, count: 1, answer: { kind: 'refused', code: 'session-closed' } },
+  { index: 303, count: 1, answer: { kind: 'not-leader', leader: 0 } },
+  { index: 304, count: 1, answer: { kind: 'not-leader', leader: 300 } },
+]
+
+const advert: Advert = {
+  ...{ number: 1, wallMs: 1_700_000_000_000, gatewayUrl: 'ws://a/é', httpUrl: '' },
+  led: [
+    {
+      ...{
+        group: 1,
+        term: 2,
+        size: 3,
+        sealedSize: 4,
+        sealHeight: 5,
+        checkpointRoot: 'ab'.repeat(32),
+        stateRoot: '',
+      },
+      ...{ entities: 1, players: 2, actions: 3, tick: 4, awake: true },
+    },
+  ],
+}
+
+/** The frames of a stream that comes in pieces of seven bytes. */
+function framesOf(stream: Uint8Array, maxFrameBytes: number): Uint8Array[] | undefined {
+  const frames: Uint8Array[] = []
+  const reader = new FrameReader(maxFrameBytes)
+  let bytes = 0
+  for (let at = 0; at < stream.length; at += 7) {
+    const goesOn = reader.push(stream.subarray(at, at + 7), frame => {
+      frames.push(frame.slice())
+      bytes += frameHeaderBytes + frame.length
+      return frames.length < 100
+    })
+    if (!goesOn) return undefined
+  }
+  return bytes === stream.length ? frames : undefined
+}
+
+function streamOf(frames: readonly Uint8Array[]): Uint8Array {
+  const writer = new FrameWriter()
+  for (const frame of frames) writer.add(frame)
+  return new Uint8Array(Buffer.concat(writer.take()))
+}
+
+function handshake(dialler: boolean): Handshake {
+  const rules = {
+    ...{ genesisHash: hash32(1), protocol: { min: 1, max: 2 }, role: 'node', softwareVersion: '1.0' },
+    ...{ addresses: () => ['/ip4/127.0.0.1/tcp/1'], allow: () => true, hasRoomFor: () => true },
+  }
+  return new Handshake(rules, 'peer', dialler)
+}
+
+/** Both sides' words, as the other hears them. */
+function greetings(): Uint8Array[] {
+  const [dialler, other] = [handshake(true), handshake(false)]
+  const hello = dialler.start().send!
+  const answer = other.receive(hello).send!
+  return [hello, answer, dialler.receive(answer).send!]
+}
+
+export const nodeParsers: readonly Parser[] = [
+  parser(
+    'daemon/network/frames.ts#FrameReader',
+    () => [streamOf([filled(3, 1), filled(0, 0), filled(1000, 2)])],
+    bytes => framesOf(bytes, 1 << 16),
+    streamOf,
+  ),
+  parser(
+    'daemon/network/handshake.ts#Handshake',
+    greetings,
+    // Longer frames end the stream.
+    bytes =>
+      bytes.length > greetingMaxBytes
+        ? undefined
+        : [handshake(true).receive(bytes), handshake(false).receive(bytes)],
+    'a newer program must be understood well enough to be told why it is refused, so that unknown fields pass',
+  ),
+  parser(
+    'daemon/routing/intent-codec.ts#decodeRequest',
+    () => [
+      encodeRequest({
+        group: 1,
+        batch: 300,
+        bodies: [filled(80, 1), filled(70, 2)],
+        signature: filled(64, 3),
+      }),
+    ],
+    decodeRequest,
+    encodeRequest,
+  ),
+  parser(
+    'daemon/routing/intent-codec.ts#decodeAnswers',
+    () => [encodeAnswers({ batch: 7, answers })],
+    decodeAnswers,
+    encodeAnswers,
+  ),
+  parser(
+    'daemon/routing/read-codec.ts#decodeReadRequest',
+    () => [encodeReadRequest({ group: 1, batch: 300, targets: [filled(16, 1), filled(32, 2)] })],
+    decodeReadRequest,
+    encodeReadRequest,
+  ),
+  parser(
+    'daemon/routing/read-codec.ts#decodeReadAnswers',
+    () => [
+      encodeReadAnswers({
+        batch: 7,
+        answers: [
+          {
+            index: 0,
+            answer: { kind: 'state', state: { entity: filled(90, 1), size: 9, tick: 300, byLease: true } },
+          },
+          {
+            index: 1,
+            answer: { kind: 'state', state: { entity: undefined, size: 9, tick: 0, byLease: false } },
+          },
+          { index: 2, answer: { kind: 'busy', retryAfterMs: 100 } },
+          { index: 3, answer: { kind: 'refused', code: 'no-such-entity' } },
+          { index: 4, answer: { kind: 'not-leader', leader: 0 } },
+        ],
+      }),
+    ],
+    decodeReadAnswers,
+    encodeReadAnswers,
+  ),
+  parser(
+    'daemon/feed/codec.ts#decodeSubscribe',
+    () => [encodeSubscribe(70_000)],
+    decodeSubscribe,
+    encodeSubscribe,
+  ),
+  parser('daemon/feed/codec.ts#decodeFrame', () => feedFrames.map(encodeFrame), decodeFrame, encodeFrame),
+  parser('daemon/adverts/advert.ts#decodeAdvert', () => [encodeAdvert(advert)], decodeAdvert, encodeAdvert),
+  parser(
+    'daemon/authority/bodies.ts#decodeAttestation',
+    () => [encodeAttestation(attestation)],
+    decodeAttestation,
+    encodeAttestation,
+  ),
+  parser(
+    'daemon/authority/bodies.ts#decodeMark',
+    () => [encodeMark({ height: 2 ** 40 + 1 })],
+    decodeMark,
+    encodeMark,
+  ),
+  parser('daemon/authority/bodies.ts#decodeSeal', () => seals.map(encodeSeal), decodeSeal, encodeSeal),
+  parser(
+    'daemon/authority/applied.ts#decodeApplied',
+    () => [appliedOp(1, { index: 1, term: 2, size: 2 ** 40 + 1 }).value!],
+    decodeApplied,
+    'stores of the first version have no checksum here',
+  ),
+  parser(
+    'daemon/identity/incarnation.ts#decodeIncarnation',
+    () => [incarnationOp({ incarnation: 3, birth: 2 ** 40 + 1 }).value!],
+    decodeIncarnation,
+    incarnation => incarnationOp(incarnation).value!,
+  ),
+  textParser(
+    'daemon/identity/incarnation.ts#parseIncarnation',
+    () => [incarnationText({ incarnation: 3, birth: 2 ** 40 + 1 })],
+    parseIncarnation,
+    'a file that its owner may have opened in an editor',
+  ),
+  textParser(
+    'daemon/http/log-path.ts#parseLogUrl',
+    () => ['try/area/0000/0/checkpoint', 'a/tile/0/x001/067.p/12', 'a/bodies/009', 'a/charter'],
+    parseLogUrl,
+    'what names the resource in it is parseLogPath, which has one form',
+  ),
+]

@@ -1,0 +1,20 @@
+import { auditParsers } from './audit.ts'
+import { clientParsers } from './clients.ts'
+import { consensusParsers } from './consensus.ts'
+import { nodeParsers } from './nodes.ts'
+import type { Parser } from './parser.ts'
+import { storageParsers } from './storage.ts'
+import { worldParsers } from './world.ts'
+
+/** Every parser of what a peer, a client, a server, a file or a disk says. */
+export const parsers: readonly Parser[] = [
+  ...storageParsers,
+  ...consensusParsers,
+  ...nodeParsers,
+  ...clientParsers,
+  ...auditParsers,
+  ...worldParsers,
+]
+
+/** What is called so and reads no bytes or text of others. */
+export const notParsers: readonly string[] = ['world/codec/course.ts#decodeCourse']
