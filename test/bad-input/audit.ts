@@ -6,12 +6,14 @@ import { formatTwoFaces, parseTwoFaces } from '../../audit/evidence.ts'
 import { parseGenesis as parseAuditorsGenesis } from '../../audit/genesis.ts'
 import { parsePath, pathOf } from '../../audit/log/paths.ts'
 import { readAttestation, readMark, readSeal } from '../../audit/replay/bodies.ts'
+import { parseCertificate } from '../../audit/verify/certificate.ts'
 import { parseCheckpoint } from '../../audit/verify/checkpoint.ts'
 import { parseNote, parseVerifierKey } from '../../audit/verify/note.ts'
 import { parseBatch } from '../../audit/verify/record.ts'
 import { parseEntries, parseTile } from '../../audit/verify/tiles.ts'
 import { parseTlogProof } from '../../audit/verify/tlog-proof.ts'
 import { parseAddCheckpoint } from '../../audit/witness/add-checkpoint.ts'
+import { encodeQuorum } from '../../consensus/finality/certificate.ts'
 import { encodeAttestation, encodeMark, encodeSeal } from '../../daemon/authority/bodies.ts'
 import { SetupError } from '../../daemon/config/setup-error.ts'
 import { buildGenesis } from '../../daemon/genesis/build.ts'
@@ -24,6 +26,7 @@ import { formatNote } from '../../storage/log/note.ts'
 import { encodeBatch } from '../../storage/log/record.ts'
 import { formatTlogProof } from '../../storage/log/tlog-proof.ts'
 import { formatVkey, makeVkey } from '../../storage/log/vkey.ts'
+import { certificate } from './consensus.ts'
 import { joined } from './damage.ts'
 import { attestation, seals } from './nodes.ts'
 import { type Parser, parser, refusing, textParser } from './parser.ts'
@@ -54,6 +57,12 @@ const addCheckpoints = [
 
 /** The auditor has readers of its own; the node's writers say whether both mean the same form. */
 export const auditParsers: readonly Parser[] = [
+  parser(
+    'audit/verify/certificate.ts#parseCertificate',
+    () => [encodeQuorum(certificate)],
+    parseCertificate,
+    ({ seal, epoch, view, votes }) => encodeQuorum({ kind: 2, seal, epoch, view, votes }),
+  ),
   parser(
     'audit/genesis.ts#parseGenesis',
     () => [genesisFile()],

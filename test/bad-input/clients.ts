@@ -1,14 +1,24 @@
+import assert from 'node:assert/strict'
 import { encoded } from '../../client/protocol/encode.ts'
 import type { ClientMessage } from '../../client/protocol/gateway.pb.js'
 import { writeClientMessage, writeServerMessage } from '../../client/protocol/gateway.pb.js'
+import {
+  formatProof,
+  openProof,
+  parseProof,
+  type RecordProof,
+  type StateProof,
+} from '../../client/protocol/proof-file.ts'
 import { decodeReceipt, encodeReceipt, type Receipt } from '../../client/protocol/receipt.ts'
 import { formatReceiptFile, parseReceiptFile } from '../../client/protocol/receipt-file.ts'
 import { decodeReceipts, encodeReceipts, type ReceiptRun } from '../../client/protocol/receipts.ts'
 import { decodeServer } from '../../client/sdk/link.ts'
+import { encodeQuorum } from '../../consensus/finality/certificate.ts'
 import { DEFAULT_LIMITS } from '../../daemon/gateway/limits.ts'
 import { parseRequest, type Request } from '../../daemon/gateway/messages.ts'
+import { certificate } from './consensus.ts'
 import { type Parser, parser, textParser } from './parser.ts'
-import { filled, hash32 } from './storage.ts'
+import { filled, hash32, tlogProofs } from './storage.ts'
 
 const receipt: Receipt = {
   ...{ genesisHash: hash32(1), origin: 'try/area/0000/0', epoch: 1, view: 2, term: 3, count: 300, signer: 4 },
@@ -48,6 +58,27 @@ function writeRequest(request: Exclude<Request, { kind: 'refused' }>): Uint8Arra
   return encoded(writeClientMessage, message)
 }
 
+const chain = {
+  ...{ network: 'try', genesisHash: hash32(1), origin: 'try/area/0000/0' },
+  ...{ activations: [encodeQuorum(certificate)], certificate: encodeQuorum(certificate) },
+}
+const path = filled(99, 1)
+const proofs: (RecordProof | StateProof)[] = [
+  { kind: 'record', ...chain, tlogProof: tlogProofs[0]!, held: undefined, receipt: undefined },
+  {
+    ...{ kind: 'record', ...chain, tlogProof: tlogProofs[0]!, activations: [] },
+    ...{ held: { salt: filled(16, 1), body: filled(80, 1) }, receipt },
+  },
+  { kind: 'state', ...chain, target: filled(16, 1), value: undefined, path },
+  { kind: 'state', ...chain, target: filled(32, 1), value: filled(90, 1), path },
+]
+
+function proofText(proof: RecordProof | StateProof): string {
+  const opened = openProof(proof)
+  assert.ok(opened.ok)
+  return formatProof(opened.proof)
+}
+
 export const clientParsers: readonly Parser[] = [
   parser(
     'client/protocol/receipt.ts#decodeReceipt',
@@ -66,6 +97,15 @@ export const clientParsers: readonly Parser[] = [
     () => [formatReceiptFile({ receipt, body: filled(80, 1) })],
     parseReceiptFile,
     formatReceiptFile,
+  ),
+  textParser(
+    'client/protocol/proof-file.ts#parseProof',
+    () => proofs.map(proofText),
+    text => {
+      const parsed = parseProof(text)
+      return parsed.ok ? parsed.proof : undefined
+    },
+    formatProof,
   ),
   parser(
     'daemon/gateway/messages.ts#parseRequest',

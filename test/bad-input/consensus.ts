@@ -32,6 +32,7 @@ const votes: Statement[] = [
 const viewChange = { kind: 3 as const, authority, epoch: 0, view: 4, ballot }
 const newView = { kind: 4 as const, authority, epoch: 0, view: 4, ballot }
 const proof = quorum(1, second, 4)
+export const certificate = { ...quorum(2, second, 4), kind: 2 as const }
 const evidence = { first: sign(2, votes[0]!, votes), second: sign(2, votes[1]!) }
 
 const messages: Message[] = [
@@ -46,7 +47,7 @@ const messages: Message[] = [
       proof,
     },
   },
-  { type: 'certificate', certificate: { ...quorum(2, second, 4), kind: 2 } },
+  { type: 'certificate', certificate },
   { type: 'ask', ask: { epoch: 1, view: 2, height: 2 ** 40 } },
   { type: 'recall', nonce: 7 },
   { type: 'recalled', recalled: { nonce: 7, epoch: 1, view: 2, ballot } },
@@ -193,7 +194,7 @@ export const consensusParsers: readonly Parser[] = [
   ),
   parser(
     'consensus/finality/certificate.ts#decodeCertificate',
-    () => [encodeQuorum(quorum(2, second, 4))],
+    () => [encodeQuorum(certificate)],
     decodeCertificate,
     encodeQuorum,
   ),

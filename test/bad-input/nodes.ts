@@ -15,6 +15,12 @@ import {
   encodeSubscribe,
   type FeedFrame,
 } from '../../daemon/feed/codec.ts'
+import {
+  decodeCosignature,
+  decodeCosignRequest,
+  encodeCosignature,
+  encodeCosignRequest,
+} from '../../daemon/hosting/finality/cosign-codec.ts'
 import { parseLogUrl } from '../../daemon/http/log-path.ts'
 import {
   decodeIncarnation,
@@ -126,6 +132,18 @@ function greetings(): Uint8Array[] {
 }
 
 export const nodeParsers: readonly Parser[] = [
+  parser(
+    'daemon/hosting/finality/cosign-codec.ts#decodeCosignRequest',
+    () => [encodeCosignRequest({ group: 7, size: 2 ** 40 + 1 })],
+    decodeCosignRequest,
+    encodeCosignRequest,
+  ),
+  parser(
+    'daemon/hosting/finality/cosign-codec.ts#decodeCosignature',
+    () => [encodeCosignature({ group: 7, size: 2 ** 40 + 1, signature: filled(72, 1) })],
+    decodeCosignature,
+    encodeCosignature,
+  ),
   parser(
     'daemon/network/frames.ts#FrameReader',
     () => [streamOf([filled(3, 1), filled(0, 0), filled(1000, 2)])],
