@@ -1,6 +1,7 @@
 import { sha256 } from '../storage/sha256.ts'
 import type { Store } from '../storage/store.ts'
 import { AdvertBoard } from './adverts/board.ts'
+import { DivergenceError } from './authority/errors.ts'
 import type { NodeConfig } from './config/settings.ts'
 import { badConfiguration, type SetupError } from './config/setup-error.ts'
 import { serveFeeds } from './feed/server.ts'
@@ -254,6 +255,7 @@ class Starting {
       recordsBetweenSnapshots: this.#config.recordsBetweenSnapshots,
       count: (name, labels) => this.#metrics.count(name, labels),
       log: (event, facts) => log.info(facts, event),
+      ...(this.#finality && { views: this.#finality }),
       onSeal: (group, seal) => this.#finality?.sealed(group, seal) ?? [],
       certifiedHeight: group => this.#finality?.status(group)?.certifiedHeight,
       final: group => this.#finality?.final(group),
@@ -263,6 +265,8 @@ class Starting {
       onHalted: (name, error) => {
         this.#problems.push(error.message)
         log.error({ authority: name, error: error.message }, 'authority halted')
+        // The log contradicts this replica's state: in the next view it begins anew from what is decided.
+        if (error instanceof DivergenceError) this.#finality?.suspect(this.#groupOf(name), 'diverged')
         // What else the disk gives back can't be trusted either.
         if (isDamage(error)) this.#fatal(setupErrorOf(error, this.#config))
       },
@@ -316,8 +320,13 @@ class Starting {
       addOps: ops => this.#engine?.driver.addOps(ops),
       sync: done => this.#engine?.driver.sync(done),
       count: (name, labels) => this.#metrics.count(name, labels),
+      door: () => this.#engine,
       log: (event, facts) => this.#dependencies.log.warn(facts, event),
     })
+  }
+
+  #groupOf(name: string): number {
+    return this.#genesis.file.authorities.find(authority => authority.name === name)!.group
   }
 
   #authorities(): HostedAuthority[] {

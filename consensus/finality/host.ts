@@ -1,14 +1,17 @@
 import { maxBatch } from './batch-tree.ts'
 import { type BatchedItem, FrameBuilder, maxFrameBytes, signBatch } from './batcher.ts'
+import { hashKey } from './bytes.ts'
 import { EffectsBuilder } from './effects.ts'
 import { decodeFrame, type Frame, type SignedBatch } from './frame.ts'
-import { askAll, isWaiting, tick } from './member/catch-up.ts'
+import { mayVote } from './member/amnesia.ts'
+import { askAll, askPeer, isWaiting, tick } from './member/catch-up.ts'
 import { anchored } from './member/deciding.ts'
 import { membersOf, receive, receiveStatement, signedOwn, stageAgain } from './member/member.ts'
 import type { Staged } from './member/staged.ts'
 import { type Env, isFrozen, isMember, type MemberState, openMember, peersOf } from './member/state.ts'
 import { changeView } from './member/view-change.ts'
 import { claim, executed, vote } from './member/voting.ts'
+import { leaderOf } from './new-view.ts'
 import type { Seal } from './seal.ts'
 import { encodeSignState } from './sign-state.ts'
 import type { Signed } from './signed.ts'
@@ -43,9 +46,9 @@ export class FinalityHost {
 
   constructor(options: FinalityHostOptions) {
     this.#options = options
-    const { self, nowMs, random, progressMs, resendMs } = options
+    const { self, nowMs, random, progressMs, resendMs, isReachable = () => true } = options
     this.#env = {
-      ...{ self, nowMs, random, progressMs, resendMs, out: this.#out },
+      ...{ self, nowMs, random, progressMs, resendMs, isReachable, out: this.#out },
       verify: rememberVerified(options.verify),
       leaseUntilMs: () => this.#leaseUntilMs,
     }
@@ -91,6 +94,15 @@ export class FinalityHost {
     this.#with(group, state => {
       if (!isFrozen(state)) changeView(state, this.#env, state.sign.view + 1)
     })
+  }
+
+  /** This peer can be reached (again): one of us may have missed something. */
+  peerUp(peer: number): void {
+    for (const state of this.#members.values()) {
+      if (!isMember(state, peer)) continue
+      askPeer(state, this.#env, peer)
+      this.#touched.add(state)
+    }
   }
 
   /** The directory's lease of this node, by the clock that was handed in. */
@@ -217,8 +229,12 @@ export class FinalityHost {
     const state = this.#members.get(group)
     if (state === undefined) return undefined
     const { epoch, view, frozenTo, base } = state.sign
+    const proven = (state.newView?.proof ?? state.activations.get(epoch))?.seal
     return {
-      baseSeal: (state.newView?.proof ?? state.activations.get(epoch))?.seal,
+      baseSeal: proven ?? state.seals.get(hashKey(base.hash)),
+      certifiedSeal: state.certificates.get(state.tip.height)?.seal,
+      leader: leaderOf(state.regime, view),
+      hasForgotten: !mayVote(state),
       ...{ group, epoch, view, frozenTo, base, certified: state.tip, finalHeight: state.finalHeight },
       ...{ votes: isMember(state, this.#env.self), halted: state.halted },
     }

@@ -17,6 +17,11 @@ export interface FinalityHostOptions {
   readonly progressMs: (failures: number) => number
   /** What may have been lost is said again this often. */
   readonly resendMs: number
+  /**
+   * Whether a node can be reached. While fewer members than a quorum can be, no view is given up: another leader could decide
+   * as little. Default: every node can.
+   */
+  readonly isReachable?: (node: number) => boolean
 }
 
 export interface MemberOptions {
@@ -139,10 +144,16 @@ export interface MemberStatus {
   readonly view: number
   /** Above `view` while a view change is under way. */
   readonly frozenTo: number
+  /** Who leads this view's Raft instance first. */
+  readonly leader: number
   /** Where this view began. */
   readonly base: { readonly height: number; readonly hash: Uint8Array }
-  /** The seal of the base; undefined for the empty log. */
+  /** The seal of the base; undefined for the empty log, and after a crash that came before this node had it on its disk. */
   readonly baseSeal: Seal | undefined
+  /** The seal of `certified`; undefined for the empty log. */
+  readonly certifiedSeal: Seal | undefined
+  /** It may have voted in this view and not know it any more: its disk was lost. */
+  readonly hasForgotten: boolean
   /** The highest certified seal. */
   readonly certified: { readonly height: number; readonly hash: Uint8Array }
   readonly finalHeight: number

@@ -61,6 +61,8 @@ export interface HostedGroup {
   sharedWith: readonly { readonly id: number }[]
   /** Who may be a member by a change that is not applied here, as the caller knows. */
   readonly introduced: Set<number>
+  /** Who stands first when nobody leads, 0 for nobody in particular. */
+  readonly firstLeader: number
   /** This node has been a member in this life, and not been found to be none since. */
   wasMember: boolean
   /** Another member has said that we are none, and no leader has spoken since. */
@@ -169,6 +171,7 @@ export function openGroup(
     configs,
     sharedWith: [],
     introduced: new Set(options.introduced),
+    firstLeader: options.firstLeader ?? 0,
     wasMember: false,
     wasRemoved: false,
     asleep: true,

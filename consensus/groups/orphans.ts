@@ -138,17 +138,20 @@ export class Orphans {
   }
 
   /** Live voters in order, rotated by the group's number so that a lost node's groups are spread over the others. */
-  #rank({ node, instance, lostLeader }: HostedGroup): number {
+  #rank({ node, instance, lostLeader, firstLeader }: HostedGroup): number {
     const { self, liveness } = this.#options
+    if (firstLeader === self) return 0
     let live = 0
     let before = 0
+    let after = 0
     for (const voter of node.raft.tracker.voters()) {
       if (voter !== self && (voter === lostLeader || !liveness.isUp(voter) || !liveness.supports(voter)))
         continue
       live++
       if (voter < self) before++
+      if (voter === firstLeader) after = 1
     }
-    return (before + live - ((instance.group - 1) % live)) % live
+    return after + ((before + live - ((instance.group - 1) % live)) % live)
   }
 
   #rankDelayMs({ node }: HostedGroup): number {

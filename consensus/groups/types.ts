@@ -70,6 +70,8 @@ export interface GroupOptions extends RaftInstance {
   readonly introduced?: readonly number[]
   /** The last index that the state machine has applied and kept, 0 for none. */
   readonly applied?: number
+  /** Whoever of the voters is to stand first, when nobody leads. Default: they take turns by the group's number. */
+  readonly firstLeader?: number
 }
 
 /** Who shall belong to a group. */

@@ -5,6 +5,7 @@ import { appliedOp } from './applied.ts'
 import { bodyHash, type InputBatch, maxInputBytes } from './batch.ts'
 import { encodeAttestation, encodeMark, encodeSeal } from './bodies.ts'
 import { Changes } from './changes.ts'
+import { type LoggedBatch, loggedBatches } from './fallen.ts'
 import {
   type BatchWaiter,
   InFlightInputs,
@@ -21,6 +22,7 @@ import { follows, makeReceipts, maxRange, type Receiptable, type ReceiptRange } 
 import { RecentEntries } from './recent.ts'
 import type { AppliedEntry, Replica } from './replica.ts'
 import { SealPace, type Unsealed } from './seal-pace.ts'
+import { defaultTailLimits, UncertifiedTail } from './tail.ts'
 import {
   type AuthorityIdentity,
   type AuthorityLimits,
@@ -62,6 +64,8 @@ const futureSealMs = 60_000
 const gatewayShare = 0.25
 /** What a queued body takes beside its bytes, roughly. */
 const bodyOverheadBytes = 128
+/** Of seals, the base of the view among them. */
+const decisionsToForget = 3
 const busy: InputAnswer = { kind: 'busy', retryAfterMs: 200 }
 
 /**
@@ -95,6 +99,11 @@ export class Authority {
   #nextTickAtMs = 0
   readonly #sealPace: SealPace
   #lookups: Lookup[] = []
+  /** What is committed and not decided; undefined where nobody votes. */
+  readonly #tail: UncertifiedTail | undefined
+  /** Inputs that fell off this replica's log, for it to propose again when it leads. */
+  #fallen: readonly LoggedBatch[]
+  #decisions = 0
 
   constructor(
     identity: AuthorityIdentity,
@@ -107,6 +116,8 @@ export class Authority {
     this.limits = limits
     this.#ports = ports
     this.#sealPace = new SealPace(limits)
+    this.#tail = ports.isVotedOn ? new UncertifiedTail(defaultTailLimits) : undefined
+    this.#fallen = loggedBatches(ports.fallen ?? [])
     this.inputs = new BoundedQueue('input', limits.inputBatches, {
       maxBytes: limits.queueBytes,
       sizeOf: queued => batchBytes(queued.batch),
@@ -123,6 +134,18 @@ export class Authority {
   /** This node leads and knows all that was committed before. */
   get serving(): boolean {
     return this.#leading && this.#caughtUp
+  }
+
+  /** So much is committed and not decided that no more is taken. */
+  get isTailFull(): boolean {
+    return this.#tail?.isFull === true
+  }
+
+  /** The members have decided the log up to this size. */
+  decided(size: number): void {
+    this.#tail?.decided(size)
+    // By now whoever leads this view has proposed again what it had.
+    if (++this.#decisions >= decisionsToForget) this.#fallen = []
   }
 
   get inputsInFlight(): number {
@@ -160,6 +183,7 @@ export class Authority {
 
   #enqueue(queued: QueuedBatch): InputAnswer | undefined {
     if (!this.#leading) return { kind: 'not-leader', leader: this.leader }
+    if (this.isTailFull) return busy
     const { gateway } = queued.batch
     const waitingBytes = (this.#waitingBytes.get(gateway) ?? 0) + batchBytes(queued.batch)
     if (waitingBytes > this.limits.queueBytes * gatewayShare || !this.inputs.push(queued)) return busy
@@ -169,15 +193,23 @@ export class Authority {
 
   /** Every 10 ms or so: time for ticks and seals. */
   tick(nowMs: number, wallMs: number): void {
+    this.#tail?.tick(nowMs)
     if (!this.serving) return
+    if (this.isTailFull) this.#turnAway()
     if (this.replica.log.size === 0) this.#plan('charter')
-    if (this.replica.world.needsTick() && nowMs >= this.#nextTickAtMs) {
+    if (this.replica.world.needsTick() && nowMs >= this.#nextTickAtMs && !this.isTailFull) {
       this.#nextTickAtMs = Math.max(nowMs, this.#nextTickAtMs + this.identity.tickMs)
       this.#plan('tick')
     }
     if (this.replica.pendingMark !== undefined) this.#plan('seal')
     else if (this.#sealPace.take(nowMs, this.#unsealed(wallMs))) this.#plan('mark')
     this.flush(wallMs)
+  }
+
+  /** Whoever waits is told so: nobody can say when there will be a decision. */
+  #turnAway(): void {
+    for (const { batch, waiter } of this.inputs.drain()) waiter(0, batch.bodies.length, busy)
+    this.#waitingBytes.clear()
   }
 
   /** Somebody waits for all that was committed to become final: the next seal comes as soon as it may. */
@@ -225,6 +257,7 @@ export class Authority {
     }
     // A charter is the first leaf: nothing goes before it.
     if (this.replica.log.size === 0) return records
+    this.#admitFallen()
     this.#admitInputs()
     // After a pause time stands where the last tick left it: an input must not begin in the past.
     if (this.intents.length > 0 && this.#tickNow(wallMs) > this.#newestTick + 1)
@@ -297,12 +330,25 @@ export class Authority {
     }
   }
 
-  #admit({ batch, waiter }: QueuedBatch): Admitted | undefined {
+  /** First of all, so that what the same sessions ask for now comes after it. It is applied once, whoever proposes it again. */
+  #admitFallen(): void {
+    while (this.#fallen.length > 0 && this.intents.length < this.intents.limit) {
+      const [batch, ...rest] = this.#fallen
+      this.#fallen = rest
+      const admitted = this.#admit({ batch: batch!, waiter: () => {} })
+      if (admitted === undefined) continue
+      this.#ports.count('authority_inputs_again', {})
+      this.intents.push(admitted)
+    }
+  }
+
+  #admit({ batch, waiter }: { batch: LoggedBatch; waiter: BatchWaiter }): Admitted | undefined {
     const slots: (Uint8Array | undefined)[] = []
     const accepted: Uint8Array[] = []
     let sizeBytes = 0
     batch.bodies.forEach((body, i) => {
-      if (this.#accept(body, { waiter, index: i, session: undefined, also: undefined })) {
+      if (!(body instanceof Uint8Array)) slots.push(body.hash)
+      else if (this.#accept(body, { waiter, index: i, session: undefined, also: undefined })) {
         slots.push(undefined)
         accepted.push(body)
         sizeBytes += body.length
@@ -389,6 +435,8 @@ export class Authority {
       const result = this.replica.apply(entry, ops)
       applied.push(result)
       const { firstLeaf, leafHashes, records } = result
+      this.#tail?.applied(entry.data.length)
+      if (result.sealed !== undefined) this.#tail?.sealed(result.sealed.size)
       if (records.length > 0) this.#recent.add({ firstLeaf, data: entry.data, leafHashes })
       this.#changes.note(result)
       this.#noteProgress(entry.term, result)

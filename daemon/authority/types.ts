@@ -1,3 +1,4 @@
+import type { LogRecord } from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import type { Random } from '../ports.ts'
 import type { Waiting } from './intake.ts'
@@ -60,6 +61,10 @@ export interface AuthorityPorts {
   readonly signer: ReceiptSigner
   /** The height of the highest seal that the members have decided; undefined where this node does not know. */
   readonly certifiedHeight: () => number | undefined
+  /** What is committed is voted on, and may fall off until it is decided. */
+  readonly isVotedOn?: boolean
+  /** Records that this replica had beyond where it stands: what was asked for in them is proposed again. */
+  readonly fallen?: readonly LogRecord[]
   readonly count: (name: string, labels: Record<string, string>) => void
 }
 

@@ -7,6 +7,7 @@ import {
   type SnapshotOffer,
   TICK_MS,
 } from '../../consensus/groups/types.ts'
+import type { LogRecord } from '../../storage/log/record.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
 import { appliedOp } from '../authority/applied.ts'
 import type { AppliedSeal } from '../authority/replica.ts'
@@ -15,10 +16,12 @@ import type { Cancel, Clock, Network, PeerId, Random } from '../ports.ts'
 import type { AuthorityHost } from './authority-host.ts'
 import { CatchUps, catchUp } from './catch-ups.ts'
 import type { DecidedPoint } from './decided.ts'
+import type { Signs } from './finality/progress.ts'
+import type { Restoring } from './finality/restoring.ts'
 import type { LogCosigning } from './log-view.ts'
 import { Membership } from './membership.ts'
 import { NotingStore } from './noting-store.ts'
-import { type HostedAuthority, openAuthority } from './opening.ts'
+import { type Beginning, type HostedAuthority, openAuthority, plainBeginning } from './opening.ts'
 import { type MemberOrder, type OrderRefusal, Orders } from './orders.ts'
 import { RaftLanes } from './raft-lanes.ts'
 import { serveSync } from './sync.ts'
@@ -46,7 +49,9 @@ export interface EngineOptions {
   readonly recordsBetweenSnapshots?: number
   readonly count: (name: string, labels: Record<string, string>) => void
   readonly log: (event: 'role' | 'caught-up', facts: object) => void
-  /** A replica of ours has executed a seal, in the Raft instance that it began with. What is returned goes into the same batch. */
+  /** The members vote on what is committed, and change views. Default: they don't. */
+  readonly views?: ViewsOfMembers
+  /** A replica of ours has executed a seal. What is returned goes into the same batch. */
   readonly onSeal?: (group: number, seal: AppliedSeal) => readonly StoreOp[]
   /** The height of the highest seal that the members of an authority have decided. */
   readonly certifiedHeight?: (group: number) => number | undefined
@@ -62,6 +67,16 @@ export interface EngineOptions {
   readonly onHalted: (name: string, error: Error) => void
   /** The disk failed: nothing more is acknowledged by this node. */
   readonly onStoreFailure: (error: Error) => void
+}
+
+/** What finality knows of replicas; see finality/views.ts. */
+export interface ViewsOfMembers {
+  /** This node votes on what the replica executes: until that is decided, it may fall off. */
+  votesOn(group: number): boolean
+  /** The replica's Raft instance is over, and the next one has not begun: it is not to be opened now. */
+  isHeldBack(group: number): boolean
+  /** An input for this authority has waited for a while on this node. */
+  waits(group: number): void
 }
 
 /** Ticks made up after a pause: more would only start elections that the pause itself caused. */
@@ -187,6 +202,7 @@ export class Engine {
   /** An input waits for an answer from this authority. Nothing happens when no replica of it is here. */
   expectProgress(group: number): void {
     this.#host.expectProgress(group)
+    this.#options.views?.waits(group)
     this.driver.wake()
   }
 
@@ -243,9 +259,52 @@ export class Engine {
     return this.#orders.mayServe(this.#known.get(group)!)
   }
 
-  async #open(hosted: HostedAuthority): Promise<void> {
+  /** Of finality's views: the replica and its Raft instance end here. */
+  freeze(group: number): void {
+    this.#close(group)
+    this.driver.wake()
+  }
+
+  /** Of finality's views: the replica begins from what the disk has, in the instance that stands there. */
+  async enter(group: number, firstLeader: number, fallen: readonly LogRecord[]): Promise<void> {
+    await this.#open(this.#known.get(group)!, { firstLeader, fallen })
+  }
+
+  /** What it takes to bring a replica's disk elsewhere, while it is not open; undefined when none is to be here. */
+  restoring(group: number): Restoring | undefined {
+    const hosted = this.#known.get(group)
+    if (hosted === undefined || !this.#orders.hosts(hosted, this.#options.self)) return undefined
+    const { network, clock, sha256, verify } = this.#options
+    return {
+      ...{ hosted, network, clock, store: this.#store },
+      world: { origin: hosted.identity.origin, sha256, verifySignature: verify },
+      addOps: ops => this.driver.addOps(ops),
+      synced: () => new Promise(resolve => this.driver.sync(resolve)),
+    }
+  }
+
+  halt(group: number, error: Error): void {
+    const authority = this.#authorities.get(group)
+    if (authority !== undefined) authority.halt(error)
+    else this.#options.onHalted(this.#known.get(group)!.name, error)
+  }
+
+  signs(group: number): Signs | undefined {
+    const replica = this.#authorities.get(group)?.authority.replica
+    if (replica === undefined) return undefined
+    const { lastSeal, actions, unsealedRecords } = replica
+    return { sealHeight: lastSeal?.seal.height ?? 0, actions, isUnsealed: unsealedRecords > 0 }
+  }
+
+  /** The members have decided the log up to this size. */
+  decided(group: number, size: number): void {
+    this.#authorities.get(group)?.authority.decided(size)
+  }
+
+  async #open(hosted: HostedAuthority, begin: Beginning = plainBeginning): Promise<void> {
     const { group } = hosted.identity
-    if (this.#authorities.has(group)) return
+    const isHeldBack = (): boolean => this.#options.views?.isHeldBack(group) === true
+    if (this.#authorities.has(group) || isHeldBack()) return
     const opened = await openAuthority(
       {
         options: this.#options,
@@ -255,8 +314,9 @@ export class Engine {
         expectProgress: waiting => this.expectProgress(waiting),
       },
       hosted,
+      begin,
     )
-    if (!this.#orders.hosts(hosted, this.#options.self)) return
+    if (!this.#orders.hosts(hosted, this.#options.self) || isHeldBack()) return
     this.#authorities.set(group, opened.host)
     opened.join(this.#orders.get(group)?.known ?? [])
     this.#setApart(group)

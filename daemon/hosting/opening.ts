@@ -2,6 +2,7 @@ import type { GroupDriver } from '../../consensus/groups/driver.ts'
 import type { GroupHost } from '../../consensus/groups/host.ts'
 import { recoverGroup } from '../../consensus/groups/raft-disk.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
+import type { LogRecord } from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import type { AreaCharter } from '../../world/charter.ts'
 import type { WorldHost } from '../../world/world.ts'
@@ -13,6 +14,7 @@ import { checkpointSigner, PublishedLog } from './log-view.ts'
 import type { NotingStore } from './noting-store.ts'
 import { appliedInRaft, recoverAuthority } from './recover.ts'
 import { SnapshotKeeper } from './snapshots.ts'
+import { readStanding } from './standing.ts'
 
 export interface HostedAuthority {
   readonly name: string
@@ -35,12 +37,28 @@ export interface OpenedAuthority {
   join(introduced: readonly number[]): void
 }
 
+/** How a replica begins that has come to its Raft instance by a change of views. */
+export interface Beginning {
+  /** Who stands first when nobody leads the instance, 0 for nobody in particular. */
+  readonly firstLeader: number
+  /** Records that it had beyond where it stands now, in order. */
+  readonly fallen: readonly LogRecord[]
+}
+
+export const plainBeginning: Beginning = { firstLeader: 0, fallen: [] }
+
 /** @throws what recovery throws */
-export async function openAuthority(parts: OpeningParts, hosted: HostedAuthority): Promise<OpenedAuthority> {
+export async function openAuthority(
+  parts: OpeningParts,
+  hosted: HostedAuthority,
+  begin: Beginning,
+): Promise<OpenedAuthority> {
   const { store, driver } = parts
   const { clock, schedule, random, self, logKey, count, sha256, verify, onHalted } = parts.options
-  const { identity, charter, name } = hosted
-  const { group, epoch, view, origin } = identity
+  const { charter, name } = hosted
+  const { group, origin } = hosted.identity
+  const { epoch, view, baseSize } = await readStanding(store, hosted.identity)
+  const identity = { ...hosted.identity, epoch, view }
   const world: WorldHost = { origin, sha256, verifySignature: verify }
   const { replica, applied, snapshot } = await recoverAuthority(store, identity, charter, world)
   const recovered = await recoverGroup(store, { group, epoch, view })
@@ -54,6 +72,8 @@ export async function openAuthority(parts: OpeningParts, hosted: HostedAuthority
       }
     },
     random,
+    isVotedOn: parts.options.views?.votesOn(group) === true,
+    fallen: begin.fallen,
     signer: { number: self, sign: message => logKey.sign(message) },
     certifiedHeight: () => parts.options.certifiedHeight?.(group),
     count,
@@ -61,7 +81,8 @@ export async function openAuthority(parts: OpeningParts, hosted: HostedAuthority
   const reader = new LogReader(store, group)
   const snapshots = new SnapshotKeeper(
     group,
-    snapshot,
+    // Raft's index of one that an older instance took says nothing in this one.
+    snapshot !== undefined && snapshot.size <= baseSize ? { ...snapshot, index: 0 } : snapshot,
     ops => driver.addOps(ops),
     (index, meta) => {
       parts.host.compact(group, index, meta)
@@ -100,7 +121,9 @@ export async function openAuthority(parts: OpeningParts, hosted: HostedAuthority
   const join = (introduced: readonly number[]): void => {
     const voters = identity.members
     const upTo = appliedInRaft(recovered, applied)
-    parts.host.open({ group, epoch, view, voters, learners: [], introduced, applied: upTo }, recovered)
+    const { firstLeader } = begin
+    const options = { group, epoch, view, voters, learners: [], introduced, applied: upTo, firstLeader }
+    parts.host.open(options, recovered)
   }
   return { host, join }
 }

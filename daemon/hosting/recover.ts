@@ -96,7 +96,7 @@ function* stateOf(snapshot: StoredSnapshot, group: number): Generator<StateEntry
 }
 
 /** The merkle log of the first `size` leaves, from the stored tiles and the records behind the last full one. */
-async function logUpTo(store: Store, group: number, size: number): Promise<MerkleLog> {
+export async function logUpTo(store: Store, group: number, size: number): Promise<MerkleLog> {
   const tiled = Math.floor(size / tileWidth) * tileWidth
   const log = await MerkleLog.fromTiles(tileReader(store, group), tiled)
   for await (const { record } of new LogReader(store, group).records(tiled, size))

@@ -85,7 +85,8 @@ describe('a node whose store is lost', function () {
   })
 
   it('takes an older store for a lost one, as when a backup of it was put back', async () => {
-    const node = network.node(2)
+    // The first again: of three members, a third one that has forgotten what it signed would leave too few votes.
+    const node = network.node(1)
     await network.sigkill(node)
     cpSync(storeOf(node), join(network.dir, 'backup'), { recursive: true })
     rmSync(storeOf(node), { recursive: true })
@@ -96,7 +97,7 @@ describe('a node whose store is lost', function () {
     cpSync(join(network.dir, 'backup'), storeOf(node), { recursive: true })
     await network.startAgain(node)
     await backAgain(node)
-    assert.equal(incarnationOf(node), 3)
+    assert.equal(incarnationOf(node), 4)
   })
 
   it('leaves nothing lost, doubled or different behind', async () => {

@@ -48,6 +48,7 @@ async function start(
     sync: write,
     anchoring: new AnchorsAtOnce(),
     onFinal: () => {},
+    door: () => undefined,
     count: () => {},
     log: event => assert.fail(event),
   })

@@ -33,7 +33,7 @@ function watchProgress(state: MemberState, env: Env, nowMs: number): void {
   const { sign } = state
   const frozen = isFrozen(state)
   const isDue = frozen ? changesFor(state, sign.frozenTo) >= quorumOf(state) : candidate(state) !== undefined
-  if (!isDue) state.deadlineMs = undefined
+  if (!isDue || !reachesQuorum(state, env)) state.deadlineMs = undefined
   else if (state.deadlineMs === undefined) state.deadlineMs = nowMs + env.progressMs(state.failures)
   else if (nowMs >= state.deadlineMs) {
     state.deadlineMs = undefined
@@ -42,6 +42,11 @@ function watchProgress(state: MemberState, env: Env, nowMs: number): void {
     if (frozen) state.failures++
     changeView(state, env, Math.max(sign.frozenTo, sign.view) + 1)
   }
+}
+
+function reachesQuorum(state: MemberState, env: Env): boolean {
+  const reached = state.regime.members.filter(({ node }) => node === env.self || env.isReachable(node))
+  return reached.length >= quorumOf(state)
 }
 
 function resend(state: MemberState, env: Env): void {

@@ -21,6 +21,7 @@ export interface Env {
   readonly verify: Verify
   readonly progressMs: (failures: number) => number
   readonly resendMs: number
+  readonly isReachable: (node: number) => boolean
   /** Second votes are cast before this time only. */
   readonly leaseUntilMs: () => number
   readonly out: EffectsBuilder

@@ -3,6 +3,7 @@ import { type Certificate, decodeCertificate, encodeQuorum } from '../../../cons
 import { recoverMember } from '../../../consensus/finality/disk.ts'
 import { FinalityDriver } from '../../../consensus/finality/driver.ts'
 import { FinalityHost } from '../../../consensus/finality/host.ts'
+import { quorumSize } from '../../../consensus/finality/quorum.ts'
 import type { Seal, Voter } from '../../../consensus/finality/seal.ts'
 import type { Effects } from '../../../consensus/finality/types.ts'
 import type { Store, StoreOp } from '../../../storage/store.ts'
@@ -11,10 +12,15 @@ import type { SigningKey } from '../../identity/signing-key.ts'
 import type { Cancel, Clock, Network, PeerId, Random } from '../../ports.ts'
 import type { Anchoring } from './anchoring.ts'
 import { VoteLanes } from './lanes.ts'
+import { Progress, type Signs } from './progress.ts'
 import { SealChain } from './seal-chain.ts'
+import { type ReplicaDoor, type ViewEvent, Views } from './views.ts'
 
 const tickMs = 100
 const resendMs = 1_000
+const ticksPerLook = 10
+/** How long a view may bring nothing on; it doubles up to sixteen times with each that does not. */
+const defaultProgressMs = 10_000
 /** Seals that are handed over for voting ahead of the decided one. */
 const aheadSeals = 8
 
@@ -47,7 +53,19 @@ export interface FinalityOptions {
   readonly count: (name: string, labels: Record<string, string>) => void
   /** Decided, and in the directory's log: now, and not before, it may be served, cosigned and acted on. */
   readonly onFinal: (group: number, certificate: Certificate) => void
-  readonly log: (event: 'finality-stopped' | 'evidence', facts: object) => void
+  /** To those who run the replicas. */
+  readonly door: () => FinalityDoor | undefined
+  /** How long a view may bring nothing on, before it is given up for the first time. Default 10,000. */
+  readonly progressMs?: number
+  readonly log: (event: 'finality-stopped' | 'evidence' | 'view-suspected' | ViewEvent, facts: object) => void
+}
+
+/** What finality asks of those who run the replicas. */
+export interface FinalityDoor extends ReplicaDoor {
+  /** How far this node's replica has come; undefined where none runs. */
+  signs(group: number): Signs | undefined
+  /** The members have decided the log up to this size: what lies beyond may still fall off. */
+  decided(group: number, size: number): void
 }
 
 /** How far an authority's members have decided, as this node knows. */
@@ -59,8 +77,7 @@ export interface FinalityStatus {
 }
 
 /**
- * The members' votes, in their first view: what Raft's first instance commits is certified. Until a node can change views,
- * nobody asks for one.
+ * The members' votes: what the Raft instance of a view commits is certified, and a view that brings nothing on is given up.
  */
 export class Finality {
   readonly #options: FinalityOptions
@@ -70,6 +87,12 @@ export class Finality {
   readonly #chains = new Map<number, SealChain>()
   readonly #groups = new Map<string, number>()
   readonly #final = new Map<number, Certificate>()
+  readonly #views: Views
+  readonly #progress: Progress
+  readonly #members = new Map<number, readonly Voter[]>()
+  /** Nodes that are connected. */
+  readonly #reached = new Set<number>()
+  #ticks = 0
   #timer: Cancel | undefined
 
   /**
@@ -85,10 +108,23 @@ export class Finality {
   private constructor(options: FinalityOptions) {
     this.#options = options
     const { self, voteKey, verify, clock, random, network, peers, count, schedule } = options
+    const { progressMs: firstMs = defaultProgressMs } = options
+    const progressMs = (failures: number): number => firstMs * 2 ** Math.min(failures, 4)
     this.#host = new FinalityHost({
       ...{ self, verify, resendMs, sign: message => voteKey.sign(message), nowMs: () => clock.monotonicMs() },
       random: below => random.below(below),
-      progressMs: () => Number.POSITIVE_INFINITY,
+      progressMs,
+      isReachable: node => this.#reached.has(node),
+    })
+    this.#progress = new Progress(progressMs)
+    this.#views = new Views({
+      ...{ host: this.#host, store: options.store, clock, door: options.door, count, log: options.log },
+      peers: group => this.#peersOf(group),
+      stoodAt: (group, base) => {
+        const { certified } = this.#host.status(group)!
+        return this.#chains.get(group)?.restored(base, certified.height) ?? []
+      },
+      entered: group => this.#hand(group),
     })
     this.#driver = new FinalityDriver({
       host: this.#host,
@@ -102,6 +138,10 @@ export class Finality {
     })
     this.#lanes = new VoteLanes({
       ...{ peers, network, clock, maxFrameBytes, count },
+      opened: peer => {
+        this.#host.peerUp(peer)
+        if (this.#timer !== undefined) this.#driver.wake()
+      },
       receive: (peer, frame) => {
         if (this.#timer === undefined) this.#host.receive(peer, frame)
         else this.#driver.receive(peer, frame)
@@ -126,23 +166,29 @@ export class Finality {
     const chain = await SealChain.load(store, group, authority, epoch, stored?.tip)
     this.#chains.set(group, chain)
     this.#groups.set(origin, group)
+    this.#members.set(group, members)
     this.#host.open({ group, authority, epoch, founders: members, stored, forgetful })
     const tip = stored?.tip && decodeCertificate(stored.tip)
     if (tip !== undefined) this.#options.anchoring.anchor(group, tip)
+    await this.#views.load(group, { epoch, view: 0 })
     this.#hand(group)
   }
 
   begin(): void {
     const run = (): void => {
       this.#timer = this.#options.clock.after(tickMs, run)
+      this.#lookWhoIsThere()
+      if (++this.#ticks % ticksPerLook === 0) this.#lookAtProgress()
       this.#driver.tick()
     }
     run()
+    this.#views.begin(this.#chains.keys())
   }
 
   stop(): void {
     this.#timer?.()
     this.#options.anchoring.stop()
+    this.#views.stop()
     this.#lanes.stop()
   }
 
@@ -153,13 +199,67 @@ export class Finality {
     return ops
   }
 
+  votesOn(group: number): boolean {
+    return this.#chains.has(group)
+  }
+
+  /** Whether this node's replica is between two views, and not to be opened now. */
+  isHeldBack(group: number): boolean {
+    return this.#chains.has(group) && this.#views.standing(group) === undefined
+  }
+
+  /** An input for this authority has waited for a while on this node. */
+  waits(group: number): void {
+    this.#progress.waits(group, this.#options.clock.monotonicMs())
+  }
+
+  /** The present view of this authority serves nobody, or has shown a contradiction. */
+  suspect(group: number, why: string): void {
+    this.#options.log('view-suspected', { group, why })
+    this.#options.count('finality_views_suspected', { why })
+    this.#host.suspect(group)
+    this.#driver.wake()
+  }
+
+  #lookAtProgress(): void {
+    const nowMs = this.#options.clock.monotonicMs()
+    for (const group of this.#chains.keys()) {
+      const signs = this.#options.door()?.signs(group)
+      const { certified } = this.#host.status(group)!
+      if (signs === undefined || !this.#reachesQuorum(group)) this.#progress.forget(group)
+      else {
+        // A leader holds the next seal back while the last one is undecided: that is for the votes' own clock.
+        const isUnsealed = signs.isUnsealed && signs.sealHeight <= certified.height
+        if (this.#progress.look(group, { ...signs, isUnsealed }, nowMs)) this.suspect(group, 'no-progress')
+      }
+    }
+  }
+
+  #lookWhoIsThere(): void {
+    const connected = new Set(this.#options.network.peers())
+    this.#reached.clear()
+    for (const [node, peer] of this.#options.peers) if (connected.has(peer)) this.#reached.add(node)
+  }
+
+  #peersOf(group: number): readonly PeerId[] {
+    const reached = (this.#members.get(group) ?? []).filter(({ node }) => this.#reached.has(node))
+    return reached.map(({ node }) => this.#options.peers.get(node)!)
+  }
+
+  #reachesQuorum(group: number): boolean {
+    return 1 + this.#peersOf(group).length >= quorumSize(this.#members.get(group)!.length)
+  }
+
+  /** Only what was committed in the very instance that the replica takes part in. */
   #hand(group: number): void {
-    const { certified, epoch, view } = this.#host.status(group) ?? {}
+    const { certified } = this.#host.status(group) ?? {}
     const chain = this.#chains.get(group)
-    if (chain === undefined || certified === undefined) return
+    const standing = this.#views.standing(group)
+    if (chain === undefined || certified === undefined || standing === undefined) return
+    const { epoch, view } = standing
     for (const seal of chain.undecided) {
       if (seal.height > certified.height + aheadSeals) break
-      if (seal.height > certified.height) this.#host.executed(group, epoch!, view!, seal)
+      if (seal.height > certified.height) this.#host.executed(group, epoch, view, seal)
     }
     if (this.#timer !== undefined) this.#driver.wake()
   }
@@ -183,9 +283,12 @@ export class Finality {
   }
 
   #carryOut(effects: Omit<Effects, 'write' | 'send'>): void {
+    for (const freeze of effects.freeze) this.#views.freeze(freeze)
+    for (const restart of effects.restart) this.#views.restart(restart)
     for (const { group, certificate } of effects.certified) {
       this.#options.addOps(this.#chains.get(group)?.decided(certificate) ?? [])
       this.#options.anchoring.anchor(group, certificate)
+      this.#options.door()?.decided(group, certificate.seal.size)
       this.#hand(group)
     }
     for (const { group, certificate } of effects.final) {
@@ -195,7 +298,7 @@ export class Finality {
     for (const { group, evidence } of effects.evidence) {
       this.#options.log('evidence', { group, node: evidence.first.by.signer })
     }
-    for (const { group } of [...effects.freeze, ...effects.halted, ...effects.diverged]) {
+    for (const { group } of [...effects.halted, ...effects.diverged]) {
       this.#options.log('finality-stopped', { group })
     }
   }

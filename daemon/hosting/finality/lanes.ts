@@ -9,6 +9,8 @@ export interface VoteLanesOptions {
   readonly network: Network
   readonly clock: Clock
   readonly maxFrameBytes: number
+  /** What is sent reaches this peer from now on. */
+  readonly opened: (peer: number) => void
   readonly receive: (peer: number, frame: Uint8Array) => void
   readonly count: (name: string, labels: Record<string, string>) => void
 }
@@ -62,6 +64,7 @@ export class VoteLanes {
         this.#channels.delete(number)
         this.#openSoon(number, peer)
       })
+      this.#options.opened(number)
     } catch {
       count('finality_open_failed', {})
       this.#openSoon(number, peer)

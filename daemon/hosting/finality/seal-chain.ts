@@ -90,6 +90,21 @@ export class SealChain {
     return { key: sealKey(this.#group, height), value: encodeSeal(next) }
   }
 
+  /** The replica was brought to this seal, or to the empty log: what it executed beyond counts no more. */
+  restored(base: Seal | undefined, certifiedHeight: number): StoreOp[] {
+    const gone = this.#undecided.map(({ height }) => ({
+      key: sealKey(this.#group, height),
+      value: undefined,
+    }))
+    this.#recent.length = 0
+    const isDecided = base === undefined || base.height <= certifiedHeight
+    this.#undecided = isDecided ? [] : [base]
+    this.#head =
+      base === undefined ? { height: 0, hash: genesisHash } : { height: base.height, hash: sealHash(base) }
+    if (isDecided) return gone
+    return [...gone, { key: sealKey(this.#group, base.height), value: encodeSeal(base) }]
+  }
+
   /** The members have decided it: what lies below needs no vote any more. */
   decided({ seal }: Certificate): StoreOp[] {
     const done = this.#undecided.filter(({ height }) => height <= seal.height)

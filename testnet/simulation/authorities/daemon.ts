@@ -1,8 +1,10 @@
 import type { RoleChange } from '../../../consensus/groups/types.ts'
+import type { AppliedSeal } from '../../../daemon/authority/replica.ts'
 import { serveFeeds } from '../../../daemon/feed/server.ts'
 import { GatewayCore } from '../../../daemon/gateway/core.ts'
 import type { AuthorityHost } from '../../../daemon/hosting/authority-host.ts'
 import { Engine, type EngineOptions } from '../../../daemon/hosting/engine.ts'
+import type { Finality } from '../../../daemon/hosting/finality/finality.ts'
 import type { MemberOrder } from '../../../daemon/hosting/orders.ts'
 import type { Clock, Network } from '../../../daemon/ports.ts'
 import { serveIntake } from '../../../daemon/routing/intake-server.ts'
@@ -14,6 +16,7 @@ import type { Judge } from './judge.ts'
 import { Mirror } from './mirror.ts'
 import { endedByDisk, type Machine, openOwnDisk } from './own-disk.ts'
 import { nameOf, type Realm, sha256 } from './realm.ts'
+import { loadFinality } from './sim-finality.ts'
 import { verifySimSignature } from './sim-key.ts'
 import { Watch } from './watch.ts'
 import { WireWatch } from './wire-watch.ts'
@@ -21,6 +24,7 @@ import { WireWatch } from './wire-watch.ts'
 /** Where a test gets between the parts. */
 export interface Wiring {
   readonly engineNetwork: (network: Network) => Network
+  readonly voteNetwork?: (network: Network) => Network
 }
 
 export const HONEST: Wiring = { engineNetwork: network => network }
@@ -30,6 +34,8 @@ export interface DaemonSettings {
   readonly heartbeatMs: number
   readonly electionMs: number
   readonly leaseReads: boolean
+  /** See `RealmPlan`. */
+  readonly progressMs: number | undefined
 }
 
 /** What a gateway says to the simulated clients. */
@@ -47,6 +53,7 @@ export class SimDaemon {
   readonly engine: Engine
   readonly router: InputRouter
   readonly gateway: GatewayCore
+  readonly finality: Finality | undefined
   readonly mirrors = new Map<number, Mirror>()
   readonly #context: SimContext
 
@@ -56,7 +63,9 @@ export class SimDaemon {
     engine: Engine,
     router: InputRouter,
     gateway: GatewayCore,
+    finality: Finality | undefined,
   ) {
+    this.finality = finality
     this.#context = context
     this.number = number
     this.engine = engine
@@ -104,7 +113,8 @@ export async function startDaemon(
   const instances = [...realm.hosted.values()].map(({ identity: { group, epoch, view } }) => ({
     ...{ group, epoch, view },
   }))
-  if (openOwnDisk(machine, instances, context.incarnation)) {
+  const isNewStore = openOwnDisk(machine, instances, context.incarnation)
+  if (isNewStore) {
     judge.count('stores-replaced')
     judge.tell(context.name, 'begins a new store, and asks where the others are')
   }
@@ -114,10 +124,28 @@ export async function startDaemon(
     for await (const _ of store.range({ ...snapshotRange(identity.group), limit: 1 }))
       judge.count('restored-from-snapshot')
   }
+  const peers = new Map(others.map(({ number, name }) => [number, name]))
+  const late: { engine?: Engine } = {}
+  const finality =
+    settings.progressMs === undefined
+      ? undefined
+      : await loadFinality({
+          ...{ realm, judge, context, node, peers, store, schedule, count, forgetful: isNewStore },
+          ...{
+            network: wiring.voteNetwork?.(context.network) ?? context.network,
+            progressMs: settings.progressMs,
+          },
+          engine: () => late.engine,
+        })
   const options: EngineOptions = {
     self,
-    peers: new Map(others.map(({ number, name }) => [number, name])),
+    peers,
     authorities,
+    ...(finality && {
+      views: finality,
+      onSeal: (group: number, seal: AppliedSeal) => finality.sealed(group, seal),
+      final: (group: number) => finality.final(group),
+    }),
     logKey: node.log,
     store,
     network: wiring.engineNetwork(new WireWatch(judge, self, machine.disk, clock).watch(context.network)),
@@ -146,6 +174,8 @@ export async function startDaemon(
     // This life is over.
     return new Promise<never>(() => {})
   })
+  late.engine = engine
+  finality?.begin()
   watch.started(engine, machine.disk)
   const local = watchedAuthorities(engine, judge, self)
   serveIntake({
@@ -196,7 +226,7 @@ export async function startDaemon(
       verify: verifySimSignature,
     },
   )
-  const daemon = new SimDaemon(context, self, engine, router, gateway)
+  const daemon = new SimDaemon(context, self, engine, router, gateway, finality)
   for (const { group, name } of realm.areas) {
     const mirror = new Mirror()
     daemon.mirrors.set(group, mirror)

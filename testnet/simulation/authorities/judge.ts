@@ -12,11 +12,13 @@ import { Finding } from './finding.ts'
 import { LogTruth } from './log-truth.ts'
 import type { Realm } from './realm.ts'
 import { Told } from './told.ts'
+import { ViewTruth } from './view-truth.ts'
 
 /** What an authority has bound itself to by a receipt. */
 export interface Promised {
   readonly group: number
   readonly body: Uint8Array
+  readonly view: number
   readonly leaf: number
   /** As world/codec encodes it, in hex. */
   readonly outcome: string
@@ -42,7 +44,15 @@ export class Judge {
   /** Voters of a group, the newest first. */
   readonly #lately = new Map<number, (readonly number[])[]>()
   readonly counters = new Map<string, number>()
-  readonly told = new Told(problem => this.fail(problem))
+  readonly told = new Told(
+    group => this.views.view(group),
+    problem => this.fail(problem),
+  )
+  readonly views = new ViewTruth(
+    problem => this.fail(problem),
+    (who, what) => this.tell(who, what),
+    name => this.count(name),
+  )
   readonly #simulation: Simulation
   readonly #realm: Realm
   readonly #diskOf: (node: number) => SimDisk
@@ -106,7 +116,7 @@ export class Judge {
     const news: Promised[] = []
     bodies.forEach((body, i) => {
       const outcome = Buffer.from(run.outcomes[i]!).toString('hex')
-      const promised = { group, body: body.slice(), leaf: run.leaf + i, outcome }
+      const promised = { group, body: body.slice(), view: run.view, leaf: run.leaf + i, outcome }
       if (this.#promised(promised)) news.push(promised)
     })
     this.#simulation.tellAgain(`n${node} ${this.nameOf(group)}`, 'gives receipts')
@@ -122,13 +132,15 @@ export class Judge {
       return false
     }
     this.count('receipts')
-    this.told.tell(group, leaf + 1)
+    this.told.tell(group, leaf + 1, promised.view)
     const key = promiseKey(head)
     const known = this.promises.get(key)
-    if (known === undefined) this.promises.set(key, promised)
+    const isAgain = known !== undefined && this.views.fellOff(group, known.view, known.leaf)
+    if (isAgain) this.count('promised-again')
+    if (known === undefined || (isAgain && promised.view > known.view)) this.promises.set(key, promised)
     else if (known.leaf !== leaf || known.outcome !== outcome || known.group !== group)
       this.fail(`input ${head.seq} was promised twice: at leaf ${known.leaf} and at ${leaf}`)
-    return known === undefined
+    return known === undefined || isAgain
   }
 
   #checkDurable(node: number, { group, epoch, view, members }: GroupStatus, news: readonly Promised[]): void {
@@ -251,11 +263,11 @@ export class Judge {
   look(node: number, engine: Engine): void {
     for (const { authority, name } of engine.authorities()) {
       const { log, lastSeal, voidRecords, malformedEntries } = authority.replica
-      const group = authority.identity.group
+      const { group, view } = authority.identity
       const status = engine.status(group)
       // Before the first entry they are what the node was told; those of a snapshot are there before it is installed.
       if (status !== undefined && status.applied > 0 && status.firstIndex <= status.applied + 1) {
-        const { epoch, view, applied, members } = status
+        const { epoch, applied, members } = status
         this.#agree(
           this.#members,
           `${group}/${epoch}/${view}/${applied}`,
@@ -265,7 +277,7 @@ export class Judge {
       }
       this.#agree(
         this.#roots,
-        `${group}/${log.size}`,
+        `${group}/${view}/${log.size}`,
         hex(log.root()),
         `n${node}: the log of ${name} at ${log.size}`,
       )
@@ -274,7 +286,7 @@ export class Judge {
         const sealed = [seal.height, size, hex(root), hex(seal.stateRoot), hex(checkpointHash)].join()
         this.#agree(
           this.#seals,
-          `${group}/${seal.height}`,
+          `${group}/${view}/${seal.height}`,
           sealed,
           `n${node}: seal ${seal.height} of ${name}`,
         )

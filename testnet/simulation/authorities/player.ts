@@ -54,6 +54,7 @@ const WINDOWS = [4, 4, OUTCOMES_KEPT]
 /** Without an answer for so long, a player goes to another gateway. */
 const PATIENCE_MS = 2_500
 const LEAVE_AGAIN_MS = 500
+const ANSWERED_KEPT = 256
 const NEW_SESSION_RATE = 0.01
 
 export interface PlayerParts {
@@ -86,6 +87,8 @@ export class SimPlayer {
   readonly #logTag: Uint8Array
   #nextSeq = 1
   #items: Item[] = []
+  /** What was answered last: it may fall off with a change of views. */
+  #answeredLately: Item[] = []
   #line: Line | undefined
   #lastNode: SimNode<SimDaemon> | undefined
   #waitUntilMs = 0
@@ -215,6 +218,7 @@ export class SimPlayer {
     this.#session = this.#newSession()
     this.#sessionId = sessionIdOf(this.#session.publicKey, this.#sessions, sha256)
     this.#items = []
+    this.#answeredLately = []
     this.#nextSeq = 1
   }
 
@@ -283,12 +287,22 @@ export class SimPlayer {
       if (answer.expectedSeq > item.seq)
         return judge.fail(`player ${index}: seq ${item.seq} is called applied without a receipt`)
       this.#waitUntilMs = simulation.nowMs + 50
+      this.#takeBack(answer.expectedSeq)
       for (const each of this.#items) if (each.seq >= answer.expectedSeq) each.sentMs = undefined
     } else if (answer.retryAfterMs) {
       judge.count(`answer-${answer.code}`)
       this.#waitUntilMs = simulation.nowMs + answer.retryAfterMs
       for (const each of this.#items) if (each.seq >= item.seq) each.sentMs = undefined
     } else judge.fail(`player ${index}: seq ${item.seq} was refused: ${answer.code}`)
+  }
+
+  /** What was answered, and fell off with a change of views, is asked for again. */
+  #takeBack(fromSeq: number): void {
+    const fallen = this.#answeredLately.filter(({ seq }) => seq >= fromSeq)
+    if (fallen.length === 0) return
+    this.#parts.judge.count('fell-off', fallen.length)
+    this.#answeredLately = this.#answeredLately.filter(({ seq }) => seq < fromSeq)
+    this.#items = [...fallen, ...this.#items].sort((a, b) => a.seq - b.seq)
   }
 
   #receipts(bytes: Uint8Array): void {
@@ -314,6 +328,7 @@ export class SimPlayer {
     if (verdict instanceof Promise || !verdict.ok)
       return judge.fail(`player ${index}: the receipts for ${seqs.join()} are false`)
     this.#items = this.#items.filter(each => !items.includes(each))
+    this.#answeredLately = [...this.#answeredLately, ...items].slice(-ANSWERED_KEPT)
     this.answered += items.length
     judge.count('answered', items.length)
   }

@@ -1,13 +1,14 @@
 import type { Read, ReadAnswer } from '../../../client/protocol/gateway.pb.js'
 import type { SimRandom } from '../random.ts'
 import type { Judge } from './judge.ts'
+import type { Floor } from './told.ts'
 
 const EVERY_MS = 250
 
 interface Asked {
   readonly number: number
   /** What had been told of the area when it was asked. */
-  readonly floor: number
+  readonly floor: Floor
   readonly sentMs: number
 }
 

@@ -14,6 +14,8 @@ export interface RealmPlan {
   /** Each an area. */
   readonly groups: number
   readonly replicas: number
+  /** The members vote on what they have executed, and give a view up that brings nothing on for so long. Default: no votes. */
+  readonly progressMs?: number
 }
 
 export interface RealmNode {
@@ -22,6 +24,7 @@ export interface RealmNode {
   readonly name: string
   readonly identity: SigningKey
   readonly log: SigningKey
+  readonly vote: SigningKey
 }
 
 /** What a genesis file would say, made from a seed: nodes with their keys, and areas with their members. */
@@ -52,7 +55,8 @@ export function foundRealm(plan: RealmPlan): Realm {
   const nodes = Array.from({ length: plan.nodes }, (_, i): RealmNode => {
     const number = i + 1
     const keyOf = (role: string): SigningKey => seededKey(plan.seed, `node ${number} ${role}`)
-    return { number, name: nameOf(number), identity: keyOf('identity'), log: keyOf('log') }
+    const [identity, log, vote] = [keyOf('identity'), keyOf('log'), keyOf('vote')]
+    return { number, name: nameOf(number), identity, log, vote }
   })
   const hosted = new Map<number, HostedAuthority>()
   const areas: AreaInfo[] = []

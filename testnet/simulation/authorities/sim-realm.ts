@@ -12,7 +12,7 @@ import { SimPlayer } from './player.ts'
 import { foundRealm, type Realm, type RealmPlan } from './realm.ts'
 import { SimDirectory } from './sim-directory.ts'
 
-const SETTINGS: Omit<DaemonSettings, 'leaseReads'> = {
+const SETTINGS: Omit<DaemonSettings, 'leaseReads' | 'progressMs'> = {
   recordsBetweenSnapshots: 60,
   heartbeatMs: 50,
   electionMs: 300,
@@ -87,7 +87,8 @@ export class SimRealm {
       closedByGateway: (connection: number) => this.#playerOf.get(connection)?.closed(connection),
     }
     // Every other network trusts its clocks, which keep to the bound.
-    const settings = { ...SETTINGS, leaseReads: plan.seed % 2 === 1 }
+    const { progressMs } = plan
+    const settings = { ...SETTINGS, leaseReads: plan.seed % 2 === 1, progressMs }
     const node: SimNode<SimDaemon> = this.simulation.addNode(
       name,
       context => startDaemon(this.realm, settings, wiring, this.judge, clients, machine, context),

@@ -5,7 +5,8 @@ import { EntryType } from '../../../consensus/raft/types.ts'
 import type { AppliedEntry, Replica } from '../../../daemon/authority/replica.ts'
 import type { AuthorityHost } from '../../../daemon/hosting/authority-host.ts'
 import type { Engine } from '../../../daemon/hosting/engine.ts'
-import { putU64, readU32 } from '../../../storage/bytes.ts'
+import { decodeStanding, type Standing, standingKey } from '../../../daemon/hosting/standing.ts'
+import { equalBytes, putU64, readU32 } from '../../../storage/bytes.ts'
 import { parseRaftKey, type RaftInstance, raftRange } from '../../../storage/keys.ts'
 import type { Store, StoreOp } from '../../../storage/store.ts'
 import { encodeOutcome } from '../../../world/codec.ts'
@@ -22,6 +23,7 @@ export class Watch {
   readonly #judge: Judge
   readonly #node: number
   readonly #logs = new Map<string, ReplicaLog>()
+  readonly #standing = new Map<number, Standing>()
   readonly #watched = new Set<AuthorityHost>()
   readonly #commits = new Map<string, number>()
   readonly #members = new Map<string, string>()
@@ -99,11 +101,25 @@ export class Watch {
     }
   }
 
+  /** Where a replica stands now: of the instances before it no log is kept any more. */
+  #stands({ key, value }: StoreOp): void {
+    const standing = value && decodeStanding(value)
+    if (standing === undefined || key.length < 5) return
+    const group = readU32(key, 1)
+    if (equalBytes(key, standingKey(group))) this.#standing.set(group, standing)
+  }
+
+  #isOver({ group, epoch, view }: RaftInstance): boolean {
+    const standing = this.#standing.get(group)
+    return standing !== undefined && (epoch - standing.epoch || view - standing.view) < 0
+  }
+
   #writes({ key, value }: StoreOp): void {
+    this.#stands({ key, value })
     const parsed = parseRaftKey(key)
     if (parsed === undefined) return
     const { instance, part, index } = parsed
-    if (part === 'rejoin') return
+    if (part === 'rejoin' || this.#isOver(instance)) return
     const log = this.#logOf(instance)
     if (value === undefined) return part === 'entry' ? log.remove(index) : undefined
     if (part === 'hardState') return log.hardState(readHardState(instance, value))

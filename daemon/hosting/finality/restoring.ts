@@ -1,0 +1,119 @@
+import { equalBytes } from '../../../storage/bytes.ts'
+import type { LogRecord } from '../../../storage/log/record.ts'
+import type { Store, StoreOp } from '../../../storage/store.ts'
+import type { WorldHost } from '../../../world/world.ts'
+import { appliedKey, appliedOp, decodeApplied } from '../../authority/applied.ts'
+import type { Replica } from '../../authority/replica.ts'
+import type { Clock, Network, PeerId } from '../../ports.ts'
+import type { HostedAuthority } from '../opening.ts'
+import { logUpTo, recoverAuthority } from '../recover.ts'
+import { fetchBatches } from '../sync.ts'
+import { goBack, upTo } from './going-back.ts'
+
+/** A place in an authority's log. */
+export interface Place {
+  readonly size: number
+  readonly root: Uint8Array
+}
+
+export interface Restoring {
+  readonly hosted: HostedAuthority
+  readonly world: WorldHost
+  readonly store: Store
+  readonly network: Network
+  readonly clock: Clock
+  /** Puts ops into the node's next batch. */
+  readonly addOps: (ops: readonly StoreOp[]) => void
+  /** Resolves when all that was put into batches so far is durable. */
+  readonly synced: () => Promise<void>
+}
+
+export interface RestoringParts extends Restoring {
+  /** Members that may have what is missing here. */
+  readonly peers: () => readonly PeerId[]
+}
+
+/** What has to be known to bring a replica to a place. */
+export interface Way {
+  /** Where it is to stand. */
+  readonly to: Place
+  /** The newest place that the members are known to have decided, if any. */
+  readonly decided: Place | undefined
+  /** How much of its own log is not believed: 0 none, 1 all past the decided place, 2 all. */
+  readonly distrust: number
+}
+
+export type Restored =
+  | { readonly kind: 'there'; readonly fallen: readonly LogRecord[] }
+  /** Nobody could be asked: to be tried again. */
+  | { readonly kind: 'missing' }
+  /** What was fetched does not lead there from what this replica has: more of its own is to be distrusted. */
+  | { readonly kind: 'contradicted' }
+
+/**
+ * Brings a replica's log on the disk to a place, back or on, while no Raft instance runs on it. Each step is one batch
+ * after which it can begin anew, whatever crashes: the log on the disk is always whole.
+ * @throws what recovery throws: it is then to be tried with more distrust
+ */
+export async function restore(parts: RestoringParts, { to, decided, distrust }: Way): Promise<Restored> {
+  const { store, hosted } = parts
+  const { group } = hosted.identity
+  await parts.synced()
+  const nothing: Place = { size: 0, root: to.root }
+  const floors = [to, ...(decided === undefined ? [] : [decided])].slice(distrust)
+  let floor = nothing
+  for (const place of floors) {
+    if (place.size > to.size || !(await stands(store, group, place))) continue
+    floor = place
+    break
+  }
+  const { ops, fallen } = await goBack(store, group, floor.size)
+  parts.addOps(ops)
+  await parts.synced()
+  if (floor.size === to.size) return { kind: 'there', fallen }
+  const kind = await fetchTo(parts, to)
+  return kind === 'there' ? { kind, fallen } : { kind }
+}
+
+/** Whether the log on the disk has this root at this size. */
+async function stands(store: Store, group: number, { size, root }: Place): Promise<boolean> {
+  const stored = await store.get(appliedKey(group))
+  const applied = stored === undefined ? undefined : decodeApplied(stored)
+  if (size > (applied?.size ?? 0)) return false
+  return size === 0 || equalBytes((await logUpTo(store, group, size)).root(), root)
+}
+
+/** From the first member that has it. What came from one that has not is part of the log, and stays. */
+async function fetchTo(parts: RestoringParts, to: Place): Promise<Restored['kind']> {
+  const { store, hosted, world } = parts
+  const { replica } = await recoverAuthority(store, hosted.identity, hosted.charter, world)
+  for (const peer of parts.peers()) {
+    try {
+      return (await fetchFrom(parts, replica, peer, to)) ? 'there' : 'contradicted'
+    } catch {}
+  }
+  return 'missing'
+}
+
+/** False: it came out at another root. Rejects when the peer does not have it all. */
+async function fetchFrom(parts: RestoringParts, replica: Replica, peer: PeerId, to: Place): Promise<boolean> {
+  const { hosted, network, clock } = parts
+  const { group } = hosted.identity
+  let refused = false
+  const request = { group, from: replica.log.size, to: to.size }
+  if (request.from < request.to)
+    await fetchBatches(network, clock, peer, request, ({ firstLeaf, index, term, batch }) => {
+      const data = upTo(batch, firstLeaf, to.size)
+      if (refused || data === undefined) return
+      const ops: StoreOp[] = []
+      try {
+        replica.apply({ index, term, data }, ops)
+      } catch {
+        refused = true
+        return
+      }
+      parts.addOps([...ops, appliedOp(group, { index: 0, term: 0, size: replica.log.size })])
+    })
+  await parts.synced()
+  return !refused && replica.log.size === to.size && equalBytes(replica.log.root(), to.root)
+}

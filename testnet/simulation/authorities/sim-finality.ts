@@ -1,0 +1,50 @@
+import type { Engine } from '../../../daemon/hosting/engine.ts'
+import { AnchorsAtOnce } from '../../../daemon/hosting/finality/anchoring.ts'
+import { Finality } from '../../../daemon/hosting/finality/finality.ts'
+import type { Network } from '../../../daemon/ports.ts'
+import type { Store } from '../../../storage/store.ts'
+import type { SimContext } from '../node.ts'
+import type { Judge } from './judge.ts'
+import { type Realm, type RealmNode, sha256 } from './realm.ts'
+import { verifySimSignature } from './sim-key.ts'
+
+export interface SimFinalityParts {
+  readonly realm: Realm
+  readonly node: RealmNode
+  readonly judge: Judge
+  readonly context: SimContext
+  readonly peers: ReadonlyMap<number, string>
+  readonly store: Store
+  readonly network: Network
+  readonly progressMs: number
+  readonly forgetful: boolean
+  readonly schedule: (run: () => void) => void
+  readonly count: (name: string) => void
+  /** Undefined until it has started. */
+  readonly engine: () => Engine | undefined
+}
+
+/** The votes of one node as the daemon composes them; the judge hears of all that is decided and of each change of views. */
+export function loadFinality(parts: SimFinalityParts): Promise<Finality> {
+  const { realm, node, judge, context, engine, ...rest } = parts
+  const keys = new Map(realm.nodes.map(({ number, vote }) => [number, vote.publicKey]))
+  const { clock, random } = context
+  return Finality.load({
+    ...{ ...rest, clock, random, sha256, self: node.number, voteKey: node.vote, verify: verifySimSignature },
+    authorities: [...realm.hosted.values()]
+      .filter(({ identity }) => identity.members.includes(node.number))
+      .map(({ identity: { group, origin, epoch, members } }) => ({
+        ...{ group, origin, epoch },
+        members: members.map(member => ({ node: member, key: keys.get(member)! })),
+      })),
+    anchoring: new AnchorsAtOnce(),
+    onFinal: (group, certificate) => {
+      judge.views.decided(node.number, group, certificate)
+      engine()?.authority(group)?.final(certificate.seal)
+    },
+    addOps: ops => engine()?.driver.addOps(ops),
+    sync: done => engine()?.driver.sync(done),
+    door: engine,
+    log: (event, facts) => judge.views.hears(node.number, event, facts),
+  })
+}

@@ -1,0 +1,113 @@
+import type { Certificate } from '../../../consensus/finality/certificate.ts'
+import { type Seal, sealHash } from '../../../consensus/finality/seal.ts'
+
+interface Entered {
+  readonly view: number
+  readonly baseSize: number
+}
+
+interface Decision {
+  readonly view: number
+  readonly seal: Seal
+  readonly hash: string
+}
+
+/**
+ * What the members of each authority have decided, over all nodes and their lives, and where each view began: one chain,
+ * and no view that began below what was decided before it.
+ */
+export class ViewTruth {
+  readonly #fail: (problem: string) => void
+  readonly #tell: (who: string, what: string) => void
+  readonly #count: (name: string) => void
+  /** By group, then by height. */
+  readonly #decisions = new Map<number, Map<number, Decision>>()
+  readonly #entered = new Map<number, Map<number, Entered>>()
+
+  constructor(
+    fail: (problem: string) => void,
+    tell: (who: string, what: string) => void,
+    count: (name: string) => void,
+  ) {
+    this.#fail = fail
+    this.#tell = tell
+    this.#count = count
+  }
+
+  /** Leaves under the highest seal that anybody knows to be decided. */
+  decidedSize(group: number): number {
+    return Math.max(0, ...[...this.#of(group).values()].map(({ seal }) => seal.size))
+  }
+
+  decidedHeight(group: number): number {
+    return Math.max(0, ...this.#of(group).keys())
+  }
+
+  /** The newest view that a replica has begun in. */
+  view(group: number): number {
+    return Math.max(0, ...(this.#entered.get(group)?.keys() ?? []))
+  }
+
+  /** Whether what was at this leaf in this view fell off when a later view began. */
+  fellOff(group: number, view: number, leaf: number): boolean {
+    return [...(this.#entered.get(group)?.values() ?? [])].some(
+      later => later.view > view && later.baseSize <= leaf,
+    )
+  }
+
+  /** The root that was decided at this size, if any was. */
+  rootAt(group: number, size: number): Uint8Array | undefined {
+    return [...this.#of(group).values()].find(({ seal }) => seal.size === size)?.seal.root
+  }
+
+  decided(node: number, group: number, { seal, view }: Certificate): void {
+    const decisions = this.#of(group)
+    const hash = Buffer.from(sealHash(seal)).toString('hex')
+    const known = decisions.get(seal.height)
+    if (known === undefined) this.#count('seals-decided')
+    if (known !== undefined && known.hash !== hash)
+      this.#fail(`n${node}: seal ${seal.height} of group ${group} is decided, and another one is too`)
+    decisions.set(seal.height, { view: Math.min(view, known?.view ?? view), seal, hash })
+    for (const [height, child] of [
+      [seal.height, seal],
+      [seal.height + 1, decisions.get(seal.height + 1)?.seal],
+    ] as const) {
+      const below = decisions.get(height - 1)
+      if (child === undefined || below === undefined) continue
+      if (Buffer.from(child.previous).toString('hex') !== below.hash)
+        this.#fail(`seal ${height} of group ${group} is decided, and is no child of the one below`)
+    }
+    for (const later of this.#entered.get(group)?.values() ?? []) this.#checkBase(group, later)
+  }
+
+  hears(node: number, event: string, facts: object): void {
+    this.#tell(`n${node}`, `${event} ${JSON.stringify(facts)}`)
+    this.#count(event)
+    if (event !== 'view-entered') return
+    const { group, view, size } = facts as { group: number; view: number; size: number }
+    const entered = this.#entered.get(group) ?? new Map<number, Entered>()
+    this.#entered.set(group, entered)
+    const known = entered.get(view)
+    if (known !== undefined && known.baseSize !== size)
+      this.#fail(`n${node} enters view ${view} of group ${group} at ${size}, others at ${known.baseSize}`)
+    if (known !== undefined) return
+    this.#count('views')
+    entered.set(view, { view, baseSize: size })
+    this.#checkBase(group, { view, baseSize: size })
+  }
+
+  #checkBase(group: number, { view, baseSize }: Entered): void {
+    for (const { view: before, seal } of this.#of(group).values()) {
+      if (before < view && seal.size > baseSize)
+        this.#fail(
+          `view ${view} of group ${group} begins at ${baseSize}, below seal ${seal.height}, decided in view ${before}`,
+        )
+    }
+  }
+
+  #of(group: number): Map<number, Decision> {
+    const decisions = this.#decisions.get(group) ?? new Map<number, Decision>()
+    this.#decisions.set(group, decisions)
+    return decisions
+  }
+}
