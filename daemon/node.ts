@@ -504,7 +504,9 @@ class Starting {
     check()
   }
 
+  /** What fails because the node is ending must not stand in for the reason why it ends. */
   #fatal(error: SetupError): void {
+    if (this.#stopping !== undefined) return
     this.#problems.push(error.message)
     this.#dependencies.onFatal(error)
   }
