@@ -16,6 +16,7 @@ import { AnchorsAtOnce } from './hosting/finality/anchoring.ts'
 import { memberCosigning } from './hosting/finality/cosigners.ts'
 import { Finality } from './hosting/finality/finality.ts'
 import type { HostedAuthority } from './hosting/opening.ts'
+import { parseKeepBodies } from './hosting/retention.ts'
 import { type HttpServer, startHttp } from './http/server.ts'
 import type { NodeView } from './http/view.ts'
 import { type DataDir, dataDirFiles, openDataDir } from './identity/data-dir.ts'
@@ -253,6 +254,7 @@ class Starting {
       electionMs: this.#config.electionMs,
       leaseReads: this.#config.leaseReads,
       recordsBetweenSnapshots: this.#config.recordsBetweenSnapshots,
+      keepBodies: parseKeepBodies(this.#config.keepBodies),
       count: (name, labels) => this.#metrics.count(name, labels),
       log: (event, facts) => log.info(facts, event),
       ...(this.#finality && { views: this.#finality }),

@@ -24,6 +24,8 @@ const part = {
   chunk: 0x63,
   edge: 0x67,
   rejoin: 0x72,
+  leaves: 0x6c,
+  bodies: 0x6f,
 } as const
 
 const instanceBytes = 13
@@ -161,6 +163,26 @@ export function parseLogTileKey(key: Uint8Array): { group: number; level: number
 export function logEdgeKey(group: number): Uint8Array {
   const key = groupKey(letters.log, group, 6)
   key[5] = part.edge
+  return key
+}
+
+/** The leaf data of a bundle of 256 leaves, for records whose bodies stand in no batch here. */
+export function logLeavesKey(group: number, bundle: number): Uint8Array {
+  const key = groupKey(letters.log, group, 14)
+  key[5] = part.leaves
+  putU64(key, 6, bundle)
+  return key
+}
+
+/** Bundles of leaf data from one on. */
+export function logLeavesRange(group: number, from: number): StoreRange {
+  return { from: logLeavesKey(group, from), to: logLeavesKey(group, pastLastU64) }
+}
+
+/** Of which records of a log the bodies are here. */
+export function logBodiesKey(group: number): Uint8Array {
+  const key = groupKey(letters.log, group, 6)
+  key[5] = part.bodies
   return key
 }
 

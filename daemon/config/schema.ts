@@ -1,5 +1,6 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import { z } from 'zod'
+import { keepBodiesPattern } from '../hosting/retention.ts'
 
 /**
  * Everything that can be set on a node. Flags, environment variables and the configuration file are all made from
@@ -36,6 +37,7 @@ function isMultiaddr(text: string): boolean {
   }
 }
 
+const KEEP_PROBLEM = 'must be all, a number of records, or a time such as 36h or 30d'
 const ADDRESS_PROBLEM = 'must be a multiaddr such as /ip4/0.0.0.0/tcp/7300'
 const ADDRESSES_PROBLEM = 'must be a list of 1 to 16 multiaddrs'
 
@@ -93,6 +95,11 @@ export const settingsSchema = z.strictObject({
   recordsBetweenSnapshots: whole(100, 10_000_000)
     .default(50_000)
     .meta({ description: 'records after which an area keeps its state anew', value: 'N' }),
+  keepBodies: z
+    .string(KEEP_PROBLEM)
+    .regex(keepBodiesPattern, KEEP_PROBLEM)
+    .default('all')
+    .meta({ description: 'records kept whole: all, a number, or a time (36h, 30d)', value: 'HOW-MUCH' }),
   metrics: z.boolean('must be true or false').default(true).meta({ description: 'serve /metrics' }),
 })
 

@@ -1,6 +1,6 @@
 import type { CommittedEntry, ReadAsked, ReadDone, RoleChange } from '../../consensus/groups/types.ts'
 import type { LogReader } from '../../storage/log/log-store.ts'
-import { leafHash } from '../../storage/log/record.ts'
+import { leafHash, recordsInBatch } from '../../storage/log/record.ts'
 import type { Tile } from '../../storage/log/tree.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import type { Authority } from '../authority/authority.ts'
@@ -109,6 +109,11 @@ export class AuthorityHost {
     this.#reads.applied(this.#appliedIndex)
   }
 
+  /** A start, or a follower that was away, may need all from the oldest snapshot on. */
+  get oldestSnapshotSize(): number {
+    return this.#parts.snapshots.oldestSize
+  }
+
   roleChanged(change: RoleChange): void {
     if (this.#halted) return this.authority.roleChanged(false, change.term, noLeader)
     this.authority.roleChanged(change.role === 'leader', change.term, change.leader)
@@ -145,12 +150,21 @@ export class AuthorityHost {
 
   #apply(entries: readonly CommittedEntry[]): void {
     // Entries are applied up to each mark, so that a snapshot can be taken exactly there.
+    const { snapshots } = this.#parts
     let from = 0
+    let records = 0
+    let sizeBytes = 0
     for (let i = 0; i < entries.length; i++) {
-      const last = i === entries.length - 1
-      if (!last && !this.#parts.snapshots.due(this.authority.replica)) continue
+      const { index, data } = entries[i]!
+      records += recordsInBatch(data)
+      sizeBytes += data.length
+      const size = this.authority.replica.log.size + records
+      if (i < entries.length - 1 && !snapshots.due(size, index, sizeBytes)) continue
+      snapshots.applied(sizeBytes)
       this.#deliver(entries.slice(from, i + 1))
       from = i + 1
+      records = 0
+      sizeBytes = 0
     }
     this.#lookUp()
     this.#flushSoon()

@@ -24,7 +24,9 @@ import { NotingStore } from './noting-store.ts'
 import { type Beginning, type HostedAuthority, openAuthority, plainBeginning } from './opening.ts'
 import { type MemberOrder, type OrderRefusal, Orders } from './orders.ts'
 import { RaftLanes } from './raft-lanes.ts'
+import type { KeepBodies } from './retention.ts'
 import { serveSync } from './sync.ts'
+import { Upkeep } from './upkeep.ts'
 
 export interface EngineOptions {
   /** This node's number. */
@@ -47,6 +49,8 @@ export interface EngineOptions {
   readonly leaseReads: boolean
   /** Raft keeps one to two times as many in its log; a follower that missed more of them catches up. */
   readonly recordsBetweenSnapshots?: number
+  /** Which records' bodies are kept here; all when nothing is said. */
+  readonly keepBodies?: KeepBodies
   readonly count: (name: string, labels: Record<string, string>) => void
   readonly log: (event: 'role' | 'caught-up', facts: object) => void
   /** The members vote on what is committed, and change views. Default: they don't. */
@@ -97,6 +101,7 @@ export class Engine {
   readonly #authorities = new Map<number, AuthorityHost>()
   /** Groups in which this node's replica is no member, as far as it has applied, or has not got back what its disk lost. */
   readonly #apart = new Set<number>()
+  readonly #upkeep: Upkeep
   readonly #catchUps = new CatchUps(offer => this.#catchUp(offer))
   #timer: Cancel | undefined
   #tickedAtMs: number
@@ -183,6 +188,18 @@ export class Engine {
       damaged: (group, error) => this.#authorities.get(group)?.halt(error),
       count,
     })
+    this.#upkeep = new Upkeep({
+      keep: options.keepBodies ?? { kind: 'all' },
+      store: this.#store,
+      clock,
+      authorities: () => this.authorities(),
+      diskBusyMs: () => this.#store.busyMs,
+      write: (ops, written) => {
+        this.driver.addOps(ops)
+        this.#store.onWritten(written)
+      },
+      count,
+    })
     this.#tickedAtMs = clock.monotonicMs()
   }
 
@@ -226,6 +243,7 @@ export class Engine {
 
   /** Hands leadership over where a follower is ready for it, and writes what is still unwritten. */
   async stop(): Promise<void> {
+    this.#upkeep.stop()
     for (const group of this.#authorities.keys()) this.#handOver(group)
     await new Promise<void>(resolve => {
       const cancel = this.#options.clock.after(500, resolve)

@@ -1,8 +1,9 @@
 import { putU32 } from '../../storage/bytes.ts'
+import { missingAt, missingFrom } from '../../storage/log/bodies-here.ts'
 import { formatCheckpoint } from '../../storage/log/checkpoint.ts'
 import type { LogReader } from '../../storage/log/log-store.ts'
 import { type NoteSignature, type NoteSigner, signatureLines, signNote } from '../../storage/log/note.ts'
-import { leafData, saltBytes } from '../../storage/log/record.ts'
+import { saltBytes } from '../../storage/log/record.ts'
 import { formatTlogProof } from '../../storage/log/tlog-proof.ts'
 import { type MerkleLog, tileWidth } from '../../storage/log/tree.ts'
 import { makeVkey, noteAlgorithm } from '../../storage/log/vkey.ts'
@@ -142,14 +143,16 @@ export class PublishedLog implements LogView {
 
   async leaves(from: number, to: number): Promise<PublicLeaf[]> {
     const leaves: PublicLeaf[] = []
-    for await (const { record } of this.#reader.records(from, Math.min(to, this.size)))
-      leaves.push({ data: leafData(record), bodyBytes: record.body.length })
+    for await (const { data, bodyBytes } of this.#reader.leaves(from, Math.min(to, this.size)))
+      leaves.push({ data, bodyBytes: bodyBytes ?? null, dropped: bodyBytes === undefined })
     return leaves
   }
 
   async bodies(index: number, width: number): Promise<Uint8Array | undefined> {
     const first = index * tileWidth
     if (first + width > this.size) return undefined
+    const here = await this.#reader.bodiesHere()
+    if (missingAt(here, first) !== undefined || missingFrom(here, first) < first + width) return undefined
     const parts: Uint8Array[] = []
     for await (const { record } of this.#reader.records(first, first + width)) {
       const head = new Uint8Array(saltBytes + 4)
@@ -160,15 +163,20 @@ export class PublishedLog implements LogView {
     return parts.length === 2 * width ? Buffer.concat(parts) : undefined
   }
 
+  async bodiesFrom(leaf: number): Promise<number> {
+    return missingAt(await this.#reader.bodiesHere(), leaf) ?? leaf
+  }
+
   async proof(leaf: number): Promise<string | undefined> {
     const shown = this.#shown
     if (shown === undefined || leaf >= shown.size) return undefined
     const checkpoint = await this.#whole(shown)
-    const record = await this.#reader.record(leaf)
-    if (record === undefined) return undefined
-    const proof = await this.#log.inclusionProof(leaf, shown.size)
-    // The leaf itself goes along, so that the proof says what it is about.
-    return formatTlogProof({ extra: leafData(record), index: leaf, proof, checkpoint })
+    for await (const { data } of this.#reader.leaves(leaf, leaf + 1)) {
+      const proof = await this.#log.inclusionProof(leaf, shown.size)
+      // The leaf itself goes along, so that the proof says what it is about.
+      return formatTlogProof({ extra: data, index: leaf, proof, checkpoint })
+    }
+    return undefined
   }
 
   charter(): Uint8Array | undefined {

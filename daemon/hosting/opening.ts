@@ -60,7 +60,7 @@ export async function openAuthority(
   const { epoch, view, baseSize } = await readStanding(store, hosted.identity)
   const identity = { ...hosted.identity, epoch, view }
   const world: WorldHost = { origin, sha256, verifySignature: verify }
-  const { replica, applied, snapshot } = await recoverAuthority(store, identity, charter, world)
+  const { replica, applied, kept, bytesSince } = await recoverAuthority(store, identity, charter, world)
   const recovered = await recoverGroup(store, { group, epoch, view })
   const authority = new Authority(identity, replica, {
     propose: data => {
@@ -79,16 +79,15 @@ export async function openAuthority(
     count,
   })
   const reader = new LogReader(store, group)
-  const snapshots = new SnapshotKeeper(
+  const snapshots = new SnapshotKeeper({
     group,
     // Raft's index of one that an older instance took says nothing in this one.
-    snapshot !== undefined && snapshot.size <= baseSize ? { ...snapshot, index: 0 } : snapshot,
-    ops => driver.addOps(ops),
-    (index, meta) => {
-      parts.host.compact(group, index, meta)
-    },
-    parts.options.recordsBetweenSnapshots,
-  )
+    kept: kept.map(snapshot => (snapshot.size <= baseSize ? { ...snapshot, index: 0 } : snapshot)),
+    bytesSince,
+    write: ops => driver.addOps(ops),
+    compact: (index, meta) => void parts.host.compact(group, index, meta),
+    recordsBetween: parts.options.recordsBetweenSnapshots,
+  })
   const signer = checkpointSigner(origin, logKey)
   const host = new AuthorityHost({
     name,

@@ -1,6 +1,6 @@
 import type { RecoveredGroup } from '../../consensus/groups/raft-disk.ts'
 import { DamagedLogError, LogReader, tileReader } from '../../storage/log/log-store.ts'
-import { leafHashes } from '../../storage/log/record.ts'
+import { leafDataHashes } from '../../storage/log/record.ts'
 import { MerkleLog, tileWidth } from '../../storage/log/tree.ts'
 import { StateTree } from '../../storage/state/state-tree.ts'
 import type { Store } from '../../storage/store.ts'
@@ -10,12 +10,15 @@ import { type AppliedPoint, appliedKey, decodeApplied, nothingApplied } from '..
 import { Replica } from '../authority/replica.ts'
 import { treeEntry, worldEntry } from '../authority/state-entry.ts'
 import type { AuthorityIdentity } from '../authority/types.ts'
-import { loadSnapshot, type StoredSnapshot } from './snapshots.ts'
+import { type KeptSnapshot, keptSnapshots, loadSnapshot, type StoredSnapshot } from './snapshots.ts'
 
 export interface RecoveredAuthority {
   readonly replica: Replica
   readonly applied: AppliedPoint
-  readonly snapshot: StoredSnapshot | undefined
+  /** Oldest first. */
+  readonly kept: readonly KeptSnapshot[]
+  /** Of the records after the newest snapshot. */
+  readonly bytesSince: number
 }
 
 /**
@@ -51,15 +54,17 @@ export async function recoverAuthority(
     pendingMark: snapshot?.mark,
     actions: snapshot?.actions ?? 0,
   })
+  let bytesSince = 0
   for await (const batch of new LogReader(store, group).batches(log.size)) {
     if (batch.firstLeaf < log.size) continue
+    bytesSince += batch.bytes.length
     log.tilesWritten(replica.applyRecords(batch.records, []).tiles)
   }
   const stored = await store.get(appliedKey(group))
   const applied = stored === undefined ? nothingApplied : decodeApplied(stored)
   if (applied?.size !== log.size)
     throw new DamagedLogError(group, Math.min(applied?.size ?? 0, log.size), 'its end is missing')
-  return { replica, applied, snapshot }
+  return { replica, applied, kept: await keptSnapshots(store, group), bytesSince }
 }
 
 /**
@@ -99,8 +104,8 @@ function* stateOf(snapshot: StoredSnapshot, group: number): Generator<StateEntry
 export async function logUpTo(store: Store, group: number, size: number): Promise<MerkleLog> {
   const tiled = Math.floor(size / tileWidth) * tileWidth
   const log = await MerkleLog.fromTiles(tileReader(store, group), tiled)
-  for await (const { record } of new LogReader(store, group).records(tiled, size))
-    log.append(leafHashes([record]))
+  for await (const { data } of new LogReader(store, group).leaves(tiled, size))
+    log.append(leafDataHashes(data))
   if (log.size !== size) throw new DamagedLogError(group, log.size, 'records before the snapshot are missing')
   return log
 }

@@ -3,7 +3,7 @@ import { parseSnapshotKey, snapshotChunkKey, snapshotManifestKey, snapshotRange 
 import { decodeManifest } from '../../storage/snapshot/manifest.ts'
 import { readSnapshot, writeSnapshot } from '../../storage/snapshot/snapshot.ts'
 import type { StateEntry } from '../../storage/state/state-tree.ts'
-import type { Store, StoreOp } from '../../storage/store.ts'
+import type { Store, StoreOp, StoreRange } from '../../storage/store.ts'
 import { startAnew } from '../../storage/store-error.ts'
 import { decodeSeal, encodeSeal } from '../authority/bodies.ts'
 import type { AppliedSeal, PendingMark, Replica } from '../authority/replica.ts'
@@ -19,7 +19,6 @@ export interface StoredSnapshot {
   readonly lastSeal: AppliedSeal | undefined
   /** Of the state tree (daemon/authority/state-entry.ts). */
   readonly entries: readonly StateEntry[]
-  readonly chunkCount: number
 }
 
 /** A snapshot on the disk can't be read: what followed from it is lost too. */
@@ -36,55 +35,95 @@ export class SnapshotError extends Error {
 
 /** Records between snapshots: a start replays at most about twice as many. */
 const defaultRecordsBetween = 50_000
+/** Raft keeps its log since the snapshot before the newest in memory: so many bytes of it, twice. */
+const maxBytesBetween = 16 * 1024 * 1024
 
-/** Decides when a replica's state is kept, writes it, and lets Raft drop the log before the snapshot before. */
+/** A snapshot that is on the disk. */
+export interface KeptSnapshot {
+  readonly size: number
+  readonly index: number
+  readonly chunkCount: number
+}
+
+export interface SnapshotKeeperParts {
+  readonly group: number
+  /** Oldest first. */
+  readonly kept: readonly KeptSnapshot[]
+  /** Of the entries that were applied since the newest snapshot. */
+  readonly bytesSince: number
+  readonly write: (ops: readonly StoreOp[]) => void
+  readonly compact: (index: number, meta: Uint8Array) => void
+  readonly recordsBetween?: number | undefined
+}
+
+/**
+ * Decides when a replica's state is kept, writes it, and lets Raft drop its log up to the snapshot before. That one stays
+ * too, since it is what a follower is offered that needs what was dropped.
+ */
 export class SnapshotKeeper {
-  readonly #group: number
-  readonly #write: (ops: readonly StoreOp[]) => void
-  readonly #compact: (index: number, meta: Uint8Array) => void
+  readonly #parts: SnapshotKeeperParts
   readonly #recordsBetween: number
-  #last: { size: number; index: number; chunkCount: number } | undefined
+  readonly #kept: KeptSnapshot[]
+  #bytesSince: number
 
-  constructor(
-    group: number,
-    last: StoredSnapshot | undefined,
-    write: (ops: readonly StoreOp[]) => void,
-    compact: (index: number, meta: Uint8Array) => void,
-    recordsBetween = defaultRecordsBetween,
-  ) {
-    this.#group = group
-    this.#last = last
-    this.#write = write
-    this.#compact = compact
-    this.#recordsBetween = recordsBetween
+  constructor(parts: SnapshotKeeperParts) {
+    this.#parts = parts
+    this.#recordsBetween = parts.recordsBetween ?? defaultRecordsBetween
+    this.#kept = [...parts.kept]
+    this.#bytesSince = parts.bytesSince
   }
 
-  due(replica: Replica): boolean {
-    return replica.log.size - (this.#last?.size ?? 0) >= this.#recordsBetween
+  /** Leaves in the log at the oldest snapshot that is kept; 0 when there is none. */
+  get oldestSize(): number {
+    return this.#kept[0]?.size ?? 0
+  }
+
+  /**
+   * Whether the state is to be kept at the next mark, once the log has `size` leaves and the entry at `index`: the same on
+   * all replicas, so that a follower finds one snapshot at all of them.
+   * @param moreBytes of entries that were not told by `applied`
+   */
+  due(size: number, index: number, moreBytes = 0): boolean {
+    const last = this.#kept.at(-1)
+    return (
+      size - (last?.size ?? 0) >= this.#recordsBetween ||
+      index - (last?.index ?? 0) >= this.#recordsBetween ||
+      this.#bytesSince + moreBytes >= maxBytesBetween
+    )
+  }
+
+  applied(sizeBytes: number): void {
+    this.#bytesSince += sizeBytes
   }
 
   /** Called when `entry`, just applied, ended with a mark. */
   take(replica: Replica, entry: { readonly index: number }): void {
-    if (!this.due(replica)) return
-    const { manifest, chunks } = writeSnapshot(replica.tree, encodeInfo(replica, entry.index))
+    const { group, write } = this.#parts
     const size = replica.log.size
-    const ops: StoreOp[] = [{ key: snapshotManifestKey(this.#group, size), value: manifest }]
-    chunks.forEach((value, i) => void ops.push({ key: snapshotChunkKey(this.#group, size, i), value }))
-    const before = this.#last
-    if (before !== undefined) this.#forget(before, ops)
-    this.#write(ops)
-    this.#last = { size, index: entry.index, chunkCount: chunks.length }
+    if (!this.due(size, entry.index)) return
+    const { manifest, chunks } = writeSnapshot(replica.tree, encodeInfo(replica, entry.index))
+    const ops: StoreOp[] = [{ key: snapshotManifestKey(group, size), value: manifest }]
+    chunks.forEach((value, i) => void ops.push({ key: snapshotChunkKey(group, size, i), value }))
+    this.#kept.push({ size, index: entry.index, chunkCount: chunks.length })
+    this.#bytesSince = 0
+    this.#forget(ops)
+    write(ops)
   }
 
-  /** The snapshot before is replaced; Raft's log up to it goes too. What is newer stays for followers that were away. */
-  #forget(before: { size: number; index: number; chunkCount: number }, ops: StoreOp[]): void {
-    ops.push({ key: snapshotManifestKey(this.#group, before.size), value: undefined })
-    for (let i = 0; i < before.chunkCount; i++) {
-      ops.push({ key: snapshotChunkKey(this.#group, before.size, i), value: undefined })
+  /** Two are kept. Raft's log up to the older one goes; what is newer stays for followers that were away. */
+  #forget(ops: StoreOp[]): void {
+    const { group, compact } = this.#parts
+    while (this.#kept.length > 2) {
+      const { size, chunkCount } = this.#kept.shift()!
+      ops.push({ key: snapshotManifestKey(group, size), value: undefined })
+      for (let i = 0; i < chunkCount; i++)
+        ops.push({ key: snapshotChunkKey(group, size, i), value: undefined })
     }
+    const [before] = this.#kept
+    if (this.#kept.length < 2 || before === undefined) return
     const meta = new Uint8Array(8)
     putU64(meta, 0, before.size)
-    this.#compact(before.index, meta)
+    compact(before.index, meta)
   }
 }
 
@@ -105,30 +144,50 @@ function encodeInfo(replica: Replica, index: number): Uint8Array {
   return joinBytes([head, seal, size, lastSeal.root, lastSeal.checkpointHash])
 }
 
+/** The snapshots that a disk has of a group, oldest first. @throws SnapshotError */
+export async function keptSnapshots(store: Store, group: number): Promise<KeptSnapshot[]> {
+  const kept: KeptSnapshot[] = []
+  let below = snapshotRange(group)
+  for (;;) {
+    const size = await newestSize(store, below)
+    if (size === undefined) return kept
+    const { manifest } = await readManifest(store, group, size)
+    const info = decodeInfo(manifest.sealInfo, manifest.stateRoot)
+    if (info?.size !== size) throw new SnapshotError(group, 'its description is unreadable')
+    kept.unshift({ size, index: info.index, chunkCount: manifest.chunks.length })
+    below = { ...below, to: snapshotRange(group, size).from }
+  }
+}
+
+async function newestSize(store: Store, range: StoreRange): Promise<number | undefined> {
+  for await (const { key } of store.range({ ...range, reverse: true, limit: 1 }))
+    return parseSnapshotKey(key)?.leaf
+  return undefined
+}
+
+async function readManifest(store: Store, group: number, size: number) {
+  const bytes = await store.get(snapshotManifestKey(group, size))
+  const manifest = bytes && decodeManifest(bytes)
+  if (!bytes || !manifest) throw new SnapshotError(group, 'its manifest is unreadable')
+  return { bytes, manifest }
+}
+
 /** The newest snapshot of a group, verified against its own root. @throws SnapshotError */
 export async function loadSnapshot(store: Store, group: number): Promise<StoredSnapshot | undefined> {
-  let size: number | undefined
-  for await (const { key } of store.range({ ...snapshotRange(group), reverse: true, limit: 1 })) {
-    size = parseSnapshotKey(key)?.leaf
-  }
+  const size = await newestSize(store, snapshotRange(group))
   if (size === undefined) return undefined
-  const manifestBytes = await store.get(snapshotManifestKey(group, size))
-  const manifest = manifestBytes && decodeManifest(manifestBytes)
-  if (!manifestBytes || !manifest) throw new SnapshotError(group, 'its manifest is unreadable')
+  const { bytes, manifest } = await readManifest(store, group, size)
   const keys = manifest.chunks.map((_, i) => snapshotChunkKey(group, size, i))
   const chunks = (await store.getMany(keys)).filter(chunk => chunk !== undefined)
-  const read = readSnapshot({ manifest: manifestBytes, chunks }, manifest.stateRoot)
+  const read = readSnapshot({ manifest: bytes, chunks }, manifest.stateRoot)
   if (!read.ok) throw new SnapshotError(group, read.code)
   const info = decodeInfo(read.sealInfo, manifest.stateRoot)
   if (info === undefined || info.size !== size)
     throw new SnapshotError(group, 'its description is unreadable')
-  return { ...info, entries: read.entries, chunkCount: chunks.length }
+  return { ...info, entries: read.entries }
 }
 
-function decodeInfo(
-  bytes: Uint8Array,
-  stateRoot: Uint8Array,
-): Omit<StoredSnapshot, 'entries' | 'chunkCount'> | undefined {
+function decodeInfo(bytes: Uint8Array, stateRoot: Uint8Array): Omit<StoredSnapshot, 'entries'> | undefined {
   if (bytes.length < 34) return undefined
   const sealLength = readU16(bytes, 32)
   const size = readU64(bytes, 8)

@@ -12,6 +12,7 @@ export interface SyncBatch {
   term: number
   batch: Uint8Array | undefined
   end: boolean
+  droppedTo: number
 }
 
 export function readSyncRequest(pbf: PbfReader, end?: number): SyncRequest

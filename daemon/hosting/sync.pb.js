@@ -17,7 +17,7 @@ export function writeSyncRequest(obj, pbf) {
 }
 
 export function readSyncBatch(pbf, end) {
-    const obj = {firstLeaf: 0, index: 0, term: 0, batch: undefined, end: false};
+    const obj = {firstLeaf: 0, index: 0, term: 0, batch: undefined, end: false, droppedTo: 0};
     let field;
     while ((field = pbf.nextField(end))) {
         if (field === 1) obj.firstLeaf = pbf.readVarint();
@@ -25,6 +25,7 @@ export function readSyncBatch(pbf, end) {
         else if (field === 3) obj.term = pbf.readVarint();
         else if (field === 4) obj.batch = pbf.readBytes();
         else if (field === 5) obj.end = pbf.readBoolean();
+        else if (field === 6) obj.droppedTo = pbf.readVarint();
     }
     return obj;
 }
@@ -34,4 +35,5 @@ export function writeSyncBatch(obj, pbf) {
     if (obj.term) pbf.writeVarintField(3, obj.term);
     if (obj.batch != null) pbf.writeBytesField(4, obj.batch);
     if (obj.end) pbf.writeBooleanField(5, obj.end);
+    if (obj.droppedTo) pbf.writeVarintField(6, obj.droppedTo);
 }

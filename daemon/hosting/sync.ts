@@ -1,5 +1,6 @@
 import { PbfReader, PbfWriter } from 'pbf'
 import { logBatchRange, parseLogBatchKey } from '../../storage/keys.ts'
+import { missingAt, missingFrom, readBodiesHere } from '../../storage/log/bodies-here.ts'
 import { DamagedLogError } from '../../storage/log/log-store.ts'
 import { decodeStoredBatch } from '../../storage/log/record.ts'
 import type { Store } from '../../storage/store.ts'
@@ -64,16 +65,20 @@ async function sendBatches(
   })
   channel.onDrain(() => drained?.())
   try {
-    for await (const { key, value } of store.range(logBatchRange(request.group, request.from, request.to))) {
+    const here = await readBodiesHere(store, request.group)
+    const droppedTo = missingAt(here, request.from) ?? 0
+    const to = droppedTo > 0 ? request.from : Math.min(request.to, missingFrom(here, request.from))
+    for await (const { key, value } of store.range(logBatchRange(request.group, request.from, to))) {
       const stored = decodeStoredBatch(value)
       const at = parseLogBatchKey(key)
       if (closed || at === undefined) break
       if (stored === undefined)
         throw new DamagedLogError(request.group, at.firstLeaf, 'a batch is unreadable')
-      const frame = encodeBatch({ firstLeaf: at.firstLeaf, ...stored, end: false })
+      const frame = encodeBatch({ firstLeaf: at.firstLeaf, ...stored, end: false, droppedTo: 0 })
       if (!channel.send(frame) && !closed) await new Promise<void>(resolve => (drained = resolve))
     }
-    if (!closed) channel.send(encodeBatch({ firstLeaf: 0, index: 0, term: 0, batch: undefined, end: true }))
+    if (!closed)
+      channel.send(encodeBatch({ firstLeaf: 0, index: 0, term: 0, batch: undefined, end: true, droppedTo }))
   } catch (error) {
     channel.close(`sync: ${(error as Error).message}`)
     if (error instanceof DamagedLogError) damaged(request.group, error)
@@ -85,6 +90,20 @@ export interface FetchedBatch {
   readonly index: number
   readonly term: number
   readonly batch: Uint8Array
+}
+
+/** A peer does not have these records whole any more: they can't be replayed from it. */
+export class DroppedBodiesError extends Error {
+  readonly code = 'dropped'
+  readonly leaf: number
+  readonly droppedTo: number
+
+  constructor(leaf: number, droppedTo: number) {
+    super(`The peer has dropped the bodies of the leaves ${leaf} to ${droppedTo - 1}.`)
+    this.name = 'DroppedBodiesError'
+    this.leaf = leaf
+    this.droppedTo = droppedTo
+  }
 }
 
 /**
@@ -115,6 +134,7 @@ export async function fetchBatches(
         return channel.close('malformed')
       if (batch.end) {
         if (expected >= request.to) resolve()
+        else if (batch.droppedTo > expected) reject(new DroppedBodiesError(expected, batch.droppedTo))
         return channel.close(expected >= request.to ? 'done' : 'incomplete')
       }
       const { firstLeaf, index, term } = batch
@@ -151,8 +171,9 @@ function decodeRequest(frame: Uint8Array): SyncRequest | undefined {
 function decodeBatchFrame(frame: Uint8Array): SyncBatch | undefined {
   try {
     const batch = readSyncBatch(new PbfReader(frame))
-    if (batch.end) return batch
-    const whole = [batch.firstLeaf, batch.index, batch.term].every(Number.isSafeInteger)
+    if (batch.end) return Number.isSafeInteger(batch.droppedTo) ? batch : undefined
+    const { firstLeaf, index, term } = batch
+    const whole = [firstLeaf, index, term].every(Number.isSafeInteger)
     return whole && batch.batch !== undefined && batch.batch.length >= 5 ? batch : undefined
   } catch {
     return undefined

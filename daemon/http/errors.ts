@@ -2,16 +2,18 @@
 export class HttpError extends Error {
   readonly status: number
   readonly code: string
+  readonly facts: Readonly<Record<string, number>>
 
-  constructor(status: number, code: string, message: string) {
+  constructor(status: number, code: string, message: string, facts: Readonly<Record<string, number>> = {}) {
     super(message)
     this.name = 'HttpError'
     this.status = status
     this.code = code
+    this.facts = facts
   }
 
   get body() {
-    return errorBody(this.code, this.message)
+    return { error: { code: this.code, message: this.message, ...this.facts } }
   }
 }
 

@@ -10,6 +10,7 @@ export interface LeafSummary {
   /** Hex of SHA-256(salt ‖ body). */
   readonly bodyHash: string
   readonly bodyBytes: number | null
+  readonly dropped: boolean
 }
 
 const KIND_NAMES = new Map<number, string>(Object.entries(recordKind).map(([name, kind]) => [kind, name]))
@@ -21,7 +22,7 @@ export async function readLeaves(log: LogView, from: number, limit: number): Pro
 }
 
 /** Leaf data = version u8, kind u8, rules version u16, hash (32). */
-function summaryOf(index: number, { data, bodyBytes }: PublicLeaf): LeafSummary {
+function summaryOf(index: number, { data, bodyBytes, dropped }: PublicLeaf): LeafSummary {
   const leaf = Buffer.from(data.buffer, data.byteOffset, data.length)
   const kind = leaf[1]!
   return {
@@ -31,5 +32,6 @@ function summaryOf(index: number, { data, bodyBytes }: PublicLeaf): LeafSummary 
     rulesVersion: leaf.readUInt16BE(2),
     bodyHash: leaf.subarray(headerBytes).toString('hex'),
     bodyBytes,
+    dropped,
   }
 }

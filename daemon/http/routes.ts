@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
+import { tileWidth } from '../../storage/log/tree.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { entityAnswer } from './entity.ts'
 import { badRequest, HttpError, notFound } from './errors.ts'
@@ -150,8 +151,24 @@ async function sendResource(
       return send(reply, BYTES_TYPE, IMMUTABLE, await log.entries(resource.index, resource.width))
     case 'bodies':
       // A body may be erased later, so no cache may keep it.
-      return send(reply, BYTES_TYPE, 'no-store', await log.bodies(resource.index, resource.width))
+      return send(reply, BYTES_TYPE, 'no-store', await bodiesOf(log, resource.index, resource.width))
   }
+}
+
+async function bodiesOf(log: LogView, index: number, width: number): Promise<Uint8Array | undefined> {
+  const bodies = await log.bodies(index, width)
+  if (bodies !== undefined) return bodies
+  const first = index * tileWidth
+  for (let leaf = first; leaf < Math.min(first + width, log.size); leaf++) {
+    const bodiesFrom = await log.bodiesFrom(leaf)
+    if (bodiesFrom > leaf) throw dropped(leaf, bodiesFrom)
+  }
+  return undefined
+}
+
+function dropped(leaf: number, bodiesFrom: number): HttpError {
+  const problem = `This node has dropped the body of leaf ${leaf}; it has those from leaf ${bodiesFrom} on. Another member may have it still.`
+  return new HttpError(410, 'dropped', problem, { bodiesFrom })
 }
 
 function send(

@@ -163,8 +163,10 @@ export interface AuthorityView {
 export interface PublicLeaf {
   /** As the merkle log hashes it (storage/log/record.ts). */
   readonly data: Uint8Array
-  /** null when the authority does not disclose it. */
+  /** null when the authority does not disclose it, or this node has dropped it. */
   readonly bodyBytes: number | null
+  /** This node does not have the body any more, or not yet; others may. */
+  readonly dropped: boolean
 }
 
 /** One log, up to its last published checkpoint. What lies above is undefined, like what is not there. */
@@ -179,8 +181,10 @@ export interface LogView {
   entries(index: number, width: number): Promise<Uint8Array | undefined>
   /** Those with `from ≤ leaf < to`; fewer where the log is shorter. */
   leaves(from: number, to: number): Promise<PublicLeaf[]>
-  /** Our own: per leaf salt (16) ‖ u32 length ‖ body. Undefined also when the authority does not disclose them. */
+  /** Our own: per leaf salt (16) ‖ u32 length ‖ body. Undefined also when one of them is not disclosed, or was dropped. */
   bodies(index: number, width: number): Promise<Uint8Array | undefined>
+  /** The first leaf from this one on whose body this node has not dropped: the leaf itself, mostly. */
+  bodiesFrom(leaf: number): Promise<number>
   /** A C2SP tlog-proof of a leaf under the checkpoint. */
   proof(leaf: number): Promise<string | undefined>
   /** Body of the log's first leaf: canonical JSON of the authority's charter. */

@@ -12,7 +12,8 @@ import {
   parseLogTileKey,
 } from '../keys.ts'
 import type { Store, StoreOp } from '../store.ts'
-import { startAnew } from '../store-error.ts'
+import { type BodiesHere, missingAt, missingFrom, readBodiesHere, readLeafBundle } from './bodies-here.ts'
+import { DamagedLogError } from './damaged.ts'
 import {
   decodeBatch,
   decodeStoredBatch,
@@ -25,19 +26,7 @@ import {
 } from './record.ts'
 import { fullTileBytes, MerkleLog, type ReadTile, type Tile, tileWidth } from './tree.ts'
 
-/** What is stored of a log can't be read as one. */
-export class DamagedLogError extends Error {
-  readonly code = 'damaged-log'
-  readonly group: number
-  readonly leaf: number
-
-  constructor(group: number, leaf: number, what: string) {
-    super(`The stored log of group ${group} is damaged at leaf ${leaf} (${what}): ${startAnew}.`)
-    this.name = 'DamagedLogError'
-    this.group = group
-    this.leaf = leaf
-  }
-}
+export { DamagedLogError } from './damaged.ts'
 
 export function batchOp(group: number, firstLeaf: number, stored: StoredBatch): StoreOp {
   return { key: logBatchKey(group, firstLeaf), value: encodeStoredBatch(stored) }
@@ -84,7 +73,16 @@ export interface RecordBatch {
   readonly bytes: Uint8Array
 }
 
-/** Reads what was written with `batchOp`. */
+/** One leaf as anybody may know it. */
+export interface StoredLeaf {
+  readonly leaf: number
+  /** 36 bytes (record.ts). */
+  readonly data: Uint8Array
+  /** Undefined where the body is not here. */
+  readonly bodyBytes: number | undefined
+}
+
+/** Reads what was written with `batchOp`, and what is left of records whose bodies were dropped. */
 export class LogReader {
   readonly #store: Store
   readonly #group: number
@@ -111,7 +109,60 @@ export class LogReader {
     }
   }
 
-  /** The records of the leaves with `from ≤ leaf < to`; fewer when the log is shorter. */
+  /** Of which records the bodies are here. */
+  bodiesHere(): Promise<BodiesHere> {
+    return readBodiesHere(this.#store, this.#group)
+  }
+
+  /** The leaves with `from ≤ leaf < to`, whether their bodies are here or not; fewer when the log is shorter. */
+  async *leaves(from: number, to: number): AsyncGenerator<StoredLeaf> {
+    let here = await this.bodiesHere()
+    for (let at = from; at < to; ) {
+      const begin = at
+      const missingTo = missingAt(here, at)
+      const end = Math.min(to, missingTo ?? missingFrom(here, at))
+      try {
+        for await (const leaf of missingTo === undefined
+          ? this.#leavesOfBatches(at, end)
+          : this.#leavesOfBundles(at, end)) {
+          yield leaf
+          at = leaf.leaf + 1
+        }
+        if (at === end) continue
+      } catch (error) {
+        if (!(error instanceof DamagedLogError) || !(await this.#hasChanged(here))) throw error
+      }
+      // Bodies may have been dropped while it read; where not, this is the end.
+      const now = await this.bodiesHere()
+      if (at === begin && now.from === here.from && now.gapFrom === here.gapFrom) return
+      here = now
+    }
+  }
+
+  async #hasChanged(here: BodiesHere): Promise<boolean> {
+    const now = await this.bodiesHere()
+    return now.from !== here.from || now.gapFrom !== here.gapFrom
+  }
+
+  async *#leavesOfBatches(from: number, to: number): AsyncGenerator<StoredLeaf> {
+    for await (const { leaf, record } of this.records(from, to))
+      yield { leaf, data: leafData(record), bodyBytes: record.body.length }
+  }
+
+  async *#leavesOfBundles(from: number, to: number): AsyncGenerator<StoredLeaf> {
+    for (let leaf = from; leaf < to; ) {
+      const bundle = Math.floor(leaf / tileWidth)
+      const data = await readLeafBundle(this.#store, this.#group, bundle)
+      const end = Math.min(to, bundle * tileWidth + data.length / leafDataBytes)
+      if (end <= leaf) throw this.#damaged(leaf, 'leaves of dropped records are missing')
+      for (; leaf < end; leaf++) {
+        const at = (leaf - bundle * tileWidth) * leafDataBytes
+        yield { leaf, data: data.subarray(at, at + leafDataBytes), bodyBytes: undefined }
+      }
+    }
+  }
+
+  /** The records of the leaves with `from ≤ leaf < to`, whose bodies are here; fewer when the log is shorter. */
   async *records(from: number, to: number): AsyncGenerator<{ leaf: number; record: LogRecord }> {
     for await (const batch of this.batches(from, to)) {
       const end = Math.min(batch.records.length, to - batch.firstLeaf)
@@ -121,7 +172,9 @@ export class LogReader {
     }
   }
 
+  /** Undefined also when its body is not here. */
   async record(leaf: number): Promise<LogRecord | undefined> {
+    if (missingAt(await this.bodiesHere(), leaf) !== undefined) return undefined
     for await (const found of this.records(leaf, leaf + 1)) return found.record
     return undefined
   }
@@ -135,9 +188,9 @@ export class LogReader {
     const entryBytes = 2 + leafDataBytes
     const bytes = new Uint8Array(width * entryBytes)
     let count = 0
-    for await (const { record } of this.records(first, first + width)) {
+    for await (const { data } of this.leaves(first, first + width)) {
       putU16(bytes, count * entryBytes, leafDataBytes)
-      bytes.set(leafData(record), count * entryBytes + 2)
+      bytes.set(data, count * entryBytes + 2)
       count += 1
     }
     return count === width ? bytes : undefined

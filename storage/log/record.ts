@@ -148,6 +148,11 @@ export function decodeBatch(bytes: Uint8Array): DecodedBatch {
   return at === bytes.length ? { ok: true, records } : refuse('trailing-bytes')
 }
 
+/** How many records a batch says that it has, without reading them. */
+export function recordsInBatch(bytes: Uint8Array): number {
+  return bytes.length < batchHeaderBytes ? 0 : readU32(bytes, 1)
+}
+
 function refuse(code: BatchRefusal): DecodedBatch {
   return { ok: false, code }
 }
@@ -193,6 +198,17 @@ export function leafHashes(records: readonly LogRecord[]): Uint8Array {
 /** The RFC 6962 leaf hash of one record. */
 export function leafHash(record: LogRecord): Uint8Array {
   return leafHashes([record])
+}
+
+/** The RFC 6962 leaf hashes of leaf data, 36 bytes each, one after another. */
+export function leafDataHashes(data: Uint8Array): Uint8Array {
+  const hashes = new Uint8Array((data.length / leafDataBytes) * hashBytes)
+  leafScratch[0] = 0
+  for (let i = 0; i * leafDataBytes < data.length; i++) {
+    leafScratch.set(data.subarray(i * leafDataBytes, (i + 1) * leafDataBytes), 1)
+    putSha256(hashes, i * hashBytes, leafScratch)
+  }
+  return hashes
 }
 
 /** A batch as the store keeps it under its first leaf: with the place in Raft's log that it came from. */

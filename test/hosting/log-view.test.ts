@@ -26,7 +26,9 @@ describe('a published log', () => {
     published.publish({ size: 8, root })
     assert.deepEqual(
       await published.leaves(4, 9),
-      records.slice(4, 8).map(record => ({ data: leafData(record), bodyBytes: record.body.length })),
+      records
+        .slice(4, 8)
+        .map(record => ({ data: leafData(record), bodyBytes: record.body.length, dropped: false })),
     )
   })
 })

@@ -58,7 +58,8 @@ describe('configuration', () => {
       list: [['/ip4/127.0.0.1/tcp/1', '/ip6/::1/tcp/2'], '/ip4/127.0.0.1/tcp/1,/ip6/::1/tcp/2'],
     }
     for (const field of settingFields) {
-      const [value, text] = field.name === 'logLevel' ? ['warn', 'warn'] : samples[field.kind]!
+      const word = { logLevel: 'warn', keepBodies: '30d' }[field.name as string]
+      const [value, text] = word === undefined ? samples[field.kind]! : [word, word]
       const path = field.name === 'dataDir' || field.name === 'genesis'
       const expected = path ? join(process.cwd(), 'x') : value
       // 500 ms between heartbeats only goes with a longer election time.

@@ -176,11 +176,30 @@ describe('the HTTP API', () => {
       [250, 251, 252, 253, 254, 255, 256, 257, 258, 259],
     )
     assert.deepEqual(answer.leaves[6], {
-      ...{ index: 256, kind: 3, kindName: 'input', rulesVersion: 1, bodyHash: '00'.repeat(32), bodyBytes: 3 },
+      ...{ index: 256, kind: 3, kindName: 'input', rulesVersion: 1, bodyHash: '00'.repeat(32) },
+      ...{ bodyBytes: 3, dropped: false },
     })
     const end = (await (await get('/api/v1/leaves?authority=area/0000&from=295&limit=1000')).json()) as Leaves
     assert.equal(end.leaves.length, 5)
     assert.equal((await get('/api/v1/leaves?authority=area/0000&limit=1001')).status, 400)
+  })
+
+  it('says of bodies that were dropped that they were, and where they begin', async () => {
+    const kept = fakeNode().log(ORIGIN)!
+    const bodies = async () => undefined
+    const log = { ...kept, bodies, bodiesFrom: async (leaf: number) => Math.max(leaf, 270) }
+    const bare = await serve({ view: fakeNode({ log: () => log }) })
+    try {
+      const response = await fetch(`${bare.server.url}/log/${ORIGIN}/bodies/000`)
+      assert.equal(response.status, 410)
+      const { error } = (await response.json()) as { error: { code: string; bodiesFrom: number } }
+      assert.equal(error.code, 'dropped')
+      assert.equal(error.bodiesFrom, 270)
+      assert.equal((await fetch(`${bare.server.url}/log/${ORIGIN}/bodies/001.p/44`)).status, 410)
+      assert.equal((await fetch(`${bare.server.url}/log/${ORIGIN}/bodies/007`)).status, 404)
+    } finally {
+      await bare.server.close()
+    }
   })
 
   it('reads no bundle and no body for a list of leaves', async () => {

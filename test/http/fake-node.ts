@@ -58,7 +58,12 @@ const fakeLog: LogView = {
     return Buffer.concat(leaves.flatMap(leaf => [Buffer.of(0, leaf.length), leaf]))
   },
   leaves: async (from, to) =>
-    Array.from({ length: to - from }, (_, at) => ({ data: fakeLeaf(from + at), bodyBytes: 3 })),
+    Array.from({ length: to - from }, (_, at) => ({
+      data: fakeLeaf(from + at),
+      bodyBytes: 3,
+      dropped: false,
+    })),
+  bodiesFrom: async leaf => leaf,
   bodies: async (index, width) => {
     const one = Buffer.concat([Buffer.alloc(16), Buffer.of(0, 0, 0, 3), Buffer.from('abc')])
     return index * 256 + width > LEAVES ? undefined : Buffer.concat(Array(width).fill(one))

@@ -9,6 +9,7 @@ import {
   raftRange,
   snapshotRange,
 } from '../../../storage/keys.ts'
+import { cutBodiesOps } from '../../../storage/log/drop-bodies.ts'
 import { batchOp, LogReader } from '../../../storage/log/log-store.ts'
 import { decodeBatch, encodeBatch, type LogRecord } from '../../../storage/log/record.ts'
 import { tileWidth } from '../../../storage/log/tree.ts'
@@ -39,6 +40,7 @@ export async function goBack(store: Store, group: number, size: number): Promise
   for await (const { key } of store.range(logBatchRange(group, size))) {
     if (parseLogBatchKey(key) !== undefined) ops.push({ key, value: undefined })
   }
+  ops.push(...(await cutBodiesOps(store, group, size)))
   await dropTiles(store, group, size, ops)
   for await (const { key } of store.range(snapshotRange(group))) {
     if ((parseSnapshotKey(key)?.leaf ?? 0) > size) ops.push({ key, value: undefined })

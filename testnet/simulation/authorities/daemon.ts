@@ -25,6 +25,8 @@ import { WireWatch } from './wire-watch.ts'
 export interface Wiring {
   readonly engineNetwork: (network: Network) => Network
   readonly voteNetwork?: (network: Network) => Network
+  /** Settings of this node's engine, beside those of all networks. */
+  readonly engineOptions?: (self: number, engine: () => Engine | undefined) => Partial<EngineOptions>
 }
 
 export const HONEST: Wiring = { engineNetwork: network => network }
@@ -168,6 +170,7 @@ export async function startDaemon(
       if (!endedByDisk(machine, judge, error))
         judge.fail(`the store of ${nameOf(self)} failed: ${error.message}`)
     },
+    ...wiring.engineOptions?.(self, () => late.engine),
   }
   const engine = await Engine.start(options).catch(error => {
     if (!endedByDisk(machine, judge, error)) throw error

@@ -60,7 +60,7 @@ async function recordsOn(disk: SimDisk, group: number): Promise<LogRecord[]> {
 }
 
 /** Reads a disk without taking virtual time. */
-function readOnly({ visible }: SimDisk): Store {
+export function readOnly({ visible }: SimDisk): Store {
   return {
     write: () => {
       throw new Error('only for reading')

@@ -1,10 +1,12 @@
 import type { GroupStatus } from '../../../consensus/groups/types.ts'
 import type { AuthorityHost } from '../../../daemon/hosting/authority-host.ts'
 import type { Engine } from '../../../daemon/hosting/engine.ts'
+import type { Store } from '../../../storage/store.ts'
 import type { SimDisk } from '../disk.ts'
 import type { SimNode } from '../node.ts'
 import type { Simulation } from '../simulation.ts'
 import { type DaemonSettings, HONEST, type SimDaemon, startDaemon, type Wiring } from './daemon.ts'
+import { readOnly } from './final.ts'
 import { Judge } from './judge.ts'
 import { decide } from './mind.ts'
 import type { Machine } from './own-disk.ts'
@@ -38,6 +40,9 @@ export class SimRealm {
   }
 
   readonly diskOf = (number: number): SimDisk => this.node(number).disk
+
+  /** What its disk has now, for reading. */
+  readonly storeOf = (number: number): Store => readOnly(this.diskOf(number))
 
   readonly engineOf = (number: number): Engine | undefined => this.node(number).program?.engine
 

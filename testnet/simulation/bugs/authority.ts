@@ -100,8 +100,8 @@ export const AUTHORITY_BUGS: readonly Bug[] = [
     edits: [
       {
         file: 'daemon/hosting/snapshots.ts',
-        from: 'this.#compact(before.index, meta)',
-        to: 'this.#compact(before.index + 1, meta)',
+        from: '    compact(before.index, meta)',
+        to: '    compact(before.index + 1, meta)',
       },
     ],
   },
