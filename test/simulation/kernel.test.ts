@@ -151,6 +151,21 @@ describe('simulation kernel', () => {
     assert.ok(ticks > before + 800)
   })
 
+  it('keeps a process that stood still for a moment from going on when it is to stand still for good', async () => {
+    const simulation = new Simulation(5)
+    const ran: number[] = []
+    const node = simulation.addNode('a', ({ clock }) => clock.after(10, () => ran.push(simulation.nowMs)))
+    node.start()
+    await simulation.runFor(5)
+    node.pause(100)
+    node.pause()
+    await simulation.runFor(1000)
+    assert.deepEqual(ran, [])
+    node.resume()
+    await simulation.runFor(0)
+    assert.equal(ran.length, 1)
+  })
+
   it('holds what comes due for a paused process, and drops what is due for a dead one', async () => {
     const simulation = new Simulation(5)
     const ran: string[] = []

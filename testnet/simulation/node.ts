@@ -91,12 +91,17 @@ export class SimNode<T = unknown> {
     this.start()
   }
 
-  /** As by SIGSTOP: nothing runs until `resume`, which comes by itself after `forMs`; then all that came due meanwhile. */
+  /**
+   * As by SIGSTOP: nothing runs until `resume`, which comes by itself after `forMs`; then all that came due meanwhile. One
+   * that stands still already goes on when the newest pause says.
+   */
   pause(forMs?: number): void {
-    if (this.#scope === undefined || !this.#scope.alive || this.#scope.paused) return
-    this.#scope.paused = true
-    this.#simulation.countFault('pause')
-    this.#simulation.tell(this.name, 'stands still')
+    if (this.#scope === undefined || !this.#scope.alive) return
+    if (!this.#scope.paused) {
+      this.#scope.paused = true
+      this.#simulation.countFault('pause')
+      this.#simulation.tell(this.name, 'stands still')
+    }
     const pauses = ++this.#pauses
     if (forMs === undefined) return
     this.#simulation.schedule(undefined, forMs, `${this.name} goes on`, () => {

@@ -36,6 +36,8 @@ const SMALL_BUFFERS = 2
 const SMALL_BUFFER_BYTES = 1 << 10
 /** After the last fault, everything that was asked for is answered within this time. */
 const RECOVERY_MS = 15_000
+/** What a fault has begun ends a process by then, if it does: an orderly stop, the write after which the power fails. */
+const LATE_ENDS_MS = 1_000
 /** Replicas are equal within this time, and never stand still for `RECOVERY_MS` until then. */
 const SETTLING_MS = 300_000
 /** Out of step with the areas' ticks, which leave the replicas unequal for a moment. */
@@ -109,10 +111,11 @@ class Run {
     // Without one of one or two replicas nobody can go on.
     const maySpare = this.#plan.faults.length > 0 && this.#plan.nodes >= REPLICAS
     const away = maySpare ? sparesOne(this.#sim) : undefined
-    mend(this.#sim, away)
     const startMs = this.#simulation.nowMs
+    await this.#endFaults(away)
     const stuck = this.#stuck()
-    if (!(await this.#simulation.runUntil(() => stuck() === undefined, RECOVERY_MS)))
+    const limitMs = RECOVERY_MS - LATE_ENDS_MS
+    if (!(await this.#simulation.runUntil(() => stuck() === undefined, limitMs)))
       throw new Finding(`no progress ${when}: ${stuck()}\n${this.#sim.describe()}`)
     for (const player of this.#sim.players) player.resting = true
     const rested = (): boolean => this.#sim.players.every(player => player.atRest)
@@ -122,10 +125,17 @@ class Run {
       throw new Finding(
         `not settled without ${away.name} ${when}: ${this.#difference(away)}\n${this.#sim.describe()}`,
       )
-    mend(this.#sim)
+    await this.#endFaults()
     if (!(await this.#settles()))
       throw new Finding(`not settled ${when}: ${this.#difference()}\n${this.#sim.describe()}`)
     this.#sim.judge.counters.set(`longest recovery ms ${when}`, Math.round(this.#simulation.nowMs - startMs))
+  }
+
+  /** Who still falls to one, as a process does that was told to stop while it stood still, comes back like the others. */
+  async #endFaults(away?: Node): Promise<void> {
+    mend(this.#sim, away)
+    await this.#simulation.runFor(LATE_ENDS_MS)
+    mend(this.#sim, away)
   }
 
   /** Says who has had no progress since now: a group that nobody leads or that commits nothing, or a player without answers. */
