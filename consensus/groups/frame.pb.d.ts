@@ -35,6 +35,8 @@ export interface WireGroupMessages {
   removedAt: number
   rejoinAsk: number
   rejoinAnswer: WireRejoinAnswer | undefined
+  committedIndex: number
+  committedTerm: number
 }
 
 export interface WireFrame {

@@ -43,7 +43,7 @@ export function writeLiveness(obj, pbf) {
 }
 
 export function readGroupMessages(pbf, end) {
-    const obj = {group: 0, epoch: 0, view: 0, messages: [], snapshotFailed: 0, sleepTerm: 0, sleepIndex: 0, wake: false, support: 0, removedAt: 0, rejoinAsk: 0, rejoinAnswer: undefined};
+    const obj = {group: 0, epoch: 0, view: 0, messages: [], snapshotFailed: 0, sleepTerm: 0, sleepIndex: 0, wake: false, support: 0, removedAt: 0, rejoinAsk: 0, rejoinAnswer: undefined, committedIndex: 0, committedTerm: 0};
     let field;
     while ((field = pbf.nextField(end))) {
         if (field === 1) obj.group = pbf.readVarint();
@@ -58,6 +58,8 @@ export function readGroupMessages(pbf, end) {
         else if (field === 10) obj.removedAt = pbf.readVarint();
         else if (field === 11) obj.rejoinAsk = pbf.readVarint();
         else if (field === 12) obj.rejoinAnswer = readRejoinAnswer(pbf, pbf.readVarint() + pbf.pos);
+        else if (field === 13) obj.committedIndex = pbf.readVarint();
+        else if (field === 14) obj.committedTerm = pbf.readVarint();
     }
     return obj;
 }
@@ -74,6 +76,8 @@ export function writeGroupMessages(obj, pbf) {
     if (obj.removedAt) pbf.writeVarintField(10, obj.removedAt);
     if (obj.rejoinAsk) pbf.writeVarintField(11, obj.rejoinAsk);
     if (obj.rejoinAnswer) pbf.writeMessage(12, writeRejoinAnswer, obj.rejoinAnswer);
+    if (obj.committedIndex) pbf.writeVarintField(13, obj.committedIndex);
+    if (obj.committedTerm) pbf.writeVarintField(14, obj.committedTerm);
 }
 
 export function readRejoinAnswer(pbf, end) {

@@ -17,6 +17,8 @@ export interface Notes {
   readonly removedAt?: number
   readonly rejoinAsk?: number
   readonly rejoinAnswer?: RejoinAnswer | undefined
+  readonly committedIndex?: number
+  readonly committedTerm?: number
 }
 
 /** Where a voter is, durably, to one whose disk was lost. */
@@ -53,7 +55,7 @@ export type FrameRefusal = 'too-large' | 'undecodable' | 'too-many-messages' | R
 
 const MAX_MESSAGES_PER_FRAME = 20_000
 /** Bounds of what a group's header, and a message's tag and length, take. */
-const GROUP_BYTES = 84
+const GROUP_BYTES = 106
 const MESSAGE_HEADER_BYTES = 6
 /** Room for the numbers of some hundred nodes that a node supports. */
 const MAX_LIVENESS_BYTES = 4096
@@ -118,11 +120,12 @@ function writeRun({ outgoing, from, to }: Run, writer: PbfWriter): void {
     support: 0,
     removedAt: 0,
     rejoinAsk: 0,
+    committedIndex: 0,
+    committedTerm: 0,
   }
   let answer: RejoinAnswer | undefined
   for (let i = from; i < to; i++) {
-    const { message, snapshotFailed, sleepTerm, sleepIndex, wake, support, removedAt, ...rejoin } =
-      outgoing[i]!
+    const { message, snapshotFailed, sleepTerm, sleepIndex, wake, support, removedAt, ...more } = outgoing[i]!
     if (message !== undefined) writer.writeMessage(4, writeMessage, message)
     if (snapshotFailed) notes.snapshotFailed = snapshotFailed
     if (sleepTerm) notes.sleepTerm = sleepTerm
@@ -130,8 +133,10 @@ function writeRun({ outgoing, from, to }: Run, writer: PbfWriter): void {
     if (wake) notes.wake = true
     if (support) notes.support = support
     if (removedAt) notes.removedAt = removedAt
-    if (rejoin.rejoinAsk) notes.rejoinAsk = rejoin.rejoinAsk
-    if (rejoin.rejoinAnswer) answer = rejoin.rejoinAnswer
+    if (more.rejoinAsk) notes.rejoinAsk = more.rejoinAsk
+    if (more.rejoinAnswer) answer = more.rejoinAnswer
+    if (more.committedIndex) notes.committedIndex = more.committedIndex
+    if (more.committedTerm) notes.committedTerm = more.committedTerm
   }
   if (notes.snapshotFailed > 0) writer.writeVarintField(5, notes.snapshotFailed)
   if (notes.sleepTerm > 0) writer.writeVarintField(6, notes.sleepTerm)
@@ -141,6 +146,8 @@ function writeRun({ outgoing, from, to }: Run, writer: PbfWriter): void {
   if (notes.removedAt > 0) writer.writeVarintField(10, notes.removedAt)
   if (notes.rejoinAsk > 0) writer.writeVarintField(11, notes.rejoinAsk)
   if (answer !== undefined) writer.writeMessage(12, writeRejoinAnswer, answer)
+  if (notes.committedIndex > 0) writer.writeVarintField(13, notes.committedIndex)
+  if (notes.committedTerm > 0) writer.writeVarintField(14, notes.committedTerm)
 }
 
 /** A frame of its own: it goes to every peer all the time, and carries no group. */
@@ -204,6 +211,8 @@ function readGroup(reader: FieldReader, counted: Counted): GroupMessages | Frame
     removedAt: 0,
     rejoinAsk: 0,
     rejoinAnswer: undefined,
+    committedIndex: 0,
+    committedTerm: 0,
   }
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (++counted.fields > 8 * MAX_MESSAGES_PER_FRAME) return 'too-many-messages'
@@ -221,6 +230,8 @@ function readGroup(reader: FieldReader, counted: Counted): GroupMessages | Frame
     else if (field === 9) group.support = reader.count()
     else if (field === 10) group.removedAt = reader.count()
     else if (field === 11) group.rejoinAsk = reader.count()
+    else if (field === 13) group.committedIndex = reader.count()
+    else if (field === 14) group.committedTerm = reader.count()
     else if (field === 12) {
       const bytes = reader.bytes()
       if (bytes.length > MAX_ANSWER_BYTES) return 'too-large'

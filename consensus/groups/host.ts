@@ -1,14 +1,16 @@
+import type { RaftInstance } from '../../storage/keys.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import { Clocks } from './clocks.ts'
 import { holdsLease } from './cover.ts'
 import { cyclePersisted, takeCycle, watchDisk } from './cycle.ts'
+import { type Departure, depart, rememberDeparted } from './departures.ts'
 import { DiskWatch } from './disk-watch.ts'
 import { EffectsBuilder } from './effects.ts'
 import { coreSettings } from './hosted-group.ts'
 import { changeMembers } from './membership.ts'
 import { openIn } from './opening.ts'
 import { Outbox } from './outbox.ts'
-import { closeGroup, contain, type HostParts } from './parts.ts'
+import { contain, type HostParts } from './parts.ts'
 import { connected, disconnected } from './peers.ts'
 import { propose, transfer } from './proposing.ts'
 import type { RecoveredGroup } from './raft-disk.ts'
@@ -74,6 +76,7 @@ export class GroupHost {
     this.#parts = {
       settings,
       groups: new Map(),
+      departed: new Map(),
       dirty: new Set(),
       rejoining: new Set(),
       peersUp: new Set(),
@@ -93,9 +96,14 @@ export class GroupHost {
     openIn(this.#parts, options, recovered)
   }
 
-  /** Its records stay on disk. */
-  close(group: number): void {
-    closeGroup(this.#parts, group)
+  /** Its records stay on disk. What it knew is told to whoever asks for votes; the caller keeps it, if it is to be for long. */
+  close(group: number): Departure | undefined {
+    return depart(this.#parts, group)
+  }
+
+  /** An earlier life of this node has closed its replica of this instance. */
+  departed(instance: RaftInstance, departure: Departure): void {
+    rememberDeparted(this.#parts, instance, departure)
   }
 
   /** `data` is kept, not copied: it must not change any more. */

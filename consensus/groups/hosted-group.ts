@@ -4,6 +4,7 @@ import { type ConfigAt, replayChanges } from '../raft/confchange/replay.ts'
 import { MemoryLog } from '../raft/log/memory-log.ts'
 import { RawNode } from '../raft/raw-node.ts'
 import { EMPTY_BYTES, EMPTY_HARD_STATE, type HardState, type Message, type Snapshot } from '../raft/types.ts'
+import type { Departure } from './departures.ts'
 import type { RejoinAnswer } from './frame.ts'
 import type { RecoveredGroup } from './raft-disk.ts'
 import { type Rejoin, rejoinOf } from './rejoin.ts'
@@ -65,6 +66,8 @@ export interface HostedGroup {
   readonly firstLeader: number
   /** This node has been a member in this life, and not been found to be none since. */
   wasMember: boolean
+  /** The newest entry that another one has said to be committed. */
+  told: Departure
   /** Another member has said that we are none, and no leader has spoken since. */
   wasRemoved: boolean
 
@@ -173,6 +176,7 @@ export function openGroup(
     introduced: new Set(options.introduced),
     firstLeader: options.firstLeader ?? 0,
     wasMember: false,
+    told: { index: 0, term: 0 },
     wasRemoved: false,
     asleep: true,
     quietTicks: 0,

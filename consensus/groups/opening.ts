@@ -21,6 +21,7 @@ export function openIn(parts: HostParts, options: GroupOptions, recovered: Recov
   const oldest = recovered?.oldestCovered ?? 0
   if (oldest > 0) parts.writes.removeCovered(group.instance, oldest, group.firstStored - 1)
   parts.groups.set(options.group, group)
+  parts.departed.delete(options.group)
   parts.clocks.open(group)
   resumeRejoin(parts, group)
   parts.dirty.add(group)

@@ -1,5 +1,6 @@
 import { RaftFault } from '../raft/fault.ts'
 import type { Clocks } from './clocks.ts'
+import type { Departed } from './departures.ts'
 import type { DiskWatch } from './disk-watch.ts'
 import type { EffectsBuilder } from './effects.ts'
 import type { CoreSettings, HostedGroup } from './hosted-group.ts'
@@ -11,6 +12,8 @@ import type { WriteQueue } from './write-queue.ts'
 export interface HostParts {
   readonly settings: CoreSettings
   readonly groups: Map<number, HostedGroup>
+  /** Groups that this node had a replica of, and has none now. */
+  readonly departed: Map<number, Departed>
   /** Groups whose core may have something to hand out. */
   readonly dirty: Set<HostedGroup>
   /** Groups whose disk was lost, and which do not vote yet. */

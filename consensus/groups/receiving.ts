@@ -1,11 +1,11 @@
 import { isTransfer } from '../raft/election.ts'
-import { names } from '../raft/tracker/config.ts'
 import { type Message, MessageType, NONE } from '../raft/types.ts'
 import { isBound } from './cover.ts'
+import { asksForVote, learnCommitted, receiveAsDeparted, tellCommitted } from './departures.ts'
 import { decodeFrame, type GroupMessages } from './frame.ts'
 import type { HostedGroup } from './hosted-group.ts'
 import { FROM_PEERS } from './lanes.ts'
-import { isHeard, isMemberItself } from './membership.ts'
+import { isHeard } from './membership.ts'
 import { contain, count, type HostParts } from './parts.ts'
 import { askedByPeer } from './reads.ts'
 import { receiveRejoin } from './rejoin.ts'
@@ -26,27 +26,21 @@ export function receiveFrame(parts: HostParts, peer: number, frame: Uint8Array):
 /** What a frame of `peer` has for one group. Whatever it is, it is taken or refused and counted, and never throws. */
 function receiveForGroup(parts: HostParts, peer: number, received: GroupMessages): void {
   const hosted = parts.groups.get(received.group)
-  if (hosted === undefined) return count(parts, 'unknown-group')
+  if (hosted === undefined) return receiveAsDeparted(parts, peer, received)
   const order = received.epoch - hosted.instance.epoch || received.view - hosted.instance.view
   if (order !== 0) return count(parts, order < 0 ? 'older-instance' : 'newer-instance')
   if (hosted.rejoin?.phase === 'silent') return receiveRejoin(parts, hosted, peer, received)
-  if (!names(hosted.node.raft.tracker.config, peer)) tellRemoved(parts, hosted, peer, received)
+  tellCommitted(parts, hosted, peer, received)
   if (!isHeard(hosted, peer)) return count(parts, 'not-member', Math.max(1, received.messages.length))
   contain(parts, hosted, ({ node }) => {
     for (const message of received.messages) receiveMessage(parts, peer, hosted, message)
+    if (received.committedIndex > 0) learnCommitted(hosted, received)
     if (received.removedAt > hosted.applied) parts.clocks.toldRemoved(hosted)
     if (received.snapshotFailed > 0) node.reportSnapshot(peer, false)
     receiveRejoin(parts, hosted, peer, received)
     parts.clocks.received(hosted, peer, received)
     parts.dirty.add(hosted)
   })
-}
-
-/** Whoever missed its own removal stands again and again, until it is told. What we have applied may be older than it. */
-function tellRemoved(parts: HostParts, hosted: HostedGroup, peer: number, received: GroupMessages): void {
-  const asks = received.messages.some(asksForVote) || received.rejoinAsk > 0
-  if (!asks || !isMemberItself(hosted) || !parts.peersUp.has(peer)) return
-  parts.outbox.addNotes(peer, 0, hosted.instance, { removedAt: hosted.applied })
 }
 
 function receiveMessage(parts: HostParts, peer: number, hosted: HostedGroup, message: Message): void {
@@ -72,10 +66,6 @@ function receiveMessage(parts: HostParts, peer: number, hosted: HostedGroup, mes
 function isWithheld(parts: HostParts, hosted: HostedGroup, message: Message): boolean {
   if (!asksForVote(message) || isTransfer(message.context)) return false
   return isBound(hosted, parts.clocks.liveness, parts.nowMs())
-}
-
-function asksForVote({ type }: Message): boolean {
-  return type === MessageType.Vote || type === MessageType.PreVote
 }
 
 export function stepGroup(parts: HostParts, hosted: HostedGroup, message: Message): void {

@@ -1,5 +1,6 @@
 import { type ConfState, NONE } from '../raft/types.ts'
 import { hasQuorum } from './cover.ts'
+import { learnCommitted } from './departures.ts'
 import type { GroupMessages, RejoinAnswer } from './frame.ts'
 import type { HostedGroup } from './hosted-group.ts'
 import { count, type HostParts } from './parts.ts'
@@ -81,11 +82,12 @@ export function receiveRejoin(
   parts: HostParts,
   hosted: HostedGroup,
   peer: number,
-  { rejoinAsk, rejoinAnswer, removedAt }: GroupMessages,
+  received: GroupMessages,
 ): void {
+  const { rejoinAsk, rejoinAnswer } = received
   const { rejoin } = hosted
   if (rejoin?.phase === 'silent') {
-    if (removedAt > 0) saysRemoved(parts, hosted, rejoin, peer)
+    if (received.removedAt > 0) saysRemoved(parts, hosted, rejoin, peer, received)
     if (rejoinAnswer !== undefined) answered(parts, hosted, rejoin, peer, rejoinAnswer)
   }
   if (rejoinAsk === 0) return
@@ -95,9 +97,16 @@ export function receiveRejoin(
 }
 
 /** Whoever is no member could say so to end a replica. */
-function saysRemoved(parts: HostParts, hosted: HostedGroup, silent: Silent, peer: number): void {
-  if (askedBy(parts, hosted, silent).has(peer)) parts.clocks.toldRemoved(hosted)
-  else count(parts, 'not-member')
+function saysRemoved(
+  parts: HostParts,
+  hosted: HostedGroup,
+  silent: Silent,
+  peer: number,
+  received: GroupMessages,
+): void {
+  if (!askedBy(parts, hosted, silent).has(peer)) return count(parts, 'not-member')
+  learnCommitted(hosted, received)
+  parts.clocks.toldRemoved(hosted)
 }
 
 /**

@@ -131,6 +131,17 @@ export class RawNode {
     this.raft.becomeFollower(term, NONE)
   }
 
+  /**
+   * A member says that this entry is committed, which a follower may not have heard before its leader was lost. False when
+   * the log does not hold it, or knew it. A change of members among what is committed ends a candidacy: it may need other votes.
+   */
+  learnCommitted(index: number, term: number): boolean {
+    const { raft } = this
+    if (raft.role === 'leader' || !raft.log.maybeCommit(index, term)) return false
+    if (raft.role !== 'follower' && raft.log.hasUnappliedConfChange()) raft.becomeFollower(raft.term, NONE)
+    return true
+  }
+
   /** As a leader: this member's disk is not what it was, and holds nothing that it said before. */
   forgetProgress(id: number): void {
     const member = this.raft.role === 'leader' ? this.raft.tracker.get(id) : undefined

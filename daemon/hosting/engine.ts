@@ -1,3 +1,4 @@
+import type { Departure } from '../../consensus/groups/departures.ts'
 import { GroupDriver } from '../../consensus/groups/driver.ts'
 import { GroupHost } from '../../consensus/groups/host.ts'
 import { recoverPromised } from '../../consensus/groups/liveness/support-disk.ts'
@@ -347,11 +348,11 @@ export class Engine {
     this.#apart[mayServe ? 'delete' : 'add'](group)
   }
 
-  #close(group: number): void {
-    this.#host.close(group)
+  #close(group: number): Departure | undefined {
     this.#authorities.get(group)?.retire()
     this.#authorities.delete(group)
     this.#apart.delete(group)
+    return this.#host.close(group)
   }
 
   #begin(): void {

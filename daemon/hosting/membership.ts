@@ -1,3 +1,4 @@
+import type { Departure } from '../../consensus/groups/departures.ts'
 import type { GroupDriver } from '../../consensus/groups/driver.ts'
 import type { GroupHost } from '../../consensus/groups/host.ts'
 import { nextReplacementStep, type ReplacementStep } from '../../consensus/groups/replacement.ts'
@@ -15,7 +16,7 @@ export interface MembershipParts {
   /** Begins a replica, unless there is one. */
   readonly open: (hosted: HostedAuthority) => Promise<void>
   /** Ends this node's replica; what it wrote stays on the disk. */
-  readonly close: (group: number) => void
+  readonly close: (group: number) => Departure | undefined
   readonly onMembers: (name: string, members: readonly number[]) => void
   readonly onHalted: (name: string, error: Error) => void
 }
@@ -39,7 +40,8 @@ export class Membership {
     const { known, orders, host, driver, self, isNode, onMembers } = this.#parts
     const hosted = known.get(group)
     if (hosted === undefined) return { ok: false, code: 'unknown-authority' }
-    if (![...order.voters, ...order.learners].every(isNode)) return { ok: false, code: 'malformed' }
+    if (![...order.voters, ...order.learners, ...order.before].every(isNode))
+      return { ok: false, code: 'malformed' }
     const taken = orders.take(hosted, order, self)
     if (typeof taken === 'string') return { ok: false, code: taken }
     driver.addOps([orders.op(group)])
@@ -62,9 +64,13 @@ export class Membership {
     return members?.includes(number) === true
   }
 
-  /** At a start: replicas that had applied their removal, but that a crash kept from ending. */
+  /** At a start: replicas that had applied their removal, but that a crash kept from ending, and what is left of others. */
   endRemoved(): void {
-    const { host, self } = this.#parts
+    const { host, self, known, orders } = this.#parts
+    for (const [group, { identity }] of known) {
+      const ordered = orders.get(group)
+      if (ordered?.hosted === false && ordered.left !== undefined) host.departed(identity, ordered.left)
+    }
     for (const group of host.groups()) {
       const status = host.status(group)
       if (status !== undefined && !names(status.members, self)) this.removed(group)
@@ -76,9 +82,8 @@ export class Membership {
     const { orders, self, driver, close } = this.#parts
     const ordered = orders.get(group)
     if (ordered?.order.voters.includes(self) || ordered?.order.learners.includes(self)) return
-    orders.retire(group)
+    orders.retire(group, close(group))
     if (ordered !== undefined) driver.addOps([orders.op(group)])
-    close(group)
   }
 
   /** Every tick: where this node leads, the next step to the members that were ordered. */

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import type { Departure } from '../../consensus/groups/departures.ts'
 import { RaftDiskError } from '../../consensus/groups/raft-disk.ts'
 import type { Members } from '../../consensus/groups/types.ts'
 import { joinBytes, putU32, readU32 } from '../../storage/bytes.ts'
@@ -10,6 +11,11 @@ import type { HostedAuthority } from './opening.ts'
 export interface MemberOrder extends Members {
   /** Of the decision: a later one replaces it. */
   readonly number: number
+  /**
+   * Node numbers of those who may belong to it until the change is done. They serve until then; and a node that missed how they
+   * came in would not listen to the leader among them.
+   */
+  readonly before: readonly number[]
 }
 
 export type OrderRefusal = 'unknown-authority' | 'older-order' | 'malformed' | 'too-many-members'
@@ -17,12 +23,12 @@ export type OrderRefusal = 'unknown-authority' | 'older-order' | 'malformed' | '
 /** An order, and what this node remembers beside it. */
 export interface Ordered {
   readonly order: MemberOrder
-  /** The voters of the order before, or of the beginning: they serve until the change is done. */
-  readonly before: readonly number[]
   /** Everybody who was a member at the beginning, or became one by an order. */
   readonly known: readonly number[]
   /** This node keeps a replica. */
   readonly hosted: boolean
+  /** What its last replica knew when it was closed. */
+  readonly left?: Departure | undefined
 }
 
 const MAX_MEMBERS = 32
@@ -56,32 +62,33 @@ export class Orders {
   mayServe({ identity }: HostedAuthority): readonly number[] {
     const ordered = this.get(identity.group)
     if (ordered === undefined) return identity.members
-    return [...new Set([...ordered.order.voters, ...ordered.before])]
+    return [...new Set([...ordered.order.voters, ...ordered.order.before])]
   }
 
   /** Takes an order, or says why not. `self`: this node, which begins to keep a replica when the order names it. */
   take({ identity }: HostedAuthority, order: MemberOrder, self: number): OrderRefusal | Ordered {
     const { group, members } = identity
     const last = this.get(group)
+    const { number, before } = order
     const named = [...order.voters, ...order.learners]
-    if (!Number.isSafeInteger(order.number) || !areNodes(named) || order.voters.length === 0)
+    if (!Number.isSafeInteger(number) || !areNodes(named) || !areNodes(before) || order.voters.length === 0)
       return 'malformed'
-    if (named.length > MAX_MEMBERS) return 'too-many-members'
+    if (named.length > MAX_MEMBERS || before.length > MAX_MEMBERS) return 'too-many-members'
     if (last !== undefined && order.number <= last.order.number) return 'older-order'
     const ordered: Ordered = {
       order,
-      before: last?.order.voters ?? members,
-      known: [...new Set([...(last?.known ?? members), ...named])],
+      known: [...new Set([...(last?.known ?? members), ...before, ...named])],
       hosted: (last?.hosted ?? members.includes(self)) || named.includes(self),
+      left: last?.left,
     }
     this.#byGroup.set(group, ordered)
     return ordered
   }
 
   /** This node keeps no replica any more. */
-  retire(group: number): void {
+  retire(group: number, left: Departure | undefined): void {
     const ordered = this.get(group)
-    if (ordered !== undefined) this.#byGroup.set(group, { ...ordered, hosted: false })
+    if (ordered !== undefined) this.#byGroup.set(group, { ...ordered, hosted: false, left })
   }
 
   op(group: number): StoreOp {

@@ -6,7 +6,7 @@ import type { Simulation } from '../../testnet/simulation/simulation.ts'
 
 const TITLE = 'an authority whose members are changed'
 const GROUP = 1
-const ORDER: MemberOrder = { number: 1, voters: [3, 4, 5], learners: [] }
+const ORDER: MemberOrder = { number: 1, voters: [3, 4, 5], learners: [], before: [1, 2, 3] }
 
 /** Voters, and who has to leave for them. */
 const SIDES = [
@@ -92,7 +92,7 @@ describe(TITLE, function () {
       const realm = await playing(simulation)
       for (let round = 1; round <= 6; round++) {
         const voters = round % 2 === 0 ? [1, 2, 3] : [3, 4, 5]
-        const order = { number: round, voters, learners: [] }
+        const order = { number: round, voters, learners: [], before: SIDES[(round + 1) % 2]![0] }
         tell(realm, order)
         await simulation.runFor(simulation.random.below(300))
         const struck = realm.node(1 + simulation.random.below(5))
@@ -110,12 +110,26 @@ describe(TITLE, function () {
     })
   })
 
+  it('is joined by a node that was away when those came who hold it now: the order names them', async () => {
+    await simulate(seedOr(26), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      realm.node(1).crash()
+      tell(realm, { ...ORDER, voters: [4, 5] })
+      assert.ok(await simulation.runUntil(() => isHeldBy(realm, [4, 5]), 10_000), realm.describe())
+      realm.node(1).start()
+      await simulation.runFor(1_000)
+      tell(realm, { number: 2, voters: [1, 2, 3], learners: [], before: [4, 5] })
+      assert.ok(await simulation.runUntil(() => isHeldBy(realm, [1, 2, 3]), 10_000), realm.describe())
+      await assertProgress(realm, 10_000)
+    })
+  })
+
   it('is not shown by a replica that is no member', async () => {
     await simulate(seedOr(25), TITLE, async simulation => {
       const realm = await playing(simulation)
       // Only this node hears of an order that will never be carried out.
       const early = realm.node(4)
-      early.program!.engine.changeMembers(GROUP, { number: 1, voters: [1, 2, 4], learners: [] })
+      early.program!.engine.changeMembers(GROUP, { ...ORDER, voters: [1, 2, 4] })
       await simulation.runFor(1_000)
       assert.deepEqual(holders(realm), [1, 2, 3, 4])
       early.restart()
@@ -134,7 +148,7 @@ describe(TITLE, function () {
       let caught = 0
       for (let round = 1; round <= 8 && caught < 3; round++) {
         const [voters, leaving] = SIDES[round % 2]!
-        tell(realm, { number: round, voters, learners: [] })
+        tell(realm, { number: round, voters, learners: [], before: SIDES[(round + 1) % 2]![0] })
         const knows = (number: number): boolean =>
           realm.node(number).program?.engine.status(GROUP)?.members.voters.join() === voters.join()
         assert.ok(await simulation.runUntil(() => leaving.some(knows), 10_000), realm.describe())

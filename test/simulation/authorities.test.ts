@@ -75,6 +75,10 @@ describe('authorities on the simulator', function () {
     for (const nodes of [1, 2]) await run({ seed: 4, nodes, groups: 1, seconds: 3 })
   })
 
+  it('come back wherever a fault caught them: a node was told to stop while it stood still, and stops when all faults are over', async () => {
+    await run({ seed: 4, nodes: 3, groups: 1, clients: 1, seconds: 4, faults: ['stop', 'pause'] })
+  })
+
   it('run the same way again from the same seed, and another way from another', async () => {
     const [first, again, other] = [
       await run({ seed: 7, seconds: 4 }),

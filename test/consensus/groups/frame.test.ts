@@ -91,9 +91,17 @@ describe('frames of many groups', () => {
     assert.equal(readFrame(new PbfReader(frame!)).groups.length, 1)
   })
 
-  it('carry notes beside messages: of a snapshot that failed, of sleep, of waking, of support, of a removal', () => {
+  it('carry notes beside messages: of a snapshot that failed, of sleep, of waking, of support, of a removal, of a commit', () => {
     const sleep = { sleepTerm: 2 ** 50, sleepIndex: 9 }
-    const notes = { snapshotFailed: 77, ...sleep, wake: true, support: 2 ** 31, removedAt: 2 ** 40 }
+    const committed = { committedIndex: 2 ** 52, committedTerm: 2 ** 51 }
+    const notes = {
+      snapshotFailed: 77,
+      ...sleep,
+      wake: true,
+      support: 2 ** 31,
+      removedAt: 2 ** 40,
+      ...committed,
+    }
     const [frame] = encodeFrames([{ instance: instances[1]!, message: undefined, ...notes }], MAX)
     const decoded = decodeFrame(frame!, MAX)
     const none = { rejoinAsk: 0, rejoinAnswer: undefined }

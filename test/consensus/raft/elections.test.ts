@@ -59,6 +59,27 @@ describe('raft: who leads', () => {
     assert.equal(cluster.core(2).lead, 1)
   })
 
+  it('who is told what is committed believes it of its own entries, and stands no more when that changes the members', () => {
+    for (const changes of [[], [{ type: 'add-learner', nodeId: 4 }]] as const) {
+      const cluster = elected({ preVote: true })
+      const [leader, other] = [cluster.core(1), cluster.core(2)]
+      if (changes.length === 0) leader.propose(EMPTY_BYTES)
+      else leader.proposeConfChange({ version: 2, transition: 'auto', changes, context: EMPTY_BYTES })
+      cluster.process(cluster.member(1))
+      const index = leader.status().lastIndex
+      assert.equal(other.learnCommitted(index, 1), false, 'it does not have it')
+      for (const message of cluster.messages) if (message.to === 2) other.step(message)
+      other.campaign()
+      assert.equal(other.role, 'pre-candidate')
+      assert.equal(other.learnCommitted(index, 2), false, 'it has one of another term')
+      assert.equal(leader.learnCommitted(index, 1), false, 'it finds out itself')
+      assert.equal(other.learnCommitted(index, 1), true)
+      assert.equal(other.status().commit, index)
+      assert.equal(other.role, changes.length === 0 ? 'pre-candidate' : 'follower')
+      assert.equal(other.learnCommitted(index, 1), false, 'it knows it')
+    }
+  })
+
   it('a follower that is told to forget its leader votes at once', () => {
     for (const readOnly of ['safe', 'lease'] as const) {
       const cluster = elected({ checkQuorum: true, readOnly })

@@ -17,15 +17,22 @@ const SPREAD_MS = 300
 export class SimDirectory {
   readonly #simulation: Simulation
   readonly #nodes: readonly SimNode<SimDaemon>[]
+  readonly #founders: (group: number) => readonly number[]
   readonly #random: SimRandom
   readonly #orders = new Map<number, MemberOrder>()
   readonly #unsettled = new Map<number, string>()
   /** The newest order of each group that a life was told. */
   readonly #told = new WeakMap<SimDaemon, Map<number, number>>()
 
-  constructor(simulation: Simulation, nodes: readonly SimNode<SimDaemon>[]) {
+  /** @param founders the members of a group at its beginning */
+  constructor(
+    simulation: Simulation,
+    nodes: readonly SimNode<SimDaemon>[],
+    founders: (group: number) => readonly number[],
+  ) {
     this.#simulation = simulation
     this.#nodes = nodes
+    this.#founders = founders
     this.#random = simulation.random.fork('directory')
   }
 
@@ -47,8 +54,9 @@ export class SimDirectory {
   /** @param counter counts the change as a fault when it has come about */
   order(group: number, members: Members, counter: string): void {
     if (this.#orders.size === 0) this.#tell()
-    const number = (this.#orders.get(group)?.number ?? 0) + 1
-    this.#orders.set(group, { ...members, number })
+    const last = this.#orders.get(group)
+    const before = last === undefined ? this.#founders(group) : [...last.voters, ...last.learners]
+    this.#orders.set(group, { ...members, number: (last?.number ?? 0) + 1, before })
     this.#unsettled.set(group, counter)
   }
 

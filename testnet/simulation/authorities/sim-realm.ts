@@ -34,7 +34,8 @@ export class SimRealm {
   constructor(simulation: Simulation, plan: RealmPlan, wiring: Wiring = HONEST) {
     this.simulation = simulation
     this.realm = foundRealm(plan)
-    this.directory = new SimDirectory(simulation, this.nodes)
+    const founders = (group: number): readonly number[] => this.realm.hosted.get(group)!.identity.members
+    this.directory = new SimDirectory(simulation, this.nodes, founders)
     this.judge = new Judge(simulation, this.realm, this.diskOf, this.engineOf)
     for (const { name } of this.realm.nodes) this.#startNode(name, plan, wiring)
   }
@@ -169,6 +170,10 @@ export class SimRealm {
     const { role, term, leader, commit, applied, firstIndex, lastIndex } = status
     const served = authority.serving ? ' serving' : ''
     const size = authority.replica.log.size
-    return `${name} ${role}${served} t${term} l${leader} c${commit} a${applied} ${firstIndex}..${lastIndex} size ${size}`
+    const { voters, votersOutgoing, learners } = status.members
+    const members = `[${voters}][${votersOutgoing}][${learners}]`
+    const lacks = status.rejoining === undefined ? '' : ` ${JSON.stringify(status.rejoining)}`
+    const peers = status.peers.map(({ peer, state, match }) => ` ${peer}:${state}@${match}`).join('')
+    return `${name} ${role}${served} t${term} l${leader} c${commit} a${applied} ${firstIndex}..${lastIndex} ${members} size ${size}${lacks}${peers}`
   }
 }

@@ -1,0 +1,90 @@
+import type { RaftInstance } from '../../storage/keys.ts'
+import { names } from '../raft/tracker/config.ts'
+import { type Message, MessageType } from '../raft/types.ts'
+import type { GroupMessages } from './frame.ts'
+import type { HostedGroup } from './hosted-group.ts'
+import { isMemberItself } from './membership.ts'
+import { closeGroup, count, type HostParts } from './parts.ts'
+
+/**
+ * The newest entry that a replica knew to be committed when it was closed; index 0 for none. Who left a group goes on telling
+ * it to whoever asks for votes: docs/consensus.md, "Removed members".
+ */
+export interface Departure {
+  readonly index: number
+  readonly term: number
+}
+
+/** A group of which this node has no replica any more. */
+export interface Departed extends Departure {
+  readonly instance: RaftInstance
+}
+
+export function asksForVote({ type }: Message): boolean {
+  return type === MessageType.Vote || type === MessageType.PreVote
+}
+
+/** What it was told counts as much as what it has found out: a lost disk, or a log that ends early, knows little itself. */
+function departureOf({ node, told }: HostedGroup): Departure {
+  const { log } = node.raft
+  return told.index > log.committed ? told : { index: log.committed, term: log.term(log.committed) }
+}
+
+/** Closes the replica, if there is one. */
+export function depart(parts: HostParts, group: number): Departure | undefined {
+  const hosted = parts.groups.get(group)
+  if (hosted === undefined) return undefined
+  const departure = departureOf(hosted)
+  closeGroup(parts, group)
+  rememberDeparted(parts, hosted.instance, departure)
+  return departure
+}
+
+export function rememberDeparted(parts: HostParts, instance: RaftInstance, departure: Departure): void {
+  if (departure.index > 0) parts.departed.set(instance.group, { ...departure, instance })
+}
+
+/**
+ * Whoever asks for votes may have missed that a change of members is committed: its own removal, or another one, and then it
+ * may ask for votes of members that have left, which it doesn't need. What it is told ends that.
+ */
+export function tellCommitted(
+  parts: HostParts,
+  hosted: HostedGroup,
+  peer: number,
+  { messages, rejoinAsk }: GroupMessages,
+): void {
+  const request = messages.find(asksForVote)
+  if ((request === undefined && rejoinAsk === 0) || !parts.peersUp.has(peer)) return
+  const { index: committedIndex, term: committedTerm } = departureOf(hosted)
+  const committed = { committedIndex, committedTerm }
+  const { instance, configs, applied, node } = hosted
+  const isOut = !names(node.raft.tracker.config, peer)
+  if (isOut && isMemberItself(hosted))
+    return parts.outbox.addNotes(peer, 0, instance, { ...committed, removedAt: applied })
+  // What the candidate's log does not reach it has not missed the commit of.
+  const changedAt = configs[configs.length - 1]!.index
+  if (request !== undefined && changedAt > 0 && request.index >= changedAt)
+    parts.outbox.addNotes(peer, 0, instance, committed)
+}
+
+/** Of a group that this node has no replica of. */
+export function receiveAsDeparted(parts: HostParts, peer: number, received: GroupMessages): void {
+  count(parts, 'unknown-group')
+  const departed = parts.departed.get(received.group)
+  if (departed === undefined || !parts.peersUp.has(peer)) return
+  const { instance, index: committedIndex, term: committedTerm } = departed
+  const isSame = received.epoch === instance.epoch && received.view === instance.view
+  if (isSame && received.messages.some(asksForVote))
+    parts.outbox.addNotes(peer, 0, instance, { committedIndex, committedTerm })
+}
+
+/** A member, or one that has left, says what is committed. */
+export function learnCommitted(
+  hosted: HostedGroup,
+  { committedIndex: index, committedTerm: term }: GroupMessages,
+): void {
+  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(term) || index <= hosted.told.index) return
+  hosted.told = { index, term }
+  hosted.node.learnCommitted(index, term)
+}
