@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { Argument, Command } from 'commander'
+import { Command } from 'commander'
 import type { LeafSummary } from '../daemon/http/leaves.ts'
 import type { AuthorityView } from '../daemon/http/view.ts'
 import { exportLog } from './log-export.ts'
+import { logProveCommand } from './log-prove.ts'
 import { logWitnessCommand } from './log-witness.ts'
 import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
 import { wholeNumber } from './numbers.ts'
@@ -12,7 +12,6 @@ import { print, say, short, table } from './output.ts'
 const SHOWN = 20
 
 type ShowOptions = ReadCommandOptions & { readonly from?: number; readonly limit: number }
-type ProveOptions = ReadCommandOptions & { readonly out?: string }
 
 export function logCommand(): Command {
   const command = new Command('log').description("show, prove and export an authority's log")
@@ -23,13 +22,7 @@ export function logCommand(): Command {
       .option('--limit <N>', 'how many', wholeNumber(1, 1000), SHOWN)
       .action(show),
   )
-  command.addCommand(
-    readCommand('prove', 'a proof that a leaf is in a log (C2SP tlog-proof), for anybody')
-      .argument('<AUTHORITY>', 'as area/0000')
-      .addArgument(new Argument('<LEAF>', 'its index').argParser(wholeNumber(0)))
-      .option('--out <FILE>', 'write it to a file')
-      .action(prove),
-  )
+  command.addCommand(logProveCommand())
   command.addCommand(
     readCommand('export', 'copy a log to a folder that can be audited without the node')
       .argument('<AUTHORITY>', 'as area/0000')
@@ -55,21 +48,6 @@ async function show(authority: string, options: ShowOptions): Promise<void> {
 function leafRow(leaf: LeafSummary): (string | number)[] {
   const size = leaf.bodyBytes === null ? 'withheld' : `${leaf.bodyBytes} B`
   return [leaf.index, leaf.kindName, leaf.rulesVersion, size, short(leaf.bodyHash)]
-}
-
-async function prove(authority: string, leaf: number, options: ProveOptions): Promise<void> {
-  const query = new URLSearchParams({ authority, leaf: String(leaf) })
-  const proof = await nodeApi(options).text(`api/v1/proof?${query}`)
-  if (options.out === undefined) {
-    print({ authority, leaf, proof }, options, () => proof.trimEnd())
-    return
-  }
-  writeFileSync(options.out, proof)
-  print(
-    { authority, leaf, file: resolve(options.out) },
-    options,
-    () => `Verify it: freehold verify ${options.out}`,
-  )
 }
 
 async function exportTo(authority: string, dir: string, options: ReadCommandOptions): Promise<void> {

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import type { SettingName } from '../daemon/config/schema.ts'
 import { EXIT, SetupError } from '../daemon/config/setup-error.ts'
 import { dataDirFiles } from '../daemon/identity/data-dir.ts'
 import { readRunFile } from '../daemon/identity/run-file.ts'
@@ -11,12 +12,16 @@ const RETRIES = 20
 export type ReadCommandOptions = ReadOptions & Record<string, unknown> & { readonly url?: string }
 
 /** A command that reads from a running node: the one at --url, or the one that runs on the data directory. */
-export function readCommand(name: string, description: string): Command {
+export function readCommand(
+  name: string,
+  description: string,
+  settings: readonly SettingName[] = ['network', 'dataDir'],
+): Command {
   const command = new Command(name)
     .description(description)
     .option('--url <URL>', "root of a node's HTTP API (default: the node of the data directory)")
     .option('--json', 'print one line of JSON')
-  return addSettings(command, ['network', 'dataDir'])
+  return addSettings(command, settings)
 }
 
 export class NodeApi {
@@ -28,10 +33,6 @@ export class NodeApi {
 
   async json<T>(path: string): Promise<T> {
     return (await (await this.#get(`api/v1/${path}`)).json()) as T
-  }
-
-  async text(path: string): Promise<string> {
-    return (await this.#get(path)).text()
   }
 
   /** Undefined where the node says that there is nothing. */

@@ -8,6 +8,8 @@ export {
   reasonText,
   type WorldEvent,
 } from '../world/codec.ts'
+export { type ProofFacts, type ProofTrust, type ProofVerdict, verifyProof } from './protocol/proof.ts'
+export { formatProof, type OpenedProof, parseProof } from './protocol/proof-file.ts'
 export {
   decodeReceipt,
   encodeReceipt,
@@ -22,6 +24,9 @@ export { ClientError } from './sdk/errors.ts'
 export { Histogram } from './sdk/histogram.ts'
 export { newVerifier, randomSeed, type Signer, signerOf, type Verify } from './sdk/keys.ts'
 export type { SocketLike, SocketMaker } from './sdk/link.ts'
+export { nodeSource } from './sdk/node-source.ts'
+export { proofTrustOf } from './sdk/proof-trust.ts'
+export { type ProofSource, type ProveOptions, proofOf, proofOfLeaf } from './sdk/proofs.ts'
 export type { EntityRead } from './sdk/reads.ts'
 export type { ExportedSession } from './sdk/session.ts'
 export { type AreaTrust, type Trust, trustOfGenesis } from './sdk/trust.ts'

@@ -62,6 +62,7 @@ export function nodeView(parts: NodeViewParts): NodeView {
     read: (name, target, consistency) => read(parts, name, target, consistency),
     log: origin => logOf(engine, byOrigin.get(origin)),
     certificate: origin => parts.finality.certificate(origin),
+    activations: origin => parts.finality.activations(origin),
     notReady: () => notReady(parts),
   }
 }

@@ -66,6 +66,6 @@ export function checkNetwork(trust: Trust | undefined, genesisHash: Uint8Array):
   throw new ClientError('other-network', 'The gateway belongs to another network: its genesis hash differs.')
 }
 
-function bytesOfBase64(text: string): Uint8Array {
+export function bytesOfBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), char => char.charCodeAt(0))
 }

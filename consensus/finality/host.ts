@@ -1,6 +1,7 @@
 import { maxBatch } from './batch-tree.ts'
 import { type BatchedItem, FrameBuilder, maxFrameBytes, signBatch } from './batcher.ts'
 import { hashKey } from './bytes.ts'
+import type { Certificate } from './certificate.ts'
 import { EffectsBuilder } from './effects.ts'
 import { decodeFrame, type Frame, type SignedBatch } from './frame.ts'
 import { mayVote } from './member/amnesia.ts'
@@ -238,6 +239,11 @@ export class FinalityHost {
       ...{ group, epoch, view, frozenTo, base, certified: state.tip, finalHeight: state.finalHeight },
       ...{ votes: isMember(state, this.#env.self), halted: state.halted },
     }
+  }
+
+  /** The certificates that activated its epochs so far, in order: none in the first. */
+  activations(group: number): Certificate[] {
+    return [...(this.#members.get(group)?.activations.values() ?? [])]
   }
 
   /** What the members of this authority were seen to sign lately: for comparing nodes. */

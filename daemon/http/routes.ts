@@ -101,6 +101,10 @@ function addApi(server: FastifyInstance, { view, genesis, config }: RouteSources
     const { origin } = findAuthority(view, query.authority)
     return send(reply, BYTES_TYPE, 'no-store', view.certificate(origin))
   })
+  server.get('/api/v1/activations', request => {
+    const { origin } = findAuthority(view, parseQuery(certificateQuery, request.query).authority)
+    return { activations: view.activations(origin).map(bytes => Buffer.from(bytes).toString('base64')) }
+  })
   server.get('/api/v1/entity', async request => {
     const { authority: name, id, player, consistency } = parseQuery(entityQuery, request.query)
     const found = findAuthority(view, name)

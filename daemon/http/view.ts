@@ -19,6 +19,8 @@ export interface NodeView {
   log(origin: string): LogView | undefined
   /** The newest final certificate of an authority that this node is a member of. */
   certificate(origin: string): Uint8Array | undefined
+  /** The certificates that activated the epochs after the first, in order. */
+  activations(origin: string): Uint8Array[]
   /** Why the node cannot serve yet or any more, one sentence each; none when it is ready. */
   notReady(): string[]
 }

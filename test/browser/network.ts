@@ -160,6 +160,7 @@ export class TestNetwork {
       peers: () => [],
       log: () => undefined,
       certificate: () => undefined,
+      activations: () => [],
       read: async () => undefined,
       notReady: () => [],
     }

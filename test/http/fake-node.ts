@@ -115,6 +115,7 @@ export function fakeNode(change: Partial<NodeView> = {}): NodeView {
     },
     log: origin => (origin === ORIGIN ? fakeLog : undefined),
     certificate: origin => (origin === ORIGIN ? Buffer.from('a certificate') : undefined),
+    activations: () => [Buffer.from('an activation')],
     notReady: () => [],
     ...change,
   }

@@ -282,6 +282,11 @@ export class Finality {
     return certificate && encodeQuorum(certificate)
   }
 
+  /** The certificates that lead from the first members of this log's authority to the present ones. */
+  activations(origin: string): Uint8Array[] {
+    return this.#host.activations(this.#groups.get(origin) ?? 0).map(encodeQuorum)
+  }
+
   #carryOut(effects: Omit<Effects, 'write' | 'send'>): void {
     for (const freeze of effects.freeze) this.#views.freeze(freeze)
     for (const restart of effects.restart) this.#views.restart(restart)

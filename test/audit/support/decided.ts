@@ -8,7 +8,7 @@ import { memberCosigner } from '../../../daemon/hosting/finality/cosigners.ts'
 import type { PublishedLog } from '../../../daemon/hosting/log-view.ts'
 import type { NodeKeys } from '../../../daemon/identity/node-keys.ts'
 import { cosignatureMessage, formatTimestamped } from '../../../storage/log/cosignature.ts'
-import { sha256, type Town } from './log.ts'
+import { type Served, sha256, type Town } from './log.ts'
 
 /** The seal that a town's members vote on for what a replica has sealed last. */
 export function decidedSeal(town: Town, { seal, size, root }: AppliedSeal, change: Partial<Seal> = {}): Seal {
@@ -55,4 +55,27 @@ export function cosign(town: Town, published: PublishedLog, node: number): void 
   const text = note.slice(0, note.indexOf('\n\n') + 1)
   const signature = cosign.sign(cosignatureMessage(1, text))
   published.cosigned(size, { name, keyId, signature: formatTimestamped({ timestampSeconds: 1, signature }) })
+}
+
+/** The same log on a node whose members have decided it; `change` says other answers of its API. */
+export function decidedOn(
+  served: Served,
+  certificate: Uint8Array,
+  change: Readonly<Record<string, (query: URLSearchParams) => Uint8Array | undefined>> = {},
+): Served {
+  const answers: Record<string, (query: URLSearchParams) => unknown> = {
+    certificate: () => certificate,
+    activations: () => '{"activations":[]}',
+    proof: query => served.published.proof(Number(query.get('leaf'))),
+    ...change,
+  }
+  return {
+    published: served.published,
+    async read(path) {
+      const [, name, query] = /^api\/v1\/([a-z-]+)\?(.*)$/.exec(path) ?? []
+      if (name === undefined) return served.read(path)
+      const answer = await answers[name]!(new URLSearchParams(query))
+      return typeof answer === 'string' ? Buffer.from(answer) : (answer as Uint8Array | undefined)
+    },
+  }
 }

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import { parseGenesis } from '../../audit/genesis.ts'
+import { portableChecks } from '../../audit/verify/signatures.ts'
+import { proofTrust } from '../../audit/verify-proof.ts'
+import {
+  type ProofSource,
+  type ProveOptions,
+  parseProof,
+  parseReceiptFile,
+  proofOf,
+  proofOfLeaf,
+  proofTrustOf,
+  type ReceiptFile,
+  verifyProof,
+} from '../../client/index.ts'
+import type { Replica } from '../../daemon/authority/replica.ts'
+import type { LogRecord } from '../../storage/log/record.ts'
+import { certifyLast, cosign, decidedOn } from '../audit/support/decided.ts'
+import {
+  foundTown,
+  newReplica,
+  playTown,
+  publish,
+  removeTown,
+  type Served,
+  type Town,
+} from '../audit/support/log.ts'
+import { receiptFileOf } from '../audit/support/receipts.ts'
+
+describe('a receipt that is made into a proof', function () {
+  this.timeout(20_000)
+  let town: Town
+  let records: LogRecord[]
+  let replica: Replica
+  let served: Served
+  let promise: ReceiptFile
+  let certificate: Uint8Array
+
+  before(async () => {
+    town = foundTown()
+    records = playTown(town, 300)
+    replica = newReplica(town)
+    replica.applyRecords(records, [])
+    served = await publish(town, records, 1)
+    cosign(town, served.published, 3)
+    certificate = certifyLast(town, replica)
+    promise = parseReceiptFile(receiptFileOf(town, records))!
+  })
+  after(() => removeTown(town))
+
+  /** A node that holds this log; what it answers can be changed. */
+  const node = (of: Served, change?: Parameters<typeof decidedOn>[2]): ProofSource => ({
+    bytes: path => decidedOn(of, certificate, change).read(path),
+  })
+
+  const options = (source: ProofSource, change: Partial<ProveOptions> = {}): ProveOptions => {
+    return { source, trust: proofTrustOf(town.genesis.bytes), waitMs: 100, ...change }
+  }
+
+  it('is whole: anybody verifies it with the genesis file alone', async () => {
+    const opened = parseProof(await proofOf(promise, options(node(served))))
+    assert.ok(opened.ok && opened.proof.kind === 'record')
+    assert.deepEqual(Buffer.from(opened.proof.held!.body), Buffer.from(promise.body))
+    const genesis = parseGenesis(new Uint8Array(town.genesis.bytes), 'genesis.json')
+    const verdict = await verifyProof(opened.proof, proofTrust(genesis), portableChecks)
+    assert.ok(verdict.ok)
+    assert.deepEqual([verdict.facts.signedBy, verdict.facts.cosignedBy], [[2], [3]])
+  })
+
+  it('waits until the members have decided, and not for ever', async () => {
+    let asked = 0
+    const late = node(served, { certificate: () => (++asked < 3 ? undefined : certificate) })
+    assert.ok(
+      (await proofOf(promise, options(late, { waitMs: 5_000 }))).startsWith('freehold.proof/v1 record\n'),
+    )
+    const never = node(served, { certificate: () => undefined })
+    await assert.rejects(proofOf(promise, options(never)), { code: 'not-final' })
+  })
+
+  it('is no proof, but a promise that was not kept, when the log has something else there', async () => {
+    const receipt = { ...promise.receipt, leaf: promise.receipt.leaf + 1 }
+    await assert.rejects(proofOf({ ...promise, receipt }, options(node(served))), { code: 'not-logged' })
+  })
+
+  it('is refused when it is of another network', async () => {
+    const other = foundTown()
+    const trust = proofTrustOf(other.genesis.bytes)
+    await assert.rejects(proofOf(promise, options(node(served), { trust })), { code: 'other-network' })
+    removeTown(other)
+  })
+
+  it('is not made of what proves nothing, whatever the node says', async () => {
+    const stranger = foundTown()
+    const forged = certifyLast({ ...town, nodes: stranger.nodes }, replica)
+    const lies = {
+      'not-a-quorum': { certificate: () => forged },
+      'malformed-certificate': { activations: () => Buffer.from('[]') },
+    }
+    for (const [reason, lie] of Object.entries(lies))
+      await assert.rejects(proofOf(promise, options(node(served, lie))), {
+        code: 'bad-proof',
+        facts: { reason },
+      })
+    removeTown(stranger)
+  })
+
+  it('leaves out who is unknown to the genesis file: witnesses may cosign what they like', async () => {
+    const { size } = served.published
+    const signature = { name: 'somewhere/witness', keyId: 77, signature: new Uint8Array(72) }
+    served.published.cosigned(size, signature)
+    const text = await proofOf(promise, options(node(served)))
+    assert.ok(parseProof(text).ok && !text.includes('somewhere/witness'))
+  })
+
+  it('can be had of any leaf, with its body where that is disclosed', async () => {
+    const leaf = 280
+    const whole = parseProof(await proofOfLeaf(town.origin, leaf, options(node(served))))
+    assert.ok(whole.ok && whole.proof.kind === 'record')
+    assert.deepEqual(Buffer.from(whole.proof.held!.body), Buffer.from(records[leaf]!.body))
+    const withheld = node(served)
+    const source: ProofSource = {
+      bytes: async path => (path.includes('/bodies/') ? undefined : withheld.bytes(path)),
+    }
+    const bare = parseProof(await proofOfLeaf(town.origin, leaf, options(source)))
+    assert.ok(bare.ok && bare.proof.kind === 'record' && bare.proof.held === undefined)
+  })
+})
