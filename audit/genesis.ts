@@ -17,6 +17,7 @@ export interface GenesisMember {
 }
 
 export interface GenesisArea extends AreaCharter {
+  readonly kind: 'area' | 'org'
   readonly group: number
   readonly birth: number
   readonly epoch: number
@@ -175,8 +176,9 @@ function areaProblem(
 ): string | undefined {
   const area = objectOf(value)
   const { name, kind, birth, epoch, members, spawns } = area ?? {}
-  if (area === undefined || typeof name !== 'string' || kind !== 'area')
-    return 'an authority in it is no area'
+  if (area === undefined || typeof name !== 'string' || (kind !== 'area' && kind !== 'org'))
+    return 'an authority in it is neither an area nor an org'
+  if (!name.startsWith(`${kind}/`)) return `${name} is called an ${kind}`
   if (!isWhole(birth) || !isWhole(epoch) || !Array.isArray(members) || !Array.isArray(spawns))
     return `${name} is malformed`
   const known = members.every(member => nodes.has(member as number))

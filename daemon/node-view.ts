@@ -3,6 +3,7 @@ import type { LedAuthority } from './adverts/advert.ts'
 import type { AdvertBoard } from './adverts/board.ts'
 import type { BoundedQueue } from './authority/queue.ts'
 import { stateOf } from './authority/reading.ts'
+import { holdsGrant, isOpen } from './disclosure/policy.ts'
 import type { AuthorityRouter } from './gateway/router.ts'
 import type { Genesis } from './genesis/genesis.ts'
 import { originOf } from './genesis/genesis.ts'
@@ -24,6 +25,7 @@ import type {
   Role,
   StatusView,
 } from './http/view.ts'
+import { verifySignature } from './identity/signing-key.ts'
 import type { RunningNetwork } from './network/options.ts'
 import type { Clock } from './ports.ts'
 import { version } from './version.ts'
@@ -60,6 +62,7 @@ export function nodeView(parts: NodeViewParts): NodeView {
     peers: () => peers(parts),
     authorities: () => genesis.file.authorities.map(authority => authorityView(parts, authority)),
     read: (name, target, consistency) => read(parts, name, target, consistency),
+    discloses: (origin, grant) => discloses(parts, origin, grant),
     log: origin => logOf(engine, byOrigin.get(origin)),
     certificate: origin => parts.finality.certificate(origin),
     activations: origin => parts.finality.activations(origin),
@@ -80,6 +83,22 @@ function read(
   if (host === undefined || host.halted) return Promise.resolve(undefined)
   const state = { ...stateOf(host.authority.replica, target), byLease: false }
   return Promise.resolve({ kind: 'state', state })
+}
+
+function discloses(
+  { genesis, engine, clock }: NodeViewParts,
+  origin: string,
+  grant: string | undefined,
+): boolean {
+  const { network, authorities, nodes } = genesis.file
+  const authority = authorities.find(candidate => originOf(network, candidate) === origin)
+  if (authority === undefined || isOpen(authority.kind)) return true
+  const keyOf = (member: number): Uint8Array =>
+    Buffer.from(nodes.find(({ number }) => number === member)!.keys.log, 'base64')
+  return holdsGrant(grant, {
+    log: { genesisHash: genesis.hash, origin },
+    ...{ members: engine.mayServe(authority.group), keyOf, verify: verifySignature, nowMs: clock.wallMs() },
+  })
 }
 
 function logOf(engine: Engine, group: number | undefined): LogView | undefined {
@@ -218,14 +237,21 @@ function queuesOf({ authority }: AuthorityHost): AuthorityView['queues'] {
   return { input: view(inputs), intent: view(intents), simulation: view(simulation), output: view(outputs) }
 }
 
-/** How an authority stands on this node: what the API shows, and what a leader advertises. */
+/**
+ * How an authority stands on this node: what the API shows, and what a leader advertises. Of a hidden one, nothing that is
+ * counted or made from its state.
+ */
 export function ledView({ authority }: AuthorityHost): LedAuthority {
-  const { replica } = authority
+  const led = wholeView(authority)
+  return authority.identity.isHidden ? { ...led, stateRoot: '', entities: 0, players: 0 } : led
+}
+
+function wholeView({ replica, term }: AuthorityHost['authority']): LedAuthority {
   const hex = (bytes: Uint8Array | undefined): string =>
     bytes === undefined ? '' : Buffer.from(bytes).toString('hex')
   return {
     group: replica.group,
-    term: authority.term,
+    term,
     size: replica.log.size,
     sealedSize: replica.lastSeal?.size ?? 0,
     sealHeight: replica.lastSeal?.seal.height ?? 0,

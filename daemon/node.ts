@@ -4,6 +4,7 @@ import { AdvertBoard } from './adverts/board.ts'
 import { DivergenceError } from './authority/errors.ts'
 import type { NodeConfig } from './config/settings.ts'
 import { badConfiguration, type SetupError } from './config/setup-error.ts'
+import { isOpen } from './disclosure/policy.ts'
 import { serveFeeds } from './feed/server.ts'
 import type { AreaInfo } from './gateway/router.ts'
 import { type GatewayServer, startGatewayServer } from './gateway/server.ts'
@@ -32,6 +33,7 @@ import type { RunningNetwork } from './network/options.ts'
 import { publicKeyOfPeerId } from './network/peer-id.ts'
 import { isDamage, setupErrorOf, wrongClock } from './node-errors.ts'
 import { ledView, nodeView } from './node-view.ts'
+import type { PeerId } from './ports.ts'
 import { atEndOfTurn, realClock, realRandom } from './real-ports.ts'
 import { serveIntake } from './routing/intake-server.ts'
 import { serveReads } from './routing/read-server.ts'
@@ -339,6 +341,7 @@ class Starting {
       identity: {
         genesisHash: hash,
         origin: originOf(file.network, authority),
+        isHidden: !isOpen(authority.kind),
         group: authority.group,
         epoch: authority.epoch,
         view: 0,
@@ -360,25 +363,31 @@ class Starting {
         { number: node.number, identityKey: publicKeyOfPeerId(node.peerId)! },
       ]),
     )
-    const areas: AreaInfo[] = file.authorities.map(area => ({
-      ...area,
-      origin: originOf(file.network, area),
-      members: engine.mayServe(area.group),
-    }))
-    const origins = new Map(areas.map(area => [area.group, area.origin]))
+    const areas: AreaInfo[] = file.authorities
+      .filter(({ kind }) => isOpen(kind))
+      .map(area => ({
+        ...area,
+        origin: originOf(file.network, area),
+        members: engine.mayServe(area.group),
+      }))
+    const origins = new Map(file.authorities.map(it => [it.group, originOf(file.network, it)]))
     const count = (name: string, labels: Record<string, string>): void => this.#metrics.count(name, labels)
     const local = (group: number) => engine.member(group)
+    const hidden = new Set(file.authorities.filter(({ kind }) => !isOpen(kind)).map(({ group }) => group))
+    const mayAsk = (group: number, peer: PeerId): boolean =>
+      !hidden.has(group) || engine.mayServe(group).includes(nodes.get(peer)?.number ?? 0)
     serveIntake({
       network,
       schedule: atEndOfTurn,
       nodeOf: peer => nodes.get(peer),
       originOf: group => origins.get(group),
+      mayAsk,
       local,
       verify: verifySignature,
       count,
     })
-    serveReads({ network, schedule: atEndOfTurn, isNode: peer => nodes.has(peer), local, count })
-    serveFeeds({ network, local, isNode: peer => nodes.has(peer), count })
+    serveReads({ network, schedule: atEndOfTurn, isNode: peer => nodes.has(peer), mayAsk, local, count })
+    serveFeeds({ network, local, isNode: peer => nodes.has(peer), mayAsk, count })
     return new InputRouter({
       areas,
       self: this.#self.number,

@@ -18,6 +18,8 @@ const kinds = {
   seal: 7,
 } as const
 
+const noKey = new Uint8Array(0)
+
 interface Mark {
   readonly height: number
   /** The log's size just after it. */
@@ -38,6 +40,7 @@ export class Replay {
   readonly #tree = new StateTree()
   readonly #attestations: Attestations
   #mark: Mark | undefined
+  #salt: Uint8Array | undefined
   /** Marks of the next height that a later one replaced: a seal that still names one of them has no effect. */
   #replacedMarks: number[] = []
   #lastSeal: Seal | undefined
@@ -84,7 +87,7 @@ export class Replay {
     this.#attestations.close(leaf)
     if (kind === kinds.attestation) this.#attestations.attestation(leaf, body)
     else if (kind === kinds.tick) return this.#tick(leaf, body)
-    else if (kind === kinds.mark) this.#applyMark(leaf, body)
+    else if (kind === kinds.mark) this.#applyMark(leaf, record)
     else if (kind === kinds.seal) this.#seal(leaf, body, logRoot)
     else if (kind !== kinds.charter)
       this.#blame('unexpected-record', leaf, `an area has no record of kind ${kind}`)
@@ -117,7 +120,9 @@ export class Replay {
   /** The tree was kept up from what the rules said had changed: once, it is compared with all that there is. */
   #compareWholeState(size: number): void {
     this.#takeChanges()
-    const entries = [...this.#world.entries()].map(({ key, value }) => ({
+    const state = [...this.#world.entries()]
+    if (this.#salt !== undefined) state.push({ key: noKey, value: this.#salt })
+    const entries = state.map(({ key, value }) => ({
       key: sha256(key),
       value: Buffer.concat([Uint8Array.of(key.length), key, value]),
     }))
@@ -130,6 +135,12 @@ export class Replay {
       size - 1,
       'the rules left out changes when they told of them, so no sealed root covers all state',
     )
+  }
+
+  /** An org's roots cover the salt of their mark, so that a state cannot be found by trying which one gives the root. */
+  #hide(salt: Uint8Array): void {
+    this.#tree.set(noKey, salt)
+    this.#salt = salt
   }
 
   #takeChanges(): void {
@@ -158,11 +169,12 @@ export class Replay {
     return applied
   }
 
-  #applyMark(leaf: number, body: Uint8Array): void {
+  #applyMark(leaf: number, { body, salt }: CheckedRecord): void {
     const mark = readMark(body)
     const next = this.lastHeight + 1
     if (mark?.height === next) {
       this.#takeChanges()
+      if (this.#area.kind === 'org') this.#hide(salt)
       if (this.#mark) this.#replacedMarks.push(this.#mark.size)
       this.#mark = { height: next, size: leaf + 1, tick: this.#world.tick, root: this.#tree.root() }
     } else if (mark !== undefined && mark.height === this.lastHeight) this.voidRecords++

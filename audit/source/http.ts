@@ -40,7 +40,8 @@ async function readUrl(
       const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: 'error' })
       if (response.ok) return await bodyUpTo(response, maxBytes)
       await response.body?.cancel()
-      if (response.status === 404) return undefined
+      // Not there, or not for everybody: which of them is no matter to who wants to see it.
+      if (response.status === 404 || response.status === 403) return undefined
       if (response.status === 429 && ++waits < politeAttempts) {
         await sleep(pauseOf(response))
         continue

@@ -9,7 +9,7 @@ import type { StoreOp } from '../../storage/store.ts'
 import type { Applied, World } from '../../world/world.ts'
 import { decodeMark, decodeSeal, type Seal } from './bodies.ts'
 import { DivergenceError } from './errors.ts'
-import { treeEntry, treeKey } from './state-entry.ts'
+import { hidingKey, treeEntry, treeKey } from './state-entry.ts'
 
 /** The last seal that this replica executed, and the checkpoint after it. */
 export interface AppliedSeal {
@@ -46,6 +46,11 @@ export interface AppliedEntry {
 export interface ReplicaParts {
   readonly origin: string
   readonly group: number
+  /**
+   * Its state is not everybody's. Then each root of it covers the salt of the mark that it is taken after: nobody without
+   * the bodies can find a state by trying which one gives the root.
+   */
+  readonly isHidden: boolean
   /** The body that the log's first leaf must have. */
   readonly charterBody: Uint8Array
   readonly world: World
@@ -89,6 +94,7 @@ export class Replica {
   actions: number
   /** Records since the last seal, seals and marks not counted. */
   unsealedRecords = 0
+  readonly #isHidden: boolean
   readonly #charterBody: Uint8Array
 
   constructor(parts: ReplicaParts) {
@@ -100,6 +106,7 @@ export class Replica {
     this.lastSeal = parts.lastSeal
     this.pendingMark = parts.pendingMark
     this.actions = parts.actions
+    this.#isHidden = parts.isHidden
     this.#charterBody = parts.charterBody
   }
 
@@ -180,6 +187,10 @@ export class Replica {
         const entry = treeEntry(key, value)
         this.tree.set(entry.key, entry.value)
       }
+    }
+    if (this.#isHidden) {
+      const salt = treeEntry(hidingKey, record.salt)
+      this.tree.set(salt.key, salt.value)
     }
     this.pendingMark = { height: mark.height, size: leaf + 1, stateRoot: this.tree.root() }
   }

@@ -15,6 +15,9 @@ export function treeKey(key: Uint8Array): Uint8Array {
   return sha256(key)
 }
 
+/** Under it a hidden state has the salt of its last mark. No key of the world is empty. */
+export const hidingKey: Uint8Array = new Uint8Array(0)
+
 /** The world's entry back from the tree's; undefined when the two don't belong together. */
 export function worldEntry(entry: {
   key: Uint8Array

@@ -9,6 +9,8 @@ import type { AppliedEntry, AppliedSeal } from './replica.ts'
 export interface AuthorityIdentity {
   readonly genesisHash: Uint8Array
   readonly origin: string
+  /** Its bodies and state are not everybody's. */
+  readonly isHidden: boolean
   readonly group: number
   readonly epoch: number
   readonly view: number

@@ -7,6 +7,8 @@ export interface FeedServerOptions {
   readonly local: (group: number) => { readonly feed: FeedPublisher } | undefined
   /** Whether the peer is a node of the genesis file; nobody else is told anything. */
   readonly isNode: (peer: PeerId) => boolean
+  /** Whether this authority's state is for this peer. */
+  readonly mayAsk: (group: number, peer: PeerId) => boolean
   readonly count: (name: string, labels: Record<string, string>) => void
 }
 
@@ -15,7 +17,7 @@ const protocol = { maxFrameBytes: maxFeedFrameBytes, maxChannelsPerPeer: 1024 }
 
 /** Lets other nodes' gateways follow the authorities that this node holds. */
 export function serveFeeds(options: FeedServerOptions): void {
-  const { network, local, isNode, count } = options
+  const { network, local, isNode, mayAsk, count } = options
   const refuse = (channel: Channel, code: string): void => {
     count('feed_refused', { code })
     channel.close(`feed: ${code}`)
@@ -27,6 +29,7 @@ export function serveFeeds(options: FeedServerOptions): void {
       const group = decodeSubscribe(frame)
       if (group === undefined || subscribed) return refuse(channel, 'malformed')
       subscribed = true
+      if (!mayAsk(group, channel.peer)) return refuse(channel, 'not-a-member')
       if (local(group)?.feed.subscribeRemote(channel) === true) return
       count('feed_refused', { code: 'not-here' })
       channel.send(

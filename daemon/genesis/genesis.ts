@@ -102,11 +102,12 @@ function nodeProblem(network: string, node: GenesisNode): string | undefined {
 }
 
 function authorityProblem({ network, nodes }: GenesisFile, authority: GenesisAuthority): string | undefined {
-  const { name, members, quadkey } = authority
+  const { kind, name, members, quadkey } = authority
   const stranger = members.find(member => !nodes.some(node => node.number === member))
   if (stranger !== undefined) return `${name} has a member ${stranger} that is not among the nodes`
   if (new Set(members).size !== members.length) return `${name} has a member twice`
-  if (name !== `area/${quadkey}`) return `${name} lies at quadkey ${quadkey}`
+  if (!name.startsWith(`${kind}/`)) return `${name} is of kind ${kind}`
+  if (kind === 'area' && name !== `area/${quadkey}`) return `${name} lies at quadkey ${quadkey}`
   try {
     checkCharter(authority, originOf(network, authority))
     return undefined

@@ -21,8 +21,10 @@ const nodeSchema = z.strictObject({
 
 const areaSchema = z.strictObject({
   group: number,
-  kind: z.literal('area'),
-  name: z.string().regex(/^area\/[0-3]{1,16}$/, 'must be area/ and a quadkey'),
+  kind: z.enum(['area', 'org']),
+  name: z
+    .string()
+    .regex(/^(area\/[0-3]{1,16}|org\/[a-z0-9-]{1,32})$/, 'must be area/ and a quadkey, or org/ and a name'),
   birth: z.number().int().min(0).max(MAX_U32),
   epoch: number,
   members: z.array(number).min(1).max(9),

@@ -8,7 +8,7 @@ import type { AreaCharter } from '../../world/charter.ts'
 import { createWorld, restoreWorld, type StateEntry, type WorldHost } from '../../world/world.ts'
 import { type AppliedPoint, appliedKey, decodeApplied, nothingApplied } from '../authority/applied.ts'
 import { Replica } from '../authority/replica.ts'
-import { treeEntry, worldEntry } from '../authority/state-entry.ts'
+import { hidingKey, treeEntry, worldEntry } from '../authority/state-entry.ts'
 import type { AuthorityIdentity } from '../authority/types.ts'
 import { type KeptSnapshot, keptSnapshots, loadSnapshot, type StoredSnapshot } from './snapshots.ts'
 
@@ -32,7 +32,7 @@ export async function recoverAuthority(
   charter: AreaCharter,
   host: WorldHost,
 ): Promise<RecoveredAuthority> {
-  const { group, origin, charterBody } = identity
+  const { group, origin, isHidden, charterBody } = identity
   const snapshot = await loadSnapshot(store, group)
   const tree = new StateTree()
   for (const entry of snapshot?.entries ?? []) tree.set(entry.key, entry.value)
@@ -46,6 +46,7 @@ export async function recoverAuthority(
   const replica = new Replica({
     origin,
     group,
+    isHidden,
     charterBody,
     world,
     log,
@@ -96,7 +97,7 @@ function* stateOf(snapshot: StoredSnapshot, group: number): Generator<StateEntry
     const state = worldEntry(entry)
     if (state === undefined)
       throw new DamagedLogError(group, snapshot.size, 'the snapshot has a foreign entry')
-    yield state
+    if (state.key.length !== hidingKey.length) yield state
   }
 }
 

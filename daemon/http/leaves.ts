@@ -15,10 +15,16 @@ export interface LeafSummary {
 
 const KIND_NAMES = new Map<number, string>(Object.entries(recordKind).map(([name, kind]) => [kind, name]))
 
-/** Up to `limit` leaves from `from` on, below the published checkpoint. */
-export async function readLeaves(log: LogView, from: number, limit: number): Promise<LeafSummary[]> {
+/** Up to `limit` leaves from `from` on, below the published checkpoint; `discloses`: also how long their bodies are. */
+export async function readLeaves(
+  log: LogView,
+  { from, limit, discloses }: { from: number; limit: number; discloses: boolean },
+): Promise<LeafSummary[]> {
   const leaves = await log.leaves(from, Math.min(log.size, from + limit))
-  return leaves.map((leaf, at) => summaryOf(from + at, leaf))
+  return leaves.map((leaf, at) => {
+    const summary = summaryOf(from + at, leaf)
+    return discloses ? summary : { ...summary, bodyBytes: null }
+  })
 }
 
 /** Leaf data = version u8, kind u8, rules version u16, hash (32). */

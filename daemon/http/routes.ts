@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { tileWidth } from '../../storage/log/tree.ts'
 import type { Metrics } from '../metrics/metrics.ts'
@@ -108,6 +108,7 @@ function addApi(server: FastifyInstance, { view, genesis, config }: RouteSources
   server.get('/api/v1/entity', async request => {
     const { authority: name, id, player, consistency } = parseQuery(entityQuery, request.query)
     const found = findAuthority(view, name)
+    requireDisclosure(view, found.origin, request)
     const target = new Uint8Array(Buffer.from((id ?? player)!, 'hex'))
     const read = await view.read(found.name, target, consistency)
     if (read === undefined) throw notHosted(found)
@@ -116,7 +117,9 @@ function addApi(server: FastifyInstance, { view, genesis, config }: RouteSources
   server.get('/api/v1/leaves', async request => {
     const query = parseQuery(leavesQuery, request.query)
     const log = findLog(view, query.authority)
-    return { size: log.size, leaves: await readLeaves(log, query.from, query.limit) }
+    const { origin } = findAuthority(view, query.authority)
+    const discloses = view.discloses(origin, grantOf(request))
+    return { size: log.size, leaves: await readLeaves(log, { ...query, discloses }) }
   })
 }
 
@@ -130,6 +133,7 @@ function addLogs(server: FastifyInstance, view: NodeView): void {
     }
     const log = view.log(path.origin)
     if (log === undefined) throw notFound(`This node does not host the log ${path.origin}.`)
+    if (path.resource.kind === 'bodies') requireDisclosure(view, path.origin, request)
     return sendResource(reply, log, path.resource)
   })
 }
@@ -209,6 +213,17 @@ function findAuthority(view: NodeView, name: string): AuthorityView {
   const found = view.authorities().find(candidate => candidate.name === name || candidate.origin === name)
   if (found === undefined) throw notFound(`There is no authority ${name}.`)
   return found
+}
+
+function requireDisclosure(view: NodeView, origin: string, request: FastifyRequest): void {
+  if (view.discloses(origin, grantOf(request))) return
+  const why = `What ${origin} holds is for its members and for whoever holds a grant: ask a member for one.`
+  throw new HttpError(403, 'not-disclosed', why)
+}
+
+/** `Authorization: Bearer <base64>` */
+function grantOf({ headers }: FastifyRequest): string | undefined {
+  return /^Bearer ([A-Za-z0-9+/]{1,200}={0,2})$/.exec(headers.authorization ?? '')?.[1]
 }
 
 function findLog(view: NodeView, name: string): LogView {

@@ -1,6 +1,6 @@
 /**
  * What the HTTP API (and the terminal's status) reads from a node: the composition root implements it. Reading is
- * cheap and has no effect; everything here is public, but for what `bodies` decides to disclose.
+ * cheap and has no effect; everything here is public, but for what `discloses` decides on.
  */
 export interface NodeView {
   status(): StatusView
@@ -15,6 +15,11 @@ export interface NodeView {
    * of 16 are an entity's id, of 32 a player's key. Undefined where only another node could tell, and `local` was asked for.
    */
   read(authority: string, target: Uint8Array, consistency: Consistency): Promise<ReadView | undefined>
+  /**
+   * Whether bodies and states of this authority are for whoever shows this grant (base64), or none. Checkpoints, tiles and
+   * leaves are everybody's.
+   */
+  discloses(origin: string, grant: string | undefined): boolean
   /** The log of an authority that this node hosts. */
   log(origin: string): LogView | undefined
   /** The newest final certificate of an authority that this node is a member of. */

@@ -19,6 +19,8 @@ export interface IntakeOptions {
   /** A peer's node number and identity key; undefined for a peer that is no node of the genesis file. */
   readonly nodeOf: (peer: PeerId) => { readonly number: number; readonly identityKey: Uint8Array } | undefined
   readonly originOf: (group: number) => string | undefined
+  /** Whether this node's word on the authority is for this peer: its answers tell what became of an input. */
+  readonly mayAsk: (group: number, peer: PeerId) => boolean
   readonly local: (group: number) => LocalAuthority | undefined
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
   readonly count: (name: string, labels: Record<string, string>) => void
@@ -36,6 +38,7 @@ export function serveIntake(options: IntakeOptions): void {
     channel.onFrame(frame => {
       const request = decodeRequest(frame)
       if (request === undefined) return refuse(options, channel, 'malformed')
+      if (!options.mayAsk(request.group, channel.peer)) return refuse(options, channel, 'not-a-member')
       const refusal = take(options, request, node, answers)
       if (refusal !== undefined) refuse(options, channel, refusal)
     })

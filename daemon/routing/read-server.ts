@@ -16,12 +16,15 @@ export interface ReadServerOptions {
   readonly schedule: (run: () => void) => void
   /** Whether the peer is a node of the genesis file: others read over the API. */
   readonly isNode: (peer: PeerId) => boolean
+  /** Whether this authority's state is for this peer. */
+  readonly mayAsk: (group: number, peer: PeerId) => boolean
   readonly local: (group: number) => LocalAuthority | undefined
   readonly count: (name: string, labels: Record<string, string>) => void
 }
 
 /** Answers what other nodes' gateways read of the authorities that this node holds. */
-export function serveReads({ network, schedule, isNode, local, count }: ReadServerOptions): void {
+export function serveReads(options: ReadServerOptions): void {
+  const { network, schedule, isNode, mayAsk, local, count } = options
   network.handle(readProtocol, { maxFrameBytes: maxReadFrameBytes, maxChannelsPerPeer: 4 }, channel => {
     const refuse = (code: string): void => {
       count('reads_refused', { code })
@@ -34,6 +37,7 @@ export function serveReads({ network, schedule, isNode, local, count }: ReadServ
     channel.onFrame(frame => {
       const request = decodeReadRequest(frame)
       if (request === undefined) return refuse('malformed')
+      if (!mayAsk(request.group, channel.peer)) return refuse('not-a-member')
       const authority = local(request.group)
       request.targets.forEach((target, index) => {
         const answer = (given: ReadAnswer): void => answers.add(request.batch, { index, answer: given })

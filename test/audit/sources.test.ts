@@ -57,6 +57,24 @@ describe('a log over HTTP', function () {
     }
   })
 
+  it('of an org replays with the salts in its roots, and without its bodies is told apart from one that lies', async () => {
+    const guild = foundTown(10, 'org')
+    const log = await publish(guild, playTown(guild, 300))
+    const from = async (change: Partial<Served>): Promise<string> => {
+      const { url, server } = await serveHttp({ ...log, ...change })
+      servers.push(server)
+      return url
+    }
+    const auditOrg = (of: string) =>
+      auditAuthority({ authority: 'org/guild', from: of, genesis: guild.genesisPath })
+    const shown = await auditOrg(await from({}))
+    assert.deepEqual(shown.findings, [])
+    assert.ok(shown.sealedRoots > 1)
+    const hidden = await auditOrg(await from({ refuses: path => path.includes('/bodies/') }))
+    assert.deepEqual([...new Set(hidden.findings.map(({ code }) => code))], ['bodies-withheld'])
+    removeTown(guild)
+  })
+
   it('names the path that is damaged or missing', async () => {
     const path = `log/${town.origin}/tile/entries/000`
     const damaged = await serve({

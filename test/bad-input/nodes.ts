@@ -8,6 +8,7 @@ import {
   encodeMark,
   encodeSeal,
 } from '../../daemon/authority/bodies.ts'
+import { decodeGrant, encodeGrant } from '../../daemon/disclosure/grant.ts'
 import {
   decodeFrame,
   decodeSubscribe,
@@ -132,6 +133,14 @@ function greetings(): Uint8Array[] {
 }
 
 export const nodeParsers: readonly Parser[] = [
+  parser(
+    'daemon/disclosure/grant.ts#decodeGrant',
+    () => [
+      encodeGrant({ member: 3, expiresAtMs: 2 ** 40 + 1, serial: filled(16, 1), signature: filled(64, 2) }),
+    ],
+    decodeGrant,
+    encodeGrant,
+  ),
   parser(
     'daemon/hosting/finality/cosign-codec.ts#decodeCosignRequest',
     () => [encodeCosignRequest({ group: 7, size: 2 ** 40 + 1 })],

@@ -159,6 +159,7 @@ export class TestNetwork {
       authorities: () => this.#authorities(number),
       peers: () => [],
       log: () => undefined,
+      discloses: () => true,
       certificate: () => undefined,
       activations: () => [],
       read: async () => undefined,

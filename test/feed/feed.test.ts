@@ -181,6 +181,7 @@ describe('a server of feeds', () => {
       network: network as unknown as Network,
       local: group => (group === 1 ? { feed } : undefined),
       isNode: peer => peer.startsWith('node'),
+      mayAsk: () => true,
       count: (_, { code }) => refused.push(code!),
     })
     const open = (peer: string, group: number): FakeChannel => {

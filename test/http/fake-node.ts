@@ -113,6 +113,7 @@ export function fakeNode(change: Partial<NodeView> = {}): NodeView {
       const entity = target.length === 32 ? fakeEntity : undefined
       return { kind: 'state', state: { entity, size: LEAVES + 5, tick: 1234, byLease: false } }
     },
+    discloses: () => true,
     log: origin => (origin === ORIGIN ? fakeLog : undefined),
     certificate: origin => (origin === ORIGIN ? Buffer.from('a certificate') : undefined),
     activations: () => [Buffer.from('an activation')],

@@ -41,7 +41,7 @@ export interface Town {
   readonly identity: AuthorityIdentity
 }
 
-export function foundTown(resourceCount = 60): Town {
+export function foundTown(resourceCount = 60, kind: 'area' | 'org' = 'area'): Town {
   const folder = mkdtempSync(join(tmpdir(), 'freehold-audit-'))
   const nodes = [1, 2, 3].map(n => createNodeKeys(join(folder, `node-${n}.json`), 'town'))
   const plan = buildGenesis({
@@ -53,7 +53,8 @@ export function foundTown(resourceCount = 60): Town {
     seed: 7,
   })
   const [area] = plan.file.authorities
-  const small = { ...area!, resourceCount, npcCount: 4 }
+  const name = kind === 'area' ? area!.name : 'org/guild'
+  const small = { ...area!, kind, name, resourceCount, npcCount: 4 }
   const genesis = parseGenesis(encodeGenesis({ ...plan.file, authorities: [small] }))
   const genesisPath = join(folder, 'genesis.json')
   writeFileSync(genesisPath, genesis.bytes)
@@ -62,6 +63,7 @@ export function foundTown(resourceCount = 60): Town {
   const identity: AuthorityIdentity = {
     genesisHash: genesis.hash,
     origin: originOf(network, small),
+    isHidden: kind === 'org',
     group: small.group,
     epoch: small.epoch,
     view: 0,
@@ -91,6 +93,7 @@ export function newReplica(town: Town): Replica {
   return new Replica({
     origin: identity.origin,
     group: identity.group,
+    isHidden: identity.isHidden,
     charterBody: identity.charterBody,
     world,
     log: new MerkleLog(async () => undefined),
@@ -169,6 +172,8 @@ export function inputOf({ origin }: Town, player: number, seq: number): Uint8Arr
 /** A log as a node serves it. */
 export interface Served {
   readonly published: PublishedLog
+  /** Answered with 403. */
+  readonly refuses?: (path: string) => boolean
   read(path: string): Promise<Uint8Array | undefined>
 }
 
@@ -258,6 +263,7 @@ export function resealed(
 export async function serveHttp(served: Served): Promise<{ url: string; server: Server }> {
   const server = createServer((request, response) => {
     void served.read(request.url!.slice(1)).then(bytes => {
+      if (served.refuses?.(request.url!)) return void response.writeHead(403).end()
       response.writeHead(bytes === undefined ? 404 : 200)
       response.end(bytes)
     })

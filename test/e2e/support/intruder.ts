@@ -54,6 +54,19 @@ export class Intruder {
     this.#host.services.gossip.subscribe(topicName(this.#network, topic))
   }
 
+  /** Calls `take` with all that nodes publish, and all that they say on streams which they open to it. */
+  async listen(take: (message: Uint8Array) => void): Promise<void> {
+    for (const topic of ['nodes', 'checkpoints', 'evidence', 'bounds', 'directory']) this.subscribe(topic)
+    this.#host.services.gossip.addEventListener('message', event => take(event.detail.data))
+    for (const protocol of ['finality/1', 'raft/1', 'cosign/1', 'sync/1', 'feed/1', 'intent/2', 'read/1']) {
+      await this.answer(protocol, stream => {
+        stream.addEventListener('message', event =>
+          take(event.data instanceof Uint8Array ? event.data : event.data.subarray()),
+        )
+      })
+    }
+  }
+
   hears(topic: string): boolean {
     return this.#host.services.gossip.getSubscribers(topicName(this.#network, topic)).length > 0
   }

@@ -77,6 +77,7 @@ function identityOf(genesis: Genesis): AuthorityIdentity {
   return {
     genesisHash: genesis.hash,
     origin: originOf(network, area),
+    isHidden: false,
     group: area.group,
     epoch: area.epoch,
     view: 0,
@@ -145,9 +146,9 @@ function newReplica(genesis: Genesis, identity: AuthorityIdentity): Replica {
     const entry = treeEntry(key, value)
     tree.set(entry.key, entry.value)
   }
-  const { origin, group, charterBody } = identity
+  const { origin, group, isHidden, charterBody } = identity
   return new Replica({
-    ...{ origin, group, charterBody, world, tree },
+    ...{ origin, group, isHidden, charterBody, world, tree },
     log: new MerkleLog(async () => undefined),
     lastSeal: undefined,
     pendingMark: undefined,

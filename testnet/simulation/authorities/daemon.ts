@@ -181,6 +181,8 @@ export async function startDaemon(
   finality?.begin()
   watch.started(engine, machine.disk)
   const local = watchedAuthorities(engine, judge, self)
+  // Each is an area, which shows itself to everybody.
+  const mayAsk = (): boolean => true
   serveIntake({
     network: context.network,
     schedule,
@@ -189,13 +191,14 @@ export async function startDaemon(
       return found && { number: found.number, identityKey: found.identity.publicKey }
     },
     originOf: group => realm.hosted.get(group)?.identity.origin,
+    mayAsk,
     local,
     verify: verifySimSignature,
     count,
   })
   const isNode = (peer: string): boolean => realm.nodes.some(({ name }) => name === peer)
-  serveReads({ network: context.network, schedule, isNode, local, count })
-  serveFeeds({ network: context.network, local, isNode, count })
+  serveReads({ network: context.network, schedule, isNode, mayAsk, local, count })
+  serveFeeds({ network: context.network, local, isNode, mayAsk, count })
   const router = new InputRouter({
     areas: realm.areas.map(area => ({ ...area, members: engine.mayServe(area.group) })),
     self,

@@ -92,6 +92,7 @@ function areaOf(
   const identity = {
     genesisHash,
     origin,
+    isHidden: false,
     group,
     epoch: 1,
     view: 0,

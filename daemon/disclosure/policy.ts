@@ -1,0 +1,28 @@
+import type { GenesisAuthority } from '../genesis/schema.ts'
+import { decodeGrant, type GrantedLog, grantMessage } from './grant.ts'
+
+/**
+ * Leaves, tiles and checkpoints are everybody's. Of the rest, bodies, states, feeds and what is counted from them, an area
+ * shows everything at once, an org only to its members and to whoever holds a grant (design section 6).
+ */
+export function isOpen(kind: GenesisAuthority['kind']): boolean {
+  return kind === 'area'
+}
+
+export interface GrantCheck {
+  readonly log: GrantedLog
+  /** Nodes that may grant. */
+  readonly members: readonly number[]
+  /** A member's log key. */
+  readonly keyOf: (member: number) => Uint8Array
+  readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
+  readonly nowMs: number
+}
+
+/** @param text the grant in base64, as `Authorization: Bearer` carries it */
+export function holdsGrant(text: string | undefined, check: GrantCheck): boolean {
+  const grant = text === undefined ? undefined : decodeGrant(Buffer.from(text, 'base64'))
+  if (grant === undefined || grant.expiresAtMs <= check.nowMs || !check.members.includes(grant.member))
+    return false
+  return check.verify(check.keyOf(grant.member), grantMessage(check.log, grant), grant.signature)
+}
