@@ -22,6 +22,7 @@ import {
   encodeCosignature,
   encodeCosignRequest,
 } from '../../daemon/hosting/finality/cosign-codec.ts'
+import { decodeStanding, standingOp } from '../../daemon/hosting/standing.ts'
 import { parseLogUrl } from '../../daemon/http/log-path.ts'
 import {
   decodeIncarnation,
@@ -133,6 +134,12 @@ function greetings(): Uint8Array[] {
 }
 
 export const nodeParsers: readonly Parser[] = [
+  parser(
+    'daemon/hosting/standing.ts#decodeStanding',
+    () => [standingOp(1, { epoch: 1, view: 2, baseSize: 2 ** 40 + 1 }).value!],
+    decodeStanding,
+    standing => standingOp(1, standing).value!,
+  ),
   parser(
     'daemon/disclosure/grant.ts#decodeGrant',
     () => [

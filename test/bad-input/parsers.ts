@@ -16,5 +16,8 @@ export const parsers: readonly Parser[] = [
   ...worldParsers,
 ]
 
-/** What is called so and reads no bytes or text of others. */
-export const notParsers: readonly string[] = ['world/codec/course.ts#decodeCourse']
+/** What is called so and reads no bytes or text of others: numbers, and a setting. */
+export const notParsers: readonly string[] = [
+  'world/codec/course.ts#decodeCourse',
+  'daemon/hosting/retention.ts#parseKeepBodies',
+]
