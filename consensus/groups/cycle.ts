@@ -8,16 +8,14 @@ export interface CycleOptions {
   readonly flush: boolean
   /** A batch for what can wait, too. */
   readonly lazy: boolean
-  /** Frames also for what tells of a commit index and nothing else. */
-  readonly all: boolean
 }
 
 /** All that is to be done now. */
-export function takeCycle(parts: HostParts, { flush, lazy, all }: CycleOptions): Effects {
+export function takeCycle(parts: HostParts, { flush, lazy }: CycleOptions): Effects {
   for (const hosted of parts.dirty) contain(parts, hosted, () => drain(parts, hosted))
   parts.dirty.clear()
   const write = takeWrite(parts, flush, lazy)
-  const frames = parts.outbox.takeFrames(parts.settings.limits.maxFrameBytes, all)
+  const frames = parts.outbox.takeFrames(parts.settings.limits.maxFrameBytes)
   // Last: what it promises is without the groups that the frames before it have taken out.
   for (const { peer, message } of parts.clocks.liveness.takeMessages()) {
     frames.push({ peer, lane: 0, frame: encodeLiveness(message) })

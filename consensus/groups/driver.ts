@@ -66,8 +66,6 @@ export class GroupDriver {
   #failed = false
   #ops: StoreOp[] = []
   #opsWaitedTicks = 0
-  /** Word of a commit index leaves once a tick, or with what else goes to the peer: by itself it would be half of all frames. */
-  #ticked = false
   #onSynced: (() => void)[] = []
 
   constructor(options: DriverOptions) {
@@ -117,7 +115,6 @@ export class GroupDriver {
   tick(): void {
     if (this.#ops.length > 0) this.#opsWaitedTicks++
     this.#host.tick()
-    this.#ticked = true
     if (this.#ops.length > 0 || !this.#host.isQuiet) this.wake()
   }
 
@@ -148,9 +145,10 @@ export class GroupDriver {
   #turn(): void {
     if (this.#failed) return
     const isDue = this.#onSynced.length > 0 || this.#opsWaitedTicks >= MAX_WAIT_TICKS
-    const effects = this.#host.takeEffects(isDue, this.#ticked)
-    this.#ticked = false
+    const effects = this.#host.takeEffects(isDue)
     for (const { peer, lane, frame } of effects.send) this.#send(peer, lane, frame)
+    // Before the callbacks: somebody waits for this write, and for what they add to the next one nobody does.
+    if (effects.write !== undefined) this.#write(effects.write)
     for (const role of effects.roles) this.#options.onRole(role)
     for (const installed of effects.installed) this.#options.onSnapshotInstalled(installed)
     for (const { group, entries } of effects.committed) {
@@ -162,8 +160,6 @@ export class GroupDriver {
     for (const removal of effects.removed) this.#options.onRemoved(removal)
     for (const offer of effects.offered) this.#options.onSnapshotOffer(offer)
     for (const fault of effects.faults) this.#options.onGroupFault(fault)
-    // Last, so that what the callbacks have added goes along.
-    if (effects.write !== undefined) this.#write(effects.write)
   }
 
   #send(peer: number, lane: Lane, frame: Uint8Array): void {

@@ -59,6 +59,11 @@ export class EffectsBuilder {
     this.#faults.push(fault)
   }
 
+  get isWaiting(): boolean {
+    const many = this.#roles.length + this.#members.length + this.#removed.length + this.#offered.length
+    return many + this.#installed.length + this.#faults.length + this.#reads.length + this.#committed.size > 0
+  }
+
   take(send: readonly OutFrame[], write: WriteEffect | undefined): Effects {
     const effects: Effects = {
       send,

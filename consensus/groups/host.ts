@@ -169,6 +169,7 @@ export class GroupHost {
   tick(): void {
     if (this.#stopped) return
     this.#ticks++
+    this.#parts.outbox.tick()
     if (this.#ticks % DRAIN_TICKS === 0) this.#parts.outbox.allDrained()
     watchDisk(this.#parts)
     this.#parts.clocks.tick()
@@ -180,8 +181,8 @@ export class GroupHost {
 
   /** No effects wait to be taken: nothing to send, to write or to hand out. */
   get isQuiet(): boolean {
-    const { dirty, clocks, outbox, writes, disk } = this.#parts
-    if (dirty.size > 0 || clocks.awake.size > 0 || this.#isLazyTick) return false
+    const { dirty, clocks, effects, outbox, writes, disk } = this.#parts
+    if (dirty.size > 0 || effects.isWaiting || this.#isLazyTick) return false
     return !outbox.isWaiting && !writes.isWaiting && !clocks.liveness.isDue && !disk.probeIsDue
   }
 
@@ -282,11 +283,10 @@ export class GroupHost {
   /**
    * All that is to be done now.
    * @param flush a batch even if Raft needs none, since the caller has ops to add
-   * @param all false keeps back what tells a follower of a commit index and nothing else; it goes with the next frame
    */
-  takeEffects(flush = false, all = true): Effects {
+  takeEffects(flush = false): Effects {
     if (this.#stopped) return this.#parts.effects.take([], undefined)
-    return takeCycle(this.#parts, { flush, lazy: this.#isLazyTick, all })
+    return takeCycle(this.#parts, { flush, lazy: this.#isLazyTick })
   }
 
   /** The write of this cycle is durable (or, if it asked for no sync, done). */

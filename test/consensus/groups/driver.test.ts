@@ -99,15 +99,20 @@ describe('group driver', () => {
     assert.deepEqual(committed, ['a', 'b', 'c', 'd', 'e'])
   })
 
-  it("takes the daemon's own ops along with Raft's next batch, ahead of Raft's", () => {
-    const { driver, writes, turn } = rig()
+  it("begins a write before it hands over what is committed, and takes the daemon's ops along with the next, ahead of Raft's", () => {
+    const { driver, writes, committed, turn } = rig()
     driver.propose(1, bytes('a'))
     turn()
     driver.propose(1, bytes('b'))
     turn()
     writes[0]!.done()
-    assert.deepEqual(textKeys(writes[1]!), ['applied 2'])
-    assert.equal(Buffer.from(writes[1]!.ops[0]!.key).toString(), 'applied 2')
+    assert.deepEqual(committed, ['a'])
+    assert.deepEqual(textKeys(writes[1]!), [])
+    driver.propose(1, bytes('c'))
+    turn()
+    writes[1]!.done()
+    assert.deepEqual(textKeys(writes[2]!), ['applied 2'])
+    assert.equal(Buffer.from(writes[2]!.ops[0]!.key).toString(), 'applied 2')
   })
 
   it("writes the daemon's ops soon, without a sync, when Raft has nothing to write", () => {

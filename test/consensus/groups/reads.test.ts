@@ -49,7 +49,7 @@ describe(`${TITLE} by quorum`, () => {
     const before = messages(wired)
     for (let context = 1; context <= 100; context++)
       assert.deepEqual(wired.host(1).read(GROUP, context), { ok: true })
-    wired.settle()
+    wired.carryOut()
     const answers = done(wired, 1)
     assert.deepEqual(
       answers.map(({ context }) => context),
@@ -68,7 +68,7 @@ describe(`${TITLE} by quorum`, () => {
     const wired = led()
     const before = messages(wired)
     for (let context = 1; context <= 50; context++) wired.host(2).read(GROUP, context)
-    wired.settle()
+    wired.carryOut()
     assert.equal(done(wired, 2).filter(answer => answer.ok && answer.by === 'quorum').length, 50)
     assert.equal(messages(wired) - before, 1 + 4 + 1)
   })

@@ -31,8 +31,8 @@ export class Wired {
     for (const { peer, frame } of frames) this.hosts.get(peer)?.receive(from, frame)
   }
 
-  /** Everything is delivered and durable at once, until nothing is left to do. */
-  settle(): void {
+  /** Everything that is at hand is delivered and durable at once. */
+  carryOut(): void {
     for (let busy = true; busy; ) {
       busy = false
       for (const [node, host] of this.hosts) {
@@ -43,6 +43,16 @@ export class Wired {
         if (effects.write !== undefined) host.persisted(effects.write.cycle)
         if (effects.send.length > 0 || effects.write !== undefined) busy = true
       }
+    }
+  }
+
+  /** The same, and a little time passes, so that word of commit indexes gets there too. */
+  settle(): void {
+    this.carryOut()
+    // That word leaves when it has waited for a whole tick.
+    for (let i = 0; i < 3; i++) {
+      for (const host of this.hosts.values()) host.tick()
+      this.carryOut()
     }
   }
 
