@@ -21,6 +21,7 @@ export { formatReceiptFile, parseReceiptFile, type ReceiptFile } from './protoco
 export type { Client } from './sdk/client.ts'
 export { type ConnectOptions, connect } from './sdk/connect.ts'
 export { ClientError } from './sdk/errors.ts'
+export type { Final } from './sdk/finals.ts'
 export { Histogram } from './sdk/histogram.ts'
 export { newVerifier, randomSeed, type Signer, signerOf, type Verify } from './sdk/keys.ts'
 export type { SocketLike, SocketMaker } from './sdk/link.ts'

@@ -35,6 +35,7 @@ import { isDamage, setupErrorOf, wrongClock } from './node-errors.ts'
 import { ledView, nodeView } from './node-view.ts'
 import type { PeerId } from './ports.ts'
 import { atEndOfTurn, realClock, realRandom } from './real-ports.ts'
+import { serveFinals } from './routing/final-server.ts'
 import { serveIntake } from './routing/intake-server.ts'
 import { serveReads } from './routing/read-server.ts'
 import { InputRouter } from './routing/router.ts'
@@ -312,7 +313,7 @@ class Starting {
         })),
       voteKey: this.#keys.vote,
       anchoring: new AnchorsAtOnce(),
-      onFinal: (group, { seal }) => this.#engine?.authority(group)?.final(seal),
+      onFinal: group => this.#engine?.authority(group)?.final(this.#finality!.final(group)!),
       forgetful: this.#isForgetful,
       store,
       network,
@@ -369,6 +370,7 @@ class Starting {
         ...area,
         origin: originOf(file.network, area),
         members: engine.mayServe(area.group),
+        founders: area.members,
       }))
     const origins = new Map(file.authorities.map(it => [it.group, originOf(file.network, it)]))
     const count = (name: string, labels: Record<string, string>): void => this.#metrics.count(name, labels)
@@ -388,6 +390,7 @@ class Starting {
     })
     serveReads({ network, schedule: atEndOfTurn, isNode: peer => nodes.has(peer), mayAsk, local, count })
     serveFeeds({ network, local, isNode: peer => nodes.has(peer), mayAsk, count })
+    serveFinals({ network, schedule: atEndOfTurn, isNode: peer => nodes.has(peer), local, count })
     return new InputRouter({
       areas,
       self: this.#self.number,
@@ -457,8 +460,9 @@ class Starting {
   async #startServers(router: InputRouter, view: NodeView): Promise<void> {
     const settings = this.#config
     const { file, hash, bytes } = this.#genesis
-    const logKeys = new Map(
-      file.nodes.map(node => [node.number, new Uint8Array(Buffer.from(node.keys.log, 'base64'))]),
+    const bytes32 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'))
+    const nodeKeys = new Map(
+      file.nodes.map(({ number, keys }) => [number, { log: bytes32(keys.log), vote: bytes32(keys.vote) }]),
     )
     this.#gateway = await startGatewayServer({
       host: settings.gatewayHost,
@@ -470,7 +474,7 @@ class Starting {
         gatewayId: this.#self.peerId,
         nodeNumber: this.#self.number,
         tickMs: file.tickMs,
-        logKeys,
+        nodeKeys,
         limits: { inputsPerSecond: settings.maxInputsPerSecond, inputBurst: 2 * settings.maxInputsPerSecond },
       },
       ports: {

@@ -1,11 +1,12 @@
 import type { PbfReader, PbfWriter } from 'pbf'
 
 export interface ClientMessage {
-  kind?: 'open' | 'inputs' | 'watch' | 'read' | undefined
+  kind?: 'open' | 'inputs' | 'watch' | 'read' | 'finalAsk' | undefined
   open?: Open | undefined
   inputs?: Inputs | undefined
   watch?: Watch | undefined
   read?: Read | undefined
+  finalAsk?: FinalAsk | undefined
 }
 export interface Open {
   version: number
@@ -31,8 +32,22 @@ export interface Read {
   number: number
   target: Uint8Array | undefined
 }
+export interface FinalAsk {
+  number: number
+  leaves: number[]
+  soon: boolean
+}
 export interface ServerMessage {
-  kind?: 'challenge' | 'welcome' | 'answer' | 'view' | 'problem' | 'receipts' | 'readAnswer' | undefined
+  kind?:
+    | 'challenge'
+    | 'welcome'
+    | 'answer'
+    | 'view'
+    | 'problem'
+    | 'receipts'
+    | 'readAnswer'
+    | 'finalAnswer'
+    | undefined
   challenge?: Challenge | undefined
   welcome?: Welcome | undefined
   answer?: Answer | undefined
@@ -40,6 +55,7 @@ export interface ServerMessage {
   problem?: Problem | undefined
   receipts?: Uint8Array | undefined
   readAnswer?: ReadAnswer | undefined
+  finalAnswer?: FinalAnswer | undefined
 }
 export interface Challenge {
   nonce: Uint8Array | undefined
@@ -70,10 +86,13 @@ export interface Area {
   xMm: number
   yMm: number
   sideMm: number
+  epoch: number
+  founders: number[]
 }
 export interface Signer {
   number: number
   logKey: Uint8Array | undefined
+  voteKey: Uint8Array | undefined
 }
 export interface Answer {
   seq: number
@@ -92,6 +111,18 @@ export interface State {
   size: number
   tick: number
   byLease: boolean
+}
+export interface FinalAnswer {
+  number: number
+  final?: Final | undefined
+  retryAfterMs?: number
+  code?: string
+}
+export interface Final {
+  certificate: Uint8Array | undefined
+  checkpoint: string
+  hashes: Uint8Array | undefined
+  proof: Uint8Array | undefined
 }
 export interface View {
   area: number

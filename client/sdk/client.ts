@@ -3,6 +3,7 @@ import type { Answer, ServerMessage } from '../protocol/gateway.pb.js'
 import { decodeReceipts, type ReceiptsVerdict, verifyReceipts } from '../protocol/receipts.ts'
 import { Committed, outcomesOf } from './committed.ts'
 import { ClientError } from './errors.ts'
+import { Finals, type Promised } from './finals.ts'
 import { putSha256 } from './hash.ts'
 import { Histogram } from './histogram.ts'
 import { Lifeline } from './lifeline.ts'
@@ -52,6 +53,7 @@ export class Client {
   private readonly counts = { submitted: 0, committed: 0, rejected: 0, refused: 0, retried: 0, forged: 0 }
   private readonly latency = new Histogram()
   private readonly reads = new Reads()
+  private readonly finals: Finals
   private readonly lifeline: Lifeline
   private currentState: ClientState = 'connecting'
   private renumberings = 0
@@ -62,6 +64,7 @@ export class Client {
 
   constructor(settings: ClientSettings) {
     this.settings = settings
+    this.finals = new Finals(settings.sealSoon)
     this.lifeline = new Lifeline(settings, {
       linked: link => this.linked(link),
       lost: code => this.lost(code),
@@ -198,6 +201,7 @@ export class Client {
       waiting.reject(new ClientError(code, text, { fault: waiting.fault }))
     this.waiting.clear()
     this.reads.end(code, text)
+    this.finals.end(code, text)
   }
 
   private linked(link: Link): void {
@@ -213,6 +217,7 @@ export class Client {
     }
     this.outbox.linked(pace, this.settings.nowMs())
     this.reads.linked(pace, this.settings.nowMs())
+    this.finals.linked(pace, this.settings.nowMs())
     this.setState('open', link.url)
     this.sendLook()
     this.prepareAll()
@@ -291,9 +296,11 @@ export class Client {
     for (let from = 0; from < due.length; from += atOnce)
       link.send({ inputs: { bodies: due.slice(from, from + atOnce).map(item => item.body!) } })
     for (const read of this.reads.due(nowMs)) link.send({ read })
+    for (const finalAsk of this.finals.due(nowMs)) link.send({ finalAsk })
     clearTimeout(this.pumpTimer)
     this.pumpTimer = undefined
-    const waitMs = Math.min(this.outbox.waitMs(nowMs) ?? NEVER_MS, this.reads.waitMs(nowMs) ?? NEVER_MS)
+    const waitsMs = [this.outbox, this.reads, this.finals].map(each => each.waitMs(nowMs) ?? NEVER_MS)
+    const waitMs = Math.min(...waitsMs)
     if (waitMs < NEVER_MS) this.pumpTimer = setTimeout(() => this.pump(), waitMs)
   }
 
@@ -301,6 +308,7 @@ export class Client {
     this.lifeline.check()
     const nowMs = this.settings.nowMs()
     this.reads.expire(nowMs, this.settings.actionTimeoutMs)
+    this.finals.expire(nowMs, this.settings.finalTimeoutMs)
     for (const item of this.outbox.pending()) {
       if (nowMs - item.submittedMs < this.settings.actionTimeoutMs) break
       const fault = this.waiting.get(item.seq)?.fault ?? ''
@@ -323,6 +331,11 @@ export class Client {
       const isTrue = this.reads.answered(message.readAnswer!, this.settings.nowMs())
       if (isTrue) this.pumpSoon()
       else this.lifeline.leave(link, 'untrue-read')
+    } else if (message.kind === 'finalAnswer') {
+      const area = this.lifeline.trust?.areas.get(this.area)
+      const isTrue = this.finals.answered(message.finalAnswer!, area, this.settings.nowMs())
+      if (isTrue) this.pumpSoon()
+      else this.lifeline.leave(link, 'forged-final')
     }
   }
 
@@ -378,9 +391,17 @@ export class Client {
     items.forEach((item, i) => {
       // Another may be a second copy of the same answer.
       if (this.outbox.get(item.seq) === item)
-        this.settle(item, new Committed(item, outcomes[i]!, nowMs, verdict.proven, i))
+        this.settle(item, new Committed(item, outcomes[i]!, nowMs, verdict.proven, i, this.whenFinal))
     })
     this.pumpSoon()
+  }
+
+  private readonly whenFinal = (promised: Promised) => {
+    if (this.currentState === 'closed')
+      return Promise.reject(new ClientError('closed', 'This client is closed.'))
+    const final = this.finals.want(promised, this.settings.nowMs())
+    this.pumpSoon()
+    return final
   }
 
   /** Some of these were answered before, and can't be checked together with the others any more. */

@@ -24,6 +24,10 @@ export interface ConnectOptions {
   readonly grantMs?: number
   /** Keeps all receipts in `client.receipts` (false). */
   readonly keepReceipts?: boolean
+  /** When a look at `final` is given up (60 s). */
+  readonly finalTimeoutMs?: number
+  /** Whether a look at `final` has the log sealed at once (true), or waits for the next seal, about a second. */
+  readonly sealSoon?: boolean
   /** Default: the global WebSocket. */
   readonly makeSocket?: SocketMaker
   /** Default: WebCrypto, or @noble/ed25519 where that has no Ed25519. */
@@ -49,6 +53,8 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     grantMs: options.grantMs ?? 3_600_000,
     keepReceipts: options.keepReceipts ?? false,
+    finalTimeoutMs: options.finalTimeoutMs ?? 60_000,
+    sealSoon: options.sealSoon ?? true,
     nowMs,
     random: Math.random,
   })

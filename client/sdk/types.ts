@@ -1,5 +1,6 @@
 import type { Outcome } from '../../world/codec.ts'
 import type { Receipt } from '../protocol/receipt.ts'
+import type { Final } from './finals.ts'
 import type { Histogram } from './histogram.ts'
 import type { Signer, Verify } from './keys.ts'
 import type { SocketMaker } from './link.ts'
@@ -12,7 +13,13 @@ export interface Done {
   /** The bytes that are logged. */
   readonly body: Uint8Array
   readonly outcome: Outcome
+  /** The leader's promise that it is committed: it survives crashes of a minority. */
   readonly receipt: Receipt
+  /**
+   * Resolves once it is final, and verified: looked at for the first time, it is asked for. Rejects with a `ClientError`:
+   * `fell-off` (the members decided a log without it), `timeout` (look again), `closed` …
+   */
+  readonly final: Promise<Final>
   readonly latencyMs: number
 }
 
@@ -60,6 +67,8 @@ export interface ClientSettings {
   readonly connectTimeoutMs: number
   readonly grantMs: number
   readonly keepReceipts: boolean
+  readonly finalTimeoutMs: number
+  readonly sealSoon: boolean
   readonly nowMs: () => number
   /** From 0 up to 1, for spreading reconnects. */
   readonly random: () => number

@@ -1,4 +1,4 @@
-import type { Read, Watch, Welcome } from '../../client/protocol/gateway.pb.js'
+import type { FinalAsk, Read, Watch, Welcome } from '../../client/protocol/gateway.pb.js'
 import {
   challengeMessage,
   grantMessage,
@@ -16,6 +16,7 @@ import {
 import { Admission } from './admission.ts'
 import { newBucket, take, takeUpTo, waitMs } from './bucket.ts'
 import { GhostFeeds } from './feeds.ts'
+import { FinalDesk } from './finals.ts'
 import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
 import { encodeServer, type Open, parseRequest } from './messages.ts'
 import { keyText } from './public-form.ts'
@@ -49,6 +50,7 @@ export type GatewayCounter =
   | 'gateway_inputs_total'
   | 'gateway_answers_total'
   | 'gateway_reads_total'
+  | 'gateway_finals_total'
   | 'gateway_views_total'
   | 'gateway_views_withheld_total'
 
@@ -59,15 +61,15 @@ export interface GatewayConfig {
   readonly gatewayId: string
   readonly nodeNumber: number
   readonly tickMs: number
-  /** The log key of a node by its number, for clients that weren't given the genesis file. */
-  readonly logKeys: ReadonlyMap<number, Uint8Array>
+  /** A node's public keys by its number, for clients that weren't given the genesis file. */
+  readonly nodeKeys: ReadonlyMap<number, { readonly log: Uint8Array; readonly vote: Uint8Array }>
   readonly limits?: Partial<GatewayLimits>
 }
 
 export interface GatewayStats {
   readonly connections: number
   readonly sessions: number
-  /** Inputs and reads that wait for an answer. */
+  /** Inputs, reads and asks for what is final that wait for an answer. */
   readonly inFlight: number
   /** Areas subscribed to, and entities known of them. */
   readonly areas: number
@@ -96,6 +98,7 @@ export class GatewayCore {
   private readonly feeds: GhostFeeds
   private readonly viewing: Viewing
   private readonly reads: ReadDesk
+  private readonly finals: FinalDesk
   private inFlight = 0
   private sweptMs = 0
 
@@ -107,11 +110,12 @@ export class GatewayCore {
     this.feeds = new GhostFeeds(ports.router, this.limits, config.tickMs)
     this.viewing = new Viewing(this.feeds, ports)
     this.reads = new ReadDesk(ports.router, this.limits)
+    this.finals = new FinalDesk(ports.router, this.limits)
   }
 
   get stats(): GatewayStats {
     const { connections, sessions, feeds } = this
-    const inFlight = this.inFlight + this.reads.inFlight
+    const inFlight = this.inFlight + this.reads.inFlight + this.finals.inFlight
     return { connections: connections.size, sessions: sessions.size, inFlight, ...feeds.stats }
   }
 
@@ -155,6 +159,7 @@ export class GatewayCore {
     const nowMs = this.ports.monotonicMs()
     if (request.kind === 'inputs') return this.inputs(connection, request.bodies, nowMs)
     if (request.kind === 'read') return this.read(connection, request.read, nowMs)
+    if (request.kind === 'finalAsk') return this.whenFinal(connection, request.finalAsk, nowMs)
     if (!take(connection.requests, nowMs)) return this.refuse(connection, 'over-rate')
     if (request.kind === 'open') return this.open(connection, request.open, nowMs)
     this.watch(connection, request.watch)
@@ -253,11 +258,13 @@ export class GatewayCore {
       expiresAtMs: open.expiresAtMs,
       inputs: newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs),
       reads: newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs),
+      finals: newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs),
       areaNames: areas.map(({ name }) => name),
       // Only the client knows where its inputs may go; what the ghosts show is good for a guess.
       area: open.area || this.feeds.areaOf(player) || areas[0]!.name,
       inFlight: 0,
       readsInFlight: 0,
+      finalsInFlight: 0,
       source: { answered: (bodies, result) => this.answered(connection, session, bodies, result) },
       ownSight: { radiusMm: this.limits.viewRadiusMm, limit: this.limits.viewEntities },
       place: undefined,
@@ -279,8 +286,12 @@ export class GatewayCore {
       inputsInFlight: limits.inputsInFlight,
       maxBodyBytes: limits.maxBodyBytes,
       node: config.nodeNumber,
-      areas: [...this.ports.router.areas()],
-      nodes: Array.from(config.logKeys, ([number, logKey]) => ({ number, logKey })),
+      areas: this.ports.router.areas().map(area => ({ ...area, founders: [...area.founders] })),
+      nodes: Array.from(config.nodeKeys, ([number, { log, vote }]) => ({
+        number,
+        logKey: log,
+        voteKey: vote,
+      })),
     }
   }
 
@@ -342,6 +353,17 @@ export class GatewayCore {
       const { state, retryAfterMs } = readAnswer
       this.ports.count('gateway_reads_total', { kind: state ? 'state' : retryAfterMs ? 'again' : 'refused' })
       if (this.connections.has(connection.id)) this.send(connection.id, { readAnswer })
+    })
+    if (offence !== undefined) this.offend(connection, offence)
+  }
+
+  private whenFinal(connection: Connection, ask: FinalAsk, nowMs: number): void {
+    const { session } = connection
+    if (session === undefined) return this.refuse(connection, 'unauthenticated')
+    const offence = this.finals.ask(session, ask, nowMs, finalAnswer => {
+      const { final, retryAfterMs } = finalAnswer
+      this.ports.count('gateway_finals_total', { kind: final ? 'final' : retryAfterMs ? 'again' : 'refused' })
+      if (this.connections.has(connection.id)) this.send(connection.id, { finalAnswer })
     })
     if (offence !== undefined) this.offend(connection, offence)
   }

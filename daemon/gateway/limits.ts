@@ -14,6 +14,8 @@ export interface GatewayLimits {
   /** Inputs of one session (in one message too), and of the whole gateway, that wait for an answer. */
   readonly inputsInFlight: number
   readonly totalInFlight: number
+  /** Asks of one session for what is final that wait for an answer. */
+  readonly finalsInFlight: number
   /** Messages that aren't inputs. */
   readonly requestsPerSecond: number
   readonly requestBurst: number
@@ -48,6 +50,7 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   inputBurst: 40,
   inputsInFlight: OUTCOMES_KEPT,
   totalInFlight: 20_000,
+  finalsInFlight: 8,
   requestsPerSecond: 5,
   requestBurst: 20,
   maxOffences: 20,

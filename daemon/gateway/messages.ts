@@ -1,5 +1,6 @@
 import { decoded, encoded } from '../../client/protocol/encode.ts'
 import {
+  type FinalAsk,
   type Open as OpenMessage,
   type Read,
   readClientMessage,
@@ -10,6 +11,7 @@ import {
 } from '../../client/protocol/gateway.pb.js'
 import { INPUT_HEAD_BYTES, KEY_BYTES, SIGNATURE_BYTES } from '../../client/protocol/session.ts'
 import { isTarget } from '../authority/reading.ts'
+import { areLeaves } from '../hosting/final-asks.ts'
 import type { GatewayLimits } from './limits.ts'
 
 export interface Open {
@@ -28,6 +30,7 @@ export type Request =
   | { readonly kind: 'inputs'; readonly bodies: readonly Uint8Array[] }
   | { readonly kind: 'watch'; readonly watch: Watch }
   | { readonly kind: 'read'; readonly read: Read }
+  | { readonly kind: 'finalAsk'; readonly finalAsk: FinalAsk }
   | { readonly kind: 'refused'; readonly code: 'malformed' | 'oversized' }
 
 const MALFORMED: Request = { kind: 'refused', code: 'malformed' }
@@ -40,6 +43,7 @@ export function parseRequest(bytes: Uint8Array, limits: GatewayLimits): Request 
   const message = decoded(bytes, readClientMessage, writeClientMessage, 1)
   if (message?.kind === 'inputs') return checkedInputs(message.inputs!.bodies, limits)
   if (message?.kind === 'read') return checkedRead(message.read!)
+  if (message?.kind === 'finalAsk') return checkedFinalAsk(message.finalAsk!)
   if (message?.kind === 'open') return checkedOpen(message.open!)
   if (message?.kind === 'watch') return checkedWatch(message.watch!)
   return MALFORMED
@@ -78,6 +82,11 @@ function checkedWatch(watch: Watch): Request {
 function checkedRead(read: Read): Request {
   const { number, target } = read
   return isCount(number) && target !== undefined && isTarget(target) ? { kind: 'read', read } : MALFORMED
+}
+
+function checkedFinalAsk(finalAsk: FinalAsk): Request {
+  const { number, leaves } = finalAsk
+  return isCount(number) && areLeaves(leaves) ? { kind: 'finalAsk', finalAsk } : MALFORMED
 }
 
 function isCount(value: number): boolean {

@@ -1,4 +1,5 @@
 import type { ReadDone } from '../authority/reading.ts'
+import type { FinalAsk, FinalProof } from '../hosting/final-asks.ts'
 
 /** What the gateway needs from its node to reach the authorities; it knows nothing of leaders and members' addresses. */
 
@@ -14,6 +15,9 @@ export interface AreaInfo {
   readonly sideMm: number
   /** Node numbers. */
   readonly members: readonly number[]
+  /** Its first epoch, and who it was founded with. */
+  readonly epoch: number
+  readonly founders: readonly number[]
 }
 
 export interface AuthorityRouter {
@@ -22,6 +26,8 @@ export interface AuthorityRouter {
   submit(area: string, bodies: readonly Uint8Array[], source: InputSource): void
   /** Asks how an entity is now: its id, or a player's key for its character. `answer` is called once. */
   read(area: string, target: Uint8Array, answer: (result: ReadResult) => void): void
+  /** Tells once leaves are final. `answer` is called once. */
+  whenFinal(area: string, ask: FinalAsk, answer: (result: FinalResult) => void): void
   /** The area's ghosts: the whole state once, then changes. Returns what ends the subscription. */
   subscribe(area: string, listener: FeedListener): () => void
 }
@@ -42,6 +48,11 @@ export type InputResult =
   | { readonly kind: 'unavailable'; readonly retryAfterMs: number }
 
 export type ReadResult = ReadDone | { readonly kind: 'busy' | 'unavailable'; readonly retryAfterMs: number }
+
+export type FinalResult =
+  | { readonly kind: 'final'; readonly proof: FinalProof }
+  | { readonly kind: 'busy' | 'unavailable'; readonly retryAfterMs: number }
+  | { readonly kind: 'refused'; readonly code: string }
 
 export interface FeedListener {
   /** The whole state, at the beginning and again after `lost`. Entities are in world/codec's public form. */

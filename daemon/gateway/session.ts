@@ -18,12 +18,14 @@ export interface Session {
   readonly expiresAtMs: number
   readonly inputs: Bucket
   readonly reads: Bucket
+  readonly finals: Bucket
   /** As the welcome listed them: views name an area by its place in this list. */
   readonly areaNames: readonly string[]
   /** The area that inputs go to. */
   area: string
   inFlight: number
   readsInFlight: number
+  finalsInFlight: number
   /** Where its inputs' answers come to. */
   readonly source: InputSource
   ownSight: { radiusMm: number; limit: number }

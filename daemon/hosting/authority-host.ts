@@ -12,6 +12,7 @@ import type { Lookup } from '../authority/types.ts'
 import { FeedPublisher } from '../feed/publisher.ts'
 import type { Clock } from '../ports.ts'
 import { Decided, type DecidedPoint } from './decided.ts'
+import { type FinalAnswer, type FinalAsk, FinalAsks } from './final-asks.ts'
 import type { PublishedLog } from './log-view.ts'
 import type { SnapshotKeeper } from './snapshots.ts'
 import { StateReads } from './state-reads.ts'
@@ -55,6 +56,7 @@ export class AuthorityHost {
   readonly #parts: AuthorityHostParts
   readonly #reads: StateReads
   readonly #decided: Decided
+  readonly #finals: FinalAsks
   #flushing = false
   #halted = false
   #keepAliveAtMs = 0
@@ -73,7 +75,14 @@ export class AuthorityHost {
       entities: () => [...replica.world.entities()].map(entity => replica.world.entityBytes(entity.id)!),
     })
     const { published, sync, count } = parts
-    this.#decided = new Decided({ log: replica.log, published, sync, count })
+    this.#finals = new FinalAsks({
+      log: replica.log,
+      signed: () => published.signed(),
+      sealSoon: () => this.authority.sealSoon(),
+      leads: () => this.authority.serving,
+    })
+    const shown = (point: DecidedPoint): void => this.#finals.decided(point)
+    this.#decided = new Decided({ log: replica.log, published, sync, shown, count })
     if (parts.final !== undefined) this.#decided.final(parts.final)
   }
 
@@ -97,6 +106,13 @@ export class AuthorityHost {
     if (this.#halted) return answer({ kind: 'not-leader', leader: noLeader })
     if (this.authority.leader === noLeader) this.#parts.inputWaits()
     this.#reads.read(target, this.#parts.clock.monotonicMs(), answer)
+  }
+
+  /** Tells once these leaves are final; a leader has them sealed. */
+  whenFinal(ask: FinalAsk, answer: (answer: FinalAnswer) => void): void {
+    if (this.#halted) return answer({ kind: 'not-leader', leader: noLeader })
+    if (this.authority.leader === noLeader) this.#parts.inputWaits()
+    this.#finals.ask(ask, this.#parts.clock.monotonicMs(), answer)
   }
 
   readTold(done: ReadDone): void {
@@ -128,6 +144,7 @@ export class AuthorityHost {
     if (this.#halted) return
     this.authority.tick(nowMs, wallMs)
     this.#reads.tick(nowMs)
+    this.#finals.tick(nowMs)
     this.authority.publish(this.feed.subscribers > 0)
     for (const delta of this.authority.outputs.drain()) this.feed.publish(delta)
     if (nowMs < this.#keepAliveAtMs) return
@@ -215,6 +232,7 @@ export class AuthorityHost {
     this.authority.roleChanged(false, this.authority.term, noLeader)
     this.feed.end(why)
     this.#reads.end()
+    this.#finals.end()
   }
 
   /** For good: it serves nobody any more, and is told to the node once. */

@@ -7,6 +7,8 @@ export interface DecidedPoint {
   /** Leaves. */
   readonly size: number
   readonly root: Uint8Array
+  /** The members' decision (docs/finality.md). */
+  readonly certificate: Uint8Array
 }
 
 export interface DecidedPorts {
@@ -14,6 +16,8 @@ export interface DecidedPorts {
   readonly published: PublishedLog
   /** Calls `done` once all that was put into batches so far is durable. */
   readonly sync: (done: () => void) => void
+  /** It is served from now on. */
+  readonly shown: (point: DecidedPoint) => void
   readonly count: (name: string, labels: Record<string, string>) => void
 }
 
@@ -42,11 +46,14 @@ export class Decided {
   }
 
   async #show(point: DecidedPoint): Promise<void> {
-    const { log, published, sync, count } = this.#ports
+    const { log, published, sync, shown, count } = this.#ports
     const own = await log.rootAt(point.size).catch(() => undefined)
     // Another log than the members decided, or a damaged one: nothing of it is shown.
     if (own === undefined || !equalBytes(own, point.root)) return count('decided_log_withheld', {})
     // Strangers hold a node to what it signed: it signs what it will still have after a power cut.
-    sync(() => published.publish(point))
+    sync(() => {
+      published.publish(point)
+      if (published.size === point.size) shown(point)
+    })
   }
 }

@@ -79,7 +79,7 @@ export class PublishedLog implements LogView {
    * Final: its checkpoint is signed and served from now on. Every member signs what the members have decided, and nothing
    * else, so that no two of them show different logs.
    */
-  publish({ size, root }: DecidedPoint): void {
+  publish({ size, root }: Omit<DecidedPoint, 'certificate'>): void {
     if (size <= this.size) return
     const text = formatCheckpoint({ origin: this.#origin, size, root, extensions: [] })
     this.#shown = { size, text, note: undefined, own: undefined, gathered: undefined, cosignatures: [] }

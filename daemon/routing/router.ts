@@ -3,8 +3,24 @@ import type { BatchWaiter } from '../authority/intake.ts'
 import type { ReadAnswer } from '../authority/reading.ts'
 import { FeedFollower } from '../feed/follower.ts'
 import type { FeedPublisher } from '../feed/publisher.ts'
-import type { AreaInfo, AuthorityRouter, FeedListener, InputSource, ReadResult } from '../gateway/router.ts'
+import type {
+  AreaInfo,
+  AuthorityRouter,
+  FeedListener,
+  FinalResult,
+  InputSource,
+  ReadResult,
+} from '../gateway/router.ts'
+import type { FinalAnswer, FinalAsk } from '../hosting/final-asks.ts'
 import type { Clock, Network, PeerId } from '../ports.ts'
+import { AskLane } from './ask-lane.ts'
+import {
+  decodeFinalAnswers,
+  encodeFinalRequest,
+  type FinalAnswers,
+  finalProtocol,
+  maxBatchAsks,
+} from './final-codec.ts'
 import {
   decodeAnswers,
   encodeRequest,
@@ -15,16 +31,26 @@ import {
 } from './intent-codec.ts'
 import { Lane } from './lane.ts'
 import { NodeChannels, type Sent } from './node-channels.ts'
-import { decodeReadAnswers, encodeReadRequest, type ReadAnswers, readProtocol } from './read-codec.ts'
-import { ReadLane } from './read-lane.ts'
+import {
+  decodeReadAnswers,
+  encodeReadRequest,
+  maxBatchReads,
+  type ReadAnswers,
+  readProtocol,
+} from './read-codec.ts'
 
 /** An authority that this node holds a replica of. */
 export interface LocalAuthority {
   offer(batch: InputBatch, waiter: BatchWaiter): void
   /** `answer` is called once, at once or later. */
   read(target: Uint8Array, answer: (answer: ReadAnswer) => void): void
+  /** `answer` is called once, at once or within half a second. */
+  whenFinal(ask: FinalAsk, answer: (answer: FinalAnswer) => void): void
   readonly feed: FeedPublisher
 }
+
+type ReadLane = AskLane<Uint8Array, ReadAnswer>
+type FinalLane = AskLane<FinalAsk, FinalAnswer>
 
 export interface RouterOptions {
   readonly areas: readonly AreaInfo[]
@@ -48,8 +74,10 @@ export class InputRouter implements AuthorityRouter {
   #areas: readonly AreaInfo[]
   readonly #lanes = new Map<string, Lane>()
   readonly #readLanes = new Map<string, ReadLane>()
+  readonly #finalLanes = new Map<string, FinalLane>()
   readonly #intents: NodeChannels
   readonly #reads: NodeChannels
+  readonly #finals: NodeChannels
   #batches = 0
 
   constructor(options: RouterOptions) {
@@ -78,9 +106,21 @@ export class InputRouter implements AuthorityRouter {
         for (const lane of this.#readLanes.values()) lane.nodeLost(node)
       },
     })
+    this.#finals = new NodeChannels({
+      ...{ protocol: finalProtocol, network, peerOf, count },
+      onFrame: (node, frame) => {
+        const decoded = decodeFinalAnswers(frame)
+        if (decoded !== undefined) this.#finalAnswered(node, decoded.batch, decoded.answers)
+        return decoded !== undefined
+      },
+      onLost: node => {
+        for (const lane of this.#finalLanes.values()) lane.nodeLost(node)
+      },
+    })
     for (const area of options.areas) {
       this.#lanes.set(area.name, this.#newLane(area))
       this.#readLanes.set(area.name, this.#newReadLane(area))
+      this.#finalLanes.set(area.name, this.#newFinalLane(area))
     }
   }
 
@@ -91,15 +131,18 @@ export class InputRouter implements AuthorityRouter {
   /** Others may lead an area from now on, and show what happens there. */
   membersAre(area: string, members: readonly number[]): void {
     this.#areas = this.#areas.map(info => (info.name === area ? { ...info, members } : info))
-    this.#lanes.get(area)?.membersAre(members)
-    this.#readLanes.get(area)?.membersAre(members)
+    for (const lanes of this.#allLanes) lanes.get(area)?.membersAre(members)
   }
 
-  /** Inputs and reads that wait for an answer. */
+  /** Inputs, reads and what is to be final, as long as they wait for an answer. */
   get pending(): number {
     let pending = 0
-    for (const lane of [...this.#lanes.values(), ...this.#readLanes.values()]) pending += lane.pending
+    for (const lanes of this.#allLanes) for (const lane of lanes.values()) pending += lane.pending
     return pending
+  }
+
+  get #allLanes(): ReadonlyMap<string, Lane | ReadLane | FinalLane>[] {
+    return [this.#lanes, this.#readLanes, this.#finalLanes]
   }
 
   submit(area: string, bodies: readonly Uint8Array[], source: InputSource): void {
@@ -111,7 +154,13 @@ export class InputRouter implements AuthorityRouter {
   read(area: string, target: Uint8Array, answer: (result: ReadResult) => void): void {
     const lane = this.#readLanes.get(area)
     if (lane === undefined) answer({ kind: 'refused', code: 'unknown-area' })
-    else lane.read(target, answer)
+    else lane.ask(target, result => answer(result as ReadResult))
+  }
+
+  whenFinal(area: string, ask: FinalAsk, answer: (result: FinalResult) => void): void {
+    const lane = this.#finalLanes.get(area)
+    if (lane === undefined) answer({ kind: 'refused', code: 'unknown-area' })
+    else lane.ask(ask, result => answer(result as FinalResult))
   }
 
   subscribe(area: string, listener: FeedListener): () => void {
@@ -140,8 +189,7 @@ export class InputRouter implements AuthorityRouter {
 
   /** Somebody who knows says who leads an area. */
   leaderIs(area: string, node: number): void {
-    this.#lanes.get(area)?.leaderIs(node)
-    this.#readLanes.get(area)?.leaderIs(node)
+    for (const lanes of this.#allLanes) lanes.get(area)?.leaderIs(node)
   }
 
   #newLane(area: AreaInfo): Lane {
@@ -170,8 +218,9 @@ export class InputRouter implements AuthorityRouter {
   #newReadLane({ group, members }: AreaInfo): ReadLane {
     const { self, local, clock, schedule, count, waits } = this.#options
     const nextBatch = (): number => ++this.#batches
-    return new ReadLane({
-      ...{ members, clock, schedule, nextBatch, count },
+    return new AskLane<Uint8Array, ReadAnswer>({
+      ...{ members, clock, schedule, nextBatch, count, maxBatch: maxBatchReads },
+      again: ({ kind }) => (kind === 'not-leader' ? 'elsewhere' : undefined),
       waits: () => waits(group),
       send: (node, batch, targets) => {
         if (node !== self) return this.#reads.send(node, () => encodeReadRequest({ group, batch, targets }))
@@ -179,6 +228,26 @@ export class InputRouter implements AuthorityRouter {
         if (authority === undefined) return 'unreachable'
         targets.forEach((target, index) => {
           authority.read(target, answer => this.#readAnswered(self, batch, [{ index, answer }]))
+        })
+        return 'sent'
+      },
+    })
+  }
+
+  #newFinalLane({ group, members }: AreaInfo): FinalLane {
+    const { self, local, clock, schedule, count } = this.#options
+    const nextBatch = (): number => ++this.#batches
+    return new AskLane<FinalAsk, FinalAnswer>({
+      ...{ members, clock, schedule, nextBatch, count, maxBatch: maxBatchAsks },
+      // It may take its time: that says nothing about who leads.
+      waits: () => {},
+      again: ({ kind }) => (kind === 'not-yet' ? 'here' : kind === 'not-leader' ? 'elsewhere' : undefined),
+      send: (node, batch, asks) => {
+        if (node !== self) return this.#finals.send(node, () => encodeFinalRequest({ group, batch, asks }))
+        const authority = local(group)
+        if (authority === undefined) return 'unreachable'
+        asks.forEach((ask, index) => {
+          authority.whenFinal(ask, answer => this.#finalAnswered(self, batch, [{ index, answer }]))
         })
         return 'sent'
       },
@@ -199,6 +268,10 @@ export class InputRouter implements AuthorityRouter {
   // Batch numbers are unique on this node, so only one lane knows this one.
   #answered(from: number, batch: number, answers: readonly IndexedAnswer[]): void {
     for (const lane of this.#lanes.values()) lane.answered(batch, from, answers)
+  }
+
+  #finalAnswered(from: number, batch: number, answers: FinalAnswers['answers']): void {
+    for (const lane of this.#finalLanes.values()) lane.answered(batch, from, answers)
   }
 
   #readAnswered(from: number, batch: number, answers: ReadAnswers['answers']): void {

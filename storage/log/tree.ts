@@ -128,6 +128,23 @@ export class MerkleLog {
     return this.#hashRanges(inclusionRanges(index, size))
   }
 
+  /**
+   * The hashes of some leaves (ascending), and those of the largest subtrees that hold none of them, from left to right, 32
+   * bytes each: together they make the root of the log of `size` leaves (audit/verify/leaves.ts).
+   */
+  async leavesProof(
+    leaves: readonly number[],
+    size: number,
+  ): Promise<{ hashes: Uint8Array; proof: Uint8Array }> {
+    this.#checkSize(size)
+    const read = new Map<string, Uint8Array>()
+    const hashes: Uint8Array[] = []
+    for (const leaf of leaves) hashes.push(await this.#rangeHash(leaf, leaf + 1, read))
+    const proof: Uint8Array[] = []
+    for (const [start, end] of rangesAround(leaves, size)) proof.push(await this.#rangeHash(start, end, read))
+    return { hashes: joinBytes(hashes), proof: joinBytes(proof) }
+  }
+
   /** RFC 6962, section 2.1.2: that the log of `oldSize` leaves is the beginning of the one of `size`. */
   async consistencyProof(oldSize: number, size: number): Promise<Uint8Array[]> {
     this.#checkSize(size)
@@ -287,6 +304,23 @@ export function inclusionRanges(index: number, size: number): LeafRange[] {
     }
   }
   return ranges.reverse()
+}
+
+/** The largest subtrees of a log of `size` leaves that hold none of these (ascending), from left to right. */
+export function rangesAround(leaves: readonly number[], size: number): LeafRange[] {
+  const ranges: LeafRange[] = []
+  let next = 0
+  const visit = (start: number, end: number): void => {
+    if (!(leaves[next]! < end)) ranges.push([start, end])
+    else if (end - start === 1) next++
+    else {
+      const middle = start + splitPoint(end - start)
+      visit(start, middle)
+      visit(middle, end)
+    }
+  }
+  visit(0, size)
+  return ranges
 }
 
 /** SUBPROOF of RFC 6962, section 2.1.2. Nothing has to be proven about the empty log, or about a log and itself. */

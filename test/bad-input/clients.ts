@@ -49,6 +49,7 @@ const requests: ClientMessage[] = [
   { watch },
   { watch: { ...watch, place: false, area: '', xMm: 0 } },
   { read: { number: 300, target: filled(16, 1) } },
+  { finalAsk: { number: 300, leaves: [0, 7, 2 ** 40], soon: true } },
 ]
 
 function writeRequest(request: Exclude<Request, { kind: 'refused' }>): Uint8Array {

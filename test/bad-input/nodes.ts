@@ -33,6 +33,12 @@ import {
 import { FrameReader, FrameWriter, frameHeaderBytes } from '../../daemon/network/frames.ts'
 import { greetingMaxBytes, Handshake } from '../../daemon/network/handshake.ts'
 import {
+  decodeFinalAnswers,
+  decodeFinalRequest,
+  encodeFinalAnswers,
+  encodeFinalRequest,
+} from '../../daemon/routing/final-codec.ts'
+import {
   decodeAnswers,
   decodeRequest,
   encodeAnswers,
@@ -58,6 +64,10 @@ export const seals = [
     ...{ tick: 0, timeMs: 0, nextMembers: [] },
   },
 ]
+const finalProof = {
+  ...{ certificate: filled(300, 1), checkpoint: 'try/area/0/0\n7\nroot\n' },
+  ...{ hashes: filled(64, 2), proof: filled(96, 3) },
+}
 export const attestation = { gateway: 3, slots: [undefined, hash32(4), undefined], signature: filled(64, 5) }
 
 const feedFrames: FeedFrame[] = [
@@ -223,6 +233,37 @@ export const nodeParsers: readonly Parser[] = [
     ],
     decodeReadAnswers,
     encodeReadAnswers,
+  ),
+  parser(
+    'daemon/routing/final-codec.ts#decodeFinalRequest',
+    () => [
+      encodeFinalRequest({
+        ...{ group: 1, batch: 300 },
+        asks: [
+          { leaves: [0, 7, 300, 2 ** 40], soon: true },
+          { leaves: [9], soon: false },
+        ],
+      }),
+    ],
+    decodeFinalRequest,
+    encodeFinalRequest,
+  ),
+  parser(
+    'daemon/routing/final-codec.ts#decodeFinalAnswers',
+    () => [
+      encodeFinalAnswers({
+        batch: 7,
+        answers: [
+          { index: 0, answer: { kind: 'final', proof: finalProof } },
+          { index: 1, answer: { kind: 'final', proof: { ...finalProof, proof: filled(0, 0) } } },
+          { index: 2, answer: { kind: 'busy', retryAfterMs: 100 } },
+          { index: 3, answer: { kind: 'not-yet' } },
+          { index: 4, answer: { kind: 'not-leader', leader: 0 } },
+        ],
+      }),
+    ],
+    decodeFinalAnswers,
+    encodeFinalAnswers,
   ),
   parser(
     'daemon/feed/codec.ts#decodeSubscribe',

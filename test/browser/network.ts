@@ -53,6 +53,7 @@ export class TestNetwork {
         info,
         this.genesisHash,
         leader,
+        keys.filter(({ number }) => info.founders.includes(number)),
         at === 0 ? { bots: size.bots, npcs: 12 } : { bots: 2, npcs: 2 },
       )
     })
@@ -127,6 +128,7 @@ export class TestNetwork {
       areas: () => this.towns.map(town => town.info),
       submit: (area, bodies, source) => townOf(area).submit(bodies, source),
       read: (_area, _target, answer) => answer({ kind: 'busy', retryAfterMs: 1 }),
+      whenFinal: (area, ask, answer) => townOf(area).whenFinal(ask, answer),
       subscribe: (area, listener) => townOf(area).subscribe(listener),
     }
     return startGatewayServer({
@@ -138,7 +140,12 @@ export class TestNetwork {
         gatewayId: `node-${number}`,
         nodeNumber: number,
         tickMs: 100,
-        logKeys: new Map(this.nodes.map(node => [node.number, node.logKey.publicKey])),
+        nodeKeys: new Map(
+          this.nodes.map(({ number: each, logKey: { log, vote } }) => [
+            each,
+            { log: log.publicKey, vote: vote.publicKey },
+          ]),
+        ),
       },
       ports: {
         router,
@@ -240,7 +247,8 @@ export class TestNetwork {
 }
 
 function areaInfo(at: number, keys: readonly LogKey[]): AreaInfo {
-  const members = [0, 1, 2].map(step => keys[(at + step) % keys.length]!.number)
+  const numbers = [0, 1, 2].map(step => keys[(at + step) % keys.length]!.number)
+  const members = [...new Set(numbers)].sort((a, b) => a - b)
   return {
     name: `area/023${at}`,
     origin: `${NETWORK}/area/023${at}/0`,
@@ -249,19 +257,23 @@ function areaInfo(at: number, keys: readonly LogKey[]): AreaInfo {
     xMm: (at % 2) * AREA_SIDE_MM,
     yMm: Math.floor(at / 2) * AREA_SIDE_MM,
     sideMm: AREA_SIDE_MM,
-    members: [...new Set(members)],
+    members,
+    epoch: 1,
+    founders: members,
   }
 }
 
 /** As much of a genesis file as a client reads. */
 function genesisFile(keys: readonly LogKey[], areas: readonly AreaInfo[]): Uint8Array {
-  const nodes = keys.map(({ number, publicKey }) => ({
+  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
+  const nodes = keys.map(({ number, log, vote }) => ({
     number,
-    keys: { log: Buffer.from(publicKey).toString('base64') },
+    keys: { log: base64(log.publicKey), vote: base64(vote.publicKey) },
   }))
   const authorities = areas.map(({ name, members, xMm, yMm, sideMm }) => ({
     name,
     birth: 0,
+    epoch: 1,
     members,
     spawns: [{ xMm: xMm + sideMm / 2, yMm: yMm + sideMm / 2 }],
   }))

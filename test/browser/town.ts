@@ -1,11 +1,20 @@
-import { generateKeyPairSync, hash, type KeyObject, randomBytes, sign } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { recordLeafHash } from '../../audit/verify/record.ts'
 import { sessionIdOf } from '../../client/protocol/session.ts'
 import { makeReceipts } from '../../daemon/authority/receipts.ts'
-import type { AreaInfo, FeedListener, InputResult, InputSource } from '../../daemon/gateway/router.ts'
+import type {
+  AreaInfo,
+  FeedListener,
+  FinalResult,
+  InputResult,
+  InputSource,
+} from '../../daemon/gateway/router.ts'
+import type { FinalAsk } from '../../daemon/hosting/final-asks.ts'
+import { type SigningKey, signingKeyOf } from '../../daemon/identity/signing-key.ts'
 import { type Action, encodeInput, encodeOutcome, encodeTick, logTagOf } from '../../world/codec.ts'
 import type { Character } from '../../world/entity.ts'
 import { type Applied, createWorld, INPUT_RECORD, TICK_RECORD, type World } from '../../world/world.ts'
+import { DecidedLog } from '../gateway/support/decided-log.ts'
 import { verifyEd25519 } from './keys.ts'
 
 const TICK_MS = 100
@@ -15,16 +24,17 @@ const INPUT_HEADER = Uint8Array.of(1, INPUT_RECORD, 0, 1)
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
 
-/** A log key pair of a node. */
+/** A node's keys for logs and for votes. */
 export interface LogKey {
   readonly number: number
   readonly publicKey: Uint8Array
-  readonly privateKey: KeyObject
+  readonly log: SigningKey
+  readonly vote: SigningKey
 }
 
 export function newLogKey(number: number): LogKey {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
-  return { number, publicKey: Buffer.from(publicKey.export({ format: 'jwk' }).x!, 'base64url'), privateKey }
+  const [log, vote] = [signingKeyOf(randomBytes(32)), signingKeyOf(randomBytes(32))]
+  return { number, publicKey: log.publicKey, log, vote }
 }
 
 interface Bot {
@@ -50,17 +60,23 @@ export class Town {
   leader: LogKey
   readonly #listeners = new Set<FeedListener>()
   readonly #timer: NodeJS.Timeout
+  readonly #log: DecidedLog
+  readonly #finalAsks: (() => void)[] = []
   #refusal = ''
 
   constructor(
     info: AreaInfo,
     genesisHash: Uint8Array,
     leader: LogKey,
+    voters: readonly LogKey[],
     people: { bots: number; npcs: number },
   ) {
     this.info = info
     this.genesisHash = genesisHash
     this.leader = leader
+    const founders = voters.map(({ number, vote }) => ({ node: number, vote }))
+    this.#log = new DecidedLog(info.origin, founders, leader.log)
+    this.#log.append(sha256(new Uint8Array()))
     const middle = { xMm: info.xMm + info.sideMm / 2, yMm: info.yMm + info.sideMm / 2 }
     const { name, quadkey, xMm, yMm, sideMm, origin } = info
     this.world = createWorld(
@@ -97,11 +113,11 @@ export class Town {
   #take(body: Uint8Array): InputResult {
     if (this.#refusal !== '') return { kind: 'refused', code: this.#refusal }
     const leaf = this.size
-    const { outcome } = this.#apply(INPUT_RECORD, body)
-    if (outcome === undefined) return { kind: 'refused', code: 'malformed' }
-    this.actions += 1
     const salt = randomBytes(16)
     const hashes = recordLeafHash(INPUT_HEADER, salt, body)
+    const { outcome } = this.#apply(INPUT_RECORD, body, hashes)
+    if (outcome === undefined) return { kind: 'refused', code: 'malformed' }
+    this.actions += 1
     const record = { kind: INPUT_RECORD, rulesVersion: 1, salt, body }
     const item = { leaf, record, hashes, hashAt: 0, outcome: encodeOutcome(outcome) }
     const { genesisHash, term, info } = this
@@ -111,7 +127,7 @@ export class Town {
       [{ from: 0, to: 1 }],
       {
         number: this.leader.number,
-        sign: message => sign(undefined, message, this.leader.privateKey),
+        sign: message => this.leader.log.sign(message),
       },
     )
     return { kind: 'committed', receipts: receipts! }
@@ -120,6 +136,13 @@ export class Town {
   /** From now on inputs are refused unlogged. */
   refuseAll(code: string): void {
     this.#refusal = code
+  }
+
+  /** Its members decide once a second. */
+  whenFinal(ask: FinalAsk, answer: (result: FinalResult) => void): void {
+    this.#finalAsks.push(() => {
+      void this.#log.decided(ask).then(proof => answer({ kind: 'final', proof }))
+    })
   }
 
   subscribe(listener: FeedListener): () => void {
@@ -161,10 +184,13 @@ export class Town {
   #tick(): void {
     for (let i = 0; i < 3; i++) this.wander()
     this.#apply(TICK_RECORD, encodeTick({ tick: this.world.tick + 1, timeMs: Date.now() }))
-    if (this.world.tick % 10 === 0) this.sealedSize = this.size
+    if (this.world.tick % 10 !== 0) return
+    this.sealedSize = this.size
+    for (const decide of this.#finalAsks.splice(0)) decide()
   }
 
-  #apply(kind: number, body: Uint8Array): Applied {
+  #apply(kind: number, body: Uint8Array, leafHash = sha256(body)): Applied {
+    this.#log.append(leafHash)
     const applied = this.world.apply(kind, body, this.size)
     this.size += 1
     const changed = applied.changed.flatMap(id => this.world.entityBytes(id)?.slice() ?? [])

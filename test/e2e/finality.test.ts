@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { connect, randomSeed } from '../../client/index.ts'
 import { decodeCertificate, verifyQuorum } from '../../consensus/finality/certificate.ts'
 import type { AuthorityView } from '../../daemon/http/view.ts'
 import { verifySignature } from '../../daemon/identity/signing-key.ts'
@@ -10,6 +11,8 @@ import type { NodeProcess } from '../../testnet/local/processes.ts'
 import { readCheckpoint, readLog } from './support/logs.ts'
 import { TestNetwork } from './support/network.ts'
 import { until } from './support/processes.ts'
+
+const NOTHING = { kind: 'gather', resource: '0'.repeat(32) } as const
 
 describe('the members of an area, in a network under play', function () {
   this.timeout(60_000)
@@ -54,6 +57,24 @@ describe('the members of an area, in a network under play', function () {
       })
       const { size } = await readCheckpoint(node.httpUrl, origin)
       assert.ok(size <= (await area(node)).finalSize)
+    }
+  })
+
+  it('prove to a client what has become final of its own, through a gateway of any node', async () => {
+    for (const node of network.local.nodes) {
+      const client = await connect({
+        ...{ gateways: node.gatewayUrl, player: randomSeed() },
+        genesis: network.local.genesis.bytes,
+      })
+      const spawned = await client.spawn(`Final-${node.number}`)
+      const [first, second] = await Promise.all([client.act(NOTHING), client.act(NOTHING)])
+      const finals = await Promise.all([spawned.final, first.final, second.final])
+      assert.deepEqual(
+        finals.map(({ leaf }) => leaf),
+        [spawned, first, second].map(({ outcome }) => outcome.leaf),
+      )
+      assert.ok(finals.every(({ leaf, seal }) => leaf < seal.size))
+      client.close()
     }
   })
 

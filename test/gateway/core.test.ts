@@ -104,6 +104,7 @@ describe('the gateway core: opening a session', () => {
         if (name === AREA) area.submit(name, bodies, source)
       },
       read: (name, target, answer) => area.read(name, target, answer),
+      whenFinal: () => {},
       subscribe: (name, listener) => (name === AREA ? area.subscribe(name, listener) : () => {}),
     }
     const gateway = new Harness({ router })
@@ -258,6 +259,7 @@ describe('the gateway core: inputs', () => {
       areas: () => real.areas(),
       subscribe: () => () => {},
       submit: () => {},
+      whenFinal: () => {},
       read: (area, target, answer) => void waiting.push(() => real.read(area, target, answer)),
     }
     const limits = { inputsInFlight: 3, inputsPerSecond: 1, inputBurst: 5 }
@@ -292,6 +294,7 @@ describe('the gateway core: inputs', () => {
       areas: () => real.areas(),
       subscribe: () => () => {},
       read: () => {},
+      whenFinal: () => {},
       submit: (_area: string, bodies: readonly Uint8Array[], source: InputSource) =>
         void waiting.push(() => source.answered(bodies, { kind: 'busy', retryAfterMs: 1 })),
     }
@@ -316,6 +319,7 @@ describe('the gateway core: inputs', () => {
       areas: () => areas,
       subscribe: () => () => {},
       read: () => {},
+      whenFinal: () => {},
       submit: (_area: string, bodies: readonly Uint8Array[], source: InputSource) => {
         late = () => source.answered(bodies, { kind: 'busy', retryAfterMs: 1 })
       },

@@ -17,6 +17,8 @@ describe('what strangers are shown of a log', () => {
   let decided: Decided
   let withheld: number
   let syncs: (() => void)[]
+  let shown: number[]
+  const certificate = new Uint8Array()
 
   beforeEach(() => {
     log = new MerkleLog(async () => undefined)
@@ -24,7 +26,11 @@ describe('what strangers are shown of a log', () => {
     published = new PublishedLog(signer.name, log, reader, signer, new Uint8Array())
     withheld = 0
     syncs = []
-    decided = new Decided({ log, published, sync: done => syncs.push(done), count: () => withheld++ })
+    shown = []
+    decided = new Decided({
+      ...{ log, published, sync: done => syncs.push(done), count: () => withheld++ },
+      shown: ({ size }) => shown.push(size),
+    })
   })
 
   const rootOf = (count: number): Uint8Array => {
@@ -40,16 +46,16 @@ describe('what strangers are shown of a log', () => {
 
   it('is what was decided, also when the replica has gone on since, and once it is on the disk', async () => {
     log.append(leaves(9))
-    decided.final({ size: 5, root: rootOf(5) })
+    decided.final({ size: 5, root: rootOf(5), certificate })
     await turn()
     assert.equal(published.size, 0)
     await written()
-    assert.equal(published.size, 5)
+    assert.deepEqual([published.size, shown], [5, [5]])
   })
 
   it('waits for a replica that is behind', async () => {
     log.append(leaves(4))
-    decided.final({ size: 6, root: rootOf(6) })
+    decided.final({ size: 6, root: rootOf(6), certificate })
     await written()
     assert.equal(published.size, 0)
     log.append(leaves(7).subarray(4 * 32))
@@ -60,15 +66,15 @@ describe('what strangers are shown of a log', () => {
 
   it('never goes back', async () => {
     log.append(leaves(9))
-    decided.final({ size: 8, root: rootOf(8) })
-    decided.final({ size: 5, root: rootOf(5) })
+    decided.final({ size: 8, root: rootOf(8), certificate })
+    decided.final({ size: 5, root: rootOf(5), certificate })
     await written()
     assert.equal(published.size, 8)
   })
 
   it('is nothing of a replica whose log the members did not decide', async () => {
     log.append(leaves(9))
-    decided.final({ size: 8, root: rootOf(7) })
+    decided.final({ size: 8, root: rootOf(7), certificate })
     await written()
     assert.equal(published.size, 0)
     assert.equal(withheld, 1)

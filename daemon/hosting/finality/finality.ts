@@ -4,12 +4,13 @@ import { recoverMember } from '../../../consensus/finality/disk.ts'
 import { FinalityDriver } from '../../../consensus/finality/driver.ts'
 import { FinalityHost } from '../../../consensus/finality/host.ts'
 import { quorumSize } from '../../../consensus/finality/quorum.ts'
-import type { Seal, Voter } from '../../../consensus/finality/seal.ts'
+import type { Voter } from '../../../consensus/finality/seal.ts'
 import type { Effects } from '../../../consensus/finality/types.ts'
 import type { Store, StoreOp } from '../../../storage/store.ts'
 import type { AppliedSeal } from '../../authority/replica.ts'
 import type { SigningKey } from '../../identity/signing-key.ts'
 import type { Cancel, Clock, Network, PeerId, Random } from '../../ports.ts'
+import type { DecidedPoint } from '../decided.ts'
 import type { Anchoring } from './anchoring.ts'
 import { VoteLanes } from './lanes.ts'
 import { Progress, type Signs } from './progress.ts'
@@ -268,12 +269,19 @@ export class Finality {
     const status = this.#host.status(group)
     if (status === undefined) return undefined
     const { certified, finalHeight } = status
-    return { certifiedHeight: certified.height, finalHeight, finalSize: this.final(group)?.size ?? 0 }
+    return {
+      certifiedHeight: certified.height,
+      finalHeight,
+      finalSize: this.#final.get(group)?.seal.size ?? 0,
+    }
   }
 
-  /** The newest final seal. */
-  final(group: number): Seal | undefined {
-    return this.#final.get(group)?.seal
+  /** Where the log stood at the newest final seal. */
+  final(group: number): DecidedPoint | undefined {
+    const certificate = this.#final.get(group)
+    if (certificate === undefined) return undefined
+    const { size, root } = certificate.seal
+    return { size, root, certificate: encodeQuorum(certificate) }
   }
 
   /** The newest final certificate of the log of this name (docs/finality.md). */

@@ -5,12 +5,16 @@ import type {
   AreaInfo,
   AuthorityRouter,
   FeedListener,
+  FinalResult,
   InputResult,
   InputSource,
   ReadResult,
 } from '../../../daemon/gateway/router.ts'
+import type { FinalAsk, FinalProof } from '../../../daemon/hosting/final-asks.ts'
+import { signingKeyOf } from '../../../daemon/identity/signing-key.ts'
 import { decodeInput, encodeOutcome, encodeTick, hexOf, type Outcome } from '../../../world/codec.ts'
 import { type AreaCharter, createWorld, INPUT_RECORD, TICK_RECORD, type World } from '../../../world/world.ts'
+import { DecidedLog } from './decided-log.ts'
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
 
@@ -65,6 +69,8 @@ export const AREA_INFO: AreaInfo = {
   yMm: 0,
   sideMm: SIDE_MM,
   members: [MEMBER],
+  epoch: 1,
+  founders: [MEMBER],
 }
 
 /** Logged, but their seq is still free. */
@@ -91,12 +97,18 @@ export class TestAuthority implements AuthorityRouter {
   readonly world: World
   readonly key: KeyObject
   readonly logKey: Uint8Array
+  readonly vote = signingKeyOf(sha256(new TextEncoder().encode('vote key')))
+  readonly log: DecidedLog
   readonly applied: { body: Uint8Array; outcome: Outcome }[] = []
   readonly listeners = new Set<FeedListener>()
   /** How often inputs arrived, applied or not. */
   arrivals = 0
   mishap: (seq: number) => Mishap | undefined = () => undefined
   private leaf = 1
+  /** Who waits for leaves to be final; the members decide when the test says so, or at once. */
+  readonly finalAsks: (() => void)[] = []
+  decidesAtOnce = true
+  forgeFinal: (proof: FinalProof) => FinalProof = proof => proof
   private readonly items = new Map<string, Receiptable>()
   /** Inputs of one turn of the event loop are one batch, with one signature. */
   private batch: Waiting[] = []
@@ -112,9 +124,16 @@ export class TestAuthority implements AuthorityRouter {
     )
     this.key = privateKeyOf(sha256(new TextEncoder().encode('log key')))
     this.logKey = publicBytesOf(this.key)
+    const logSeed = sha256(new TextEncoder().encode('log key'))
+    this.log = new DecidedLog(ORIGIN, [{ node: MEMBER, vote: this.vote }], signingKeyOf(logSeed))
+    this.log.append(sha256(new Uint8Array()))
     this.immediate = options.immediate
     // As a leader does: sessions are numbered by the clock.
     this.apply(TICK_RECORD, encodeTick({ tick: 1, timeMs: Date.now() }))
+  }
+
+  get nodeKeys() {
+    return { log: this.logKey, vote: this.vote.publicKey }
   }
 
   areas(): readonly AreaInfo[] {
@@ -166,6 +185,13 @@ export class TestAuthority implements AuthorityRouter {
     const id = target.length === 16 ? hexOf(target, 0, 16) : this.world.characterOf(target)
     const entity = id === undefined ? undefined : this.world.entityBytes(id)
     answer({ kind: 'state', state: { entity, size: this.leaf, tick: this.world.tick, byLease: false } })
+  }
+
+  whenFinal(_area: string, ask: FinalAsk, answer: (result: FinalResult) => void): void {
+    const decide = (): void =>
+      void this.log.decided(ask).then(proof => answer({ kind: 'final', proof: this.forgeFinal(proof) }))
+    if (this.decidesAtOnce) decide()
+    else this.finalAsks.push(decide)
   }
 
   subscribe(_area: string, listener: FeedListener): () => void {
@@ -223,6 +249,7 @@ export class TestAuthority implements AuthorityRouter {
 
   private apply(kind: number, body: Uint8Array) {
     const result = this.world.apply(kind, body, this.leaf++)
+    this.log.append(kind === INPUT_RECORD ? recordLeafHash(HEADER, SALT, body) : sha256(body))
     for (const id of result.changed) this.changed.add(id)
     for (const id of result.removed) {
       this.changed.delete(id)

@@ -67,7 +67,7 @@ export class Harness {
         gatewayId: GATEWAY_ID,
         nodeNumber: MEMBER,
         tickMs: 100,
-        logKeys: new Map([[MEMBER, this.authority.logKey]]),
+        nodeKeys: new Map([[MEMBER, this.authority.nodeKeys]]),
         ...(options.limits ? { limits: options.limits } : {}),
       },
       {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { GatewayLimits } from '../../../daemon/gateway/limits.ts'
 import type { AuthorityRouter } from '../../../daemon/gateway/router.ts'
 import { type GatewayServer, startGatewayServer } from '../../../daemon/gateway/server.ts'
-import { GENESIS_HASH, MEMBER, NETWORK, sha256, verifyEd25519 } from './authority.ts'
+import { GENESIS_HASH, MEMBER, NETWORK, sha256, type TestAuthority, verifyEd25519 } from './authority.ts'
 
 export interface TestGateway extends GatewayServer {
   readonly url: string
@@ -11,7 +11,7 @@ export interface TestGateway extends GatewayServer {
 
 /** A real gateway on a free port of this machine. */
 export async function startTestGateway(
-  router: AuthorityRouter & { readonly logKey: Uint8Array },
+  router: AuthorityRouter & Pick<TestAuthority, 'nodeKeys'>,
   options: { id?: string; port?: number; limits?: Partial<GatewayLimits> } = {},
 ): Promise<TestGateway> {
   const counts = new Map<string, number>()
@@ -24,7 +24,7 @@ export async function startTestGateway(
       gatewayId: options.id ?? 'gateway-one',
       nodeNumber: MEMBER,
       tickMs: 100,
-      logKeys: new Map([[MEMBER, router.logKey]]),
+      nodeKeys: new Map([[MEMBER, router.nodeKeys]]),
       ...(options.limits ? { limits: options.limits } : {}),
     },
     ports: {

@@ -218,7 +218,10 @@ export async function startDaemon(
       gatewayId: context.name,
       nodeNumber: self,
       tickMs: 100,
-      logKeys: new Map(realm.nodes.map(({ number, log }) => [number, log.publicKey])),
+      // Nobody asks here for what is final: votes are simulated by themselves (finality/).
+      nodeKeys: new Map(
+        realm.nodes.map(({ number, log }) => [number, { log: log.publicKey, vote: log.publicKey }]),
+      ),
     },
     {
       router,
@@ -255,6 +258,7 @@ function watchedAuthorities(
   const watched = (group: number, host: AuthorityHost): LocalAuthority => ({
     feed: host.feed,
     read: (target, answer) => host.read(target, answer),
+    whenFinal: (ask, answer) => host.whenFinal(ask, answer),
     offer: (batch, waiter) =>
       host.offer(batch, (index, count, answer) => {
         if (answer.kind === 'committed') {

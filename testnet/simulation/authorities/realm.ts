@@ -102,7 +102,10 @@ function areaOf(
     tickMs: 100,
     createdAtMs: CREATED_AT_MS,
   }
-  return { info: { name, origin, group, ...place, members }, authority: { name, identity, charter } }
+  return {
+    info: { name, origin, group, ...place, members, epoch: 1, founders: members },
+    authority: { name, identity, charter },
+  }
 }
 
 export function worldHostOf(origin: string): WorldHost {

@@ -1,3 +1,4 @@
+import { encodeQuorum } from '../../../consensus/finality/certificate.ts'
 import type { Engine } from '../../../daemon/hosting/engine.ts'
 import { AnchorsAtOnce } from '../../../daemon/hosting/finality/anchoring.ts'
 import { Finality } from '../../../daemon/hosting/finality/finality.ts'
@@ -40,7 +41,10 @@ export function loadFinality(parts: SimFinalityParts): Promise<Finality> {
     anchoring: new AnchorsAtOnce(),
     onFinal: (group, certificate) => {
       judge.views.decided(node.number, group, certificate)
-      engine()?.authority(group)?.final(certificate.seal)
+      const { size, root } = certificate.seal
+      engine()
+        ?.authority(group)
+        ?.final({ size, root, certificate: encodeQuorum(certificate) })
     },
     addOps: ops => engine()?.driver.addOps(ops),
     sync: done => engine()?.driver.sync(done),

@@ -1,16 +1,23 @@
-import type { ReadAnswer } from '../authority/reading.ts'
-import type { ReadResult } from '../gateway/router.ts'
 import type { Cancel, Clock } from '../ports.ts'
 import type { Sent } from './node-channels.ts'
-import { maxBatchReads } from './read-codec.ts'
 
-export interface ReadLaneOptions {
+/** What a lane says itself when nobody has answered in time. */
+export interface Unavailable {
+  readonly kind: 'unavailable'
+  readonly retryAfterMs: number
+}
+
+export interface AskLaneOptions<Question, Answer> {
   /** Node numbers of those who may be asked. */
   readonly members: readonly number[]
   /** How a batch reaches a node; the answers come back one by one. */
-  readonly send: (node: number, batch: number, targets: readonly Uint8Array[]) => Sent
+  readonly send: (node: number, batch: number, questions: readonly Question[]) => Sent
+  /** Questions in one batch. */
+  readonly maxBatch: number
+  /** Whether the answer is none, and who is to be asked again. */
+  readonly again: (answer: Answer) => 'here' | 'elsewhere' | undefined
   readonly clock: Clock
-  /** Runs a function at the end of this turn, so that reads that arrive together travel together. */
+  /** Runs a function at the end of this turn, so that questions that arrive together travel together. */
   readonly schedule: (run: () => void) => void
   /** Numbers a batch; unique on this node. */
   readonly nextBatch: () => number
@@ -19,17 +26,22 @@ export interface ReadLaneOptions {
   readonly waits: () => void
 }
 
-interface Pending {
-  readonly target: Uint8Array
-  readonly answer: (result: ReadResult) => void
+interface Pending<Question, Answer> {
+  readonly question: Question
+  readonly answer: (result: Answer | Unavailable | Full) => void
   readonly deadlineMs: number
 }
 
-interface Batch {
+interface Full {
+  readonly kind: 'busy'
+  readonly retryAfterMs: number
+}
+
+interface Batch<Question, Answer> {
   readonly member: number
   readonly sentAtMs: number
   /** By their index in the batch; undefined once answered. */
-  readonly waiting: (Pending | undefined)[]
+  readonly waiting: (Pending<Question, Answer> | undefined)[]
 }
 
 const maxPending = 20_000
@@ -40,20 +52,20 @@ const waitsMs = 100
 const retryEveryMs = 25
 
 /**
- * The way of this node's reads to one authority: to its leader, as far as it is known, and from a member that can't answer
- * to the next one. Reads change nothing and have no order: what is unanswered is simply asked for again.
+ * The way of this node's questions to one authority: to its leader, as far as it is known, and from a member that can't
+ * answer to the next one. Questions change nothing and have no order: what is unanswered is simply asked for again.
  */
-export class ReadLane {
-  readonly #options: ReadLaneOptions
+export class AskLane<Question, Answer> {
+  readonly #options: AskLaneOptions<Question, Answer>
   #members: readonly number[]
-  #queue: Pending[] = []
-  readonly #batches = new Map<number, Batch>()
+  #queue: Pending<Question, Answer>[] = []
+  readonly #batches = new Map<number, Batch<Question, Answer>>()
   #member: number
   #scheduled = false
   #pausedUntilMs = 0
   #timer: Cancel | undefined
 
-  constructor(options: ReadLaneOptions) {
+  constructor(options: AskLaneOptions<Question, Answer>) {
     this.#options = options
     this.#members = options.members
     this.#member = options.members[0]!
@@ -72,10 +84,10 @@ export class ReadLane {
     return this.#queue.length + inFlight
   }
 
-  read(target: Uint8Array, answer: (result: ReadResult) => void): void {
+  ask(question: Question, answer: (result: Answer | Unavailable | Full) => void): void {
     if (this.#queue.length >= maxPending) return answer({ kind: 'busy', retryAfterMs: 250 })
     const deadlineMs = this.#options.clock.monotonicMs() + deadlineAfterMs
-    this.#queue.push({ target, answer, deadlineMs })
+    this.#queue.push({ question, answer, deadlineMs })
     this.#wake()
   }
 
@@ -95,19 +107,22 @@ export class ReadLane {
     this.#wake()
   }
 
-  answered(number: number, from: number, answers: readonly { index: number; answer: ReadAnswer }[]): void {
+  answered(number: number, from: number, answers: readonly { index: number; answer: Answer }[]): void {
     const batch = this.#batches.get(number)
     if (batch === undefined || batch.member !== from) return
     for (const { index, answer } of answers) {
-      const read = batch.waiting[index]
-      if (read === undefined) continue
+      const asked = batch.waiting[index]
+      if (asked === undefined) continue
       batch.waiting[index] = undefined
-      if (answer.kind !== 'not-leader') read.answer(answer)
-      else {
-        this.#options.count('routing_read_again', {})
-        this.#queue.push(read)
-        this.#turnFrom(from)
+      const again = this.#options.again(answer)
+      if (again === undefined) {
+        asked.answer(answer)
+        continue
       }
+      this.#options.count('routing_asked_again', { where: again })
+      this.#queue.push(asked)
+      if (again === 'elsewhere') this.#turnFrom(from)
+      else this.#pause()
     }
     if (batch.waiting.every(each => each === undefined)) this.#batches.delete(number)
     this.#wake()
@@ -117,6 +132,10 @@ export class ReadLane {
   #turnFrom(member: number): void {
     if (member !== this.#member) return
     this.#member = this.#members[(this.#members.indexOf(member) + 1) % this.#members.length]!
+    this.#pause()
+  }
+
+  #pause(): void {
     this.#pausedUntilMs = this.#options.clock.monotonicMs() + retryEveryMs
   }
 
@@ -142,12 +161,12 @@ export class ReadLane {
 
   #sendBatch(nowMs: number): Sent {
     const batch = this.#options.nextBatch()
-    const some = this.#queue.splice(0, maxBatchReads)
+    const some = this.#queue.splice(0, this.#options.maxBatch)
     this.#batches.set(batch, { member: this.#member, sentAtMs: nowMs, waiting: [...some] })
     const sent = this.#options.send(
       this.#member,
       batch,
-      some.map(({ target }) => target),
+      some.map(({ question }) => question),
     )
     if (sent === 'sent') return sent
     this.#batches.delete(batch)

@@ -1,0 +1,45 @@
+import type { FinalAnswer } from '../hosting/final-asks.ts'
+import type { Network, PeerId } from '../ports.ts'
+import { AnswerBatches } from './answer-batches.ts'
+import {
+  decodeFinalRequest,
+  encodeFinalAnswers,
+  type FinalAnswers,
+  finalProtocol,
+  maxFinalFrameBytes,
+} from './final-codec.ts'
+import type { LocalAuthority } from './router.ts'
+
+export interface FinalServerOptions {
+  readonly network: Network
+  /** Runs a function at the end of this turn, so that answers made together travel together. */
+  readonly schedule: (run: () => void) => void
+  /** Whether the peer is a node of the genesis file: others read certificates over HTTP. */
+  readonly isNode: (peer: PeerId) => boolean
+  readonly local: (group: number) => LocalAuthority | undefined
+  readonly count: (name: string, labels: Record<string, string>) => void
+}
+
+/** Tells other nodes' gateways what is final in the authorities that this node holds. */
+export function serveFinals({ network, schedule, isNode, local, count }: FinalServerOptions): void {
+  network.handle(finalProtocol, { maxFrameBytes: maxFinalFrameBytes, maxChannelsPerPeer: 4 }, channel => {
+    const refuse = (code: string): void => {
+      count('finals_refused', { code })
+      channel.close(`finals: ${code}`)
+    }
+    if (!isNode(channel.peer)) return refuse('not-a-node')
+    const answers = new AnswerBatches<FinalAnswers['answers'][number]>(schedule, (batch, some) =>
+      channel.send(encodeFinalAnswers({ batch, answers: some })),
+    )
+    channel.onFrame(frame => {
+      const request = decodeFinalRequest(frame)
+      if (request === undefined) return refuse('malformed')
+      const authority = local(request.group)
+      request.asks.forEach((ask, index) => {
+        const answer = (given: FinalAnswer): void => answers.add(request.batch, { index, answer: given })
+        if (authority === undefined) answer({ kind: 'not-leader', leader: 0 })
+        else authority.whenFinal(ask, answer)
+      })
+    })
+  })
+}
