@@ -3,6 +3,7 @@ import { EXIT } from '../daemon/config/setup-error.ts'
 import { version } from '../daemon/version.ts'
 import { auditCommand } from './audit.ts'
 import { authoritiesCommand } from './authorities.ts'
+import { evidenceCommand } from './evidence.ts'
 import { exportCommand } from './export.ts'
 import { importCommand } from './import.ts'
 import { initCommand } from './init.ts'
@@ -40,6 +41,7 @@ export function buildProgram(): Command {
       exportCommand(),
       importCommand(),
       monitorCommand(),
+      evidenceCommand(),
       witnessCommand(),
       testnetCommand(),
     ],

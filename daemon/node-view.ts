@@ -4,6 +4,8 @@ import type { AdvertBoard } from './adverts/board.ts'
 import type { BoundedQueue } from './authority/queue.ts'
 import { stateOf } from './authority/reading.ts'
 import { holdsGrant, isOpen } from './disclosure/policy.ts'
+import type { Exhibit } from './evidence/book.ts'
+import type { EvidenceExchange } from './evidence/exchange.ts'
 import type { AuthorityRouter } from './gateway/router.ts'
 import type { Genesis } from './genesis/genesis.ts'
 import { originOf } from './genesis/genesis.ts'
@@ -15,6 +17,7 @@ import type { Finality } from './hosting/finality/finality.ts'
 import type {
   AuthorityView,
   Consistency,
+  EvidenceView,
   LogView,
   MemberView,
   NodeAdvertView,
@@ -36,6 +39,7 @@ export interface NodeViewParts {
   readonly network: RunningNetwork
   readonly engine: Engine
   readonly finality: Finality
+  readonly evidence: EvidenceExchange
   readonly board: AdvertBoard
   readonly router: AuthorityRouter
   readonly clock: Clock
@@ -66,8 +70,14 @@ export function nodeView(parts: NodeViewParts): NodeView {
     log: origin => logOf(engine, byOrigin.get(origin)),
     certificate: origin => parts.finality.certificate(origin),
     activations: origin => parts.finality.activations(origin),
+    evidence: () => parts.evidence.list().map(evidenceView),
+    evidenceFile: id => parts.evidence.get(id)?.text,
     notReady: () => notReady(parts),
   }
+}
+
+function evidenceView({ id, kind, origin, accused, signers, place, keptAtMs }: Exhibit): EvidenceView {
+  return { id, kind, origin, accused, signers, place, keptAtMs }
 }
 
 function read(

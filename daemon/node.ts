@@ -5,6 +5,7 @@ import { DivergenceError } from './authority/errors.ts'
 import type { NodeConfig } from './config/settings.ts'
 import { badConfiguration, type SetupError } from './config/setup-error.ts'
 import { isOpen } from './disclosure/policy.ts'
+import { formatVoteEvidence } from './evidence/vote-evidence.ts'
 import { serveFeeds } from './feed/server.ts'
 import type { AreaInfo } from './gateway/router.ts'
 import { type GatewayServer, startGatewayServer } from './gateway/server.ts'
@@ -40,6 +41,7 @@ import { serveIntake } from './routing/intake-server.ts'
 import { serveReads } from './routing/read-server.ts'
 import { InputRouter } from './routing/router.ts'
 import { version } from './version.ts'
+import { startWatching, type Watching } from './watching.ts'
 import { WitnessAsking } from './witnesses/asking.ts'
 
 export interface NodeDependencies {
@@ -115,6 +117,7 @@ class Starting {
   #gateway: GatewayServer | undefined
   #http: HttpServer | undefined
   #witnesses: WitnessAsking | undefined
+  #watching: Watching | undefined
   #stopping: Promise<void> | undefined
   #clockCheck: () => void = () => {}
 
@@ -146,6 +149,8 @@ class Starting {
     this.#finality = finality
     const engine = await this.#startEngine(store, network)
     this.#engine = engine
+    const watching = this.#startWatching(network, engine)
+    this.#watching = watching
     finality.begin()
     this.#checkClockAgainstSeals(engine)
     const router = this.#startRouting(network, engine)
@@ -158,6 +163,7 @@ class Starting {
       network,
       engine,
       finality,
+      evidence: watching.evidence,
       board,
       router,
       clock: realClock,
@@ -183,6 +189,7 @@ class Starting {
     const inOrder: (() => Promise<void> | void | undefined)[] = [
       () => this.#clockCheck(),
       () => this.#witnesses?.stop(),
+      () => this.#watching?.stop(),
       () => this.#gateway?.stop(),
       () => this.#http?.close(),
       () => this.#board?.stop(),
@@ -326,6 +333,7 @@ class Starting {
       sync: done => this.#engine?.driver.sync(done),
       count: (name, labels) => this.#metrics.count(name, labels),
       door: () => this.#engine,
+      onEvidence: evidence => this.#watching?.evidence.found(formatVoteEvidence(evidence)),
       log: (event, facts) => this.#dependencies.log.warn(facts, event),
     })
   }
@@ -429,6 +437,14 @@ class Starting {
         if (name !== undefined) router.leaderIs(name, node)
       },
       count: (name, labels) => this.#metrics.count(name, labels),
+    })
+  }
+
+  #startWatching(network: RunningNetwork, engine: Engine): Watching {
+    return startWatching({
+      ...{ genesis: this.#genesis, files: this.#dataDir.files, network, clock: realClock, engine },
+      count: (name, labels) => this.#metrics.count(name, labels),
+      log: this.#dependencies.log,
     })
   }
 

@@ -47,6 +47,14 @@ export interface ProtocolOptions {
   readonly maxChannelsPerPeer: number
 }
 
+/**
+ * What becomes of a message that was heard: it goes on to others; it does not; or it does not, and is held against the
+ * peer that passed it on, which is fair only where every honest node comes to the same verdict.
+ */
+export type GossipVerdict = 'pass-on' | 'drop' | 'refuse'
+
+export type GossipListener = (from: PeerId, data: Uint8Array) => GossipVerdict
+
 /** How nodes reach each other. Only peers that passed the handshake (same genesis, a protocol version in common) are seen here. */
 export interface Network {
   readonly self: PeerId
@@ -57,6 +65,7 @@ export interface Network {
   handle(name: string, options: ProtocolOptions, handler: (channel: Channel) => void): void
   /** Opens a channel to a connected peer. Rejects with a `NetworkError` when that isn't possible. */
   open(peer: PeerId, name: string): Promise<Channel>
-  subscribe(topic: string, maxBytes: number, listener: (from: PeerId, data: Uint8Array) => void): void
+  /** `from` is the author, who signed the message; it may have come by way of others. */
+  subscribe(topic: string, maxBytes: number, listener: GossipListener): void
   publish(topic: string, data: Uint8Array): void
 }

@@ -46,13 +46,15 @@ const DECIDING = [
   'audit/verify/',
   'daemon/adverts/',
   'daemon/authority/',
+  'daemon/checkpoints/',
+  'daemon/evidence/',
   'daemon/feed/',
   'daemon/gateway/',
   'daemon/hosting/',
   'daemon/routing/',
 ]
-/** Where those rooms meet the world: a disk, and a listening socket. */
-const EDGES = ['storage/store-level.ts', 'daemon/gateway/server.ts']
+/** Where those rooms meet the world: disks, and a listening socket. */
+const EDGES = ['storage/store-level.ts', 'daemon/gateway/server.ts', 'daemon/evidence/folder.ts']
 
 const IO_MODULES =
   /^(?:node:)?(?:child_process|cluster|dgram|dns|fs|http|http2|https|inspector|net|os|perf_hooks|process|readline|repl|sqlite|timers|tls|tty|worker_threads)(?:\/|$)/

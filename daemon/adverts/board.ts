@@ -43,7 +43,10 @@ export class AdvertBoard {
 
   constructor(options: AdvertBoardOptions) {
     this.#options = options
-    options.network.subscribe(advertsTopic, maxAdvertBytes, (from, data) => this.#receive(from, data))
+    options.network.subscribe(advertsTopic, maxAdvertBytes, (from, data) => {
+      this.#receive(from, data)
+      return 'pass-on'
+    })
     const say = (): void => {
       this.#timer = options.clock.after(advertEveryMs, say)
       options.network.publish(advertsTopic, encodeAdvert(options.own()))

@@ -33,6 +33,7 @@ export interface LogCosigning {
 /** A decided checkpoint. Its signatures are made when somebody asks for it: most are never looked at. */
 interface Shown {
   readonly size: number
+  readonly root: Uint8Array
   readonly text: string
   note: string | undefined
   own: NoteSignature | undefined
@@ -75,6 +76,11 @@ export class PublishedLog implements LogView {
     return this.#shown?.size ?? 0
   }
 
+  /** Undefined before the first checkpoint. */
+  get root(): Uint8Array | undefined {
+    return this.#shown?.root
+  }
+
   /**
    * Final: its checkpoint is signed and served from now on. Every member signs what the members have decided, and nothing
    * else, so that no two of them show different logs.
@@ -82,7 +88,8 @@ export class PublishedLog implements LogView {
   publish({ size, root }: Omit<DecidedPoint, 'certificate'>): void {
     if (size <= this.size) return
     const text = formatCheckpoint({ origin: this.#origin, size, root, extensions: [] })
-    this.#shown = { size, text, note: undefined, own: undefined, gathered: undefined, cosignatures: [] }
+    const unsigned = { note: undefined, own: undefined, gathered: undefined, cosignatures: [] }
+    this.#shown = { size, root, text, ...unsigned }
     this.#cosigning?.shown()
   }
 
@@ -124,6 +131,11 @@ export class PublishedLog implements LogView {
     }
     await shown.gathered
     return shown.note + signatureLines(shown.cosignatures)
+  }
+
+  /** What the log's root was at a size up to this one's. */
+  rootAt(size: number): Promise<Uint8Array> {
+    return this.#log.rootAt(size)
   }
 
   consistencyProof(oldSize: number, size: number): Promise<readonly Uint8Array[]> {

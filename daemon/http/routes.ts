@@ -51,6 +51,12 @@ const entityQuery = z
     consistency: z.enum(['linearizable', 'local']).default('linearizable'),
   })
   .refine(({ id, player }) => (id === undefined) !== (player === undefined), 'give either id or player')
+const evidenceQuery = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/, 'must be 16 lower-case hex digits')
+    .optional(),
+})
 const noQuery = z.strictObject({})
 
 export function addRoutes(server: FastifyInstance, sources: RouteSources): void {
@@ -104,6 +110,13 @@ function addApi(server: FastifyInstance, { view, genesis, config }: RouteSources
   server.get('/api/v1/activations', request => {
     const { origin } = findAuthority(view, parseQuery(certificateQuery, request.query).authority)
     return { activations: view.activations(origin).map(bytes => Buffer.from(bytes).toString('base64')) }
+  })
+  server.get('/api/v1/evidence', (request, reply) => {
+    const { id } = parseQuery(evidenceQuery, request.query)
+    if (id === undefined) return reply.send({ evidence: view.evidence() })
+    const file = view.evidenceFile(id)
+    if (file === undefined) throw notFound(`This node has no evidence ${id}.`)
+    return send(reply, TEXT_TYPE, 'no-store', file)
   })
   server.get('/api/v1/entity', async request => {
     const { authority: name, id, player, consistency } = parseQuery(entityQuery, request.query)

@@ -26,8 +26,26 @@ export interface NodeView {
   certificate(origin: string): Uint8Array | undefined
   /** The certificates that activated the epochs after the first, in order. */
   activations(origin: string): Uint8Array[]
+  /** Proof of what others did, the oldest first. */
+  evidence(): EvidenceView[]
+  /** Its file. */
+  evidenceFile(id: string): string | undefined
   /** Why the node cannot serve yet or any more, one sentence each; none when it is ready. */
   notReady(): string[]
+}
+
+export interface EvidenceView {
+  readonly id: string
+  /** `two-faces`, `rival-votes`, `hidden-vote` or `rival-contents`. */
+  readonly kind: string
+  readonly origin: string
+  /** Numbers of nodes that are proven to lie. With none, one of the `signers` does. */
+  readonly accused: readonly number[]
+  readonly signers: readonly number[]
+  /** Of two faces the smaller size, of votes epoch/view/height. */
+  readonly place: string
+  /** Wall-clock milliseconds since 1970, when this node kept it. */
+  readonly keptAtMs: number
 }
 
 export type Consistency = 'linearizable' | 'local'

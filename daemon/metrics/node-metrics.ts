@@ -8,6 +8,8 @@ export function exposeNode(metrics: Metrics, view: NodeView): void {
   metrics.gauge('sessions', 'Game clients connected.', () => view.status().sessions)
   metrics.gauge('uptime_seconds', 'Time since the start.', () => view.status().uptimeMs / 1000)
 
+  metrics.gauge('evidence_kept', 'Pieces of evidence kept.', () => view.evidence().length)
+
   const self = view.status().number
   const perAuthority = (name: string, help: string, read: (authority: AuthorityView) => number): void =>
     metrics.gauges(`authority_${name}`, help, ['authority'], () =>

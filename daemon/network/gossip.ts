@@ -15,7 +15,7 @@ import type {
   Topology,
 } from '@libp2p/interface'
 import type { Registrar } from '@libp2p/interface-internal'
-import type { Cancel, Clock, PeerId } from '../ports.ts'
+import type { Cancel, Clock, GossipListener, GossipVerdict, PeerId } from '../ports.ts'
 import { counted } from './counters.ts'
 import { messageOf } from './errors.ts'
 import { topicName } from './names.ts'
@@ -34,7 +34,7 @@ const penaltyForgivenPerRound = 1
 interface Subscription {
   readonly topic: string
   readonly maxBytes: number
-  readonly listener: (from: PeerId, data: Uint8Array) => void
+  readonly listener: GossipListener
 }
 
 /** Lets a stream in once its connection has passed the handshake. */
@@ -91,13 +91,13 @@ export class Gossip {
       const { privateKey, peerId, peerStore, connectionManager, logger } = components
       const registrar = this.#gate(components.registrar)
       const pubsub = create({ privateKey, peerId, peerStore, connectionManager, logger, registrar })
-      pubsub.addEventListener('message', event => this.#deliver(event.detail))
       this.#pubsub = pubsub
       return pubsub
     }
   }
 
-  subscribe(topic: string, maxBytes: number, listener: (from: PeerId, data: Uint8Array) => void): void {
+  /** The listener hears a message before it goes on to others, and says whether it does. */
+  subscribe(topic: string, maxBytes: number, listener: GossipListener): void {
     const pubsub = this.#started()
     const name = topicName(this.#network, topic)
     const known = this.#subscriptions.get(name) ?? []
@@ -192,24 +192,31 @@ export class Gossip {
 
   #validate(peer: Libp2pPeerId, message: Message): TopicValidatorResult {
     const subscriptions = this.#subscriptions.get(message.topic) ?? []
-    if (subscriptions.every(subscription => message.data.length <= subscription.maxBytes)) {
-      return TopicValidatorResult.Accept
+    const topic = subscriptions[0]?.topic ?? ''
+    if (subscriptions.some(({ maxBytes }) => message.data.length > maxBytes)) {
+      this.#counters.count(counted.gossipRefused, { topic, code: 'too-large' })
+      return this.#reject(peer)
     }
+    if (message.type !== 'signed') return TopicValidatorResult.Ignore
+    const from = message.from.toString()
+    const verdicts = subscriptions.map(({ listener }) => this.#hear(topic, listener, from, message.data))
+    if (verdicts.includes('refuse')) return this.#reject(peer)
+    return verdicts.includes('pass-on') ? TopicValidatorResult.Accept : TopicValidatorResult.Ignore
+  }
+
+  #reject(peer: Libp2pPeerId): TopicValidatorResult {
     const from = peer.toString()
     this.#penalties.set(from, (this.#penalties.get(from) ?? 0) + 1)
-    this.#counters.count(counted.gossipRefused, { topic: subscriptions[0]?.topic ?? '', code: 'too-large' })
     return TopicValidatorResult.Reject
   }
 
-  #deliver(message: Message): void {
-    if (message.type !== 'signed') return
-    for (const { topic, listener } of this.#subscriptions.get(message.topic) ?? []) {
-      try {
-        listener(message.from.toString(), message.data)
-      } catch (error) {
-        this.#counters.count(counted.gossipRefused, { topic, code: 'listener-failed' })
-        this.#logger.error({ topic, error: messageOf(error) }, 'a gossip listener failed')
-      }
+  #hear(topic: string, listener: GossipListener, from: PeerId, data: Uint8Array): GossipVerdict {
+    try {
+      return listener(from, data)
+    } catch (error) {
+      this.#counters.count(counted.gossipRefused, { topic, code: 'listener-failed' })
+      this.#logger.error({ topic, error: messageOf(error) }, 'a gossip listener failed')
+      return 'drop'
     }
   }
 

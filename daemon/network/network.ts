@@ -1,6 +1,6 @@
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import type { Cancel, Channel, PeerId, ProtocolOptions } from '../ports.ts'
+import type { Cancel, Channel, GossipListener, PeerId, ProtocolOptions } from '../ports.ts'
 import { Channels } from './channels.ts'
 import { counted } from './counters.ts'
 import { Dialler } from './dialler.ts'
@@ -134,7 +134,7 @@ class Libp2pNetwork implements RunningNetwork {
     return this.#channels.open(name, peer, this.#links.preferred(peer)?.connection)
   }
 
-  subscribe(topic: string, maxBytes: number, listener: (from: PeerId, data: Uint8Array) => void): void {
+  subscribe(topic: string, maxBytes: number, listener: GossipListener): void {
     this.#gossip.subscribe(topic, maxBytes, listener)
   }
 

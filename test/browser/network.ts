@@ -164,6 +164,8 @@ export class TestNetwork {
       status: () => this.#status(number),
       nodes: () => this.#nodes(),
       authorities: () => this.#authorities(number),
+      evidence: () => [],
+      evidenceFile: () => undefined,
       peers: () => [],
       log: () => undefined,
       discloses: () => true,

@@ -50,6 +50,7 @@ async function start(
     onFinal: () => {},
     door: () => undefined,
     count: () => {},
+    onEvidence: () => assert.fail('evidence'),
     log: event => assert.fail(event),
   })
   finality.begin()

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exposeNode } from '../../daemon/metrics/node-metrics.ts'
-import { fakeEntity, fakeLeaf, fakeNode, LEAVES, ORIGIN } from './fake-node.ts'
+import { fakeEntity, fakeEvidence, fakeLeaf, fakeNode, LEAVES, ORIGIN } from './fake-node.ts'
 import { type Served, serve } from './harness.ts'
 
 describe('the HTTP API', () => {
@@ -49,6 +49,7 @@ describe('the HTTP API', () => {
       ['nodes', { nodes: node.nodes() }],
       ['peers', { peers: node.peers() }],
       ['authorities', { authorities: node.authorities() }],
+      ['evidence', { evidence: node.evidence() }],
       ['config', { maxSessions: 7 }],
     ] as const) {
       const response = await get(`/api/v1/${path}`)
@@ -56,6 +57,14 @@ describe('the HTTP API', () => {
       assert.deepEqual(await response.json(), expected)
     }
     assert.equal(await (await get('/api/v1/genesis')).text(), '{"format":1}\n')
+  })
+
+  it('gives evidence as the file that it is', async () => {
+    const response = await get(`/api/v1/evidence?id=${fakeEvidence.id}`)
+    assert.equal(response.headers.get('content-type'), 'text/plain; charset=utf-8')
+    assert.equal(await response.text(), 'freehold.evidence/v1 two-faces\n')
+    assert.equal((await get(`/api/v1/evidence?id=${'f'.repeat(16)}`)).status, 404)
+    assert.equal((await get('/api/v1/evidence?id=x')).status, 400)
   })
 
   it('serves a log as C2SP tlog-tiles: types, caching, full and partial tiles', async () => {

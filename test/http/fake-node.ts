@@ -1,4 +1,4 @@
-import type { AuthorityView, LogView, NodeView } from '../../daemon/http/view.ts'
+import type { AuthorityView, EvidenceView, LogView, NodeView } from '../../daemon/http/view.ts'
 import { encodeEntity } from '../../world/codec.ts'
 
 /** A node of which everything is known: what HTTP must show of it can be compared byte by byte. */
@@ -72,6 +72,11 @@ const fakeLog: LogView = {
   charter: () => Buffer.from('{"kind":"area"}'),
 }
 
+export const fakeEvidence: EvidenceView = {
+  ...{ id: '0123456789abcdef', kind: 'two-faces', origin: ORIGIN, accused: [2], signers: [2], place: '9' },
+  keptAtMs: 1_700_000_000_000,
+}
+
 export function fakeNode(change: Partial<NodeView> = {}): NodeView {
   return {
     status: () => ({
@@ -117,6 +122,8 @@ export function fakeNode(change: Partial<NodeView> = {}): NodeView {
     log: origin => (origin === ORIGIN ? fakeLog : undefined),
     certificate: origin => (origin === ORIGIN ? Buffer.from('a certificate') : undefined),
     activations: () => [Buffer.from('an activation')],
+    evidence: () => [fakeEvidence],
+    evidenceFile: id => (id === fakeEvidence.id ? 'freehold.evidence/v1 two-faces\n' : undefined),
     notReady: () => [],
     ...change,
   }

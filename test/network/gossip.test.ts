@@ -26,9 +26,10 @@ describe('gossip', function () {
     )
     for (const node of nodes) {
       heard.set(node, [])
-      node.network.subscribe('directory', 1024, (from, data) =>
-        heard.get(node)?.push(`${from} ${Buffer.from(data)}`),
-      )
+      node.network.subscribe('directory', 1024, (from, data) => {
+        heard.get(node)?.push(`${from} ${Buffer.from(data)}`)
+        return 'pass-on'
+      })
     }
     const speaker = nodes[7] as TestNode
     await until('all have joined', () => nodes.every(node => node.network.peers().length === 19), 15_000)
@@ -55,7 +56,10 @@ describe('gossip', function () {
     a.network.publish('nodes', Buffer.from('early'))
     const b = await startNode({ bootstrap: [a.bootstrap()] })
     const heard: string[] = []
-    b.network.subscribe('nodes', 100, (from, data) => heard.push(`${from} ${Buffer.from(data)}`))
+    b.network.subscribe('nodes', 100, (from, data) => {
+      heard.push(`${from} ${Buffer.from(data)}`)
+      return 'pass-on'
+    })
     await until('it arrives', () => heard.length > 0)
     assert.deepEqual(heard, [`${a.network.self} early`])
   })
@@ -64,8 +68,11 @@ describe('gossip', function () {
     const a = await startNode()
     const b = await startNode({ bootstrap: [a.bootstrap()] })
     const heard: number[] = []
-    a.network.subscribe('bounds', 100, (_from, data) => heard.push(data.length))
-    b.network.subscribe('bounds', 1000, () => {})
+    a.network.subscribe('bounds', 100, (_from, data) => {
+      heard.push(data.length)
+      return 'pass-on'
+    })
+    b.network.subscribe('bounds', 1000, () => 'pass-on')
     await until('they are connected', () => b.network.peers().length === 1)
     b.network.publish('bounds', Buffer.from('short'))
     await until('the short one arrives', () => heard.length > 0)

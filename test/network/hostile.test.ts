@@ -110,6 +110,7 @@ describe('against hostile peers', function () {
     })
     node.network.subscribe('bounds', 1000, () => {
       heard += 1
+      return 'pass-on'
     })
     stranger = await startStranger()
     const connection = await dialNode(stranger, node)
@@ -128,7 +129,10 @@ describe('against hostile peers', function () {
   it('real gossip of a peer that did not greet is not heard, until it has greeted', async () => {
     const node = await startNode()
     const heard: string[] = []
-    node.network.subscribe('bounds', 1000, (_from, data) => heard.push(Buffer.from(data).toString()))
+    node.network.subscribe('bounds', 1000, (_from, data) => {
+      heard.push(Buffer.from(data).toString())
+      return 'pass-on'
+    })
     const gossiper = await startGossipingStranger()
     stranger = gossiper
     const topic = '/freehold/test/bounds/1'
@@ -163,7 +167,7 @@ describe('against hostile peers', function () {
     const node = await startNode()
     const frames: number[] = []
     node.network.handle('pipe/1', options, channel => channel.onFrame(frame => frames.push(frame.length)))
-    node.network.subscribe('bounds', 1000, () => {})
+    node.network.subscribe('bounds', 1000, () => 'pass-on')
     stranger = await startStranger()
     const connection = await dialNode(stranger, node)
     await greetProperly(connection)

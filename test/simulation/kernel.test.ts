@@ -21,7 +21,10 @@ function chatter(context: SimContext): { heard: number } {
       if (random.below(4) === 0) network.publish('news', frame)
     })
   })
-  network.subscribe('news', 100, () => program.heard++)
+  network.subscribe('news', 100, () => {
+    program.heard++
+    return 'pass-on'
+  })
   network.onPeer(async (peer, connected) => {
     if (!connected) return
     const channel = await network.open(peer, 'talk/1').catch(() => undefined)

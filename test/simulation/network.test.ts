@@ -20,7 +20,10 @@ function ear(context: SimContext): Ear {
     channel.onFrame(frame => self.heard.push(frame[0]!))
     channel.onClose(reason => self.events.push(`closed ${reason}`))
   })
-  context.network.subscribe('t', 100, (_, data) => self.gossip.push(data[0]!))
+  context.network.subscribe('t', 100, (_, data) => {
+    self.gossip.push(data[0]!)
+    return 'pass-on'
+  })
   context.network.onPeer((peer, connected) => self.events.push(`${connected ? '+' : '-'}${peer}`))
   return self
 }

@@ -1,4 +1,4 @@
-import type { Channel, Network, PeerId, ProtocolOptions } from '../../daemon/ports.ts'
+import type { Channel, GossipListener, Network, PeerId, ProtocolOptions } from '../../daemon/ports.ts'
 import { channelPair, type SimChannel, type Wire } from './channel.ts'
 import { DEFAULT_NETWORK, type LinkOptions, type NetworkOptions } from './link.ts'
 import { type LinkEvents, Links } from './links.ts'
@@ -24,7 +24,7 @@ interface Handler {
 
 interface Subscription {
   readonly maxBytes: number
-  readonly listener: (from: PeerId, data: Uint8Array) => void
+  readonly listener: GossipListener
 }
 
 /** The network as one life of a node sees it. */
@@ -61,7 +61,7 @@ class SimNetwork implements Network {
     return this.#hub.open(this, peer, name)
   }
 
-  subscribe(topic: string, maxBytes: number, listener: (from: PeerId, data: Uint8Array) => void): void {
+  subscribe(topic: string, maxBytes: number, listener: GossipListener): void {
     const subscriptions = this.topics.get(topic) ?? []
     this.topics.set(topic, [...subscriptions, { maxBytes, listener }])
   }

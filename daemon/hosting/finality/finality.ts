@@ -2,6 +2,7 @@ import { maxFrameBytes } from '../../../consensus/finality/batcher.ts'
 import { type Certificate, decodeCertificate, encodeQuorum } from '../../../consensus/finality/certificate.ts'
 import { recoverMember } from '../../../consensus/finality/disk.ts'
 import { FinalityDriver } from '../../../consensus/finality/driver.ts'
+import type { Evidence } from '../../../consensus/finality/evidence.ts'
 import { FinalityHost } from '../../../consensus/finality/host.ts'
 import { quorumSize } from '../../../consensus/finality/quorum.ts'
 import type { Voter } from '../../../consensus/finality/seal.ts'
@@ -58,7 +59,9 @@ export interface FinalityOptions {
   readonly door: () => FinalityDoor | undefined
   /** How long a view may bring nothing on, before it is given up for the first time. Default 10,000. */
   readonly progressMs?: number
-  readonly log: (event: 'finality-stopped' | 'evidence' | 'view-suspected' | ViewEvent, facts: object) => void
+  /** A member has contradicted itself. */
+  readonly onEvidence: (evidence: Evidence) => void
+  readonly log: (event: 'finality-stopped' | 'view-suspected' | ViewEvent, facts: object) => void
 }
 
 /** What finality asks of those who run the replicas. */
@@ -308,8 +311,8 @@ export class Finality {
       this.#final.set(group, certificate)
       this.#options.onFinal(group, certificate)
     }
-    for (const { group, evidence } of effects.evidence) {
-      this.#options.log('evidence', { group, node: evidence.first.by.signer })
+    for (const { evidence } of effects.evidence) {
+      this.#options.onEvidence(evidence)
     }
     for (const { group } of [...effects.halted, ...effects.diverged]) {
       this.#options.log('finality-stopped', { group })

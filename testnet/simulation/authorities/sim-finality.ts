@@ -49,6 +49,7 @@ export function loadFinality(parts: SimFinalityParts): Promise<Finality> {
     addOps: ops => engine()?.driver.addOps(ops),
     sync: done => engine()?.driver.sync(done),
     door: engine,
+    onEvidence: ({ first }) => judge.views.hears(node.number, 'evidence', { node: first.by.signer }),
     log: (event, facts) => judge.views.hears(node.number, event, facts),
   })
 }

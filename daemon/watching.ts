@@ -1,0 +1,81 @@
+import { CheckpointBoard } from './checkpoints/board.ts'
+import { Comparer } from './checkpoints/comparer.ts'
+import { EvidenceExchange } from './evidence/exchange.ts'
+import { EvidenceFolder } from './evidence/folder.ts'
+import { Judge } from './evidence/judge.ts'
+import { LogKeys } from './evidence/log-keys.ts'
+import { type Genesis, originOf } from './genesis/genesis.ts'
+import type { Engine } from './hosting/engine.ts'
+import type { DataDir } from './identity/data-dir.ts'
+import { verifySignature } from './identity/signing-key.ts'
+import type { Logger } from './log.ts'
+import type { Clock, Network } from './ports.ts'
+
+export interface WatchingParts {
+  readonly genesis: Genesis
+  readonly files: DataDir['files']
+  readonly network: Network
+  readonly clock: Clock
+  readonly engine: Engine
+  readonly count: (name: string, labels: Record<string, string>) => void
+  readonly log: Logger
+}
+
+export interface Watching {
+  readonly evidence: EvidenceExchange
+  stop(): void
+}
+
+/** Compares what nodes sign, and keeps and tells what contradicts itself. */
+export function startWatching({
+  genesis,
+  files,
+  network,
+  clock,
+  engine,
+  count,
+  log,
+}: WatchingParts): Watching {
+  const { nodes, authorities, network: name } = genesis.file
+  const numbers = new Map(nodes.map(node => [node.peerId, node.number]))
+  const voteKeys = new Map(nodes.map(node => [node.number, Buffer.from(node.keys.vote, 'base64')]))
+  const charters = new Map(authorities.map(authority => [originOf(name, authority), authority]))
+  const logKeys = new LogKeys(
+    charters.keys(),
+    nodes.map(node => ({ node: node.number, logKey: Buffer.from(node.keys.log, 'base64') })),
+  )
+  const judge = new Judge({
+    ...{ origins: [...charters.keys()], logKeys, verify: verifySignature },
+    voteKeyOf: node => voteKeys.get(node),
+  })
+  const numberOf = (peer: string): number | undefined => numbers.get(peer)
+  const evidence = new EvidenceExchange({
+    ...{ network, clock, numberOf, count },
+    judge: text => judge.judge(text),
+    files: new EvidenceFolder(files.evidence, [files.witnessEvidence]),
+    learnt: text => comparer.heardEvidence(text),
+    log: (event, facts) => log.warn(facts, event),
+  })
+  const comparer = new Comparer({
+    keys: logKeys,
+    own: origin => engine.authority(charters.get(origin)!.group)?.published,
+    mayHold: (origin, node) => {
+      const { group, members } = charters.get(origin)!
+      return members.includes(node) || engine.mayServe(group).includes(node)
+    },
+    nowMs: () => clock.monotonicMs(),
+    found: text => evidence.found(text),
+    count,
+  })
+  const board = new CheckpointBoard({
+    ...{ network, clock, comparer, numberOf, count },
+    own: () => engine.authorities().map(({ published }) => published),
+  })
+  return {
+    evidence,
+    stop: () => {
+      board.stop()
+      evidence.stop()
+    },
+  }
+}
