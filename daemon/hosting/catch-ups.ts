@@ -3,7 +3,7 @@ import { readU64 } from '../../storage/bytes.ts'
 import type { AppliedPoint } from '../authority/applied.ts'
 import type { Clock, Network, PeerId } from '../ports.ts'
 import type { AuthorityHost } from './authority-host.ts'
-import { fetchBatches } from './sync.ts'
+import { DroppedBodiesError, fetchBatches } from './sync.ts'
 
 /** More at once would take the disk and the line from the groups that are well. */
 const maxAtOnce = 2
@@ -49,9 +49,12 @@ export interface CatchUpParts {
 /**
  * This replica is behind what the leader's Raft log still holds: it reads the missed batches and applies them. What it
  * has applied it never reads again, so an attempt that fails is taken up by the next one where it ended. Undefined: it
- * failed.
+ * failed. `dropped`: the peer has not got these batches any more.
  */
-export async function catchUp(parts: CatchUpParts, offer: SnapshotOffer): Promise<AppliedPoint | undefined> {
+export async function catchUp(
+  parts: CatchUpParts,
+  offer: SnapshotOffer,
+): Promise<AppliedPoint | 'dropped' | undefined> {
   const { network, clock, peer, host, count, log } = parts
   const { group, index, term, meta } = offer
   if (meta.length !== 8) return undefined
@@ -69,6 +72,6 @@ export async function catchUp(parts: CatchUpParts, offer: SnapshotOffer): Promis
   } catch (error) {
     count('catch_up_failed', {})
     log('caught-up', { authority: host.name, error: (error as Error).message })
-    return undefined
+    return error instanceof DroppedBodiesError ? 'dropped' : undefined
   }
 }

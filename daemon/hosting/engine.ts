@@ -3,29 +3,40 @@ import { GroupDriver } from '../../consensus/groups/driver.ts'
 import { GroupHost } from '../../consensus/groups/host.ts'
 import { recoverPromised } from '../../consensus/groups/liveness/support-disk.ts'
 import {
+  type CommittedEntry,
   DEFAULT_LIMITS,
   type GroupStatus,
   type SnapshotOffer,
   TICK_MS,
 } from '../../consensus/groups/types.ts'
+import { readU64 } from '../../storage/bytes.ts'
 import type { LogRecord } from '../../storage/log/record.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
-import { appliedOp } from '../authority/applied.ts'
+import { type AppliedPoint, appliedOp } from '../authority/applied.ts'
 import type { AppliedSeal } from '../authority/replica.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
 import type { Cancel, Clock, Network, PeerId, Random } from '../ports.ts'
 import type { AuthorityHost } from './authority-host.ts'
 import { CatchUps, catchUp } from './catch-ups.ts'
 import type { DecidedPoint } from './decided.ts'
+import { takeSnapshot } from './far-behind.ts'
 import type { Signs } from './finality/progress.ts'
 import type { Restoring } from './finality/restoring.ts'
 import type { LogCosigning } from './log-view.ts'
 import { Membership } from './membership.ts'
 import { NotingStore } from './noting-store.ts'
-import { type Beginning, type HostedAuthority, openAuthority, plainBeginning } from './opening.ts'
+import {
+  type Beginning,
+  type HostedAuthority,
+  type OpenedAuthority,
+  openAuthority,
+  plainBeginning,
+} from './opening.ts'
 import { type MemberOrder, type OrderRefusal, Orders } from './orders.ts'
 import { RaftLanes } from './raft-lanes.ts'
 import type { KeepBodies } from './retention.ts'
+import { Distrusted } from './snapshot-fetch.ts'
+import { serveSnapshots } from './snapshot-server.ts'
 import { serveSync } from './sync.ts'
 import { Upkeep } from './upkeep.ts'
 
@@ -50,10 +61,12 @@ export interface EngineOptions {
   readonly leaseReads: boolean
   /** Raft keeps one to two times as many in its log; a follower that missed more of them catches up. */
   readonly recordsBetweenSnapshots?: number
+  /** A replica that missed more than these takes over a snapshot. */
+  readonly recordsReplayed?: number
   /** Which records' bodies are kept here; all when nothing is said. */
   readonly keepBodies?: KeepBodies
   readonly count: (name: string, labels: Record<string, string>) => void
-  readonly log: (event: 'role' | 'caught-up', facts: object) => void
+  readonly log: (event: 'role' | 'caught-up' | 'bad-chunk', facts: object) => void
   /** The members vote on what is committed, and change views. Default: they don't. */
   readonly views?: ViewsOfMembers
   /** A replica of ours has executed a seal. What is returned goes into the same batch. */
@@ -84,6 +97,9 @@ export interface ViewsOfMembers {
   waits(group: number): void
 }
 
+/** Replayed in some ten seconds. */
+const maxRecordsReplayed = 200_000
+const maxPeersAsked = 5
 /** Ticks made up after a pause: more would only start elections that the pause itself caused. */
 const maxTicksAtOnce = 3
 /** A leader whose disk is silent for so long hands over: it can apply nothing, though its followers can. */
@@ -103,6 +119,9 @@ export class Engine {
   /** Groups in which this node's replica is no member, as far as it has applied, or has not got back what its disk lost. */
   readonly #apart = new Set<number>()
   readonly #upkeep: Upkeep
+  readonly #distrusted = new Distrusted()
+  /** Replicas that begin anew from a snapshot, with what Raft has committed meanwhile. */
+  readonly #replacing = new Map<number, CommittedEntry[]>()
   readonly #catchUps = new CatchUps(offer => this.#catchUp(offer))
   #timer: Cancel | undefined
   #tickedAtMs: number
@@ -140,7 +159,11 @@ export class Engine {
       store: this.#store,
       send: (peer, lane, frame) => this.#lanes.send(peer, lane, frame),
       schedule: options.schedule,
-      onCommitted: (group, entries) => this.#authorities.get(group)?.committed(entries),
+      onCommitted: (group, entries) => {
+        const waiting = this.#replacing.get(group)
+        if (waiting === undefined) this.#authorities.get(group)?.committed(entries)
+        else waiting.push(...entries)
+      },
       onRole: change => {
         const authority = this.#authorities.get(change.group)
         authority?.roleChanged(change)
@@ -189,10 +212,21 @@ export class Engine {
       damaged: (group, error) => this.#authorities.get(group)?.halt(error),
       count,
     })
+    serveSnapshots({
+      network,
+      store: options.store,
+      replicaFor: (group, peer) =>
+        this.#membership.isKnown(group, numbers.get(peer) ?? 0)
+          ? this.#authorities.get(group)?.authority.replica
+          : undefined,
+      count,
+    })
     this.#upkeep = new Upkeep({
       keep: options.keepBodies ?? { kind: 'all' },
       store: this.#store,
       clock,
+      network,
+      peers: group => this.mayServe(group).flatMap(number => peers.get(number) ?? []),
       authorities: () => this.authorities(),
       diskBusyMs: () => this.#store.busyMs,
       write: (ops, written) => {
@@ -324,22 +358,20 @@ export class Engine {
     const { group } = hosted.identity
     const isHeldBack = (): boolean => this.#options.views?.isHeldBack(group) === true
     if (this.#authorities.has(group) || isHeldBack()) return
-    const opened = await openAuthority(
-      {
-        options: this.#options,
-        store: this.#store,
-        host: this.#host,
-        driver: this.driver,
-        expectProgress: waiting => this.expectProgress(waiting),
-      },
-      hosted,
-      begin,
-    )
+    const opened = await this.#opened(hosted, begin)
     if (!this.#orders.hosts(hosted, this.#options.self) || isHeldBack()) return
     this.#authorities.set(group, opened.host)
     opened.join(this.#orders.get(group)?.known ?? [])
+    void this.#upkeep.opened(group)
     this.#setApart(group)
     this.driver.wake()
+  }
+
+  #opened(hosted: HostedAuthority, begin: Beginning): Promise<OpenedAuthority> {
+    const { driver } = this
+    const expectProgress = (waiting: number): void => this.expectProgress(waiting)
+    const parts = { options: this.#options, store: this.#store, host: this.#host, driver, expectProgress }
+    return openAuthority(parts, hosted, begin)
   }
 
   #setApart(group: number): void {
@@ -381,12 +413,80 @@ export class Engine {
     }
   }
 
+  /** By replay; where that is too long, or not possible any more, by a snapshot first. */
+  async #bringOn(offer: SnapshotOffer, host: AuthorityHost, peer: PeerId): Promise<AppliedPoint | undefined> {
+    const { recordsReplayed = maxRecordsReplayed } = this.#options
+    const missed = offer.meta.length === 8 ? readU64(offer.meta, 0) - host.authority.replica.log.size : 0
+    const taken = missed > recordsReplayed ? await this.#takeSnapshot(offer, host, peer) : undefined
+    if (taken !== undefined) return taken
+    const replayed = await catchUp({ ...this.#options, peer, host }, offer)
+    return replayed === 'dropped' ? await this.#takeSnapshot(offer, host, peer) : replayed
+  }
+
+  async #takeSnapshot(
+    offer: SnapshotOffer,
+    host: AuthorityHost,
+    peer: PeerId,
+  ): Promise<AppliedPoint | undefined> {
+    const { group } = offer
+    const { network, clock, count, log, final } = this.#options
+    const members = this.mayServe(group).flatMap(number => this.#options.peers.get(number) ?? [])
+    try {
+      return await takeSnapshot(
+        {
+          ...{ network, clock, count, log, host, store: this.#store, distrusted: this.#distrusted },
+          peers: [peer, ...members.filter(member => member !== peer)].slice(0, maxPeersAsked),
+          final: final?.(group),
+          write: ops => this.#write(ops),
+          sync: () => new Promise(resolve => this.driver.sync(resolve)),
+          replace: install => this.#replace(group, host, install),
+        },
+        offer,
+      )
+    } catch (error) {
+      this.halt(group, error as Error)
+      return undefined
+    }
+  }
+
+  /** Resolves when the ops can be read back. */
+  #write(ops: readonly StoreOp[]): Promise<void> {
+    this.driver.addOps(ops)
+    return new Promise(resolve => this.#store.onWritten(resolve))
+  }
+
+  /** The group's Raft instance goes on meanwhile; what it commits waits for the new replica. */
+  async #replace(
+    group: number,
+    host: AuthorityHost,
+    install: () => Promise<void>,
+  ): Promise<AuthorityHost | undefined> {
+    const committed: CommittedEntry[] = []
+    this.#replacing.set(group, committed)
+    host.retire()
+    try {
+      await install()
+      // Finality may have ended the instance, or an order the replica: then the disk is all there is.
+      if (this.#authorities.get(group) !== host) return undefined
+      const opened = await this.#opened(this.#known.get(group)!, plainBeginning)
+      if (this.#authorities.get(group) !== host) return undefined
+      this.#authorities.set(group, opened.host)
+      const status = this.#host.status(group)
+      if (status !== undefined) opened.host.roleChanged({ ...status, group })
+      opened.host.committed(committed)
+      void this.#upkeep.opened(group)
+      return opened.host
+    } finally {
+      this.#replacing.delete(group)
+    }
+  }
+
   async #catchUp(offer: SnapshotOffer): Promise<void> {
     const { group, from, index } = offer
     const host = this.#authorities.get(group)
     const peer = this.#options.peers.get(from)
     if (host === undefined || peer === undefined) return this.#host.snapshotFailed(group, index)
-    const point = await catchUp({ ...this.#options, peer, host }, offer)
+    const point = await this.#bringOn(offer, host, peer)
     if (point === undefined) this.#host.snapshotFailed(group, index)
     else this.#host.snapshotReady(group, index, [appliedOp(group, point)])
     this.driver.wake()

@@ -21,6 +21,8 @@ export interface StoredSnapshot {
   readonly entries: readonly StateEntry[]
 }
 
+export type SnapshotInfo = Omit<StoredSnapshot, 'entries'>
+
 /** A snapshot on the disk can't be read: what followed from it is lost too. */
 export class SnapshotError extends Error {
   readonly code = 'damaged-snapshot'
@@ -149,7 +151,7 @@ export async function keptSnapshots(store: Store, group: number): Promise<KeptSn
   const kept: KeptSnapshot[] = []
   let below = snapshotRange(group)
   for (;;) {
-    const size = await newestSize(store, below)
+    const size = await newestSize(store, group, below)
     if (size === undefined) return kept
     const { manifest } = await readManifest(store, group, size)
     const info = decodeInfo(manifest.sealInfo, manifest.stateRoot)
@@ -159,10 +161,15 @@ export async function keptSnapshots(store: Store, group: number): Promise<KeptSn
   }
 }
 
-async function newestSize(store: Store, range: StoreRange): Promise<number | undefined> {
-  for await (const { key } of store.range({ ...range, reverse: true, limit: 1 }))
-    return parseSnapshotKey(key)?.leaf
-  return undefined
+/** Chunks without a manifest are of one that is still being fetched. */
+async function newestSize(store: Store, group: number, range: StoreRange): Promise<number | undefined> {
+  for (let { to } = range; ; ) {
+    let size: number | undefined
+    for await (const { key } of store.range({ from: range.from, to, reverse: true, limit: 1 }))
+      size = parseSnapshotKey(key)?.leaf
+    if (size === undefined || (await store.get(snapshotManifestKey(group, size))) !== undefined) return size
+    to = snapshotRange(group, size).from
+  }
 }
 
 async function readManifest(store: Store, group: number, size: number) {
@@ -174,7 +181,7 @@ async function readManifest(store: Store, group: number, size: number) {
 
 /** The newest snapshot of a group, verified against its own root. @throws SnapshotError */
 export async function loadSnapshot(store: Store, group: number): Promise<StoredSnapshot | undefined> {
-  const size = await newestSize(store, snapshotRange(group))
+  const size = await newestSize(store, group, snapshotRange(group))
   if (size === undefined) return undefined
   const { bytes, manifest } = await readManifest(store, group, size)
   const keys = manifest.chunks.map((_, i) => snapshotChunkKey(group, size, i))
@@ -187,7 +194,8 @@ export async function loadSnapshot(store: Store, group: number): Promise<StoredS
   return { ...info, entries: read.entries }
 }
 
-function decodeInfo(bytes: Uint8Array, stateRoot: Uint8Array): Omit<StoredSnapshot, 'entries'> | undefined {
+/** What a manifest says beside the state; undefined when it is none of ours. */
+export function decodeInfo(bytes: Uint8Array, stateRoot: Uint8Array): SnapshotInfo | undefined {
   if (bytes.length < 34) return undefined
   const sealLength = readU16(bytes, 32)
   const size = readU64(bytes, 8)

@@ -158,8 +158,11 @@ export async function startDaemon(
     verify: verifySimSignature,
     ...settings,
     count,
-    log: (event, facts) =>
-      event === 'role' ? watch.heard(facts as RoleChange) : judge.caughtUp(self, facts),
+    log: (event, facts) => {
+      if (event === 'role') watch.heard(facts as RoleChange)
+      else if (event === 'bad-chunk') judge.badChunk(self, facts)
+      else judge.caughtUp(self, facts)
+    },
     onLeader: (name, leader) => router.leaderIs(name, leader),
     onMembers: (name, members) => router.membersAre(name, members),
     onHalted: (name, error) => {

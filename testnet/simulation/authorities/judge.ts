@@ -202,6 +202,11 @@ export class Judge {
     this.count('error' in facts ? 'catch-ups-failed' : 'catch-ups')
   }
 
+  badChunk(node: number, facts: { readonly peer?: string }): void {
+    this.#simulation.tell(`n${node}`, `refuses what it was sent: ${JSON.stringify(facts)}`)
+    this.count(`bad-chunks-of-${facts.peer}`)
+  }
+
   leads(node: number, { group, epoch, view }: RaftInstance, term: number): void {
     const key = `${group}/${epoch}/${view}/${term}`
     const other = this.#leaders.get(key)

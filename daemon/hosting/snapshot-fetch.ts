@@ -1,0 +1,241 @@
+import { PbfReader, PbfWriter } from 'pbf'
+import { equalBytes } from '../../storage/bytes.ts'
+import { logLeavesKey, parseSnapshotKey, snapshotChunkKey, snapshotRange } from '../../storage/keys.ts'
+import { tileHeight, tileWidth } from '../../storage/log/tree.ts'
+import { openChunk } from '../../storage/snapshot/chunk.ts'
+import type { Store, StoreOp } from '../../storage/store.ts'
+import type { Channel, Clock, Network, PeerId } from '../ports.ts'
+import {
+  readSnapshotReply,
+  type SnapshotReply,
+  type SnapshotRequest,
+  writeSnapshotRequest,
+} from './snapshot.pb.js'
+import { Download, type Piece, piecesOf } from './snapshot-download.ts'
+import { type ProvenManifest, proveManifest, type WantedSnapshot } from './snapshot-proof.ts'
+import { pieceKind, snapshotProtocol } from './snapshot-server.ts'
+import { keptSnapshots } from './snapshots.ts'
+
+/** A peer that says nothing for so long is given up. */
+const silenceMs = 5_000
+/** Of what comes from one peer, so that play on this line goes on: 4 MiB/s. */
+const bytesPerMs = 4_194
+/** Whoever sent something false is not asked again for so long. */
+const distrustMs = 10 * 60_000
+const idleMs = 50
+
+/** Peers of this node that sent pieces which were not what the members had decided. */
+export class Distrusted {
+  readonly #untilMs = new Map<PeerId, number>()
+
+  add(peer: PeerId, nowMs: number): void {
+    this.#untilMs.set(peer, nowMs + distrustMs)
+  }
+
+  has(peer: PeerId, nowMs: number): boolean {
+    return nowMs < (this.#untilMs.get(peer) ?? 0)
+  }
+}
+
+export interface FetchParts {
+  readonly name: string
+  readonly group: number
+  readonly network: Network
+  readonly clock: Clock
+  readonly store: Store
+  /** Members that may have it, at most a few. */
+  readonly peers: readonly PeerId[]
+  readonly distrusted: Distrusted
+  /** Resolves when the ops can be read back. */
+  readonly write: (ops: readonly StoreOp[]) => Promise<void>
+  readonly count: (name: string, labels: Record<string, string>) => void
+  readonly log: (event: 'bad-chunk', facts: object) => void
+}
+
+/** Asks all peers at once, each for one piece after another. What has come stays on the disk for the next attempt. */
+export class SnapshotFetch {
+  readonly #parts: FetchParts
+  readonly #wanted: WantedSnapshot
+  readonly #from: number
+  #begun: Promise<Download> | undefined
+  #download: Download | undefined
+  #ended = false
+  /** Who sent the manifest that is gone by. */
+  #author: PeerId | undefined
+  readonly #senders = new Set<PeerId>()
+
+  /** @param from a multiple of 256: leaves below are here */
+  constructor(parts: FetchParts, wanted: WantedSnapshot, from: number) {
+    this.#parts = parts
+    this.#wanted = wanted
+    this.#from = from
+  }
+
+  /** How many peers have sent a piece. */
+  get senders(): number {
+    return this.#senders.size
+  }
+
+  /** All pieces, on the disk but for the tail; undefined when the peers did not give them. */
+  async run(): Promise<Download | undefined> {
+    const { peers, distrusted, clock } = this.#parts
+    const asked = peers.filter(peer => !distrusted.has(peer, clock.monotonicMs()))
+    await Promise.all(asked.map(peer => this.#ask(peer)))
+    return this.#download?.isDone ? this.#download : undefined
+  }
+
+  /** The chunks prove themselves and are not all: the manifest left some out. */
+  blameManifest(): void {
+    if (this.#author !== undefined) this.#blame(this.#author, 'manifest', 'missing-chunks')
+  }
+
+  async #ask(peer: PeerId): Promise<void> {
+    let channel: Channel | undefined
+    try {
+      channel = await this.#parts.network.open(peer, snapshotProtocol)
+      const answers = new Answers(channel, this.#parts.clock)
+      await this.#lane(peer, answers)
+    } catch {
+      this.#parts.count('snapshot_peer_lost', {})
+    } finally {
+      this.#download?.lost(peer)
+      channel?.close('done')
+    }
+  }
+
+  async #lane(peer: PeerId, answers: Answers): Promise<void> {
+    const { clock, write } = this.#parts
+    const reply = await answers.to(this.#request(pieceKind.manifest, 0, 0))
+    if (reply.code !== '') return
+    const proven = proveManifest(this.#wanted, reply)
+    if (proven === undefined) return this.#blame(peer, 'manifest', 'not-decided')
+    this.#begun ??= this.#begin(peer, proven)
+    const download = await this.#begun
+    // Compressed by another program, perhaps: true as well, but other bytes.
+    if (!equalBytes(download.manifest, proven.bytes)) return
+    while (!this.#ended && !download.isDone) {
+      const piece = download.next(peer)
+      if (piece === undefined) {
+        await new Promise<void>(resolve => clock.after(idleMs, resolve))
+        continue
+      }
+      const answer = await answers.to(this.#requestOf(piece))
+      if (answer.code !== '') return
+      const arrival = download.arrived(peer, answer)
+      if (!arrival.ok) return this.#blame(peer, nameOf(piece), arrival.code)
+      this.#senders.add(peer)
+      if (arrival.ops.length > 0) await write(arrival.ops)
+      const bytes = (answer.data?.length ?? 0) + (answer.proof?.length ?? 0)
+      if (!download.isDone) await new Promise<void>(resolve => clock.after(bytes / bytesPerMs, resolve))
+    }
+  }
+
+  async #begin(peer: PeerId, proven: ProvenManifest): Promise<Download> {
+    const { group, store } = this.#parts
+    this.#author = peer
+    await this.#forgetOthers()
+    const here = new Set<string>()
+    for (const piece of piecesOf(proven, this.#from, this.#wanted.size)) {
+      if (await isOnDisk(store, group, this.#wanted.size, proven, piece)) here.add(nameOf(piece))
+    }
+    const download = new Download(group, this.#wanted, proven, this.#from, piece => here.has(nameOf(piece)))
+    this.#download = download
+    return download
+  }
+
+  /** Chunks of an attempt that came to nothing, since another snapshot is offered now. */
+  async #forgetOthers(): Promise<void> {
+    const { group, store, write } = this.#parts
+    const kept = new Set([this.#wanted.size, ...(await keptSnapshots(store, group)).map(({ size }) => size)])
+    const ops: StoreOp[] = []
+    for await (const { key } of store.range(snapshotRange(group))) {
+      if (!kept.has(parseSnapshotKey(key)?.leaf ?? 0)) ops.push({ key, value: undefined })
+    }
+    if (ops.length > 0) await write(ops)
+  }
+
+  #blame(peer: PeerId, piece: string, code: string): void {
+    const { name, distrusted, clock, count, log } = this.#parts
+    distrusted.add(peer, clock.monotonicMs())
+    count('snapshot_bad_piece', { code })
+    log('bad-chunk', { authority: name, peer, piece, code })
+  }
+
+  #requestOf(piece: Piece): SnapshotRequest {
+    if (piece.kind === 'chunk') return this.#request(pieceKind.chunk, piece.number, 0)
+    return this.#request(pieceKind.leaves, piece.subtree.first, piece.subtree.height)
+  }
+
+  #request(kind: number, first: number, height: number): SnapshotRequest {
+    const { size, final } = this.#wanted
+    return { group: this.#parts.group, size, finalSize: final.size, kind, first, height }
+  }
+}
+
+function nameOf(piece: Piece): string {
+  return piece.kind === 'chunk' ? `chunk ${piece.number}` : `leaves ${piece.subtree.first}`
+}
+
+async function isOnDisk(
+  store: Store,
+  group: number,
+  size: number,
+  { manifest }: ProvenManifest,
+  piece: Piece,
+): Promise<boolean> {
+  if (piece.kind === 'chunk') {
+    const stored = await store.get(snapshotChunkKey(group, size, piece.number))
+    return stored !== undefined && openChunk(manifest, piece.number, stored).ok
+  }
+  const { first, height } = piece.subtree
+  if (height < tileHeight) return false
+  for (let leaf = first; leaf < first + 2 ** height; leaf += tileWidth) {
+    if ((await store.get(logLeavesKey(group, leaf / tileWidth))) === undefined) return false
+  }
+  return true
+}
+
+/** One question at a time on a channel. */
+class Answers {
+  readonly #channel: Channel
+  readonly #clock: Clock
+  #take: ((reply: SnapshotReply | Error) => void) | undefined
+
+  constructor(channel: Channel, clock: Clock) {
+    this.#channel = channel
+    this.#clock = clock
+    channel.onClose(reason => this.#take?.(new Error(reason)))
+    channel.onFrame(frame => {
+      const reply = decodeReply(frame)
+      if (reply === undefined || this.#take === undefined) channel.close('malformed')
+      else this.#take(reply)
+    })
+  }
+
+  to(request: SnapshotRequest): Promise<SnapshotReply> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.after(silenceMs, () => {
+        this.#channel.close('silent')
+        this.#take?.(new Error('silent'))
+      })
+      this.#take = reply => {
+        cancel()
+        this.#take = undefined
+        if (reply instanceof Error) reject(reply)
+        else resolve(reply)
+      }
+      const pbf = new PbfWriter()
+      writeSnapshotRequest(request, pbf)
+      this.#channel.send(pbf.finish())
+    })
+  }
+}
+
+function decodeReply(frame: Uint8Array): SnapshotReply | undefined {
+  try {
+    const reply = readSnapshotReply(new PbfReader(frame))
+    return Number.isSafeInteger(reply.leaf) ? reply : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,132 @@
+import { PbfReader, PbfWriter } from 'pbf'
+import { joinBytes } from '../../storage/bytes.ts'
+import { snapshotChunkKey, snapshotManifestKey } from '../../storage/keys.ts'
+import { LogReader } from '../../storage/log/log-store.ts'
+import { leafDataBytes, recordHeader, recordKind } from '../../storage/log/record.ts'
+import { isSubtreeIn, type Subtree, subtreeProof } from '../../storage/log/subtree.ts'
+import type { Store } from '../../storage/store.ts'
+import { decodeSeal } from '../authority/bodies.ts'
+import type { Replica } from '../authority/replica.ts'
+import type { Channel, Network, PeerId } from '../ports.ts'
+import {
+  readSnapshotRequest,
+  type SnapshotReply,
+  type SnapshotRequest,
+  writeSnapshotReply,
+} from './snapshot.pb.js'
+
+export const snapshotProtocol = 'snapshot/1'
+export const snapshotChannels = { maxFrameBytes: 80 * 1024 * 1024, maxChannelsPerPeer: 4 }
+export const pieceKind = { manifest: 1, chunk: 2, leaves: 3 } as const
+/** Leaves that are proven together: 147 KB. */
+export const maxPieceHeight = 12
+/** Between a mark and its seal there are records of a second. */
+const maxScannedRecords = 100_000
+
+export interface SnapshotServerOptions {
+  readonly network: Network
+  readonly store: Store
+  /** What this node holds of a group that the peer may read as a member. */
+  readonly replicaFor: (group: number, peer: PeerId) => Replica | undefined
+  readonly count: (name: string, labels: Record<string, string>) => void
+}
+
+/** Answers replicas that were away for long: a question at a time on each channel. */
+export function serveSnapshots(options: SnapshotServerOptions): void {
+  const { network, count } = options
+  network.handle(snapshotProtocol, snapshotChannels, channel => {
+    let answering = false
+    channel.onFrame(frame => {
+      const request = decodeRequest(frame)
+      const replica = request && options.replicaFor(request.group, channel.peer)
+      if (request === undefined || replica === undefined || answering) {
+        const code = replica === undefined && request !== undefined ? 'not-served' : 'malformed'
+        count('snapshot_refused', { code })
+        return channel.close(`snapshot: ${code}`)
+      }
+      answering = true
+      void answer(options.store, replica, request, channel).finally(() => (answering = false))
+    })
+  })
+}
+
+async function answer(
+  store: Store,
+  replica: Replica,
+  request: SnapshotRequest,
+  channel: Channel,
+): Promise<void> {
+  const nothing: SnapshotReply = {
+    code: 'not-here',
+    data: undefined,
+    proof: undefined,
+    leaf: 0,
+    record: undefined,
+  }
+  // What is damaged here is found by whoever needs it; others have it too.
+  const found = await replyTo(store, replica, request).catch(() => undefined)
+  const pbf = new PbfWriter()
+  writeSnapshotReply({ ...nothing, ...(found && { code: '', ...found }) }, pbf)
+  channel.send(pbf.finish())
+}
+
+async function replyTo(
+  store: Store,
+  replica: Replica,
+  request: SnapshotRequest,
+): Promise<Partial<SnapshotReply> | undefined> {
+  const { group, size, kind, first, height } = request
+  if (kind === pieceKind.chunk) {
+    const data = await store.get(snapshotChunkKey(group, size, first))
+    return data && { data }
+  }
+  if (request.finalSize > replica.log.size) return undefined
+  if (kind === pieceKind.manifest) return await manifestOf(store, replica, request)
+  const subtree = { first, height }
+  if (height > maxPieceHeight || !isSubtreeIn(subtree, request.finalSize)) return undefined
+  return await leavesOf(store, replica, subtree, request.finalSize)
+}
+
+async function manifestOf(
+  store: Store,
+  { log }: Replica,
+  { group, size, finalSize }: SnapshotRequest,
+): Promise<Partial<SnapshotReply> | undefined> {
+  const data = await store.get(snapshotManifestKey(group, size))
+  if (data === undefined) return undefined
+  const to = Math.min(finalSize, size + maxScannedRecords)
+  for await (const { leaf, record } of new LogReader(store, group).records(size, to)) {
+    if (record.kind !== recordKind.seal || decodeSeal(record.body)?.asOfSize !== size) continue
+    const proof = await subtreeProof(log, { first: leaf, height: 0 }, finalSize)
+    return { data, proof, leaf, record: joinBytes([recordHeader(record), record.salt, record.body]) }
+  }
+  return undefined
+}
+
+async function leavesOf(
+  store: Store,
+  { group, log }: Replica,
+  subtree: Subtree,
+  finalSize: number,
+): Promise<Partial<SnapshotReply> | undefined> {
+  const count = 2 ** subtree.height
+  const bytes = new Uint8Array(count * leafDataBytes)
+  let at = 0
+  for await (const { data } of new LogReader(store, group).leaves(subtree.first, subtree.first + count)) {
+    bytes.set(data, at)
+    at += data.length
+  }
+  if (at !== bytes.length) return undefined
+  return { data: bytes, proof: await subtreeProof(log, subtree, finalSize) }
+}
+
+function decodeRequest(frame: Uint8Array): SnapshotRequest | undefined {
+  try {
+    const request = readSnapshotRequest(new PbfReader(frame))
+    const { group, size, finalSize, kind, first, height } = request
+    const whole = [group, size, finalSize, kind, first, height].every(Number.isSafeInteger)
+    return whole && kind >= pieceKind.manifest && kind <= pieceKind.leaves ? request : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict'
+import type { DecidedPoint } from '../../daemon/hosting/decided.ts'
+import { snapshotProtocol } from '../../daemon/hosting/snapshot-server.ts'
+import type { Channel, Network } from '../../daemon/ports.ts'
+import { LogReader } from '../../storage/log/log-store.ts'
+import { leafDataHashes } from '../../storage/log/record.ts'
+import { MerkleLog } from '../../storage/log/tree.ts'
+import { HONEST, type Wiring } from '../../testnet/simulation/authorities/daemon.ts'
+import { SimRealm } from '../../testnet/simulation/authorities/sim-realm.ts'
+import { seedOr, simulate } from '../../testnet/simulation/replay.ts'
+import type { Simulation } from '../../testnet/simulation/simulation.ts'
+
+const GROUP = 1
+const AWAY = 5
+const TITLE = 'a replica that was away for long'
+
+/** What any replica has sealed counts as decided, for all: votes are no part of this. */
+function wiring(bends?: (network: Network) => Network, keep?: number): Wiring {
+  let decided: DecidedPoint | undefined
+  return {
+    ...HONEST,
+    engineNetwork: network => bends?.(network) ?? network,
+    engineOptions: (_self, engine) => ({
+      recordsReplayed: 100,
+      ...(keep !== undefined && { keepBodies: { kind: 'records', records: keep } as const }),
+      final: () => decided,
+      onSeal: (group, { size, root }) => {
+        const point = { size, root, certificate: new Uint8Array(0) }
+        if (size > (decided?.size ?? 0)) decided = point
+        engine()?.authority(group)?.final(point)
+        return []
+      },
+    }),
+  }
+}
+
+async function afterAbsence(simulation: Simulation, wires: Wiring, records = 400): Promise<SimRealm> {
+  const plan = { seed: simulation.seed, nodes: 5, groups: 1, replicas: 5 }
+  const realm = new SimRealm(simulation, plan, wires)
+  await simulation.runFor(1_000)
+  realm.addPlayers(6)
+  await simulation.runFor(2_000)
+  realm.node(AWAY).crash()
+  const missed = sizeOn(realm, 1) + records
+  assert.ok(await simulation.runUntil(() => sizeOn(realm, 1) > missed, 60_000), 'the others went on')
+  return realm
+}
+
+const sizeOn = (realm: SimRealm, number: number): number =>
+  realm.authorityOn(number, GROUP)?.authority.replica.log.size ?? 0
+
+const isBack = (realm: SimRealm) => (): boolean => {
+  const behind = sizeOn(realm, 1) - sizeOn(realm, AWAY)
+  return sizeOn(realm, AWAY) > 0 && behind < 20
+}
+
+/** Its log, of leaves with or without bodies, is the others', and its state too. */
+async function assertWhole(realm: SimRealm): Promise<void> {
+  const { replica } = realm.authorityOn(AWAY, GROUP)!.authority
+  const size = replica.lastSeal!.size
+  const logs: Uint8Array[] = []
+  for (const number of [1, AWAY]) {
+    const log = new MerkleLog(async () => undefined)
+    for await (const { data } of new LogReader(realm.storeOf(number), GROUP).leaves(0, size))
+      log.append(leafDataHashes(data))
+    logs.push(log.root())
+  }
+  assert.deepEqual(logs[0], logs[1])
+  assert.deepEqual(replica.lastSeal!.root, logs[1])
+}
+
+/** Snapshot frames that nodes were sent, by sender, and a way to bend those of the first that is asked twice. */
+class Lines {
+  readonly answered = new Map<string, number>()
+  bend: ((frame: Uint8Array) => Uint8Array) | undefined
+  liar: string | undefined
+
+  readonly network = (network: Network): Network => ({
+    self: network.self,
+    peers: () => network.peers(),
+    onPeer: listener => network.onPeer(listener),
+    open: (peer, name) => network.open(peer, name),
+    subscribe: (topic, maxBytes, listener) => network.subscribe(topic, maxBytes, listener),
+    publish: (topic, data) => network.publish(topic, data),
+    handle: (name, options, handler) =>
+      network.handle(name, options, channel =>
+        handler(name === snapshotProtocol ? this.#bent(network.self, channel) : channel),
+      ),
+  })
+
+  #bent(self: string, channel: Channel): Channel {
+    const send = channel.send.bind(channel)
+    channel.send = frame => {
+      const answered = (this.answered.get(self) ?? 0) + 1
+      this.answered.set(self, answered)
+      // The manifest comes first.
+      if (this.bend !== undefined && answered > 1) this.liar ??= self
+      return send(this.bend !== undefined && this.liar === self ? this.bend(frame) : frame)
+    }
+    return channel
+  }
+}
+
+describe(TITLE, function () {
+  this.timeout(180_000)
+
+  it('takes over a snapshot that the members decided, from all of them at once, then the tail', async () => {
+    await simulate(seedOr(41), TITLE, async simulation => {
+      const lines = new Lines()
+      const realm = await afterAbsence(simulation, wiring(lines.network))
+      realm.node(AWAY).start()
+      assert.ok(await simulation.runUntil(isBack(realm), 20_000), realm.describe())
+      await simulation.runFor(2_000)
+      assert.ok(lines.answered.size >= 3, `asked were ${[...lines.answered.keys()]}`)
+      await assertWhole(realm)
+      // The bodies of what it missed come later, since all are to be kept.
+      const hasAll = async () => (await new LogReader(realm.storeOf(AWAY), GROUP).bodiesHere()).gapTo === 0
+      for (let seconds = 0; seconds < 20 && !(await hasAll()); seconds++) await simulation.runFor(1_000)
+      assert.ok(await hasAll())
+      let count = 0
+      for await (const _ of new LogReader(realm.storeOf(AWAY), GROUP).records(0, sizeOn(realm, AWAY)))
+        count += 1
+      assert.ok(count > 400)
+    })
+  })
+
+  it('refuses what is not what was decided, names who sent it, and gets it elsewhere', async () => {
+    await simulate(seedOr(42), TITLE, async simulation => {
+      const lines = new Lines()
+      const realm = await afterAbsence(simulation, wiring(lines.network), 700)
+      lines.bend = frame => {
+        const bent = frame.slice()
+        bent[bent.length >> 1]! ^= 1
+        return bent
+      }
+      realm.node(AWAY).start()
+      assert.ok(await simulation.runUntil(isBack(realm), 20_000), realm.describe())
+      assert.equal(realm.judge.counters.get(`bad-chunks-of-${lines.liar}`), 1)
+      assert.equal(realm.judge.counters.get('snapshot_bad_piece'), 1)
+      await simulation.runFor(2_000)
+      await assertWhole(realm)
+    })
+  })
+
+  it('goes on after crashes at any write', async () => {
+    await simulate(seedOr(43), TITLE, async simulation => {
+      const realm = await afterAbsence(simulation, wiring())
+      const node = realm.node(AWAY)
+      for (let write = 1; write < 40 && !isBack(realm)(); write += 2) {
+        if (!node.alive) node.start()
+        node.disk.crashAtWrite(write)
+        await simulation.runFor(600)
+      }
+      node.disk.crashAtWrite(1_000_000)
+      if (!node.alive) node.start()
+      assert.ok(await simulation.runUntil(isBack(realm), 20_000), realm.describe())
+      await simulation.runFor(2_000)
+      await assertWhole(realm)
+      realm.node(AWAY).restart()
+      assert.ok(await simulation.runUntil(isBack(realm), 20_000), 'it starts from what it took over')
+      await assertWhole(realm)
+    })
+  })
+
+  it('comes back where the others have dropped the bodies of what it missed', async () => {
+    await simulate(seedOr(44), TITLE, async simulation => {
+      const lines = new Lines()
+      const realm = await afterAbsence(simulation, wiring(lines.network, 100))
+      await simulation.runFor(5_000)
+      realm.node(AWAY).disk.wipe()
+      realm.node(AWAY).start()
+      assert.ok(await simulation.runUntil(isBack(realm), 20_000), realm.describe())
+      await simulation.runFor(2_000)
+      assert.ok(lines.answered.size >= 3)
+      await assertWhole(realm)
+    })
+  })
+})
