@@ -107,9 +107,10 @@ function recordText({ origin, tlog, leafData, held, receipt }: OpenedRecord): st
 
 function stateText({ origin, target, value, decision }: OpenedState): string[] {
   const what = target.length === 16 ? 'entity' : 'player'
-  const had = value === undefined ? `${origin} had nothing of ${what}` : `${origin} had ${what}`
-  const lines = value === undefined ? [] : stateLines(target, value)
-  return [`Proven: at tick ${decision.seal.tick}`, `${had}`, `  ${hex(target)}`, ...wrapped(lines)]
+  const { tick } = decision.seal
+  if (value === undefined) return [`Proven: ${origin} had no ${what}`, `  ${hex(target)}`, `at tick ${tick}`]
+  const lines = wrapped(stateLines(target, value))
+  return [`Proven: ${origin} had ${what}`, `  ${hex(target)}`, `at tick ${tick}:`, ...lines]
 }
 
 const columns = 80

@@ -12,6 +12,7 @@ import { monitorCommand } from './monitor.ts'
 import { peersCommand } from './peers.ts'
 import { reportError } from './report-error.ts'
 import { startCommand } from './start.ts'
+import { stateCommand } from './state.ts'
 import { statusCommand } from './status.ts'
 import { stopCommand } from './stop.ts'
 import { testnetCommand } from './testnet.ts'
@@ -36,6 +37,7 @@ export function buildProgram(): Command {
     ...[initCommand(), startCommand(), stopCommand(), statusCommand(), peersCommand(), authoritiesCommand()],
     ...[
       logCommand(),
+      stateCommand(),
       verifyCommand(),
       auditCommand(),
       exportCommand(),

@@ -28,13 +28,20 @@ export function provingCommand(name: string, description: string): Command {
 /** The node that is asked, and what its answers are checked against. */
 export function proveOptions(options: ProvingOptions): ProveOptions {
   const api = nodeApi(options)
+  const source = { bytes: (path: string) => api.bytes(path).catch(nothingYet) }
   const waitMs = options.wait * 1000
   return {
-    source: api,
+    source,
     trust: trustOf(options),
     waitMs,
     checks: { ed25519: verifyEd25519, mlDsa44: undefined },
   }
+}
+
+/** The node can't tell yet, or has too much to do. */
+function nothingYet(error: unknown): undefined {
+  if (error instanceof SetupError && ['busy', 'unavailable'].includes(error.code)) return undefined
+  throw error
 }
 
 function trustOf(options: ProvingOptions): ProofTrust {

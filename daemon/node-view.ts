@@ -3,6 +3,7 @@ import type { LedAuthority } from './adverts/advert.ts'
 import type { AdvertBoard } from './adverts/board.ts'
 import type { BoundedQueue } from './authority/queue.ts'
 import { stateOf } from './authority/reading.ts'
+import type { Replica } from './authority/replica.ts'
 import { holdsGrant, isOpen } from './disclosure/policy.ts'
 import type { Exhibit } from './evidence/book.ts'
 import type { EvidenceExchange } from './evidence/exchange.ts'
@@ -14,6 +15,7 @@ import type { AuthorityHost } from './hosting/authority-host.ts'
 import type { Engine } from './hosting/engine.ts'
 import { memberCosigner } from './hosting/finality/cosigners.ts'
 import type { Finality } from './hosting/finality/finality.ts'
+import { StateProofs } from './hosting/state-proofs.ts'
 import type {
   AuthorityView,
   Consistency,
@@ -60,6 +62,11 @@ export function nodeView(parts: NodeViewParts): NodeView {
   const byOrigin = new Map(
     genesis.file.authorities.map(authority => [originOf(genesis.file.network, authority), authority.group]),
   )
+  const proofs = new StateProofs({
+    replicaOf: group => replicaOf(engine, group),
+    finalOf: group => parts.finality.newest(group),
+    clock: parts.clock,
+  })
   return {
     status: () => status(parts),
     nodes: () => nodes(parts),
@@ -69,6 +76,10 @@ export function nodeView(parts: NodeViewParts): NodeView {
     discloses: (origin, grant) => discloses(parts, origin, grant),
     log: origin => logOf(engine, byOrigin.get(origin)),
     certificate: origin => parts.finality.certificate(origin),
+    stateProof: (origin, target, height) => {
+      const group = byOrigin.get(origin) ?? 0
+      return replicaOf(engine, group) && proofs.ask(group, target, height)
+    },
     activations: origin => parts.finality.activations(origin),
     evidence: () => parts.evidence.list().map(evidenceView),
     evidenceFile: id => parts.evidence.get(id)?.text,
@@ -80,6 +91,12 @@ function evidenceView({ id, kind, origin, accused, signers, place, keptAtMs }: E
   return { id, kind, origin, accused, signers, place, keptAtMs }
 }
 
+/** Undefined while it serves nobody. */
+function replicaOf(engine: Engine, group: number): Replica | undefined {
+  const host = engine.authority(group)
+  return host === undefined || host.halted ? undefined : host.authority.replica
+}
+
 function read(
   { genesis, engine, router }: NodeViewParts,
   name: string,
@@ -89,9 +106,9 @@ function read(
   if (consistency === 'linearizable')
     return new Promise(resolve => router.read(name, target, result => resolve(result)))
   const group = genesis.file.authorities.find(authority => authority.name === name)?.group ?? 0
-  const host = engine.authority(group)
-  if (host === undefined || host.halted) return Promise.resolve(undefined)
-  const state = { ...stateOf(host.authority.replica, target), byLease: false }
+  const replica = replicaOf(engine, group)
+  if (replica === undefined) return Promise.resolve(undefined)
+  const state = { ...stateOf(replica, target), byLease: false }
   return Promise.resolve({ kind: 'state', state })
 }
 

@@ -3,6 +3,8 @@ import type { ProofSource } from './proofs.ts'
 
 const TIMEOUT_MS = 10_000
 const MAX_TRIES = 20
+/** Not there, or not yet. */
+const NOTHING = [404, 503]
 
 /** A node's HTTP API, as `http://host:port`. In a browser: of the node that served the page. */
 export function nodeSource(root: string): ProofSource {
@@ -11,11 +13,8 @@ export function nodeSource(root: string): ProofSource {
       for (let tries = 1; ; tries++) {
         const response = await answerOf(`${root.replace(/\/+$/, '')}/${path}`)
         if (response.ok) return new Uint8Array(await response.arrayBuffer())
-        if (response.status === 404) return undefined
-        if ((response.status !== 429 && response.status !== 503) || tries === MAX_TRIES)
-          throw new ClientError('refused', `The node answered ${response.status}.`, {
-            status: response.status,
-          })
+        if (NOTHING.includes(response.status)) return undefined
+        if (response.status !== 429 || tries === MAX_TRIES) throw await refusalOf(response)
         const waitS = Number(response.headers.get('retry-after') ?? 1)
         await new Promise(resolve => setTimeout(resolve, waitS * 1000))
       }
@@ -29,4 +28,12 @@ async function answerOf(url: string): Promise<Response> {
   } catch (error) {
     throw new ClientError('unreachable', `No node answers at ${url}: ${(error as Error).message}.`)
   }
+}
+
+async function refusalOf(response: Response): Promise<ClientError> {
+  const body = (await response.json().catch(() => undefined)) as
+    | { error?: { code: string; message: string } }
+    | undefined
+  const { code = 'refused', message = `The node answered ${response.status}.` } = body?.error ?? {}
+  return new ClientError(code, message, { status: response.status })
 }

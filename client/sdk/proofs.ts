@@ -63,13 +63,15 @@ export async function proofOf(promise: ReceiptFile, options: ProveOptions): Prom
   )
 }
 
-/** The same for any leaf, for auditors: with its body, where that is disclosed. Throws as `proofOf` does. */
+/** The same for any leaf, for auditors: with its body, where that can be had. Throws as `proofOf` does. */
 export async function proofOfLeaf(origin: string, leaf: number, options: ProveOptions): Promise<string> {
   const { tlog, ...decided } = await decidedRecord(origin, leaf, options)
   const { size } = decided.decision.seal
   const first = leaf - (leaf % 256)
   const path = resourcePath('entries', first / 256, Math.min(256, size - first))
-  const bundle = await options.source.bytes(`log/${origin}/${path.replace('tile/entries/', 'bodies/')}`)
+  const bodies = `log/${origin}/${path.replace('tile/entries/', 'bodies/')}`
+  // Withheld, dropped, or not to be had now: the proof is whole without.
+  const bundle = await options.source.bytes(bodies).catch(() => undefined)
   const held = bundle && bodyIn(bundle, leaf - first)
   return await finished({ ...recordOf(origin, tlog, decided, options), held }, options)
 }

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { tileWidth } from '../../storage/log/tree.ts'
 import type { Metrics } from '../metrics/metrics.ts'
-import { entityAnswer } from './entity.ts'
+import { entityAnswer, stateProofBody } from './entity.ts'
 import { badRequest, HttpError, notFound } from './errors.ts'
 import { readLeaves } from './leaves.ts'
 import { parseLogUrl, type ServedResource } from './log-path.ts'
@@ -37,20 +37,25 @@ const leavesQuery = z.strictObject({
   from: count.default(0),
   limit: count.pipe(z.number().min(1).max(1000)).default(100),
 })
+const target = {
+  authority,
+  id: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/, 'must be 32 lower-case hex digits')
+    .optional(),
+  player: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits')
+    .optional(),
+}
+const isOne = ({ id, player }: { id?: string | undefined; player?: string | undefined }) =>
+  (id === undefined) !== (player === undefined)
 const entityQuery = z
-  .strictObject({
-    authority,
-    id: z
-      .string()
-      .regex(/^[0-9a-f]{32}$/, 'must be 32 lower-case hex digits')
-      .optional(),
-    player: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits')
-      .optional(),
-    consistency: z.enum(['linearizable', 'local']).default('linearizable'),
-  })
-  .refine(({ id, player }) => (id === undefined) !== (player === undefined), 'give either id or player')
+  .strictObject({ ...target, consistency: z.enum(['linearizable', 'local']).default('linearizable') })
+  .refine(isOne, 'give either id or player')
+const stateProofQuery = z
+  .strictObject({ ...target, height: count.optional() })
+  .refine(isOne, 'give either id or player')
 const evidenceQuery = z.strictObject({
   id: z
     .string()
@@ -117,6 +122,15 @@ function addApi(server: FastifyInstance, { view, genesis, config }: RouteSources
     const file = view.evidenceFile(id)
     if (file === undefined) throw notFound(`This node has no evidence ${id}.`)
     return send(reply, TEXT_TYPE, 'no-store', file)
+  })
+  server.get('/api/v1/state-proof', async request => {
+    const { authority: name, id, player, height } = parseQuery(stateProofQuery, request.query)
+    const found = findAuthority(view, name)
+    requireDisclosure(view, found.origin, request)
+    const target = new Uint8Array(Buffer.from((id ?? player)!, 'hex'))
+    const answer = await view.stateProof(found.origin, target, height)
+    if (answer === undefined) throw notHosted(found)
+    return stateProofBody(answer)
   })
   server.get('/api/v1/entity', async request => {
     const { authority: name, id, player, consistency } = parseQuery(entityQuery, request.query)

@@ -1,3 +1,5 @@
+import type { StateProofAnswer } from '../hosting/state-proofs.ts'
+
 /**
  * What the HTTP API (and the terminal's status) reads from a node: the composition root implements it. Reading is
  * cheap and has no effect; everything here is public, but for what `discloses` decides on.
@@ -30,6 +32,15 @@ export interface NodeView {
   evidence(): EvidenceView[]
   /** Its file. */
   evidenceFile(id: string): string | undefined
+  /**
+   * What an authority's state had at a final seal, proven: of an entity (16 bytes) or a player (32). Undefined where this
+   * node is no member.
+   */
+  stateProof(
+    origin: string,
+    target: Uint8Array,
+    height: number | undefined,
+  ): Promise<StateProofAnswer> | undefined
   /** Why the node cannot serve yet or any more, one sentence each; none when it is ready. */
   notReady(): string[]
 }

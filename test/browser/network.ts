@@ -171,6 +171,7 @@ export class TestNetwork {
       discloses: () => true,
       certificate: () => undefined,
       activations: () => [],
+      stateProof: () => undefined,
       read: async () => undefined,
       notReady: () => [],
     }

@@ -11,10 +11,13 @@ import {
   proofOfLeaf,
   proofTrustOf,
   type ReceiptFile,
+  stateProofOf,
   verifyProof,
 } from '../../client/index.ts'
 import type { Replica } from '../../daemon/authority/replica.ts'
+import { treeKey } from '../../daemon/authority/state-entry.ts'
 import type { LogRecord } from '../../storage/log/record.ts'
+import { encodeStateProof } from '../../storage/state/proof.ts'
 import { certifyLast, cosign, decidedOn } from '../audit/support/decided.ts'
 import {
   foundTown,
@@ -123,5 +126,44 @@ describe('a receipt that is made into a proof', function () {
     }
     const bare = parseProof(await proofOfLeaf(town.origin, leaf, options(source)))
     assert.ok(bare.ok && bare.proof.kind === 'record' && bare.proof.held === undefined)
+  })
+
+  describe('beside a proof of the state', () => {
+    const answers = (change: object = {}) => ({
+      'state-proof': (query: URLSearchParams) => {
+        const id = query.get('id') ?? ''
+        const key = treeKey(Buffer.concat([Buffer.from('e'), Buffer.from(id, 'hex')]))
+        const value = replica.tree.get(key)?.subarray(1 + 17)
+        const base64 = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString('base64')
+        const path = base64(encodeStateProof(replica.tree.proof(key)))
+        const body = { value: base64(value) ?? null, path, certificate: base64(certificate), ...change }
+        return Buffer.from(JSON.stringify(body))
+      },
+    })
+    const prove = (id: string, change?: object, height?: number) =>
+      stateProofOf(town.origin, Buffer.from(id, 'hex'), { ...options(node(served, answers(change))), height })
+
+    it('has what is there, and what is not', async () => {
+      const { id } = [...replica.world.entities()][0]!
+      for (const target of [id, '77'.repeat(16)]) {
+        const opened = parseProof(await prove(target))
+        assert.ok(opened.ok && opened.proof.kind === 'state')
+        assert.equal(opened.proof.value === undefined, target !== id)
+        const verdict = await verifyProof(opened.proof, proofTrustOf(town.genesis.bytes), portableChecks)
+        assert.ok(verdict.ok)
+      }
+    })
+
+    it('takes no lie of a node', async () => {
+      const { id } = [...replica.world.entities()][0]!
+      await assert.rejects(prove(id, { value: null }), { code: 'bad-proof' })
+      await assert.rejects(prove(id, { value: 'AAAA' }), { code: 'bad-proof' })
+      await assert.rejects(prove(id, { path: undefined }), { code: 'bad-proof' })
+      const { height } = replica.lastSeal!.seal
+      await assert.rejects(prove(id, {}, height + 1), {
+        code: 'bad-proof',
+        facts: { reason: 'other-height' },
+      })
+    })
   })
 })

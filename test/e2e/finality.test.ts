@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict'
-import { connect, randomSeed } from '../../client/index.ts'
+import { parseGenesis } from '../../audit/genesis.ts'
+import { verifyBytes } from '../../audit/verify-file.ts'
+import {
+  connect,
+  nodeSource,
+  proofOf,
+  proofTrustOf,
+  type ReceiptFile,
+  randomSeed,
+  stateProofOf,
+} from '../../client/index.ts'
 import { decodeCertificate, verifyQuorum } from '../../consensus/finality/certificate.ts'
 import type { AuthorityView } from '../../daemon/http/view.ts'
 import { verifySignature } from '../../daemon/identity/signing-key.ts'
@@ -8,6 +18,7 @@ import { noteVerifier } from '../../storage/log/note-keys.ts'
 import { MerkleLog } from '../../storage/log/tree.ts'
 import { parseVkey } from '../../storage/log/vkey.ts'
 import type { NodeProcess } from '../../testnet/local/processes.ts'
+import { join } from './support/client.ts'
 import { readCheckpoint, readLog } from './support/logs.ts'
 import { TestNetwork } from './support/network.ts'
 import { until } from './support/processes.ts'
@@ -31,7 +42,9 @@ describe('the members of an area, in a network under play', function () {
   async function finalFrom(height: number): Promise<void> {
     await until(`height ${height} is final everywhere`, async () => {
       const views = await Promise.all(
-        network.local.nodes.map(async node => (await area(node))?.finalHeight ?? 0),
+        network.local.nodes.map(
+          async node => (await network.local.authoritiesOf(node))?.[0]?.finalHeight ?? 0,
+        ),
       )
       return views.every(final => final >= height)
     })
@@ -80,6 +93,7 @@ describe('the members of an area, in a network under play', function () {
 
   it('go on deciding after all of them were killed at once, and serve a certificate that proves itself', async () => {
     const before = (await area(network.local.nodes[0]!)).finalHeight
+    const promise = await promiseOf(network.local.nodes[1]!)
     await network.sigkill(...network.local.nodes)
     await network.startAgain(...network.local.nodes)
     await finalFrom(before + 3)
@@ -96,5 +110,37 @@ describe('the members of an area, in a network under play', function () {
     const { size, root } = certificate.seal
     log.append(new Uint8Array(Buffer.from(leafHashes.slice(0, size).join(''), 'hex')))
     assert.deepEqual(Buffer.from(log.root()), Buffer.from(root))
+    await assertProvable(promise, node)
   })
+
+  /** Of a player who has come and gone. */
+  async function promiseOf(node: NodeProcess): Promise<ReceiptFile> {
+    const client = await join(node.gatewayUrl, network.local.genesisPath)
+    const { receipt, body } = await client.spawn('holder')
+    client.close()
+    return { receipt, body }
+  }
+
+  async function assertProvable(promise: ReceiptFile, { httpUrl }: NodeProcess): Promise<void> {
+    const trust = proofTrustOf(network.local.genesis.bytes)
+    const options = { source: nodeSource(httpUrl), trust }
+    const { origin } = promise.receipt
+    const player = promise.body.slice(0, 32)
+    const absent = new Uint8Array(16)
+    const texts = [
+      await proofOf(promise, options),
+      await stateProofOf(origin, player, options),
+      await stateProofOf(origin, absent, options),
+    ]
+    const genesis = parseGenesis(new Uint8Array(network.local.genesis.bytes), 'genesis.json')
+    const verdicts = await Promise.all(texts.map(text => verifyBytes(Buffer.from(text), genesis)))
+    assert.deepEqual(
+      verdicts.map(({ ok, kind, facts }) => [ok, kind, facts['outcome'] ?? facts['exists']]),
+      [
+        [true, 'record-proof', 'ok'],
+        [true, 'state-proof', 'yes'],
+        [true, 'state-proof', 'no'],
+      ],
+    )
+  }
 })

@@ -174,6 +174,28 @@ describe('the HTTP API', () => {
     }
   })
 
+  it('proves what the state had at a final seal, and says why when it does not', async () => {
+    const id = 'ab'.repeat(16)
+    const path = `/api/v1/state-proof?authority=area/0000`
+    const base64 = (bytes: Uint8Array | string) => Buffer.from(bytes).toString('base64')
+    const proven = { path: base64('a path'), certificate: base64('a certificate') }
+    assert.deepEqual(await (await get(`${path}&id=${id}`)).json(), { value: base64(fakeEntity), ...proven })
+    const player = await (await get(`${path}&player=${'cd'.repeat(32)}`)).json()
+    assert.deepEqual(player, { value: null, ...proven })
+    const answers: [string, number, RegExp][] = [
+      [`${path}&id=${id}&height=6`, 409, /newest final seal is held: height 7/],
+      [`${path}&id=${id}&height=8`, 503, /ask again/],
+      [`/api/v1/state-proof?authority=area/0001&id=${id}`, 404, /no replica of area\/0001/],
+      [path, 400, /either id or player/],
+      [`${path}&id=${id}&height=-1`, 400, /height: must be a whole number/],
+    ]
+    for (const [query, status, message] of answers) {
+      const response = await get(query)
+      assert.equal(response.status, status, query)
+      assert.match(((await response.json()) as { error: { message: string } }).error.message, message)
+    }
+  })
+
   it('lists leaves across bundles with what is public of them', async () => {
     type Leaves = { size: number; leaves: { index: number }[] }
     const answer = (await (

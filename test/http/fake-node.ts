@@ -1,3 +1,4 @@
+import type { StateProofAnswer } from '../../daemon/hosting/state-proofs.ts'
 import type { AuthorityView, EvidenceView, LogView, NodeView } from '../../daemon/http/view.ts'
 import { encodeEntity } from '../../world/codec.ts'
 
@@ -124,7 +125,16 @@ export function fakeNode(change: Partial<NodeView> = {}): NodeView {
     activations: () => [Buffer.from('an activation')],
     evidence: () => [fakeEvidence],
     evidenceFile: id => (id === fakeEvidence.id ? 'freehold.evidence/v1 two-faces\n' : undefined),
+    stateProof: (origin, target, height = 7) =>
+      origin === ORIGIN ? fakeStateProof(target, height) : undefined,
     notReady: () => [],
     ...change,
   }
+}
+
+async function fakeStateProof(target: Uint8Array, height: number): Promise<StateProofAnswer> {
+  if (height < 7) return { kind: 'not-held', height: 7 }
+  if (height > 7) return { kind: 'unavailable', retryAfterMs: 1 }
+  const value = target.length === 16 ? fakeEntity : undefined
+  return { kind: 'proof', value, path: Buffer.from('a path'), certificate: Buffer.from('a certificate') }
 }

@@ -5,7 +5,7 @@ import { FinalityDriver } from '../../../consensus/finality/driver.ts'
 import type { Evidence } from '../../../consensus/finality/evidence.ts'
 import { FinalityHost } from '../../../consensus/finality/host.ts'
 import { quorumSize } from '../../../consensus/finality/quorum.ts'
-import type { Voter } from '../../../consensus/finality/seal.ts'
+import type { Seal, Voter } from '../../../consensus/finality/seal.ts'
 import type { Effects } from '../../../consensus/finality/types.ts'
 import type { Store, StoreOp } from '../../../storage/store.ts'
 import type { AppliedSeal } from '../../authority/replica.ts'
@@ -285,6 +285,12 @@ export class Finality {
     if (certificate === undefined) return undefined
     const { size, root } = certificate.seal
     return { size, root, certificate: encodeQuorum(certificate) }
+  }
+
+  /** The same with its certificate, as it is served. */
+  newest(group: number): { readonly seal: Seal; readonly certificate: Uint8Array } | undefined {
+    const certificate = this.#final.get(group)
+    return certificate && { seal: certificate.seal, certificate: encodeQuorum(certificate) }
   }
 
   /** The newest final certificate of the log of this name (docs/finality.md). */
