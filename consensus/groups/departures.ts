@@ -8,16 +8,13 @@ import { closeGroup, count, type HostParts } from './parts.ts'
 
 /**
  * The newest entry that a replica knew to be committed when it was closed; index 0 for none. Who left a group goes on telling
- * it to whoever asks for votes: docs/consensus.md, "Removed members".
+ * it to whoever asks for votes: docs/consensus.md, "Who left".
  */
-export interface Departure {
+export interface Departure extends RaftInstance, Committed {}
+
+export interface Committed {
   readonly index: number
   readonly term: number
-}
-
-/** A group of which this node has no replica any more. */
-export interface Departed extends Departure {
-  readonly instance: RaftInstance
 }
 
 export function asksForVote({ type }: Message): boolean {
@@ -25,23 +22,17 @@ export function asksForVote({ type }: Message): boolean {
 }
 
 /** What it was told counts as much as what it has found out: a lost disk, or a log that ends early, knows little itself. */
-function departureOf({ node, told }: HostedGroup): Departure {
+function newestCommitted({ node, told }: HostedGroup): Committed {
   const { log } = node.raft
   return told.index > log.committed ? told : { index: log.committed, term: log.term(log.committed) }
 }
 
 /** Closes the replica, if there is one. */
-export function depart(parts: HostParts, group: number): Departure | undefined {
+export function closeForGood(parts: HostParts, group: number): Departure | undefined {
   const hosted = parts.groups.get(group)
   if (hosted === undefined) return undefined
-  const departure = departureOf(hosted)
   closeGroup(parts, group)
-  rememberDeparted(parts, hosted.instance, departure)
-  return departure
-}
-
-export function rememberDeparted(parts: HostParts, instance: RaftInstance, departure: Departure): void {
-  if (departure.index > 0) parts.departed.set(instance.group, { ...departure, instance })
+  return { ...hosted.instance, ...newestCommitted(hosted) }
 }
 
 /**
@@ -56,7 +47,7 @@ export function tellCommitted(
 ): void {
   const request = messages.find(asksForVote)
   if ((request === undefined && rejoinAsk === 0) || !parts.peersUp.has(peer)) return
-  const { index: committedIndex, term: committedTerm } = departureOf(hosted)
+  const { index: committedIndex, term: committedTerm } = newestCommitted(hosted)
   const committed = { committedIndex, committedTerm }
   const { instance, configs, applied, node } = hosted
   const isOut = !names(node.raft.tracker.config, peer)
@@ -73,10 +64,10 @@ export function receiveAsDeparted(parts: HostParts, peer: number, received: Grou
   count(parts, 'unknown-group')
   const departed = parts.departed.get(received.group)
   if (departed === undefined || !parts.peersUp.has(peer)) return
-  const { instance, index: committedIndex, term: committedTerm } = departed
-  const isSame = received.epoch === instance.epoch && received.view === instance.view
-  if (isSame && received.messages.some(asksForVote))
-    parts.outbox.addNotes(peer, 0, instance, { committedIndex, committedTerm })
+  const { epoch, view, index: committedIndex, term: committedTerm } = departed
+  const isSame = received.epoch === epoch && received.view === view
+  if (isSame && committedIndex > 0 && received.messages.some(asksForVote))
+    parts.outbox.addNotes(peer, 0, departed, { committedIndex, committedTerm })
 }
 
 /** A member, or one that has left, says what is committed. */

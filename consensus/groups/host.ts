@@ -1,9 +1,8 @@
-import type { RaftInstance } from '../../storage/keys.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import { Clocks } from './clocks.ts'
 import { holdsLease } from './cover.ts'
 import { cyclePersisted, takeCycle, watchDisk } from './cycle.ts'
-import { type Departure, depart, rememberDeparted } from './departures.ts'
+import { closeForGood, type Departure } from './departures.ts'
 import { DiskWatch } from './disk-watch.ts'
 import { EffectsBuilder } from './effects.ts'
 import { coreSettings } from './hosted-group.ts'
@@ -96,14 +95,14 @@ export class GroupHost {
     openIn(this.#parts, options, recovered)
   }
 
-  /** Its records stay on disk. What it knew is told to whoever asks for votes; the caller keeps it, if it is to be for long. */
+  /** Its records stay on disk. What it returns is for `departed`, where it was removed from its group. */
   close(group: number): Departure | undefined {
-    return depart(this.#parts, group)
+    return closeForGood(this.#parts, group)
   }
 
-  /** An earlier life of this node has closed its replica of this instance. */
-  departed(instance: RaftInstance, departure: Departure): void {
-    rememberDeparted(this.#parts, instance, departure)
+  /** This node has left the group, in this life or an earlier one: it goes on telling what it knew. */
+  departed(departure: Departure): void {
+    this.#parts.departed.set(departure.group, departure)
   }
 
   /** `data` is kept, not copied: it must not change any more. */

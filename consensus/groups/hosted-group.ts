@@ -4,7 +4,7 @@ import { type ConfigAt, replayChanges } from '../raft/confchange/replay.ts'
 import { MemoryLog } from '../raft/log/memory-log.ts'
 import { RawNode } from '../raft/raw-node.ts'
 import { EMPTY_BYTES, EMPTY_HARD_STATE, type HardState, type Message, type Snapshot } from '../raft/types.ts'
-import type { Departure } from './departures.ts'
+import type { Committed } from './departures.ts'
 import type { RejoinAnswer } from './frame.ts'
 import type { RecoveredGroup } from './raft-disk.ts'
 import { type Rejoin, rejoinOf } from './rejoin.ts'
@@ -67,7 +67,7 @@ export interface HostedGroup {
   /** This node has been a member in this life, and not been found to be none since. */
   wasMember: boolean
   /** The newest entry that another one has said to be committed. */
-  told: Departure
+  told: Committed
   /** Another member has said that we are none, and no leader has spoken since. */
   wasRemoved: boolean
 

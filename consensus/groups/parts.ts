@@ -1,6 +1,6 @@
 import { RaftFault } from '../raft/fault.ts'
 import type { Clocks } from './clocks.ts'
-import type { Departed } from './departures.ts'
+import type { Departure } from './departures.ts'
 import type { DiskWatch } from './disk-watch.ts'
 import type { EffectsBuilder } from './effects.ts'
 import type { CoreSettings, HostedGroup } from './hosted-group.ts'
@@ -13,7 +13,7 @@ export interface HostParts {
   readonly settings: CoreSettings
   readonly groups: Map<number, HostedGroup>
   /** Groups that this node had a replica of, and has none now. */
-  readonly departed: Map<number, Departed>
+  readonly departed: Map<number, Departure>
   /** Groups whose core may have something to hand out. */
   readonly dirty: Set<HostedGroup>
   /** Groups whose disk was lost, and which do not vote yet. */

@@ -67,9 +67,9 @@ export class Membership {
   /** At a start: replicas that had applied their removal, but that a crash kept from ending, and what is left of others. */
   endRemoved(): void {
     const { host, self, known, orders } = this.#parts
-    for (const [group, { identity }] of known) {
+    for (const group of known.keys()) {
       const ordered = orders.get(group)
-      if (ordered?.hosted === false && ordered.left !== undefined) host.departed(identity, ordered.left)
+      if (ordered?.hosted === false && ordered.left !== undefined) host.departed(ordered.left)
     }
     for (const group of host.groups()) {
       const status = host.status(group)
@@ -79,10 +79,12 @@ export class Membership {
 
   /** This node's replica was removed from its group. An order may want it back, and then its leader will find it. */
   removed(group: number): void {
-    const { orders, self, driver, close } = this.#parts
+    const { orders, self, driver, host, close } = this.#parts
     const ordered = orders.get(group)
     if (ordered?.order.voters.includes(self) || ordered?.order.learners.includes(self)) return
-    orders.retire(group, close(group))
+    const left = close(group)
+    if (left !== undefined) host.departed(left)
+    orders.retire(group, left)
     if (ordered !== undefined) driver.addOps([orders.op(group)])
   }
 

@@ -116,6 +116,19 @@ describe('the judge of logs', () => {
     assert.deepEqual(findings, ['area: n2 takes entry 1 of term 2 for committed, but that of term 1 is'])
   })
 
+  it('knows what the leader of a term holds: what it began with, and all of its own term', () => {
+    const cluster = new Cluster()
+    cluster.holds(1, 1, 1, 3, 3)
+    cluster.holds(2, 1, 2, 2)
+    const { truth } = cluster
+    const held = (term: number): string =>
+      [1, 2, 3].map(index => [1, 2, 3].filter(each => truth.isOfLeader(term, index, each)).join()).join(' ')
+    assert.equal(held(3), '1,3 1,3 3')
+    assert.equal(held(2), '1,2 2 2')
+    assert.equal(held(9), '1,2,3 1,2,3 1,2,3', 'nobody has heard of it')
+    assert.deepEqual(cluster.findings, [])
+  })
+
   it('finds an older term committed by counting', () => {
     const findings = findingsOf(cluster => {
       cluster.holds(1, 1, 2, 4).leads(4, 1)

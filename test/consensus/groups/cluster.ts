@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Departure } from '../../../consensus/groups/departures.ts'
 import type { GroupHostOptions, Members, MembersChange, RoleChange } from '../../../consensus/groups/types.ts'
 import type { Store } from '../../../storage/store.ts'
 import type { DiskOptions } from '../../../testnet/simulation/disk.ts'
@@ -55,6 +56,8 @@ export class Cluster {
   readonly goals = new Map<number, Members>()
   readonly #holders = new Map<number, Set<number>>()
   readonly #introduced = new Map<number, Set<number>>()
+  /** By node and group: what is told of a replica that was removed. */
+  readonly #departures = new Map<string, Departure>()
   /** By group and index: the members from there on, as first seen. */
   readonly #members = new Map<string, string>()
   /** Nodes with a new disk that does not say yet that it is not their first. */
@@ -121,6 +124,17 @@ export class Cluster {
     this.removals++
     this.#holders.get(group)?.delete(number)
     return true
+  }
+
+  /** As its disk would keep it. */
+  left(number: number, departure: Departure): void {
+    this.#departures.set(`${number}/${departure.group}`, departure)
+  }
+
+  leftBy(number: number): Departure[] {
+    return [...this.#departures]
+      .filter(([key, { group }]) => key === `${number}/${group}` && !this.isHolder(group, number))
+      .map(([, departure]) => departure)
   }
 
   sawMembers(number: number, { group, index, voters, learners, votersOutgoing }: MembersChange): void {

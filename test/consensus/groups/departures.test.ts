@@ -41,7 +41,9 @@ function left(): Left {
     assert.deepEqual({ voters, votersOutgoing }, { voters: AFTER, votersOutgoing: BEFORE })
   wired.hosts.delete(5)
   for (const host of wired.hosts.values()) host.peerDown(5)
-  return { wired, departure: first.close(1)! }
+  const departure = first.close(1)!
+  first.departed(departure)
+  return { wired, departure }
 }
 
 /** Ticks until one of the new members leads alone, with nobody of before: who that is, 0 when it takes too long. */
@@ -75,7 +77,7 @@ describe('who left a group', () => {
       wired.host(peer).peerUp(1)
       again.peerUp(peer)
     }
-    again.departed(INSTANCE, departure)
+    again.departed(departure)
     assert.notEqual(leaderAfter(wired), 0)
   })
 
@@ -107,7 +109,7 @@ describe('who left a group', () => {
   it('tells nothing to who asks for no vote or of another instance, and nothing once it has a replica again', () => {
     const host = new GroupHost({ self: 1, random: () => 0 })
     host.peerUp(2)
-    host.departed(INSTANCE, { index: 7, term: 3 })
+    host.departed({ ...INSTANCE, index: 7, term: 3 })
     const answersTo = (type: MessageType, instance = INSTANCE): number => {
       const message = { ...newMessage(type, 1), from: 2, term: 4, index: 7, logTerm: 3 }
       host.receive(2, encodeFrames([{ instance, message }], 1000)[0]!)

@@ -74,7 +74,7 @@ export class GroupNode {
       },
       onMembers: change => cluster.sawMembers(this.number, change),
       onRemoved: ({ group }) => {
-        if (cluster.sawRemoval(this.number, group)) this.host.close(group)
+        if (cluster.sawRemoval(this.number, group)) this.#leave(group)
       },
       onSnapshotOffer: offer => this.#fetch(offer),
       onSnapshotInstalled: ({ group, index, meta }) => this.#install(group, index, meta),
@@ -118,6 +118,13 @@ export class GroupNode {
       else continue
       this.driver.wake()
     }
+  }
+
+  #leave(group: number): void {
+    const departure = this.host.close(group)
+    if (departure === undefined) return
+    this.host.departed(departure)
+    this.#cluster.left(this.number, departure)
   }
 
   /** A replica from what this node's disk has of it: the members at the group's beginning, who need not be those of now. */
@@ -286,6 +293,7 @@ export async function startNode(cluster: Cluster, context: SimContext): Promise<
     node.host.open({ ...instance, voters, learners: [], introduced, applied: index }, recovered)
     cluster.sawChain(node.number, group, chains.get(group)!)
   }
+  for (const departure of cluster.leftBy(node.number)) node.host.departed(departure)
   node.listen()
   return node
 }

@@ -78,6 +78,16 @@ export class LogTruth {
     for (const [term, first] of this.#firstOfTerm) if (term > inTerm) this.#checkLeader(term, first, index)
   }
 
+  /** Whether the log of the leader of this term holds that entry; true as well where nobody has heard of that leader yet. */
+  isOfLeader(term: number, index: number, entryTerm: number): boolean {
+    const first = this.#firstOfTerm.get(term)
+    if (first === undefined || entryTerm === term) return true
+    if (index >= first.index) return false
+    let at: TrueEntry = first
+    while (at.index > index) at = at.before!
+    return at.term === entryTerm
+  }
+
   isCommitted(entry: TrueEntry): boolean {
     return entry.index > 0 && this.#committed[entry.index] === entry
   }

@@ -1,7 +1,7 @@
 import { decodeFrame } from '../../../consensus/groups/frame.ts'
 import type { LivenessMessage } from '../../../consensus/groups/liveness/message.ts'
-import { readHardState, readSnapshot } from '../../../consensus/groups/raft-disk.ts'
-import { type Message, MessageType } from '../../../consensus/raft/types.ts'
+import { readEntry, readHardState, readSnapshot } from '../../../consensus/groups/raft-disk.ts'
+import { type Entry, type HardState, type Message, MessageType } from '../../../consensus/raft/types.ts'
 import { raftProtocol } from '../../../daemon/hosting/raft-lanes.ts'
 import type { Channel, Clock, Network } from '../../../daemon/ports.ts'
 import { type RaftInstance, raftEntryKey, raftHardStateKey, raftSnapshotKey } from '../../../storage/keys.ts'
@@ -69,19 +69,37 @@ export class WireWatch {
 
   #votes(instance: RaftInstance, { term, to }: Message): void {
     this.#judge.gives(instance, this.#node, to, term)
-    const stored = this.#disk.acknowledged.get(raftHardStateKey(instance))
-    const hardState = stored && readHardState(instance, stored)
+    const hardState = this.#hardStateOf(instance)
     if (hardState !== undefined && hardState.term > term) return
     if (hardState?.term === term && hardState.vote === to) return
     this.#fail(instance, `votes for n${to} in term ${term} before that is on its disk`)
   }
 
-  #acknowledges(instance: RaftInstance, { index }: Message): void {
+  #acknowledges(instance: RaftInstance, { index, term }: Message): void {
     const { acknowledged: durable } = this.#disk
-    if (index === 0 || durable.get(raftEntryKey(instance, index)) !== undefined) return
+    if (index === 0) return
+    const stored = durable.get(raftEntryKey(instance, index))
+    if (stored !== undefined)
+      return this.#acknowledgesTerm(instance, term, readEntry(instance, index, stored))
     const snapshot = durable.get(raftSnapshotKey(instance))
     if (snapshot !== undefined && readSnapshot(instance, snapshot).index >= index) return
     this.#fail(instance, `acknowledges entry ${index} before that is on its disk`)
+  }
+
+  /** What it holds there is what the leader of this term holds. */
+  #acknowledgesTerm(instance: RaftInstance, inTerm: number, { index, term }: Entry): void {
+    // A later leader may have replaced it while the acknowledgement waited for its lane.
+    if (this.#hardStateOf(instance)!.term > inTerm) return
+    if (this.#judge.truthOf(instance).log.isOfLeader(inTerm, index, term)) return
+    this.#fail(
+      instance,
+      `acknowledges entry ${index} in term ${inTerm}, whose leader holds another one there, not that of term ${term}`,
+    )
+  }
+
+  #hardStateOf(instance: RaftInstance): HardState | undefined {
+    const stored = this.#disk.acknowledged.get(raftHardStateKey(instance))
+    return stored && readHardState(instance, stored)
   }
 
   /** Support for a leader's node, from when its request was read. */

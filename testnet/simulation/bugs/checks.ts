@@ -8,6 +8,7 @@ const CHECKS: readonly (readonly [RegExp, string])[] = [
   [/both lead group|two leaders of term/, 'two leaders in one term'],
   [/lacks entry \d+, which was committed/, 'a leader without a committed entry'],
   [/gives up entry \d+, which was committed/, 'a committed entry cut off'],
+  [/in term \d+, whose leader holds another/, 'acknowledged, and another entry held'],
   [/before that is on its disk/, 'said before it is on the own disk'],
   [/is for n.* holds the lease of/, 'a lease beside a vote for another'],
   [/holds the lease of .* are free/, 'a lease longer than the promises'],

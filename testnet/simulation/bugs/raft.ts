@@ -117,6 +117,17 @@ export const RAFT_BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'keeps-conflicting-entries',
+    what: 'An append takes what stands at its indexes for its own entries, of whatever term they are.',
+    edits: [
+      {
+        file: 'consensus/raft/log/raft-log.ts',
+        from: 'while (from < entries.length && this.matchTerm(entries[from]!.index, entries[from]!.term)) from++',
+        to: 'while (from < entries.length && entries[from]!.index <= this.lastIndex()) from++',
+      },
+    ],
+  },
+  {
     name: 'truncates-agreeing-entries',
     what: 'An append cuts the log off at its first entry, also where both logs agree.',
     edits: [
