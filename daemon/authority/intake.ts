@@ -72,6 +72,8 @@ interface InFlight {
   readonly waiting: Map<number, Waiting>
 }
 
+/** So many wait for one input: its gateways and their retries, and nobody who asks for it again and again meanwhile. */
+const maxTogether = 8
 /** A power of two. */
 const nearPlaces = 1024
 /** Sessions that have nothing in flight are kept up to so many: the next inputs mostly come from the same ones. */
@@ -107,10 +109,16 @@ export class InFlightInputs {
     this.#count++
   }
 
-  /** A retry of an input that is in flight: it waits too. False when that input isn't. */
+  /** A retry of an input that is in flight: it waits too, or is told to ask again. False when that input isn't in flight. */
   join(body: Uint8Array, waiting: Waiting): boolean {
     const first = this.#sessionOf(body)?.waiting.get(seqOf(body))
     if (first === undefined) return false
+    let together = 1
+    for (let each = first.also; each !== undefined; each = each.also) together++
+    if (together >= maxTogether) {
+      tell(waiting, { kind: 'busy', retryAfterMs: 100 })
+      return true
+    }
     waiting.session = first.session
     waiting.also = first.also
     first.also = waiting

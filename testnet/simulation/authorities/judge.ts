@@ -235,8 +235,7 @@ export class Judge {
     for (const { group } of this.#realm.areas) {
       const status = engine?.status(group)
       if (status?.role !== 'leader' || !engine!.holdsLease(group)) continue
-      const { voters } = status.members
-      if (2 * voters.filter(voter => !free.has(voter)).length > voters.length) continue
+      if (hasQuorum(status.members, member => !free.has(member))) continue
       this.fail(`n${leader} holds the lease of group ${group}, and n${[...free].join(' and n')} are free`)
     }
   }
@@ -255,9 +254,7 @@ export class Judge {
       if (status?.role !== 'leader' || status.term >= term || !engine!.holdsLease(group)) continue
       // What it said to a pre-candidate binds it to nothing, and may have waited for its disk until it follows again.
       if (this.#engineOf(voter)?.status(group)?.leader === number) continue
-      const { voters } = status.members
-      const others = voters.filter(each => each !== voter && each !== to)
-      if (2 * others.length > voters.length) continue
+      if (hasQuorum(status.members, member => member !== voter && member !== to)) continue
       this.fail(
         `n${voter} is for n${to} in term ${term} of group ${group}, and n${number} holds the lease of term ${status.term}`,
       )
@@ -310,6 +307,16 @@ export class Judge {
     if (truth === undefined) truths.set(key, value)
     else if (truth !== value) this.fail(`${what} differs from what another replica has`)
   }
+}
+
+/** In both halves of a joint configuration; not by the code that is judged. */
+function hasQuorum(
+  { voters, votersOutgoing }: GroupStatus['members'],
+  counts: (voter: number) => boolean,
+): boolean {
+  return [voters, votersOutgoing].every(
+    half => 2 * half.filter(counts).length > half.length || half.length === 0,
+  )
 }
 
 function holds(value: Uint8Array, body: Uint8Array): boolean {
