@@ -64,6 +64,8 @@ export const enter: EnterWorld = async ({ gateways, playerKey, genesis, name, ar
     area,
     connectTimeoutMs: PLAYER_CONNECT_MS,
     actionTimeoutMs: ACTION_MS,
+    // Somebody who looks on has no reason to hurry the members.
+    sealSoon: false,
   })
   const { outcome } = await client.spawn(name).catch(error => {
     client.close()
@@ -86,10 +88,19 @@ function playLink(client: Client, listener: PlayListener): PlayLink {
     sight: client.view,
     entityId: () => client.view.own?.id,
     async act(action: Action) {
-      const { outcome } = await client.act(action)
+      const done = await client.act(action)
+      const { outcome } = done
       const committed = outcome.code === 'ok'
       // The SDK resolves only once the receipt's path and signature hold.
-      return { committed, detail: committed ? '' : reasonText(outcome.code), verified: true }
+      const whenFinal = () =>
+        done.final.then(
+          () => true,
+          (error: ClientError) => {
+            if (error.code === 'fell-off') return false
+            throw error
+          },
+        )
+      return { committed, detail: committed ? '' : reasonText(outcome.code), verified: true, whenFinal }
     },
     close() {
       stopListening()

@@ -233,7 +233,7 @@ export class TestNetwork {
         hosted,
         size: hosted ? size : 0,
         sealedSize: hosted ? sealedSize : 0,
-        ...{ certifiedHeight: 0, finalHeight: 0, finalSize: 0 },
+        ...{ certifiedHeight: 0, finalHeight: 0, finalSize: hosted ? sealedSize : 0 },
         sealHeight: hosted ? Math.floor(world.tick / 10) : 0,
         checkpointRoot: hosted ? Buffer.from(sha256(Buffer.from(`${sealedSize}`))).toString('hex') : '',
         stateRoot: hosted ? Buffer.from(sha256(Buffer.from(`s${sealedSize}`))).toString('hex') : '',

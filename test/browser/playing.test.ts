@@ -34,6 +34,9 @@ describe('the map page, played on', function () {
     const { vxMmPerTick, vyMmPerTick } = ada().motion
     assert.ok(vyMmPerTick > 500 && Math.abs(vxMmPerTick) < vyMmPerTick, 'up is north')
     assert.match((await receipts.textContent()) ?? '', /walk \d+ m committed\d+ ms · verified/)
+    const walk = receipts.locator('li', { hasText: 'walk' })
+    await walk.and(page.locator('[data-standing=final]')).waitFor()
+    assert.match((await walk.textContent()) ?? '', /ms · verified · final$/)
     await page.keyboard.press('b')
     await receipts.getByText(/build campfire refused: ./).waitFor()
     await page.getByRole('button', { name: /^Gather/ }).click()

@@ -10,6 +10,8 @@ export interface ActionLine {
   readonly latencyMs: number | undefined
   /** The receipt's signature and path were checked here, in this page. */
   readonly verified: boolean
+  /** Whether the members have decided a log with it, proven to this page; `fell off`: they have decided one without it. */
+  readonly standing: 'committed' | 'final' | 'fell off'
 }
 
 const KEPT_LINES = 40

@@ -37,6 +37,8 @@ export interface AuthorityView {
   readonly size: number
   readonly sealedSize: number
   readonly sealHeight: number
+  /** Leaves that the members have decided: what is above is committed only. */
+  readonly finalSize: number
   /** Hex; empty until there is one. */
   readonly checkpointRoot: string
   readonly stateRoot: string
@@ -113,6 +115,7 @@ export function readAuthorities(answer: unknown): AuthorityView[] {
       size: number(it['size']),
       sealedSize: number(it['sealedSize']),
       sealHeight: number(it['sealHeight']),
+      finalSize: number(it['finalSize']),
       checkpointRoot: text(it['checkpointRoot']),
       stateRoot: text(it['stateRoot']),
       entities: number(it['entities']),

@@ -16,6 +16,8 @@ export interface ActionResult {
   readonly detail: string
   /** The receipt's signature and path hold. */
   readonly verified: boolean
+  /** Asks whether it is final; false: it fell off. Rejects when that can't be known. */
+  whenFinal(): Promise<boolean>
 }
 
 export interface PlayLink {
@@ -144,9 +146,10 @@ export class Play {
       detail: '',
       latencyMs: undefined,
       verified: false,
+      standing: 'committed',
     })
     try {
-      const { committed, detail, verified } = await state.link.act(action)
+      const { committed, detail, verified, whenFinal } = await state.link.act(action)
       const latencyMs = this.#ports.nowMs() - startMs
       this.lastLatencyMs = latencyMs
       changeLine(this.lines, key, {
@@ -155,10 +158,19 @@ export class Play {
         verified,
         latencyMs,
       })
+      void this.#followUp(key, whenFinal)
       return committed
     } catch (error) {
       changeLine(this.lines, key, { outcome: 'failed', detail: words(error), latencyMs: undefined })
       return false
+    }
+  }
+
+  async #followUp(key: number, whenFinal: () => Promise<boolean>): Promise<void> {
+    try {
+      changeLine(this.lines, key, { standing: (await whenFinal()) ? 'final' : 'fell off' })
+    } catch {
+      // It stays what it was: committed.
     }
   }
 
@@ -172,6 +184,7 @@ export class Play {
       detail,
       latencyMs: undefined,
       verified: false,
+      standing: 'committed',
     })
   }
 

@@ -52,7 +52,7 @@ function AuthorityRow({
       </span>
       <dl class="facts">
         <Fact name="committed">{count(authority.size)}</Fact>
-        <Fact name="sealed">{count(authority.sealedSize)}</Fact>
+        <Fact name="final">{count(authority.finalSize)}</Fact>
         <Fact name="players / entities">{`${count(authority.players)} / ${count(authority.entities)}`}</Fact>
         <Fact name="term">{String(authority.term)}</Fact>
         <Fact name="epoch / view">{`${authority.epoch} / ${authority.view}`}</Fact>
@@ -71,7 +71,9 @@ export function AuthoritiesPanel(props: Props) {
           <AuthorityRow key={authority.origin} {...props} authority={authority} />
         ))}
       </ul>
-      <p class="note">Committed: on the disks of most replicas. Sealed: covered by a signed checkpoint.</p>
+      <p class="note">
+        Committed: on the disks of most replicas. Final: decided by a quorum of the members' votes.
+      </p>
     </Panel>
   )
 }

@@ -59,7 +59,7 @@ export function AreaDetails({ area, onClose }: { area: AuthorityView; onClose: (
     ['replicas', area.members.map(member => member.number).join(', ')],
     ['epoch / view / term', `${area.epoch} / ${area.view} / ${area.term}`],
     ['committed records', count(area.size)],
-    ['sealed records', count(area.sealedSize)],
+    ['final records', count(area.finalSize)],
     ['last checkpoint', `height ${count(area.sealHeight)}, root ${short(area.checkpointRoot)}`],
     ['state root', short(area.stateRoot)],
     ['entities', count(area.entities)],

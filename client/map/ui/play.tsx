@@ -104,7 +104,7 @@ const MARKS: Record<ActionLine['outcome'], string> = {
 function Line({ line }: { line: ActionLine }) {
   const tone = line.outcome === 'committed' ? 'good' : line.outcome === 'waiting' ? '' : 'bad'
   return (
-    <li data-outcome={line.outcome} data-verified={line.verified}>
+    <li data-outcome={line.outcome} data-verified={line.verified} data-standing={line.standing}>
       <span class="outcome">
         {line.words} <span class={tone}>{MARKS[line.outcome]}</span>
         {line.detail === '' ? '' : `: ${line.detail}`}
@@ -112,6 +112,8 @@ function Line({ line }: { line: ActionLine }) {
       <span class="latency">
         {line.latencyMs === undefined ? '' : `${Math.round(line.latencyMs)} ms`}
         {line.verified ? ' · verified' : ''}
+        {line.standing === 'final' ? ' · final' : ''}
+        {line.standing === 'fell off' ? <span class="bad"> · fell off</span> : null}
       </span>
     </li>
   )
