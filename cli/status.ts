@@ -23,6 +23,7 @@ async function status(options: ReadCommandOptions): Promise<void> {
         ['node', `${own.number} (${own.operator}), version ${own.version}, up ${duration(own.uptimeMs)}`],
         ['peer id', own.peerId],
         ['authorities', `${own.led} led, ${own.hosted} hosted, ${authorities.length} in the network`],
+        ['records here', recordsOf(authorities)],
         ['leaderless', leaderless],
         ...rejoining(authorities),
         ['sessions', own.sessions],
@@ -33,6 +34,14 @@ async function status(options: ReadCommandOptions): Promise<void> {
       table(['NODE', 'OPERATOR', 'STATE', 'SEEN', 'LEADS'], nodes.map(nodeRow)),
     ].join('\n'),
   )
+}
+
+/** Of all replicas of this node: what is committed, and how much of it the members have decided. */
+function recordsOf(authorities: readonly AuthorityView[]): string {
+  const sum = (of: (authority: AuthorityView) => number): string =>
+    authorities.reduce((total, authority) => total + of(authority), 0).toLocaleString('en')
+  const hosted = (size: number, { hosted: isHere }: AuthorityView): number => (isHere ? size : 0)
+  return `${sum(it => hosted(it.size, it))} committed, ${sum(it => hosted(it.finalSize, it))} of them final`
 }
 
 function nodeRow(node: NodeAdvertView): (string | number)[] {
