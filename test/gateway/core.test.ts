@@ -287,6 +287,45 @@ describe('the gateway core: inputs', () => {
     assert.deepEqual(gateway.takeProblems(1), ['malformed', 'malformed'])
   })
 
+  it('passes on what is asked to be final, a few questions of a session at a time', () => {
+    const waiting: (() => void)[] = []
+    const real = new Harness().authority
+    const busy = { kind: 'busy', retryAfterMs: 7 } as const
+    const router: AuthorityRouter = {
+      areas: () => real.areas(),
+      subscribe: () => () => {},
+      submit: () => {},
+      read: () => {},
+      whenFinal: (_area, { leaves, soon }, answer) => {
+        assert.deepEqual([leaves, soon], [[3, 300], true])
+        waiting.push(() => answer(busy))
+      },
+    }
+    const limits = { finalsInFlight: 3, inputsPerSecond: 1, inputBurst: 5 }
+    const gateway = new Harness({ router, limits })
+    const ask = (number: number) => gateway.say(1, { finalAsk: { number, leaves: [3, 300], soon: true } })
+    gateway.core.connected(1, '127.0.0.1')
+    ask(1)
+    assert.deepEqual(gateway.takeProblems(1), ['unauthenticated'])
+    gateway.core.closed(1)
+    gateway.join(1, ada)
+    gateway.take(1)
+    for (let number = 1; number <= 6; number++) ask(number)
+    const told = () => gateway.take(1).map(({ finalAnswer }) => [finalAnswer!.number, finalAnswer!.code])
+    assert.deepEqual(told(), [
+      [4, 'busy'],
+      [5, 'busy'],
+      [6, 'over-rate'],
+    ])
+    assert.equal(gateway.core.stats.inFlight, 3)
+    for (const answer of waiting.splice(0)) answer()
+    assert.equal(gateway.core.stats.inFlight, 0)
+    assert.equal(told().length, 3)
+    for (const leaves of [[], [5, 5], [7, 5], Array.from({ length: 129 }, (_, i) => i)])
+      gateway.say(1, { finalAsk: { number: 1, leaves, soon: false } })
+    assert.deepEqual(gateway.takeProblems(1), ['malformed', 'malformed', 'malformed', 'malformed'])
+  })
+
   it('answers busy when too many wait for an answer', () => {
     const waiting: (() => void)[] = []
     const real = new Harness().authority
