@@ -115,13 +115,18 @@ function stateText({ origin, target, value, decision }: OpenedState): string[] {
 
 const columns = 80
 
-/** Longer lines go on in the next one. */
+/** Longer lines go on in the next one, where a word ends. */
 function wrapped(lines: readonly string[]): string[] {
   return lines.flatMap(line => {
-    const parts = [line.slice(0, columns)]
-    for (let at = columns; at < line.length; at += columns - 2)
-      parts.push(`  ${line.slice(at, at + columns - 2)}`)
-    return parts
+    const parts: string[] = []
+    let rest = line
+    while (rest.length > columns) {
+      const space = rest.lastIndexOf(' ', columns)
+      const end = space > 2 ? space : columns
+      parts.push(rest.slice(0, end))
+      rest = `  ${rest.slice(end).trimStart()}`
+    }
+    return [...parts, rest]
   })
 }
 
