@@ -49,6 +49,8 @@ export class Client {
   readonly receipts: KeptReceipt[] = []
   private readonly settings: ClientSettings
   private readonly waiting = new Map<number, Waiting>()
+  /** By seq: the first gateway that said, without a signature, that there is no going on with it. */
+  private readonly saidBy = new Map<number, string>()
   private readonly stateListeners = new Set<(state: ClientState, reason: string) => void>()
   private readonly counts = { submitted: 0, committed: 0, rejected: 0, refused: 0, retried: 0, forged: 0 }
   private readonly latency = new Histogram()
@@ -346,7 +348,7 @@ export class Client {
     const waiting = this.waiting.get(seq)
     const fault = expectedSeq > 0 ? 'gap' : code
     if (waiting !== undefined) waiting.fault = fault
-    if (expectedSeq > 0) this.gap(seq, expectedSeq)
+    if (expectedSeq > 0) this.gap(seq, expectedSeq, link)
     else if (retryAfterMs > 0) this.outbox.postpone(seq, retryAfterMs, this.settings.nowMs())
     else if (code === 'other-log') this.lifeline.leave(link, code)
     else this.refused(item, code)
@@ -431,6 +433,7 @@ export class Client {
 
   private removeAnswered(seq: number): void {
     this.outbox.remove(seq)
+    this.saidBy.delete(seq)
     if (seq === 1) this.prepareAll()
   }
 
@@ -452,11 +455,21 @@ export class Client {
     this.lifeline.leave(link, 'forged-receipt')
   }
 
-  private gap(seq: number, expectedSeq: number): void {
+  /** `link`: only its gateway says so, and nobody has signed it. */
+  private gap(seq: number, expectedSeq: number, link?: Link): void {
     const verdict = this.outbox.gap(seq, expectedSeq, this.settings.nowMs())
+    if (verdict === 'retry') return
+    if (link !== undefined && !this.isSaidByTwo(seq, link)) return this.lifeline.leave(link, 'untold-gap')
     if (verdict === 'applied') this.unknown(seq)
-    if (verdict === 'broken')
-      this.end('broken', `The owner waits for input ${expectedSeq}, which was answered.`)
+    else this.end('broken', `The owner waits for input ${expectedSeq}, which was answered.`)
+  }
+
+  /** One gateway's word that an input is lost, or all of the session, counts when another one says it too, if there is another. */
+  private isSaidByTwo(seq: number, { url }: Link): boolean {
+    const { gateways } = this.settings
+    const first = this.saidBy.get(seq) ?? url
+    this.saidBy.set(seq, first)
+    return first !== url || gateways.every(each => each === url)
   }
 
   /** Two copies were logged, and this is the second one's answer: the first one's is asked for. */

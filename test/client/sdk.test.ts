@@ -239,6 +239,22 @@ describe('the SDK with a real gateway', function () {
     assert.equal(authority.applied.length, 2)
   })
 
+  it('takes no gateway at its bare word that an input is done, or a session lost: another one has to say it too', async () => {
+    const [liar, honest] = [await gateway({ id: 'liar' }), await gateway({ id: 'honest' })]
+    let lies = 1
+    authority.mishap = seq =>
+      seq === 2 && lies-- > 0 ? { result: { kind: 'gap', expectedSeq: 9 } } : undefined
+    const client = await player([liar.url, honest.url])
+    await client.spawn('Ada')
+    const { outcome } = await client.act({ kind: 'move', vxMmPerTick: 1, vyMmPerTick: 0 })
+    assert.equal(outcome.code, 'ok')
+    assert.equal(client.gateway, honest.url)
+    authority.mishap = seq => (seq === 3 ? { result: { kind: 'gap', expectedSeq: 9 } } : undefined)
+    const forgotten = client.act({ kind: 'move', vxMmPerTick: 2, vyMmPerTick: 0 })
+    await assert.rejects(forgotten, { code: 'outcome-unknown' })
+    assert.equal(client.stats.links, 3)
+  })
+
   it('goes on at another gateway when its own dies, with everything unanswered applied once', async () => {
     const [first, second] = [await gateway({ id: 'first' }), await gateway({ id: 'second' })]
     const client = await player([first.url, second.url])
