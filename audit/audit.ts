@@ -1,15 +1,18 @@
 import type { Applied, World } from '../world/world.ts'
+import { accusationsFor } from './accuse.ts'
 import { fastNodeHash } from './crypto.ts'
 import { AuditError } from './errors.ts'
-import { Findings } from './findings.ts'
+import { formatTwoFaces } from './evidence.ts'
+import { type Finding, Findings } from './findings.ts'
 import { charterBody, findArea, type Genesis, logVerifiers, originOf, readGenesis } from './genesis.ts'
 import { type BundleFiles, type CheckedRecord, checkBundle } from './log/bundle.ts'
 import { checkExtraFiles } from './log/extra-files.ts'
 import { bundlesOf } from './log/fetch.ts'
 import { TileLevels } from './log/levels.ts'
 import { pathOf, resourceAt, tileWidth } from './log/paths.ts'
-import { KnownSizes, type LogMemory } from './memory.ts'
-import { watchedLog } from './monitor/watched-log.ts'
+import { KnownSizes, type LogMemory, type Seen } from './memory.ts'
+import { readConsistencyPath } from './monitor/consistency-path.ts'
+import { keepEvidence, watchedLog } from './monitor/watched-log.ts'
 import { Replay } from './replay/replay.ts'
 import { type AuditReport, withMessage } from './report.ts'
 import { ownRulesHash } from './rules-hash.ts'
@@ -89,6 +92,7 @@ class Audit {
   readonly #folder: string
   readonly #findings = new Findings()
   readonly #notes: string[] = []
+  readonly #evidence = new Map<Finding, string>()
   /** Leaves under the checkpoint. */
   #size = 0
 
@@ -115,7 +119,9 @@ class Audit {
     const withBodies = await this.#hasBodies(checkpoint.size)
     const isSigned = await this.#checkLog(checkpoint, known, withBodies, replay)
     await checkExtraFiles(this.#source, this.#folder, checkpoint.size, this.#findings)
-    if (memory !== undefined) this.#compareWithMemory(memory, isSigned ? known : undefined, checkpoint, note)
+    if (memory !== undefined)
+      await this.#compareWithMemory(memory, isSigned ? known : undefined, checkpoint, note)
+    if (folder !== undefined && isSigned) await this.#accuse(folder, checkpoint.size, note, replay)
     return this.#report(checkpoint, replay)
   }
 
@@ -231,20 +237,34 @@ class Audit {
     return false
   }
 
+  /** What the signed records show is kept as evidence: whoever signed them can't take that back. */
+  async #accuse(folder: string, size: number, note: string, { segments }: Replay): Promise<void> {
+    const log = { source: this.#source, genesis: this.#genesis, area: this.#area, folder: this.#folder }
+    const found = this.#findings.list()
+    const accusations = await accusationsFor({ ...log, size, note, segments }, found)
+    for (const [finding, evidence] of accusations) {
+      if (evidence !== undefined) this.#evidence.set(finding, keepEvidence(folder, evidence))
+      else {
+        const what = `What was found at leaf ${finding.firstLeaf} takes more than evidence may: it is proven by auditing the log.`
+        this.#notes.push(what)
+      }
+    }
+  }
+
   /** @param known undefined when the leaves are not those that were signed, and so tell nothing about the signer */
-  #compareWithMemory(
+  async #compareWithMemory(
     memory: LogMemory,
     known: KnownSizes | undefined,
     checkpoint: Checkpoint,
     note: string,
-  ): void {
+  ): Promise<void> {
     const path = `${this.#folder}/checkpoint`
     const same = memory.checkpoints.find(seen => seen.size === checkpoint.size)
     const rival = known?.forkedAt ?? (same && !equalBytes(same.root, checkpoint.root) ? same : undefined)
     if (rival !== undefined) {
-      const proof = memory.keepRival(note)
-      const what = `another checkpoint was signed before for ${rival.size} leaves; both are kept in ${proof}`
+      const what = `another checkpoint was signed before for ${rival.size} leaves`
       this.#findings.add('fork', path, known?.agreedSize ?? 0, rival.size - 1, what)
+      await this.#keepFaces(memory.headOf(rival.size)!, checkpoint.size, note)
       return
     }
     const before = memory.sizeAt(this.#source.name)
@@ -255,6 +275,19 @@ class Audit {
     } else if (newest > checkpoint.size)
       this.#notes.push(`The source is behind: ${newest} leaves were seen elsewhere.`)
     if (known !== undefined) memory.remember(this.#source.name, note, checkpoint)
+  }
+
+  /** Two signed checkpoints that cannot both be true are evidence against whoever signed them. */
+  async #keepFaces(older: Seen, size: number, newer: string): Promise<void> {
+    const read = (path: string, maxBytes: number) => this.#source.read(`${this.#folder}/${path}`, maxBytes)
+    const atOnce = older.checkpoint.size === size
+    const path = atOnce ? [] : await readConsistencyPath(read, older.checkpoint.size, size)
+    const finding = this.#findings.list().find(({ code }) => code === 'fork')!
+    if (path === undefined) this.#notes.push('The tiles do not lead from the one to the other.')
+    else {
+      const evidence = formatTwoFaces({ older: older.note, newer, path })
+      this.#evidence.set(finding, keepEvidence(this.#options.memory!, evidence))
+    }
   }
 
   #progress(size: number): (done: number) => void {
@@ -283,7 +316,10 @@ class Audit {
       lastHeight: replay.lastHeight,
       voidRecords: replay.voidRecords,
       notes: this.#notes,
-      findings: this.#findings.list(),
+      findings: this.#findings.list().map(finding => {
+        const evidence = this.#evidence.get(finding)
+        return evidence === undefined ? finding : { ...finding, evidence }
+      }),
       omittedFindings: this.#findings.omitted,
     })
   }

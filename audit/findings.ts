@@ -8,6 +8,8 @@ export interface Finding {
   readonly lastLeaf: number
   /** File, leaves, and a sentence. */
   readonly message: string
+  /** The file that proves it to anybody who has the genesis file (`freehold verify`), where there is one. */
+  readonly evidence?: string
 }
 
 export type FindingCode =

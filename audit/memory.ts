@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { sha256 } from './crypto.ts'
 import { writeDurably } from './durable-file.ts'
 import { AuditError } from './errors.ts'
-import { equalBytes, hex, utf8 } from './verify/bytes.ts'
+import { equalBytes } from './verify/bytes.ts'
 import type { Checkpoint } from './verify/checkpoint.ts'
 
 /** Parses and checks a signed checkpoint; undefined when it isn't one of this log. */
@@ -69,14 +68,6 @@ export class LogMemory {
     if (this.#seen.length > maxSeen)
       this.#seen = this.#seen.filter((_, i) => i % 2 === 1 || i === this.#seen.length - 1)
     this.#save()
-  }
-
-  /** Keeps a checkpoint that cannot be of the same log as the others. With them it proves that the signer lied. Returns its file. */
-  keepRival(note: string): string {
-    const path = this.#path.replace(/json$/, `fork-${hex(sha256(utf8(note))).slice(0, 16)}.txt`)
-    const known = this.#seen.map(seen => seen.note)
-    writeDurably(path, [note, ...known].join('\n'))
-    return path
   }
 
   #save(): void {

@@ -42,9 +42,10 @@ function messageOf(report: Omit<AuditReport, 'message'>): string {
     `State roots that match their seal: ${number(sealedRoots)}`,
     ...notes,
   ]
-  for (const { file, firstLeaf, lastLeaf, message } of findings.slice(0, shown)) {
+  for (const { file, firstLeaf, lastLeaf, message, evidence } of findings.slice(0, shown)) {
     const leaves = firstLeaf === lastLeaf ? `leaf ${firstLeaf}` : `leaves ${firstLeaf} to ${lastLeaf}`
     lines.push(file, `  ${leaves}: ${message.slice(message.indexOf(': ') + 2)}`)
+    if (evidence !== undefined) lines.push(`  Evidence: ${evidence}`)
   }
   const more = findings.length - shown + omittedFindings
   if (more > 0) lines.push(`and ${number(more)} more`)
@@ -52,7 +53,7 @@ function messageOf(report: Omit<AuditReport, 'message'>): string {
 }
 
 /** Lines of at most 80 columns, broken at spaces where there are some. */
-function wrapped(line: string): string[] {
+export function wrapped(line: string): string[] {
   const lines: string[] = []
   let rest = line
   while (rest.length > width) {

@@ -3,15 +3,18 @@ import { MAX_PROOF_BYTES, PROOF_HEAD } from '../client/protocol/proof-file.ts'
 import { verifyReceipt } from '../client/protocol/receipt.ts'
 import { parseReceiptFile, RECEIPT_FILE_HEAD, type ReceiptFile } from '../client/protocol/receipt-file.ts'
 import { decodeInput, decodeOutcome } from '../world/codec.ts'
+import { BROKEN_RULES_HEAD, MAX_EVIDENCE_BYTES } from './broken-rules.ts'
 import { fastLeafHash, verifyEd25519 } from './crypto.ts'
 import { AuditError } from './errors.ts'
 import { EVIDENCE_HEAD, parseTwoFaces } from './evidence.ts'
 import { type Genesis, type GenesisArea, logVerifiers, originOf, readGenesis } from './genesis.ts'
+import { wrapped } from './report.ts'
 import { openCheckpoint } from './signed-checkpoint.ts'
 import { equalBytes, hex, toBase64 } from './verify/bytes.ts'
 import type { Checkpoint } from './verify/checkpoint.ts'
 import { consistencyRoots, verifyInclusion } from './verify/merkle.ts'
 import { parseTlogProof, type TlogProof } from './verify/tlog-proof.ts'
+import { verifyBrokenRules } from './verify-broken-rules.ts'
 import { verifyHeldProof } from './verify-proof.ts'
 
 /** What a file proves, or why it proves nothing. */
@@ -24,7 +27,7 @@ export interface Verdict {
   readonly message: string
 }
 
-const maxBytes = MAX_PROOF_BYTES
+const maxBytes = Math.max(MAX_PROOF_BYTES, MAX_EVIDENCE_BYTES)
 const proofHead = 'c2sp.org/tlog-proof@v1\n'
 
 /**
@@ -57,6 +60,7 @@ export async function verifyBytes(bytes: Uint8Array, genesis: Genesis): Promise<
     return await verifyReceiptFile(parseReceiptFile(text), genesis)
   if (text.startsWith(`${genesis.network}/`)) return verifyCheckpoint(bytes, genesis)
   if (text.startsWith(`${EVIDENCE_HEAD}\n`)) return verifyEvidence(text, genesis)
+  if (text.startsWith(`${BROKEN_RULES_HEAD}\n`)) return await verifyBroken(text, genesis)
   return refusal(
     'unknown',
     `This is no proof, receipt, checkpoint or evidence\nof the network ${genesis.network}.`,
@@ -147,6 +151,30 @@ function verifyEvidence(text: string, genesis: Genesis): Verdict {
       `${facts.newerSize} leaves, root ${facts.newerRoot}`,
       `  signed by node ${facts.newerSigners}`,
       'No log is both.',
+    ].join('\n'),
+  }
+}
+
+async function verifyBroken(text: string, genesis: Genesis): Promise<Verdict> {
+  let signed: Exclude<ReturnType<typeof opened>, { ok: false }> | undefined
+  const proven = await verifyBrokenRules(text, genesis, note => {
+    const result = opened(Buffer.from(note), genesis)
+    if (!result.ok) return result.why
+    signed = result
+    return { area: logOf(genesis, result.origin)!.area, checkpoint: result.checkpoint }
+  })
+  if (!proven.ok) return refusal('evidence', proven.why)
+  const { origin, signers, checkpoint } = signed!
+  const { code, firstLeaf, lastLeaf, message } = proven.finding
+  const facts = { origin, code, firstLeaf, lastLeaf, size: checkpoint.size, signers: signers.join(' ') }
+  return {
+    ok: true,
+    kind: 'evidence',
+    facts,
+    message: [
+      `Proven: ${origin} breaks the rules.`,
+      ...wrapped(`${code}, ${message.slice(message.indexOf(', ') + 2)}`),
+      `in a log of ${facts.size} leaves, signed by node ${facts.signers}`,
     ].join('\n'),
   }
 }

@@ -1,4 +1,12 @@
-import { type Applied, createWorld, INPUT_RECORD, TICK_RECORD, type World } from '../../world/world.ts'
+import {
+  type Applied,
+  createWorld,
+  INPUT_RECORD,
+  restoreWorld,
+  type StateEntry,
+  TICK_RECORD,
+  type World,
+} from '../../world/world.ts'
 import { sha256, verifyEd25519 } from '../crypto.ts'
 import type { Findings } from '../findings.ts'
 import { charterBody, type Genesis, type GenesisArea, originOf } from '../genesis.ts'
@@ -28,6 +36,20 @@ interface Mark {
   readonly root: Uint8Array
 }
 
+/** Where a replay may begin that is not to begin at the first leaf: just after a mark. */
+export interface ReplayBase {
+  /** The log's size just after the mark. */
+  readonly size: number
+  /** As the mark's seal, which follows, has it sealed. */
+  readonly state: readonly StateEntry[]
+}
+
+/** A mark's place, and that of the seal which names the root at it. */
+export interface Segment {
+  readonly markSize: number
+  readonly sealLeaf: number
+}
+
 /** Applies every record once more through the rules, and holds what the log claims against what comes out. */
 export class Replay {
   readonly #origin: string
@@ -44,7 +66,12 @@ export class Replay {
   /** Marks of the next height that a later one replaced: a seal that still names one of them has no effect. */
   #replacedMarks: number[] = []
   #lastSeal: Seal | undefined
-  #previous: Uint8Array = new Uint8Array(32)
+  #baseHeight = 0
+  /** Undefined before the first seal of a replay that does not begin with the log. */
+  #previous: Uint8Array | undefined = new Uint8Array(32)
+  #baseSize = 0
+  /** Seals that agree with the replay, in order. */
+  readonly segments: Segment[] = []
   /** Until a seal names another checkpoint before it: those behind it then do so too. */
   #chained = true
   /** Where the records begin that the next seal is the first to cover. */
@@ -56,21 +83,53 @@ export class Replay {
   /** Seals and marks that came late and have no effect. */
   voidRecords = 0
 
-  constructor(genesis: Genesis, area: GenesisArea, findings: Findings, fileOf: (leaf: number) => string) {
+  /** @param base the state may be none of the rules: then this throws */
+  constructor(
+    genesis: Genesis,
+    area: GenesisArea,
+    findings: Findings,
+    fileOf: (leaf: number) => string,
+    base?: ReplayBase,
+  ) {
     this.#origin = originOf(genesis, area)
     this.#area = area
     this.#rulesVersion = genesis.rules.version
     this.#charter = charterBody(genesis, area)
     this.#findings = findings
     this.#fileOf = fileOf
-    this.#world = createWorld({ origin: this.#origin, sha256, verifySignature: verifyEd25519 }, area)
+    const host = { origin: this.#origin, sha256, verifySignature: verifyEd25519 }
+    const hiding = base?.state.find(({ key }) => key.length === 0)
+    const state = base?.state.filter(entry => entry !== hiding)
+    this.#world = state === undefined ? createWorld(host, area) : restoreWorld(host, area, state)
     for (const { key, value } of this.#world.entries()) this.#tree.set(key, value)
     this.#world.takeDirty()
+    if (hiding !== undefined) this.#hide(hiding.value)
+    if (base !== undefined) this.#beginAt(base.size)
     this.#attestations = new Attestations(this.#origin, genesis.nodes, findings, fileOf)
   }
 
   get lastHeight(): number {
-    return this.#lastSeal?.height ?? 0
+    return this.#lastSeal?.height ?? this.#baseHeight
+  }
+
+  /** The first seal named the state that the replay began with. */
+  get baseIsSealed(): boolean {
+    return this.segments[0]?.markSize === this.#baseSize
+  }
+
+  /** As the last mark found it, for a replay that begins there. Only just after that mark. */
+  stateAtMark(): StateEntry[] {
+    const state = [...this.#world.entries()]
+    if (this.#salt !== undefined) state.push({ key: noKey, value: this.#salt })
+    return state
+  }
+
+  /** Its mark's height is the first seal's to tell. */
+  #beginAt(size: number): void {
+    this.#baseSize = size
+    this.#previous = undefined
+    this.#segmentStart = size
+    this.#mark = { height: 0, size, tick: this.#world.tick, root: this.#tree.root() }
   }
 
   /** @param logRoot the log's root just after this record; asked for at seals only */
@@ -120,9 +179,7 @@ export class Replay {
   /** The tree was kept up from what the rules said had changed: once, it is compared with all that there is. */
   #compareWholeState(size: number): void {
     this.#takeChanges()
-    const state = [...this.#world.entries()]
-    if (this.#salt !== undefined) state.push({ key: noKey, value: this.#salt })
-    const entries = state.map(({ key, value }) => ({
+    const entries = this.stateAtMark().map(({ key, value }) => ({
       key: sha256(key),
       value: Buffer.concat([Uint8Array.of(key.length), key, value]),
     }))
@@ -184,6 +241,7 @@ export class Replay {
   #seal(leaf: number, body: Uint8Array, logRoot: () => Uint8Array): void {
     const seal = readSeal(body)
     if (seal === undefined) return this.#blame('malformed-record', leaf, 'the seal is malformed')
+    if (this.#mark?.height === 0) this.#learnHeight(seal)
     if (this.#isLate(seal)) {
       this.voidRecords++
       return
@@ -193,8 +251,10 @@ export class Replay {
     if (problem !== undefined) this.#blame('wrong-seal', leaf, problem)
     // A wrong seal at the right place is gone on from, so that one lie is told once.
     if (mark === undefined || seal.height !== mark.height) return
-    if (equalBytes(seal.stateRoot, mark.root)) this.sealedRoots++
-    else {
+    if (equalBytes(seal.stateRoot, mark.root)) {
+      this.sealedRoots++
+      if (problem === undefined) this.segments.push({ markSize: mark.size, sealLeaf: leaf })
+    } else {
       const what = `the rules lead to another state than the seal of height ${seal.height} says`
       this.#findings.add('wrong-state-root', this.#fileOf(leaf), this.#segmentStart, leaf, what)
     }
@@ -204,6 +264,11 @@ export class Replay {
     this.#segmentStart = mark.size
     this.#sealedSize = leaf + 1
     this.#previous = sha256(utf8(`${this.#origin}\n${leaf + 1}\n${toBase64(logRoot())}\n`))
+  }
+
+  #learnHeight(first: Seal): void {
+    this.#baseHeight = first.height - 1
+    this.#mark = { ...this.#mark!, height: first.height }
   }
 
   /** A leader that was in doubt proposes a seal once more: the second has no effect. */
@@ -223,7 +288,7 @@ export class Replay {
     const height = this.lastHeight + 1
     if (seal.height !== height) return `the seal is of height ${seal.height}, not ${height}`
     if (mark === undefined) return 'the seal follows no mark'
-    if (this.#chained && !equalBytes(seal.previous, this.#previous)) {
+    if (this.#chained && this.#previous !== undefined && !equalBytes(seal.previous, this.#previous)) {
       this.#chained = false
       return 'the seal names another checkpoint of the seal before it than these leaves have'
     }

@@ -19,13 +19,25 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
  */
 export class RootOfLeaves {
   /** The roots of the perfect trees that the leaves so far fall into, largest first. */
-  readonly #roots: Uint8Array[] = []
+  readonly #roots: Uint8Array[]
   readonly #join: typeof nodeHash
-  #size = 0
+  #size: number
 
-  /** @param join computes `nodeHash`; an auditor of long logs hands in a faster one. */
-  constructor(join = nodeHash) {
+  /**
+   * @param join computes `nodeHash`; an auditor of long logs hands in a faster one
+   * @param edge of the leaves that are not added any more, as `edge` gave it; one of another shape leads to another root
+   */
+  constructor(
+    join = nodeHash,
+    edge: { readonly size: number; readonly roots: readonly Uint8Array[] } = { size: 0, roots: [] },
+  ) {
     this.#join = join
+    this.#size = edge.size
+    this.#roots = [...edge.roots]
+  }
+
+  get edge(): readonly Uint8Array[] {
+    return [...this.#roots]
   }
 
   get size(): number {

@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { auditAuthority, type Finding } from '../../audit/audit.ts'
+import { type BrokenRules, formatBrokenRules, parseBrokenRules } from '../../audit/broken-rules.ts'
+import { readGenesis } from '../../audit/genesis.ts'
+import { verifyBytes, verifyFile } from '../../audit/verify-file.ts'
 import { decodeAttestation, encodeAttestation, encodeMark } from '../../daemon/authority/bodies.ts'
 import { type LogRecord, recordKind } from '../../storage/log/record.ts'
 import { decodeTick, encodeTick } from '../../world/codec.ts'
@@ -17,7 +22,7 @@ import {
 
 /** Logs that members signed, whole in themselves: only the rules and the genesis file tell that they lie. */
 describe('a member that lies in a well-formed log', function () {
-  this.timeout(20_000)
+  this.timeout(60_000)
   let town: Town
   let honest: LogRecord[]
   let exports = 0
@@ -30,9 +35,24 @@ describe('a member that lies in a well-formed log', function () {
 
   async function findings(records: readonly LogRecord[]): Promise<readonly Finding[]> {
     const folder = await exportTo(town, await publish(town, records), `forged-${exports++}`)
-    const report = await auditAuthority({ authority: 'area/0000', from: folder, genesis: town.genesisPath })
+    const memory = join(town.folder, `memory-${exports}`)
+    const genesis = town.genesisPath
+    const report = await auditAuthority({ authority: 'area/0000', from: folder, genesis, memory })
     assert.equal(report.ok, report.findings.length === 0)
+    const evidence = report.findings.flatMap(finding => finding.evidence ?? [])
+    assert.equal(evidence.length > 0, !report.ok, 'a lie leaves evidence')
+    for (const file of evidence) assert.equal((await verifyFile({ file, genesis })).ok, true, file)
     return report.findings
+  }
+
+  /** Evidence of a lie about the third seal's state, and the same as others might change it. */
+  async function accusation(): Promise<{ text: string; parsed: BrokenRules }> {
+    const forged = resealed(town, honest, seal =>
+      seal.height === 3 ? { ...seal, stateRoot: sha256(seal.stateRoot) } : seal,
+    )
+    const wrong = (await findings(forged)).find(({ code }) => code === 'wrong-state-root')!
+    const text = readFileSync(wrong.evidence!, 'utf8')
+    return { text, parsed: parseBrokenRules(text)! }
   }
 
   /** The one thing that is found. */
@@ -159,6 +179,42 @@ describe('a member that lies in a well-formed log', function () {
   it('who signs a checkpoint that is not just after a seal is found', async () => {
     const wrong = await found(honest.slice(0, -1))
     assert.equal(wrong.code, 'not-at-a-seal')
+  })
+
+  it('is proven by a file alone, which says who signed what', async () => {
+    const { text, parsed } = await accusation()
+    assert.ok(parsed.from > 0 && parsed.state.length > 10, 'it begins with a state that was sealed')
+    assert.ok(parsed.records.length < honest.length / 2, 'and not with the log')
+    const verdict = await verifyBytes(Buffer.from(text), readGenesis(town.genesisPath))
+    assert.equal(verdict.ok, true)
+    const { code, origin, signers } = verdict.facts
+    assert.deepEqual([code, origin, signers], ['wrong-state-root', town.origin, '1'])
+    assert.match(verdict.message, /^Proven: town\/area\/0000\/0 breaks the rules\.\n/)
+    for (const line of verdict.message.split('\n')) assert.ok(line.length <= 80, line)
+  })
+
+  it('is not proven when anything in the file is changed, and nobody is accused of what is not there', async () => {
+    const { parsed } = await accusation()
+    const genesis = readGenesis(town.genesisPath)
+    const refused = async (change: Partial<BrokenRules>, why: RegExp): Promise<void> => {
+      const verdict = await verifyBytes(Buffer.from(formatBrokenRules({ ...parsed, ...change })!), genesis)
+      assert.equal(verdict.ok, false)
+      assert.match(verdict.message, why)
+    }
+    const { records, state, edge, path } = parsed
+    const [entry, ...others] = state
+    const value = entry!.value.slice()
+    value[value.length - 1]! ^= 1
+    await refused({ state: [{ key: entry!.key, value }, ...others] }, /state/)
+    await refused({ state: others }, /state/)
+    await refused({ records: records.slice(0, -1) }, /not those of the signed log/)
+    const salted = records.map((record, i) => (i === 2 ? { ...record, salt: new Uint8Array(16) } : record))
+    await refused({ records: salted }, /not those of the signed log/)
+    await refused({ edge: edge.slice(1) }, /not those of the signed log/)
+    await refused({ path: path.slice(1) }, /not those of the signed log/)
+    await refused({ code: 'wrong-tick' }, /do not show what is claimed/)
+    await refused({ firstLeaf: 3, lastLeaf: 5 }, /do not show what is claimed/)
+    await refused({ checkpoint: parsed.checkpoint.replace('town/', 'down/') }, /knows no such log/)
   })
 
   it('is not suspected for a seal that was proposed twice', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type AuditReport, auditAuthority } from '../../audit/audit.ts'
+import { verifyFile } from '../../audit/verify-file.ts'
 import { type LogRecord, recordKind } from '../../storage/log/record.ts'
 import { decodeTick, encodeTick } from '../../world/codec.ts'
 import { exportTo, foundTown, playTown, publish, removeTown, resealed, type Town } from './support/log.ts'
@@ -82,12 +83,13 @@ describe('an auditor who remembers', function () {
     assert.deepEqual(codes(await audit(otherPast(10, first(2)), 'shorter')), ['fork'])
   })
 
-  it('keeps both signed checkpoints as proof, and goes on trusting the one that it saw first', async () => {
+  it('keeps both signed checkpoints as evidence, and goes on trusting the one that it saw first', async () => {
     await audit(first(3), 'first-face')
-    await audit(otherPast(10, first(4)), 'second-face')
-    const proof = readdirSync(memory).find(name => name.includes('fork'))!
-    const notes = readFileSync(join(memory, proof), 'utf8')
-    assert.equal(notes.split(`${town.origin}\n`).length - 1, 2)
+    const report = await audit(otherPast(10, first(4)), 'second-face')
+    const file = report.findings[0]!.evidence!
+    const verdict = await verifyFile({ file, genesis: town.genesisPath })
+    assert.equal(verdict.ok, true)
+    assert.match(verdict.message, /has two faces/)
     assert.equal((await audit(first(4), 'first-face-again')).ok, true)
   })
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { MAX_EVIDENCE_BYTES } from '../../audit/broken-rules.ts'
 import { type Verdict, verifyFile } from '../../audit/verify-file.ts'
-import { MAX_PROOF_BYTES } from '../../client/protocol/proof-file.ts'
 import type { LogRecord } from '../../storage/log/record.ts'
 import { foundTown, playTown, publish, removeTown, type Served, type Town } from './support/log.ts'
 import { receiptFileOf } from './support/receipts.ts'
@@ -102,6 +102,6 @@ describe('what somebody gave you', function () {
   it('is refused when it cannot be read', async () => {
     const file = join(town.folder, 'not-there')
     await assert.rejects(verifyFile({ file, genesis: town.genesisPath }), { code: 'unreadable-file' })
-    await assert.rejects(verify(Buffer.alloc(MAX_PROOF_BYTES + 1)), { code: 'unreadable-file' })
+    await assert.rejects(verify(Buffer.alloc(MAX_EVIDENCE_BYTES + 1)), { code: 'unreadable-file' })
   })
 })
