@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type BrokenRules, formatBrokenRules, parseBrokenRules } from '../../audit/broken-rules.ts'
 import { AuditError } from '../../audit/errors.ts'
 import { formatTwoFaces, parseTwoFaces } from '../../audit/evidence.ts'
 import { parseGenesis as parseAuditorsGenesis } from '../../audit/genesis.ts'
@@ -50,6 +51,21 @@ function bundle(entries: readonly Uint8Array[]): Uint8Array {
   return joined(...entries.flatMap(entry => [Uint8Array.of(entry.length >> 8, entry.length & 255), entry]))
 }
 
+const broken: BrokenRules[] = [
+  {
+    ...{ code: 'wrong-tick', firstLeaf: 8, lastLeaf: 9, from: 7, records, checkpoint: notes[0]! },
+    state: [
+      { key: filled(1, 1), value: filled(30, 2) },
+      { key: filled(0, 0), value: filled(16, 3) },
+    ],
+    ...{ edge: [hash32(1), hash32(2), hash32(3)], path: [hash32(4)] },
+  },
+  {
+    ...{ code: 'wrong-charter', firstLeaf: 0, lastLeaf: 0, from: 0, records: [], checkpoint: notes[1]! },
+    ...{ state: [], edge: [], path: [] },
+  },
+]
+
 const addCheckpoints = [
   `old 0\n\n${notes[0]}`,
   `old 7\n${encodeBase64(hash32(1))}\n${encodeBase64(hash32(2))}\n\n${notes[1]}`,
@@ -57,6 +73,12 @@ const addCheckpoints = [
 
 /** The auditor has readers of its own; the node's writers say whether both mean the same form. */
 export const auditParsers: readonly Parser[] = [
+  textParser(
+    'audit/broken-rules.ts#parseBrokenRules',
+    () => broken.map(evidence => formatBrokenRules(evidence)!),
+    parseBrokenRules,
+    evidence => formatBrokenRules(evidence)!,
+  ),
   parser(
     'audit/verify/certificate.ts#parseCertificate',
     () => [encodeQuorum(certificate)],

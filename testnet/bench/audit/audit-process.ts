@@ -9,4 +9,6 @@ const ms = performance.now() - began
 const { user, system } = process.cpuUsage()
 const processorMs = (user + system) / 1000
 const peakMiB = process.resourceUsage().maxRSS / 1024
-console.log(JSON.stringify({ records: report.records, sealedRoots: report.sealedRoots, ms, processorMs, peakMiB }))
+console.log(
+  JSON.stringify({ records: report.records, sealedRoots: report.sealedRoots, ms, processorMs, peakMiB }),
+)
