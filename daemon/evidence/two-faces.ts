@@ -26,7 +26,7 @@ export function formatTwoFaces({ older, newer, path }: TwoFaces): string {
 
 /** Undefined unless it is what `formatTwoFaces` makes. Whether it proves anything is for the judge. */
 export function parseTwoFaces(text: string): TwoFaces | undefined {
-  const [head, ...lines] = text.slice(0, -1).split('\n')
+  const [head, ...lines] = text.slice(0, -1).split('\n', 4 + maxPath)
   if (head !== twoFacesHead || lines.length > 2 + maxPath) return undefined
   const [older, newer, ...path] = lines.map(decodeBase64)
   if (older === undefined || newer === undefined) return undefined

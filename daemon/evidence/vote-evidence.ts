@@ -10,7 +10,7 @@ export function formatVoteEvidence(evidence: Evidence): string {
 
 /** Undefined unless it is what `formatVoteEvidence` makes. */
 export function parseVoteEvidence(text: string): Evidence | undefined {
-  const [head, line, end, ...more] = text.split('\n')
+  const [head, line, end, ...more] = text.split('\n', 4)
   if (head !== voteEvidenceHead || line === undefined || end !== '' || more.length > 0) return undefined
   const bytes = decodeBase64(line)
   const evidence = bytes && decodeEvidence(bytes)

@@ -1,4 +1,4 @@
-import { PbfReader, PbfWriter } from 'pbf'
+import { decoded, encoded } from '../../client/protocol/encode.ts'
 import { equalBytes } from '../../storage/bytes.ts'
 import { logLeavesKey, parseSnapshotKey, snapshotChunkKey, snapshotRange } from '../../storage/keys.ts'
 import { tileHeight, tileWidth } from '../../storage/log/tree.ts'
@@ -9,6 +9,7 @@ import {
   readSnapshotReply,
   type SnapshotReply,
   type SnapshotRequest,
+  writeSnapshotReply,
   writeSnapshotRequest,
 } from './snapshot.pb.js'
 import { Download, type Piece, piecesOf } from './snapshot-download.ts'
@@ -206,7 +207,7 @@ class Answers {
     this.#clock = clock
     channel.onClose(reason => this.#take?.(new Error(reason)))
     channel.onFrame(frame => {
-      const reply = decodeReply(frame)
+      const reply = decodeSnapshotReply(frame)
       if (reply === undefined || this.#take === undefined) channel.close('malformed')
       else this.#take(reply)
     })
@@ -224,18 +225,13 @@ class Answers {
         if (reply instanceof Error) reject(reply)
         else resolve(reply)
       }
-      const pbf = new PbfWriter()
-      writeSnapshotRequest(request, pbf)
-      this.#channel.send(pbf.finish())
+      this.#channel.send(encoded(writeSnapshotRequest, request))
     })
   }
 }
 
-function decodeReply(frame: Uint8Array): SnapshotReply | undefined {
-  try {
-    const reply = readSnapshotReply(new PbfReader(frame))
-    return Number.isSafeInteger(reply.leaf) ? reply : undefined
-  } catch {
-    return undefined
-  }
+/** Undefined for what no honest node sends. */
+export function decodeSnapshotReply(frame: Uint8Array): SnapshotReply | undefined {
+  const reply = decoded(frame, readSnapshotReply, writeSnapshotReply, 5)
+  return reply !== undefined && Number.isSafeInteger(reply.leaf) ? reply : undefined
 }

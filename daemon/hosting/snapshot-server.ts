@@ -1,4 +1,4 @@
-import { PbfReader, PbfWriter } from 'pbf'
+import { decoded, encoded } from '../../client/protocol/encode.ts'
 import { joinBytes } from '../../storage/bytes.ts'
 import { snapshotChunkKey, snapshotManifestKey } from '../../storage/keys.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
@@ -13,6 +13,7 @@ import {
   type SnapshotReply,
   type SnapshotRequest,
   writeSnapshotReply,
+  writeSnapshotRequest,
 } from './snapshot.pb.js'
 
 export const snapshotProtocol = 'snapshot/1'
@@ -37,7 +38,7 @@ export function serveSnapshots(options: SnapshotServerOptions): void {
   network.handle(snapshotProtocol, snapshotChannels, channel => {
     let answering = false
     channel.onFrame(frame => {
-      const request = decodeRequest(frame)
+      const request = decodeSnapshotRequest(frame)
       const replica = request && options.replicaFor(request.group, channel.peer)
       if (request === undefined || replica === undefined || answering) {
         const code = replica === undefined && request !== undefined ? 'not-served' : 'malformed'
@@ -65,9 +66,7 @@ async function answer(
   }
   // What is damaged here is found by whoever needs it; others have it too.
   const found = await replyTo(store, replica, request).catch(() => undefined)
-  const pbf = new PbfWriter()
-  writeSnapshotReply({ ...nothing, ...(found && { code: '', ...found }) }, pbf)
-  channel.send(pbf.finish())
+  channel.send(encoded(writeSnapshotReply, { ...nothing, ...(found && { code: '', ...found }) }))
 }
 
 async function replyTo(
@@ -120,13 +119,11 @@ async function leavesOf(
   return { data: bytes, proof: await subtreeProof(log, subtree, finalSize) }
 }
 
-function decodeRequest(frame: Uint8Array): SnapshotRequest | undefined {
-  try {
-    const request = readSnapshotRequest(new PbfReader(frame))
-    const { group, size, finalSize, kind, first, height } = request
-    const whole = [group, size, finalSize, kind, first, height].every(Number.isSafeInteger)
-    return whole && kind >= pieceKind.manifest && kind <= pieceKind.leaves ? request : undefined
-  } catch {
-    return undefined
-  }
+/** Undefined for what no honest node sends. */
+export function decodeSnapshotRequest(frame: Uint8Array): SnapshotRequest | undefined {
+  const request = decoded(frame, readSnapshotRequest, writeSnapshotRequest, 6)
+  if (request === undefined) return undefined
+  const { group, size, finalSize, kind, first, height } = request
+  const whole = [group, size, finalSize, kind, first, height].every(Number.isSafeInteger)
+  return whole && kind >= pieceKind.manifest && kind <= pieceKind.leaves ? request : undefined
 }

@@ -205,6 +205,7 @@ export function decodeInfo(bytes: Uint8Array, stateRoot: Uint8Array): SnapshotIn
     actions: readU64(bytes, 16),
     mark: { height: readU64(bytes, 24), size, stateRoot },
   }
+  if (![info.index, size, info.actions, info.mark.height].every(Number.isSafeInteger)) return undefined
   if (sealLength === 0) return bytes.length === 34 ? { ...info, lastSeal: undefined } : undefined
   const at = 34 + sealLength
   const seal = bytes.length === at + 72 ? decodeSeal(bytes.subarray(34, at)) : undefined

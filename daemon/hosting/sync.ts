@@ -1,4 +1,4 @@
-import { PbfReader, PbfWriter } from 'pbf'
+import { decoded, encoded } from '../../client/protocol/encode.ts'
 import { logBatchRange, parseLogBatchKey } from '../../storage/keys.ts'
 import { missingAt, missingFrom, readBodiesHere } from '../../storage/log/bodies-here.ts'
 import { DamagedLogError } from '../../storage/log/log-store.ts'
@@ -35,7 +35,7 @@ export function serveSync(options: SyncServerOptions): void {
   options.network.handle(syncProtocol, protocolOptions, channel => {
     let asked = false
     channel.onFrame(frame => {
-      const request = decodeRequest(frame)
+      const request = decodeSyncRequest(frame)
       const code =
         request === undefined || asked
           ? 'malformed'
@@ -74,11 +74,13 @@ async function sendBatches(
       if (closed || at === undefined) break
       if (stored === undefined)
         throw new DamagedLogError(request.group, at.firstLeaf, 'a batch is unreadable')
-      const frame = encodeBatch({ firstLeaf: at.firstLeaf, ...stored, end: false, droppedTo: 0 })
+      const frame = encodeSyncBatch({ firstLeaf: at.firstLeaf, ...stored, end: false, droppedTo: 0 })
       if (!channel.send(frame) && !closed) await new Promise<void>(resolve => (drained = resolve))
     }
     if (!closed)
-      channel.send(encodeBatch({ firstLeaf: 0, index: 0, term: 0, batch: undefined, end: true, droppedTo }))
+      channel.send(
+        encodeSyncBatch({ firstLeaf: 0, index: 0, term: 0, batch: undefined, end: true, droppedTo }),
+      )
   } catch (error) {
     channel.close(`sync: ${(error as Error).message}`)
     if (error instanceof DamagedLogError) damaged(request.group, error)
@@ -129,7 +131,7 @@ export async function fetchBatches(
     channel.onFrame(frame => {
       timer()
       timer = clock.after(silenceMs, giveUp)
-      const batch = decodeBatchFrame(frame)
+      const batch = decodeSyncBatch(frame)
       if (batch === undefined || (!batch.end && batch.firstLeaf !== expected))
         return channel.close('malformed')
       if (batch.end) {
@@ -141,9 +143,7 @@ export async function fetchBatches(
       expected += countOf(batch.batch!)
       take({ firstLeaf, index, term, batch: batch.batch! })
     })
-    const pbf = new PbfWriter()
-    writeSyncRequest(request, pbf)
-    channel.send(pbf.finish())
+    channel.send(encodeSyncRequest(request))
   })
 }
 
@@ -152,30 +152,21 @@ function countOf(batch: Uint8Array): number {
   return new DataView(batch.buffer, batch.byteOffset, batch.length).getUint32(1)
 }
 
-function encodeBatch(batch: SyncBatch): Uint8Array {
-  const pbf = new PbfWriter()
-  writeSyncBatch(batch, pbf)
-  return pbf.finish()
+export const encodeSyncRequest = (request: SyncRequest): Uint8Array => encoded(writeSyncRequest, request)
+export const encodeSyncBatch = (batch: SyncBatch): Uint8Array => encoded(writeSyncBatch, batch)
+
+/** Undefined for what no honest node sends. */
+export function decodeSyncRequest(frame: Uint8Array): SyncRequest | undefined {
+  const request = decoded(frame, readSyncRequest, writeSyncRequest, 3)
+  if (request === undefined) return undefined
+  const whole = [request.group, request.from, request.to].every(Number.isSafeInteger)
+  return whole && request.from <= request.to ? request : undefined
 }
 
-function decodeRequest(frame: Uint8Array): SyncRequest | undefined {
-  try {
-    const request = readSyncRequest(new PbfReader(frame))
-    const whole = [request.group, request.from, request.to].every(Number.isSafeInteger)
-    return whole && request.from <= request.to ? request : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function decodeBatchFrame(frame: Uint8Array): SyncBatch | undefined {
-  try {
-    const batch = readSyncBatch(new PbfReader(frame))
-    if (batch.end) return Number.isSafeInteger(batch.droppedTo) ? batch : undefined
-    const { firstLeaf, index, term } = batch
-    const whole = [firstLeaf, index, term].every(Number.isSafeInteger)
-    return whole && batch.batch !== undefined && batch.batch.length >= 5 ? batch : undefined
-  } catch {
-    return undefined
-  }
+/** Undefined for what no honest node sends. */
+export function decodeSyncBatch(frame: Uint8Array): SyncBatch | undefined {
+  const batch = decoded(frame, readSyncBatch, writeSyncBatch, 6)
+  if (batch?.end === true) return Number.isSafeInteger(batch.droppedTo) ? batch : undefined
+  if (batch?.batch === undefined || batch.batch.length < 5) return undefined
+  return [batch.firstLeaf, batch.index, batch.term].every(Number.isSafeInteger) ? batch : undefined
 }

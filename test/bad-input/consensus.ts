@@ -33,7 +33,7 @@ const viewChange = { kind: 3 as const, authority, epoch: 0, view: 4, ballot }
 const newView = { kind: 4 as const, authority, epoch: 0, view: 4, ballot }
 const proof = quorum(1, second, 4)
 export const certificate = { ...quorum(2, second, 4), kind: 2 as const }
-const evidence = { first: sign(2, votes[0]!, votes), second: sign(2, votes[1]!) }
+export const evidence = { first: sign(2, votes[0]!, votes), second: sign(2, votes[1]!) }
 
 const messages: Message[] = [
   { type: 'statement', signed: sign(1, votes[2]!, votes) },

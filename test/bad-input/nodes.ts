@@ -1,3 +1,4 @@
+import { encoded } from '../../client/protocol/encode.ts'
 import { type Advert, decodeAdvert, encodeAdvert } from '../../daemon/adverts/advert.ts'
 import { appliedOp, decodeApplied } from '../../daemon/authority/applied.ts'
 import {
@@ -8,7 +9,10 @@ import {
   encodeMark,
   encodeSeal,
 } from '../../daemon/authority/bodies.ts'
+import { decodeNotes, encodeNotes } from '../../daemon/checkpoints/message.ts'
 import { decodeGrant, encodeGrant } from '../../daemon/disclosure/grant.ts'
+import { formatTwoFaces, parseTwoFaces } from '../../daemon/evidence/two-faces.ts'
+import { formatVoteEvidence, parseVoteEvidence } from '../../daemon/evidence/vote-evidence.ts'
 import {
   decodeFrame,
   decodeSubscribe,
@@ -22,7 +26,17 @@ import {
   encodeCosignature,
   encodeCosignRequest,
 } from '../../daemon/hosting/finality/cosign-codec.ts'
+import { writeSnapshotReply, writeSnapshotRequest } from '../../daemon/hosting/snapshot.pb.js'
+import { decodeSnapshotReply } from '../../daemon/hosting/snapshot-fetch.ts'
+import { decodeSnapshotRequest } from '../../daemon/hosting/snapshot-server.ts'
+import { decodeInfo } from '../../daemon/hosting/snapshots.ts'
 import { decodeStanding, standingOp } from '../../daemon/hosting/standing.ts'
+import {
+  decodeSyncBatch,
+  decodeSyncRequest,
+  encodeSyncBatch,
+  encodeSyncRequest,
+} from '../../daemon/hosting/sync.ts'
 import { parseLogUrl } from '../../daemon/http/log-path.ts'
 import {
   decodeIncarnation,
@@ -51,8 +65,10 @@ import {
   encodeReadAnswers,
   encodeReadRequest,
 } from '../../daemon/routing/read-codec.ts'
+import { evidence } from './consensus.ts'
+import { joined } from './damage.ts'
 import { type Parser, parser, textParser } from './parser.ts'
-import { filled, hash32 } from './storage.ts'
+import { filled, hash32, notes } from './storage.ts'
 
 export const seals = [
   {
@@ -143,7 +159,60 @@ function greetings(): Uint8Array[] {
   return [hello, answer, dialler.receive(answer).send!]
 }
 
+const syncBatch = { firstLeaf: 300, index: 7, term: 2, batch: filled(30, 1), end: false, droppedTo: 0 }
+const syncEnd = { firstLeaf: 0, index: 0, term: 0, batch: undefined, end: true, droppedTo: 300 }
+const snapshotRequest = { group: 1, size: 300, finalSize: 400, kind: 2, first: 3, height: 0 }
+const snapshotReply = { code: '', data: filled(50, 1), proof: filled(64, 2), leaf: 300, record: filled(9, 3) }
+
 export const nodeParsers: readonly Parser[] = [
+  parser(
+    'daemon/hosting/sync.ts#decodeSyncRequest',
+    () => [encodeSyncRequest({ group: 1, from: 300, to: 2 ** 40 + 1 })],
+    decodeSyncRequest,
+    encodeSyncRequest,
+  ),
+  parser(
+    'daemon/hosting/sync.ts#decodeSyncBatch',
+    () => [syncBatch, syncEnd].map(encodeSyncBatch),
+    decodeSyncBatch,
+    encodeSyncBatch,
+  ),
+  parser(
+    'daemon/hosting/snapshot-server.ts#decodeSnapshotRequest',
+    () => [encoded(writeSnapshotRequest, snapshotRequest)],
+    decodeSnapshotRequest,
+    request => encoded(writeSnapshotRequest, request),
+  ),
+  parser(
+    'daemon/hosting/snapshot-fetch.ts#decodeSnapshotReply',
+    () => [encoded(writeSnapshotReply, snapshotReply)],
+    decodeSnapshotReply,
+    reply => encoded(writeSnapshotReply, reply),
+  ),
+  parser(
+    'daemon/hosting/snapshots.ts#decodeInfo',
+    () => [joined(filled(8, 0), Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 7), filled(18, 0))],
+    bytes => decodeInfo(bytes, hash32(1)),
+    'it is part of a manifest, and held against the seal that proves that',
+  ),
+  parser(
+    'daemon/checkpoints/message.ts#decodeNotes',
+    () => [encodeNotes(notes).bytes],
+    decodeNotes,
+    claims => encodeNotes(claims.map(({ note }) => note)).bytes,
+  ),
+  textParser(
+    'daemon/evidence/two-faces.ts#parseTwoFaces',
+    () => [formatTwoFaces({ older: notes[0]!, newer: notes[1]!, path: [hash32(1)] })],
+    parseTwoFaces,
+    formatTwoFaces,
+  ),
+  textParser(
+    'daemon/evidence/vote-evidence.ts#parseVoteEvidence',
+    () => [formatVoteEvidence(evidence)],
+    parseVoteEvidence,
+    formatVoteEvidence,
+  ),
   parser(
     'daemon/hosting/standing.ts#decodeStanding',
     () => [standingOp(1, { epoch: 1, view: 2, baseSize: 2 ** 40 + 1 }).value!],

@@ -1,10 +1,12 @@
-import { PbfWriter } from 'pbf'
+import { encoded } from '../../client/protocol/encode.ts'
 import { type Certificate, decodeCertificate } from '../../consensus/finality/certificate.ts'
 import { encodeFrame } from '../../consensus/finality/frame.ts'
 import { encodeMessage } from '../../consensus/finality/message.ts'
 import { encodeSubscribe } from '../../daemon/feed/codec.ts'
 import { encodeCosignRequest } from '../../daemon/hosting/finality/cosign-codec.ts'
-import { writeSyncRequest } from '../../daemon/hosting/sync.pb.js'
+import { writeSnapshotRequest } from '../../daemon/hosting/snapshot.pb.js'
+import { encodeSyncRequest } from '../../daemon/hosting/sync.ts'
+import { encodeFinalRequest } from '../../daemon/routing/final-codec.ts'
 import { encodeReadRequest } from '../../daemon/routing/read-codec.ts'
 import { sha256 } from '../../storage/sha256.ts'
 import type { Intruder } from '../e2e/support/intruder.ts'
@@ -47,13 +49,14 @@ export async function fetchAll(root: string, name: string, origin: string, heade
 /** All that a node says to another program on the nodes' own protocols, when it is asked for an authority. */
 export async function askAll(from: Intruder, guilds: Guilds, name: string): Promise<Fetched[]> {
   const { group, origin } = guilds.authority(name)
-  const sync = new PbfWriter()
-  writeSyncRequest({ group, from: 0, to: 1_000 }, sync)
+  const snapshot = { group, size: 1, finalSize: 1, kind: 1, first: 0, height: 0 }
   const target = sha256(Buffer.from('player'))
   const ask = encodeMessage({ type: 'ask', ask: { epoch: 1, view: 0, height: 0 } })
   const recall = encodeMessage({ type: 'recall', nonce: 7 })
   const requests: [string, Uint8Array][] = [
-    ['sync/1', sync.finish()],
+    ['sync/1', encodeSyncRequest({ group, from: 0, to: 1_000 })],
+    ['snapshot/1', encoded(writeSnapshotRequest, snapshot)],
+    ['final/1', encodeFinalRequest({ group, batch: 1, asks: [{ leaves: [0], soon: true }] })],
     ['feed/1', encodeSubscribe(group)],
     ['read/1', encodeReadRequest({ group, batch: 1, targets: [target] })],
     ['cosign/1', encodeCosignRequest({ group, size: 1 })],
