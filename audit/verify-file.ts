@@ -16,6 +16,7 @@ import { consistencyRoots, verifyInclusion } from './verify/merkle.ts'
 import { parseTlogProof, type TlogProof } from './verify/tlog-proof.ts'
 import { verifyBrokenRules } from './verify-broken-rules.ts'
 import { verifyHeldProof } from './verify-proof.ts'
+import { VOTE_EVIDENCE_HEAD, verifyVoteEvidence } from './vote-evidence.ts'
 
 /** What a file proves, or why it proves nothing. */
 export interface Verdict {
@@ -61,6 +62,7 @@ export async function verifyBytes(bytes: Uint8Array, genesis: Genesis): Promise<
   if (text.startsWith(`${genesis.network}/`)) return verifyCheckpoint(bytes, genesis)
   if (text.startsWith(`${EVIDENCE_HEAD}\n`)) return verifyEvidence(text, genesis)
   if (text.startsWith(`${BROKEN_RULES_HEAD}\n`)) return await verifyBroken(text, genesis)
+  if (text.startsWith(`${VOTE_EVIDENCE_HEAD}\n`)) return verifyVoteEvidence(text, genesis)
   return refusal(
     'unknown',
     `This is no proof, receipt, checkpoint or evidence\nof the network ${genesis.network}.`,

@@ -33,7 +33,7 @@ export interface DecidedSeal {
   readonly nextMembers: readonly Voter[]
 }
 
-interface VoteSignature {
+export interface VoteSignature {
   readonly signer: number
   readonly index: number
   readonly count: number
@@ -91,7 +91,7 @@ function readSeal(cursor: Cursor): DecidedSeal | undefined {
   return fits && ascending(seal.nextMembers.map(({ node }) => node)) ? seal : undefined
 }
 
-function readVote(cursor: Cursor): VoteSignature {
+export function readVote(cursor: Cursor): VoteSignature {
   const [signer, index, count] = [cursor.u32(), cursor.u32(), cursor.u32()]
   cursor.require(count <= maxBatch && index < count)
   const path = Array.from({ length: cursor.upTo(cursor.u8(), maxPath) }, () => cursor.take(32))
@@ -173,7 +173,7 @@ export function verifyChain(
 }
 
 /** Reads fixed layouts. Past the end, or after a number that may not stand there, it gives zeros and is never done. */
-class Cursor {
+export class Cursor {
   readonly #bytes: Uint8Array
   #at = 0
   #good = true

@@ -1,6 +1,7 @@
 import { auditParsers } from './audit.ts'
 import { clientParsers } from './clients.ts'
 import { consensusParsers } from './consensus.ts'
+import { evidenceParsers } from './evidence.ts'
 import { nodeParsers } from './nodes.ts'
 import type { Parser } from './parser.ts'
 import { storageParsers } from './storage.ts'
@@ -13,6 +14,7 @@ export const parsers: readonly Parser[] = [
   ...nodeParsers,
   ...clientParsers,
   ...auditParsers,
+  ...evidenceParsers,
   ...worldParsers,
 ]
 
