@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { openNote } from '../../storage/log/note.ts'
+import { checkpointSigner } from '../../daemon/hosting/log-view.ts'
+import { dataDirFiles } from '../../daemon/identity/data-dir.ts'
+import { readNodeKeys } from '../../daemon/identity/node-keys.ts'
+import { formatCheckpoint } from '../../storage/log/checkpoint.ts'
+import { openNote, signNote } from '../../storage/log/note.ts'
 import { noteVerifier } from '../../storage/log/note-keys.ts'
 import { parseVkey } from '../../storage/log/vkey.ts'
 import type { NodeProcess } from '../../testnet/local/processes.ts'
@@ -69,6 +74,15 @@ describe('witnesses of a network that is played on', function () {
     }
     const later = await cosignedSize(asking!, vkey, size + 30)
 
+    await showOtherFace(asking!, url)
+    await until('the other nodes know what the witness has found', async () => {
+      const others = network.local.nodes.filter(node => node !== cosigning)
+      const known = await Promise.all(
+        others.map(async ({ httpUrl }) => (await fetch(`${httpUrl}/api/v1/evidence`)).json()),
+      )
+      return known.every(({ evidence }) => evidence[0]?.accused[0] === asking!.number)
+    })
+
     // The witness forgets nothing when it is killed.
     witness.child.kill('SIGKILL')
     await witness.ended
@@ -104,6 +118,21 @@ describe('witnesses of a network that is played on', function () {
     assert.ok(Number(head!.tree_size) >= later)
     freehold(asking!, 'log', 'witness', 'remove', url)
   })
+
+  /** Signs for the node another root of the size that the witness has cosigned last, which grows meanwhile. */
+  async function showOtherFace(node: NodeProcess, witnessUrl: string): Promise<void> {
+    const { log } = readNodeKeys(dataDirFiles(node.dataDir).nodeKeys)
+    const evidence = join(network.local.nodes[2]!.dataDir, 'witness', 'evidence')
+    let size = 1
+    await until('the witness has seen two faces', async () => {
+      const text = formatCheckpoint({ origin: origin(), size, root: new Uint8Array(32), extensions: [] })
+      const body = `old 0\n\n${signNote(text, [checkpointSigner(origin(), log)])}`
+      const answer = await fetch(`${witnessUrl}/add-checkpoint`, { method: 'POST', body })
+      assert.equal(answer.status, 409)
+      size = Number(await answer.text())
+      return existsSync(evidence)
+    })
+  }
 
   const database = () => join(network.dir, 'litewitness.db')
 

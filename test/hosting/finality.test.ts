@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { decodeCertificate, verifyQuorum } from '../../consensus/finality/certificate.ts'
+import { type Evidence, verifyEvidence } from '../../consensus/finality/evidence.ts'
 import { genesisHash } from '../../consensus/finality/seal.ts'
 import type { AppliedSeal } from '../../daemon/authority/replica.ts'
 import { AnchorsAtOnce } from '../../daemon/hosting/finality/anchoring.ts'
@@ -16,8 +17,8 @@ const MEMBERS = KEYS.map(({ publicKey }, i) => ({ node: i + 1, key: publicKey })
 const ORIGIN = 'test/area/0/0'
 const GROUP = 7
 
-function applied(height: number): AppliedSeal {
-  const root = sha256(Buffer.from(`root ${height}`))
+function applied(height: number, history = ''): AppliedSeal {
+  const root = sha256(Buffer.from(`root ${height} ${history}`))
   const seal = {
     ...{ height, epoch: 1, previous: genesisHash, stateRoot: root, asOfSize: 10 * height - 1 },
     ...{ tick: height, timeMs: 1000 * height, nextMembers: [1, 2, 3, 4] },
@@ -28,7 +29,8 @@ function applied(height: number): AppliedSeal {
 interface Program {
   readonly finality: Finality
   /** The replica executes the seal of this height. */
-  execute(height: number): void
+  execute(height: number, history?: string): void
+  readonly evidence: Evidence[]
 }
 
 async function start(
@@ -37,6 +39,7 @@ async function start(
 ): Promise<Program> {
   const self = NAMES.indexOf(name) + 1
   const ops: StoreOp[] = []
+  const evidence: Evidence[] = []
   const write = (done: () => void): void => store.write(ops.splice(0), { sync: true }, () => done())
   const finality = await Finality.load({
     ...{ self, store, network, clock, random, sha256, verify: verifySignature, forgetful },
@@ -50,17 +53,21 @@ async function start(
     onFinal: () => {},
     door: () => undefined,
     count: () => {},
-    onEvidence: () => assert.fail('evidence'),
+    onEvidence: found => evidence.push(found),
     log: event => assert.fail(event),
   })
   finality.begin()
-  return { finality, execute: height => ops.push(...finality.sealed(GROUP, applied(height))) }
+  return {
+    ...{ finality, evidence },
+    execute: (height, history) => ops.push(...finality.sealed(GROUP, applied(height, history))),
+  }
 }
 
 describe('votes of nodes for the seals of an authority', () => {
   let simulation: Simulation
   let nodes: SimNode<Program>[]
   const forgetful = new Set<string>()
+  let liar: number | undefined
 
   beforeEach(async () => {
     forgetful.clear()
@@ -108,6 +115,33 @@ describe('votes of nodes for the seals of an authority', () => {
     nodes[0]!.crash()
     await execute(6, nodes.slice(1))
     assert.equal(nodes[3]!.program!.finality.status(GROUP)!.finalHeight, 6)
+  })
+
+  afterEach(() => {
+    const accused = nodes
+      .flatMap(({ program }) => program?.evidence ?? [])
+      .map(({ first }) => first.by.signer)
+    assert.ok(accused.every(node => node === liar))
+    liar = undefined
+  })
+
+  it('of a node that votes for two histories are handed on by the others as evidence of that', async () => {
+    liar = 4
+    const forger = nodes[3]!
+    await execute(1, [forger])
+    forger.crash()
+    forger.disk.wipe()
+    // It does not say that it has forgotten.
+    forger.start()
+    await simulation.runFor(1000)
+    forger.program!.execute(1, 'another')
+    await simulation.runFor(500)
+    for (const { program } of nodes.slice(0, 3)) {
+      const [evidence, ...more] = program!.evidence
+      assert.deepEqual(more, [])
+      const keyOf = (node: number) => MEMBERS.find(member => member.node === node)?.key
+      assert.equal(verifyEvidence(evidence!, keyOf, verifySignature), 'rival-votes')
+    }
   })
 
   it('do without a node whose disk was lost', async () => {

@@ -83,6 +83,7 @@ export class ViewTruth {
   hears(node: number, event: string, facts: object): void {
     this.#tell(`n${node}`, `${event} ${JSON.stringify(facts)}`)
     this.#count(event)
+    if (event === 'evidence') this.#fail(`n${node} accuses an honest node: ${JSON.stringify(facts)}`)
     if (event !== 'view-entered') return
     const { group, view, size } = facts as { group: number; view: number; size: number }
     const entered = this.#entered.get(group) ?? new Map<number, Entered>()
