@@ -27,7 +27,7 @@ export { newVerifier, randomSeed, type Signer, signerOf, type Verify } from './s
 export type { SocketLike, SocketMaker } from './sdk/link.ts'
 export { nodeSource } from './sdk/node-source.ts'
 export { proofTrustOf } from './sdk/proof-trust.ts'
-export { type ProofSource, type ProveOptions, proofOf, proofOfLeaf } from './sdk/proofs.ts'
+export { type ProofSource, type ProveOptions, proofOf, proofOfFinal, proofOfLeaf } from './sdk/proofs.ts'
 export type { EntityRead } from './sdk/reads.ts'
 export type { ExportedSession } from './sdk/session.ts'
 export { stateProofOf } from './sdk/state-proofs.ts'

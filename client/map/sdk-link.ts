@@ -1,8 +1,11 @@
 import { reasonText } from '../../world/codec.ts'
+import { formatReceiptFile } from '../protocol/receipt-file.ts'
 import type { Client } from '../sdk/client.ts'
 import { connect } from '../sdk/connect.ts'
 import { ClientError } from '../sdk/errors.ts'
 import { randomSeed } from '../sdk/keys.ts'
+import { proofTrustOf } from '../sdk/proof-trust.ts'
+import { proofOfFinal } from '../sdk/proofs.ts'
 import type { Spectate } from './model/link.ts'
 import type { Action, EnterWorld, PlayLink, PlayListener } from './model/play.ts'
 
@@ -57,10 +60,11 @@ export const spectate: Spectate = (gatewayUrl, region, listener) => {
 }
 
 export const enter: EnterWorld = async ({ gateways, playerKey, genesis, name, area }, listener) => {
+  const file = await genesis()
   const client = await connect({
     gateways,
     player: playerKey,
-    genesis: await genesis(),
+    genesis: file,
     area,
     connectTimeoutMs: PLAYER_CONNECT_MS,
     actionTimeoutMs: ACTION_MS,
@@ -75,10 +79,10 @@ export const enter: EnterWorld = async ({ gateways, playerKey, genesis, name, ar
     client.close()
     throw new ClientError(outcome.code, reasonText(outcome.code))
   }
-  return playLink(client, listener)
+  return playLink(client, file, listener)
 }
 
-function playLink(client: Client, listener: PlayListener): PlayLink {
+function playLink(client: Client, genesis: Uint8Array, listener: PlayListener): PlayLink {
   const stopListening = client.onState((state, reason) => {
     if (state === 'closed') listener.onClose(closingText(reason))
     else listener.onLink(state === 'open', client.gateway)
@@ -100,7 +104,11 @@ function playLink(client: Client, listener: PlayListener): PlayLink {
             throw error
           },
         )
-      return { committed, detail: committed ? '' : reasonText(outcome.code), verified: true, whenFinal }
+      const save = async (isFinal: boolean) =>
+        isFinal
+          ? await proofOfFinal(done, await done.final, { trust: proofTrustOf(genesis) })
+          : formatReceiptFile(done)
+      return { committed, detail: committed ? '' : reasonText(outcome.code), verified: true, whenFinal, save }
     },
     close() {
       stopListening()

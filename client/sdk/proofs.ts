@@ -10,6 +10,7 @@ import { isLineOf, noteKeysOf, type ProofTrust, verifyProof } from '../protocol/
 import { formatProof, openProof, type RecordProof } from '../protocol/proof-file.ts'
 import type { ReceiptFile } from '../protocol/receipt-file.ts'
 import { ClientError } from './errors.ts'
+import type { Final } from './finals.ts'
 import { bodyIn } from './log-bodies.ts'
 
 /** Where the parts of a proof come from: one node's HTTP API. Nothing that it says is believed. */
@@ -63,6 +64,27 @@ export async function proofOf(promise: ReceiptFile, options: ProveOptions): Prom
   )
 }
 
+/**
+ * The same of what is final already, as the gateway has proven it: nobody is asked. It needs members that the genesis file
+ * names; where they have changed since, `proofOf` has the certificates in between.
+ */
+export async function proofOfFinal(
+  { receipt, body }: ReceiptFile,
+  final: Pick<Final, 'certificate' | 'checkpoint' | 'path'>,
+  options: Pick<ProveOptions, 'trust' | 'checks'>,
+): Promise<string> {
+  const { origin, leaf, salt, header } = receipt
+  const { certificate, checkpoint, path } = final
+  const extra = recordLeafData(header, salt, body)
+  const proof = recordOf(
+    origin,
+    { extra, index: leaf, proof: path, checkpoint },
+    { certificate, activations: [] },
+    options,
+  )
+  return await finished({ ...proof, held: { salt, body }, receipt }, options)
+}
+
 /** The same for any leaf, for auditors: with its body, where that can be had. Throws as `proofOf` does. */
 export async function proofOfLeaf(origin: string, leaf: number, options: ProveOptions): Promise<string> {
   const { tlog, ...decided } = await decidedRecord(origin, leaf, options)
@@ -76,7 +98,12 @@ export async function proofOfLeaf(origin: string, leaf: number, options: ProveOp
   return await finished({ ...recordOf(origin, tlog, decided, options), held }, options)
 }
 
-function recordOf(origin: string, tlog: TlogProof, decided: Decision, { trust }: ProveOptions): RecordProof {
+function recordOf(
+  origin: string,
+  tlog: TlogProof,
+  decided: Pick<Decision, 'certificate' | 'activations'>,
+  { trust }: Pick<ProveOptions, 'trust'>,
+): RecordProof {
   const { network, genesisHash } = trust
   const { certificate, activations } = decided
   const common = { network, genesisHash, origin, certificate, activations }
@@ -159,7 +186,7 @@ function withKnownSigners(note: string, origin: string, trust: ProofTrust): stri
 
 export async function finished(
   proof: Parameters<typeof openProof>[0],
-  { trust, checks = portableChecks }: ProveOptions,
+  { trust, checks = portableChecks }: Pick<ProveOptions, 'trust' | 'checks'>,
 ): Promise<string> {
   const opened = openProof(proof)
   if (!opened.ok) throw badProof(opened.code)

@@ -271,7 +271,7 @@ function genesisFile(keys: readonly LogKey[], areas: readonly AreaInfo[]): Uint8
   const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
   const nodes = keys.map(({ number, log, vote }) => ({
     number,
-    keys: { log: base64(log.publicKey), vote: base64(vote.publicKey) },
+    keys: { log: base64(log.publicKey), vote: base64(vote.publicKey), cosign: base64(log.publicKey) },
   }))
   const authorities = areas.map(({ name, members, xMm, yMm, sideMm }) => ({
     name,

@@ -37,10 +37,19 @@ describe('the map page, played on', function () {
     const walk = receipts.locator('li', { hasText: 'walk' })
     await walk.and(page.locator('[data-standing=final]')).waitFor()
     assert.match((await walk.textContent()) ?? '', /ms · verified · final$/)
+    const [kept] = await Promise.all([page.waitForEvent('download'), walk.getByRole('button').click()])
+    assert.match(
+      await readFile((await kept.path())!, 'utf8'),
+      /^freehold\.proof\/v1 record\n[\s\S]*\noutcome ok\n/,
+    )
+    assert.match(kept.suggestedFilename(), /\.proof$/)
     await page.keyboard.press('b')
     await receipts.getByText(/build campfire refused: ./).waitFor()
     await page.getByRole('button', { name: /^Gather/ }).click()
-    await receipts.getByText(/^(walk .* to gather|gather) /).waitFor()
+    await receipts
+      .getByText(/^(walk .* to gather|gather) /)
+      .first()
+      .waitFor()
     await page.getByRole('button', { name: 'Leave' }).click()
     await page.getByRole('button', { name: 'Enter the world' }).waitFor()
     assert.equal(ada().awake, false)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { parseGenesis } from '../../audit/genesis.ts'
 import { portableChecks } from '../../audit/verify/signatures.ts'
+import { parseTlogProof } from '../../audit/verify/tlog-proof.ts'
 import { proofTrust } from '../../audit/verify-proof.ts'
 import {
   type ProofSource,
@@ -8,6 +9,7 @@ import {
   parseProof,
   parseReceiptFile,
   proofOf,
+  proofOfFinal,
   proofOfLeaf,
   proofTrustOf,
   type ReceiptFile,
@@ -78,6 +80,16 @@ describe('a receipt that is made into a proof', function () {
     )
     const never = node(served, { certificate: () => undefined })
     await assert.rejects(proofOf(promise, options(never)), { code: 'not-final' })
+  })
+
+  it('needs nobody where a gateway has proven it final already', async () => {
+    const { leaf } = promise.receipt
+    const { proof, checkpoint } = parseTlogProof((await served.published.proof(leaf))!)!
+    const trust = proofTrustOf(town.genesis.bytes)
+    const final = { certificate, checkpoint, path: proof }
+    assert.equal(await proofOfFinal(promise, final, { trust }), await proofOf(promise, options(node(served))))
+    const other = { ...promise, receipt: { ...promise.receipt, leaf: leaf + 1 } }
+    await assert.rejects(proofOfFinal(other, final, { trust }), { code: 'bad-proof' })
   })
 
   it('is no proof, but a promise that was not kept, when the log has something else there', async () => {

@@ -12,6 +12,8 @@ export interface ActionLine {
   readonly verified: boolean
   /** Whether the members have decided a log with it, proven to this page; `fell off`: they have decided one without it. */
   readonly standing: 'committed' | 'final' | 'fell off'
+  /** The text of the receipt, or of the proof. */
+  readonly save: ((isFinal: boolean) => Promise<string>) | undefined
 }
 
 const KEPT_LINES = 40

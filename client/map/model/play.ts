@@ -18,6 +18,8 @@ export interface ActionResult {
   readonly verified: boolean
   /** Asks whether it is final; false: it fell off. Rejects when that can't be known. */
   whenFinal(): Promise<boolean>
+  /** What one keeps of it, as a file's text: the receipt, or once it is final the proof. */
+  save(isFinal: boolean): Promise<string>
 }
 
 export interface PlayLink {
@@ -147,9 +149,10 @@ export class Play {
       latencyMs: undefined,
       verified: false,
       standing: 'committed',
+      save: undefined,
     })
     try {
-      const { committed, detail, verified, whenFinal } = await state.link.act(action)
+      const { committed, detail, verified, whenFinal, save } = await state.link.act(action)
       const latencyMs = this.#ports.nowMs() - startMs
       this.lastLatencyMs = latencyMs
       changeLine(this.lines, key, {
@@ -157,6 +160,7 @@ export class Play {
         detail,
         verified,
         latencyMs,
+        save,
       })
       void this.#followUp(key, whenFinal)
       return committed
@@ -185,6 +189,7 @@ export class Play {
       latencyMs: undefined,
       verified: false,
       standing: 'committed',
+      save: undefined,
     })
   }
 

@@ -105,7 +105,8 @@ function useActionKeys(isPlaying: boolean, commands: ActionCommands): void {
 }
 
 function saveFile(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }))
+  const type = name.endsWith('.json') ? 'application/json' : 'text/plain'
+  const url = URL.createObjectURL(new Blob([text], { type }))
   const link = document.createElement('a')
   link.href = url
   link.download = name
@@ -163,6 +164,11 @@ export function App({ page }: { page: Page }) {
     leave: () => void page.play.leave(),
     follow: () => stage.current?.follow(),
     saveKey: () => saveFile(`freehold-key-${page.fingerprint()}.json`, page.exportKey()),
+    saveReceipt: async ({ key, standing, save }) => {
+      const isFinal = standing === 'final'
+      const text = await save?.(isFinal).catch(() => undefined)
+      if (text !== undefined) saveFile(`freehold-${key}.${isFinal ? 'proof' : 'receipt'}`, text)
+    },
     useKey: async file => page.useKey(await file.text()),
   }
   return (

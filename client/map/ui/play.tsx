@@ -11,6 +11,8 @@ export interface PlayCommands {
   leave(): void
   follow(): void
   saveKey(): void
+  /** The proof, where it is final. */
+  saveReceipt(line: ActionLine): Promise<void>
   /** Answers false when the file holds no key. */
   useKey(file: File): Promise<boolean>
 }
@@ -101,7 +103,18 @@ const MARKS: Record<ActionLine['outcome'], string> = {
   failed: 'not done',
 }
 
-function Line({ line }: { line: ActionLine }) {
+function Standing({ line }: { line: ActionLine }) {
+  return (
+    <>
+      {line.latencyMs === undefined ? '' : `${Math.round(line.latencyMs)} ms`}
+      {line.verified ? ' · verified' : ''}
+      {line.standing === 'final' ? ' · final' : ''}
+      {line.standing === 'fell off' ? <span class="bad"> · fell off</span> : null}
+    </>
+  )
+}
+
+function Line({ line, commands }: { line: ActionLine; commands: PlayCommands }) {
   const tone = line.outcome === 'committed' ? 'good' : line.outcome === 'waiting' ? '' : 'bad'
   return (
     <li data-outcome={line.outcome} data-verified={line.verified} data-standing={line.standing}>
@@ -109,12 +122,20 @@ function Line({ line }: { line: ActionLine }) {
         {line.words} <span class={tone}>{MARKS[line.outcome]}</span>
         {line.detail === '' ? '' : `: ${line.detail}`}
       </span>
-      <span class="latency">
-        {line.latencyMs === undefined ? '' : `${Math.round(line.latencyMs)} ms`}
-        {line.verified ? ' · verified' : ''}
-        {line.standing === 'final' ? ' · final' : ''}
-        {line.standing === 'fell off' ? <span class="bad"> · fell off</span> : null}
-      </span>
+      {line.save === undefined ? (
+        <span class="latency">
+          <Standing line={line} />
+        </span>
+      ) : (
+        <button
+          type="button"
+          class="latency"
+          title={line.standing === 'final' ? 'Save the proof' : 'Save the receipt'}
+          onClick={() => void commands.saveReceipt(line)}
+        >
+          <Standing line={line} />
+        </button>
+      )}
     </li>
   )
 }
@@ -149,7 +170,7 @@ export function PlayPanel(props: Props) {
         <div role="log" aria-label="Your actions and their receipts" data-testid="receipts">
           <ol class="lines">
             {lines.map(line => (
-              <Line key={line.key} line={line} />
+              <Line key={line.key} line={line} commands={commands} />
             ))}
           </ol>
         </div>
