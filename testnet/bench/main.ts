@@ -38,6 +38,11 @@ const benchmarks: Record<string, Entry> = {
     what: 'the largest number of players with a p99 below 100 ms, everything on this machine',
     load: async () => (await import('./players.ts')).benchPlayers,
   },
+  storage: {
+    what: 'bytes on disk of 200,000 records and of a million, by what they are for, with all bodies and without',
+    flags: '[--records N]',
+    load: async () => (await import('./storage.ts')).benchStorage,
+  },
 }
 
 const usageExit = 2

@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { LogFiles, write } from '../../../audit/export/log-files.ts'
 import { KIND_NAMES } from '../../../audit/verify/record-kinds.ts'
 import { sessionIdOf } from '../../../client/protocol/session.ts'
+import type { CommittedEntry } from '../../../consensus/groups/types.ts'
 import { Authority } from '../../../daemon/authority/authority.ts'
 import { bodyHash, inputBatchMessage } from '../../../daemon/authority/batch.ts'
 import { Replica } from '../../../daemon/authority/replica.ts'
 import { treeEntry } from '../../../daemon/authority/state-entry.ts'
-import type { AuthorityIdentity } from '../../../daemon/authority/types.ts'
+import type { AuthorityIdentity, Delivery } from '../../../daemon/authority/types.ts'
 import { buildGenesis } from '../../../daemon/genesis/build.ts'
 import { canonicalJson } from '../../../daemon/genesis/canonical-json.ts'
 import { encodeGenesis, type Genesis, originOf, parseGenesis } from '../../../daemon/genesis/genesis.ts'
@@ -17,7 +18,7 @@ import { createNodeKeys, type NodeKeys } from '../../../daemon/identity/node-key
 import { verifySignature } from '../../../daemon/identity/signing-key.ts'
 import { formatCheckpoint } from '../../../storage/log/checkpoint.ts'
 import { signNote } from '../../../storage/log/note.ts'
-import { type LogRecord, recordKind } from '../../../storage/log/record.ts'
+import { recordKind } from '../../../storage/log/record.ts'
 import { MerkleLog } from '../../../storage/log/tree.ts'
 import { StateTree } from '../../../storage/state/state-tree.ts'
 import { encodeInput, logTagOf } from '../../../world/codec.ts'
@@ -43,6 +44,33 @@ const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer'
 
 /** Lets players walk about under a real leader of one replica until the log has so many records and ends at a seal. */
 export function makeLog(folder: string, size: number): MadeLog {
+  const { genesis, genesisPath, identity, nodes } = found(folder)
+  const { origin } = identity
+  const dir = join(folder, 'log', origin)
+  const files = new LogFiles(dir)
+  let bodyBytes = 0
+  play(genesis, identity, nodes, size, (_entry, { entries }) => {
+    for (const { kind, rulesVersion, salt, body } of entries.flatMap(entry => entry.records)) {
+      bodyBytes += body.length
+      files.add({ leaf: files.size, kind: KIND_NAMES[kind]!, rules: rulesVersion, salt, body })
+    }
+  })
+  files.end()
+  const text = formatCheckpoint({ origin, size: files.size, root: files.root(), extensions: [] })
+  write(join(dir, 'charter'), identity.charterBody)
+  write(join(dir, 'checkpoint'), Buffer.from(signNote(text, [checkpointSigner(origin, nodes[0]!.log)])))
+  return { folder, genesisPath, origin, records: files.size, bodyBytes }
+}
+
+/** What a replica applies of the same play, entry by entry. */
+export function playLog(folder: string, size: number, applied: OnApplied): void {
+  const { genesis, identity, nodes } = found(folder)
+  play(genesis, identity, nodes, size, applied)
+}
+
+type OnApplied = (entry: CommittedEntry, delivery: Delivery, replica: Replica) => void
+
+function found(folder: string) {
   const nodes = [1, 2, 3].map(n => createNodeKeys(join(folder, `node-${n}.json`), 'bench'))
   const genesis = parseGenesis(
     encodeGenesis(
@@ -54,20 +82,7 @@ export function makeLog(folder: string, size: number): MadeLog {
   )
   const genesisPath = join(folder, 'genesis.json')
   writeFileSync(genesisPath, genesis.bytes)
-  const identity = identityOf(genesis)
-  const { origin } = identity
-  const dir = join(folder, 'log', origin)
-  const files = new LogFiles(dir)
-  let bodyBytes = 0
-  play(genesis, identity, nodes, size, ({ kind, rulesVersion, salt, body }) => {
-    bodyBytes += body.length
-    files.add({ leaf: files.size, kind: KIND_NAMES[kind]!, rules: rulesVersion, salt, body })
-  })
-  files.end()
-  const text = formatCheckpoint({ origin, size: files.size, root: files.root(), extensions: [] })
-  write(join(dir, 'charter'), identity.charterBody)
-  write(join(dir, 'checkpoint'), Buffer.from(signNote(text, [checkpointSigner(origin, nodes[0]!.log)])))
-  return { folder, genesisPath, origin, records: files.size, bodyBytes }
+  return { genesis, genesisPath, nodes, identity: identityOf(genesis) }
 }
 
 function identityOf(genesis: Genesis): AuthorityIdentity {
@@ -94,7 +109,7 @@ function play(
   identity: AuthorityIdentity,
   nodes: readonly NodeKeys[],
   size: number,
-  record: (record: LogRecord) => void,
+  applied: OnApplied,
 ): void {
   const { origin } = identity
   const proposed: Uint8Array[] = []
@@ -126,11 +141,10 @@ function play(
     authority.tick(nowMs, nowMs)
     authority.flush(nowMs)
     while (proposed.length > 0) {
-      const { entries } = authority.committed([{ index: index++, term: 1, data: proposed.shift()! }])
-      for (const each of entries.flatMap(entry => entry.records)) {
-        record(each)
-        last = each.kind
-      }
+      const entry = { index: index++, term: 1, data: proposed.shift()! }
+      const delivery = authority.committed([entry])
+      applied(entry, delivery, replica)
+      last = delivery.entries.at(-1)?.records.at(-1)?.kind ?? last
       authority.outputs.drain()
       authority.flush(nowMs)
     }
