@@ -25,6 +25,11 @@ const benchmarks: Record<string, Entry> = {
     flags: '[--times N] [--nodes N]',
     load: async () => (await import('./failover/failover.ts')).benchFailover,
   },
+  final: {
+    what: 'how long final comes after committed, at the next seal and when the log is sealed at once',
+    flags: '[--nodes N] [--players N]',
+    load: async () => (await import('./final.ts')).benchFinal,
+  },
   finality: {
     what: 'processor time of a node for the votes of a thousand authorities that are sealed once a second',
     load: async () => (await import('./finality.ts')).benchFinality,
