@@ -464,8 +464,9 @@ export class Authority {
     }
   }
 
-  /** Sends receipts to whoever waits here. One signature for all of them. */
+  /** Sends receipts to whoever waits here, as on a follower nobody does. One signature for all of them. */
   #answer(entries: readonly AppliedEntry[]): void {
+    if (this.#inFlight.count === 0) return
     const items: Receiptable[] = []
     const ranges: AnsweredRange[] = []
     for (const { firstLeaf, records, leafHashes: hashes, applied } of entries) {

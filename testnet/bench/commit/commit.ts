@@ -31,8 +31,8 @@ const inFlights = [1, 64, 512]
 const rounds = 3
 const warmUpMs = 500
 const measureMs = 2_000
-/** Before anything is measured: JavaScript that has run for a moment only is not compiled yet. */
-const heatMs = 5_000
+/** Before anything is measured: JavaScript that has run for some seconds only is not all compiled yet. */
+const heatMs = 15_000
 
 /** `npm run bench -- commit` */
 export async function benchCommit(belongings: Belongings): Promise<object> {
