@@ -190,7 +190,10 @@ class Audit {
     for await (const files of bundlesOf(this.#source, this.#folder, size, withBodies)) {
       missing = isMissing(files) ? missing + 1 : 0
       if (missing > maxMissing) return this.#giveUp(files.firstLeaf, replay)
-      const leaves = checkBundle(files, this.#genesis.rules.version, withBodies, this.#findings)
+      const isDropped = this.#source.hasDropped(files.bodies.path)
+      const readable = withBodies && !isDropped
+      const leaves = checkBundle(files, this.#genesis.rules.version, readable, this.#findings)
+      if (isDropped) this.#dropped(files)
       for (let i = 0; i < leaves.length; i++) {
         const leaf = files.firstLeaf + i
         const { hash, record } = leaves[i]!
@@ -217,6 +220,12 @@ class Audit {
     if (replaying) await replay.finish(size)
     levels.judge(root, this.#findings)
     return this.#checkRoot(levels.root(), checkpoint)
+  }
+
+  /** That is no lie, but nobody can tell here what those records did, and so not what became of what they did. */
+  #dropped({ firstLeaf, width }: BundleFiles): void {
+    const what = 'the source has dropped these bodies, so the log is checked, and not replayed from here on'
+    this.#findings.add('bodies-dropped', `${this.#folder}/bodies`, firstLeaf, firstLeaf + width - 1, what)
   }
 
   /** Whoever signs a size can make it as large as it likes: what isn't there isn't asked for file by file. */

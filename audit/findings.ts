@@ -24,6 +24,7 @@ export type FindingCode =
   | 'copies-disagree'
   | 'rewritten'
   | 'bodies-withheld'
+  | 'bodies-dropped'
   // What is signed, and what was signed before.
   | 'bad-checkpoint'
   | 'bad-signature'

@@ -10,6 +10,8 @@ export interface ExportedLog {
   /** Leaves under the checkpoint. */
   readonly size: number
   readonly bodies: boolean
+  /** Bundles of bodies that the node had and has dropped. */
+  readonly droppedBundles: number
 }
 
 /**
@@ -38,14 +40,21 @@ export async function exportLog(api: NodeApi, origin: string, dir: string): Prom
       throw new SetupError('incomplete', `${api.root} misses ${path} of its own log.`)
   }
   let bodies = size > 0
+  let droppedBundles = 0
   for (const { path } of resourcesOf('entries', size)) {
     await needed(`${log}/${path}`)
-    if (bodies) bodies = (await copy(`${log}/${path.replace('tile/entries/', 'bodies/')}`)) !== undefined
+    if (!bodies) continue
+    try {
+      bodies = (await copy(`${log}/${path.replace('tile/entries/', 'bodies/')}`)) !== undefined
+    } catch (error) {
+      if ((error as SetupError).code !== 'dropped') throw error
+      droppedBundles += 1
+    }
   }
   for (let level = 0; resourcesOf(level, size).length > 0; level++) {
     for (const { path } of resourcesOf(level, size)) await needed(`${log}/${path}`)
   }
-  return { origin, dir, size, bodies }
+  return { origin, dir, size, bodies, droppedBundles }
 }
 
 function write(path: string, bytes: Uint8Array): void {

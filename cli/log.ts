@@ -46,7 +46,8 @@ async function show(authority: string, options: ShowOptions): Promise<void> {
 }
 
 function leafRow(leaf: LeafSummary): (string | number)[] {
-  const size = leaf.bodyBytes === null ? 'withheld' : `${leaf.bodyBytes} B`
+  const hidden = leaf.dropped ? 'dropped' : 'withheld'
+  const size = leaf.bodyBytes === null ? hidden : `${leaf.bodyBytes} B`
   return [leaf.index, leaf.kindName, leaf.rulesVersion, size, short(leaf.bodyHash)]
 }
 
@@ -57,5 +58,7 @@ async function exportTo(authority: string, dir: string, options: ReadCommandOpti
   const exported = await exportLog(api, origin, resolve(dir))
   if (!exported.bodies)
     say('The authority does not disclose its bodies: signatures and hashes can be audited, the rules not.')
+  if (exported.droppedBundles > 0)
+    say('The node has dropped old bodies: ask a member that keeps all, so that the rules can be audited too.')
   print(exported, options, () => `${exported.size} leaves of ${exported.origin} are in ${exported.dir}`)
 }

@@ -9,6 +9,7 @@ export function folderSource(folder: string): LogSource {
   return {
     name: root,
     read: (path, maxBytes) => readUpTo(join(root, path), maxBytes),
+    hasDropped: () => false,
     async list(path) {
       const below = await readdir(join(root, path), { recursive: true, withFileTypes: true }).catch(() => [])
       return below

@@ -20,9 +20,11 @@ export const IMPATIENT: Patience = { timeoutMs: 2_000, attempts: 1, politeAttemp
 /** A node's HTTP API. */
 export function httpSource(url: string, patience: Patience): LogSource {
   const root = url.replace(/\/+$/, '')
+  const dropped = new Set<string>()
   return {
     name: root,
-    read: (path, maxBytes) => readUrl(`${root}/${path}`, root, maxBytes, patience),
+    read: (path, maxBytes) => readUrl(`${root}/${path}`, root, maxBytes, patience, () => dropped.add(path)),
+    hasDropped: path => dropped.has(path),
     list: async () => undefined,
   }
 }
@@ -32,6 +34,7 @@ async function readUrl(
   root: string,
   maxBytes: number,
   { timeoutMs, attempts, politeAttempts }: Patience,
+  onDropped: () => void,
 ): Promise<Uint8Array | undefined> {
   let failures = 0
   let waits = 0
@@ -40,6 +43,10 @@ async function readUrl(
       const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: 'error' })
       if (response.ok) return await bodyUpTo(response, maxBytes)
       await response.body?.cancel()
+      if (response.status === 410) {
+        onDropped()
+        return undefined
+      }
       // Not there, or not for everybody: which of them is no matter to who wants to see it.
       if (response.status === 404 || response.status === 403) return undefined
       if (response.status === 429 && ++waits < politeAttempts) {

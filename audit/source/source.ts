@@ -12,6 +12,8 @@ export interface LogSource {
    * @throws AuditError `unreachable` or `refused`
    */
   read(path: string, maxBytes: number): Promise<Uint8Array | undefined>
+  /** Whether the source said of a file that was asked for that it had it once: a record's body, dropped by policy. */
+  hasDropped(path: string): boolean
   /** All files below a path, where that can be known. */
   list(path: string): Promise<readonly string[] | undefined>
 }

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { auditAuthority } from '../../audit/audit.ts'
+import { exportLog } from '../../cli/log-export.ts'
+import type { NodeApi } from '../../cli/node-api.ts'
+import { SetupError } from '../../daemon/config/setup-error.ts'
 import { checkpointSigner } from '../../daemon/hosting/log-view.ts'
 import { formatCheckpoint } from '../../storage/log/checkpoint.ts'
 import { signNote } from '../../storage/log/note.ts'
@@ -73,6 +76,37 @@ describe('a log over HTTP', function () {
     const hidden = await auditOrg(await from({ refuses: path => path.includes('/bodies/') }))
     assert.deepEqual([...new Set(hidden.findings.map(({ code }) => code))], ['bodies-withheld'])
     removeTown(guild)
+  })
+
+  it('whose old bodies were dropped is checked leaf by leaf, and said not to be replayed', async () => {
+    const report = await audit(await serve({ dropped: path => path.endsWith('bodies/000') }))
+    const found = report.findings.map(({ code, firstLeaf, lastLeaf }) => ({ code, firstLeaf, lastLeaf }))
+    assert.deepEqual(found, [{ code: 'bodies-dropped', firstLeaf: 0, lastLeaf: 255 }])
+    assert.equal(report.ok, false)
+    assert.equal(report.records, 0)
+    assert.match(report.message, /has dropped these bodies/)
+    const api = {
+      root: 'memory',
+      bytes: async (path: string) => {
+        if (path.endsWith('bodies/000')) throw new SetupError('dropped', 'The node has dropped it.')
+        return await served.read(path)
+      },
+    }
+    const exported = await exportLog(api as unknown as NodeApi, town.origin, join(town.folder, 'partly'))
+    assert.deepEqual([exported.bodies, exported.droppedBundles], [true, 1])
+    assert.ok(existsSync(join(town.folder, `partly/log/${town.origin}/tile/entries/000`)))
+    // A lie in a leaf is found all the same.
+    const path = `log/${town.origin}/tile/entries/000`
+    const lying = await serve({
+      dropped: asked => asked.endsWith('bodies/000'),
+      read: async asked => {
+        const bytes = await served.read(asked)
+        if (asked === path) bytes![40]! ^= 1
+        return bytes
+      },
+    })
+    const codes = (await audit(lying)).findings.map(({ code }) => code)
+    assert.ok(codes.length > 1 && codes.includes('bodies-dropped'), codes.join())
   })
 
   it('names the path that is damaged or missing', async () => {

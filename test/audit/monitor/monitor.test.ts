@@ -91,6 +91,10 @@ describe('a monitor', function () {
       return bytes && (this.spoil?.(path, bytes) ?? bytes)
     }
 
+    hasDropped(): boolean {
+      return false
+    }
+
     list(): Promise<undefined> {
       return Promise.resolve(undefined)
     }

@@ -174,6 +174,8 @@ export interface Served {
   readonly published: PublishedLog
   /** Answered with 403. */
   readonly refuses?: (path: string) => boolean
+  /** Answered with 410. */
+  readonly dropped?: (path: string) => boolean
   read(path: string): Promise<Uint8Array | undefined>
 }
 
@@ -264,6 +266,7 @@ export async function serveHttp(served: Served): Promise<{ url: string; server: 
   const server = createServer((request, response) => {
     void served.read(request.url!.slice(1)).then(bytes => {
       if (served.refuses?.(request.url!)) return void response.writeHead(403).end()
+      if (served.dropped?.(request.url!)) return void response.writeHead(410).end()
       response.writeHead(bytes === undefined ? 404 : 200)
       response.end(bytes)
     })
