@@ -19,6 +19,9 @@ import type { Signed } from './signed.ts'
 import type { Effects, FinalityHostOptions, MemberOptions, MemberStatus, WriteEffect } from './types.ts'
 import { rememberVerified } from './verified.ts'
 
+/** Between two ticks. */
+const stoodStillMs = 2_000
+
 interface Waiting extends Staged {
   readonly state: MemberState
 }
@@ -43,6 +46,7 @@ export class FinalityHost {
   #ready: Waiting[] = []
   #inFlight: { readonly cycle: number; readonly staged: readonly Waiting[] } | undefined
   #cycle = 0
+  #tickedAtMs = Number.POSITIVE_INFINITY
   #leaseUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(options: FinalityHostOptions) {
@@ -151,7 +155,12 @@ export class FinalityHost {
 
   /** Every now and then, at least as often as the shortest timeout. Costs nothing for authorities with nothing under way. */
   tick(): void {
+    const nowMs = this.#options.nowMs()
+    const sinceMs = nowMs - this.#tickedAtMs
+    this.#tickedAtMs = nowMs
     for (const state of this.#waiting) {
+      // This process stood still: that says nothing of the view.
+      if (sinceMs > stoodStillMs && state.deadlineMs !== undefined) state.deadlineMs += sinceMs
       tick(state, this.#env)
       this.#touched.add(state)
     }

@@ -1,4 +1,4 @@
-import { openGroup } from './hosted-group.ts'
+import { type HostedGroup, openGroup } from './hosted-group.ts'
 import { closeGroup, type HostParts } from './parts.ts'
 import type { RecoveredGroup } from './raft-disk.ts'
 import { resumeRejoin } from './rejoin.ts'
@@ -25,4 +25,13 @@ export function openIn(parts: HostParts, options: GroupOptions, recovered: Recov
   parts.clocks.open(group)
   resumeRejoin(parts, group)
   parts.dirty.add(group)
+  if (group.firstLeader !== 0) announce(parts, group)
+}
+
+/** Who opens an instance after the others finds them connected, and its leader does not know that somebody listens now. */
+function announce(parts: HostParts, { instance, node }: HostedGroup): void {
+  for (const { id } of node.raft.tracker.members) {
+    if (id !== parts.settings.self && parts.peersUp.has(id))
+      parts.outbox.addNotes(id, 0, instance, { wake: true })
+  }
 }

@@ -87,6 +87,9 @@ export async function openAuthority(
     write: ops => driver.addOps(ops),
     compact: (index, meta) => void parts.host.compact(group, index, meta),
     recordsBetween: parts.options.recordsBetweenSnapshots,
+    ...(parts.options.views?.votesOn(group) && {
+      decidedSize: () => parts.options.final?.(group)?.size ?? 0,
+    }),
   })
   const signer = checkpointSigner(origin, logKey)
   const host = new AuthorityHost({

@@ -56,6 +56,8 @@ export interface SnapshotKeeperParts {
   readonly write: (ops: readonly StoreOp[]) => void
   readonly compact: (index: number, meta: Uint8Array) => void
   readonly recordsBetween?: number | undefined
+  /** Leaves that the members have decided, as far as this node knows. Default: whatever is committed stays. */
+  readonly decidedSize?: () => number
 }
 
 /**
@@ -115,13 +117,15 @@ export class SnapshotKeeper {
   /** Two are kept. Raft's log up to the older one goes; what is newer stays for followers that were away. */
   #forget(ops: StoreOp[]): void {
     const { group, compact } = this.#parts
-    while (this.#kept.length > 2) {
+    // A change of views may take the replica back behind what is not decided, and no further.
+    const decided = this.#parts.decidedSize?.() ?? Number.POSITIVE_INFINITY
+    while (this.#kept.length > 2 && this.#kept[1]!.size <= decided) {
       const { size, chunkCount } = this.#kept.shift()!
       ops.push({ key: snapshotManifestKey(group, size), value: undefined })
       for (let i = 0; i < chunkCount; i++)
         ops.push({ key: snapshotChunkKey(group, size, i), value: undefined })
     }
-    const [before] = this.#kept
+    const before = this.#kept.at(-2)
     if (this.#kept.length < 2 || before === undefined) return
     const meta = new Uint8Array(8)
     putU64(meta, 0, before.size)

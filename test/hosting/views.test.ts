@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import type { Field } from '../../testnet/simulation/authorities/faults/fault.ts'
+import { VIEW_FAULTS } from '../../testnet/simulation/authorities/faults/views.ts'
 import { SimRealm } from '../../testnet/simulation/authorities/sim-realm.ts'
 import { seedOr, simulate } from '../../testnet/simulation/replay.ts'
 import type { Simulation } from '../../testnet/simulation/simulation.ts'
@@ -8,9 +10,9 @@ const GROUP = 1
 const MEMBERS = [1, 2, 3, 4]
 
 /** An area on all of four nodes, who vote, with players. */
-async function playing(simulation: Simulation): Promise<SimRealm> {
+async function playing(simulation: Simulation, nodes = 4): Promise<SimRealm> {
   const realm = new SimRealm(simulation, {
-    ...{ seed: simulation.seed, nodes: 4, groups: 1, replicas: 4, progressMs: 3_000 },
+    ...{ seed: simulation.seed, nodes, groups: 1, replicas: nodes, progressMs: 3_000 },
   })
   await simulation.runFor(1_000)
   realm.addPlayers(3)
@@ -34,6 +36,21 @@ async function assertProgress(realm: SimRealm, limitMs: number): Promise<void> {
 
 function suspect(realm: SimRealm, ...numbers: readonly number[]): void {
   for (const number of numbers) realm.node(number).program!.finality!.suspect(GROUP, 'test')
+}
+
+/** Faults are done to this node alone. */
+function onlyOn(realm: SimRealm, number: number): Field {
+  const { simulation, players, directory } = realm
+  const [votersOf, membersOf] = [(): number[] => MEMBERS, (): number[] => MEMBERS]
+  return {
+    simulation,
+    players,
+    directory,
+    realm: realm.realm,
+    nodes: [realm.node(number)],
+    votersOf,
+    membersOf,
+  }
 }
 
 async function isIn(realm: SimRealm, view: number): Promise<void> {
@@ -73,6 +90,131 @@ describe(TITLE, function () {
       await simulation.runFor(3_000)
       realm.node(3).crash()
       await assertProgress(realm, 40_000)
+    })
+  })
+
+  it('is taken from a leader that seals nothing, and from one that proposes nothing', async () => {
+    await simulate(seedOr(33), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      for (const [view, how] of [
+        [1, 'sealless-leader'],
+        [2, 'idle-leader'],
+      ] as const) {
+        const leader = realm.leaderOf(GROUP)!
+        VIEW_FAULTS[how].inject(onlyOn(realm, leader))
+        const isOver = (): boolean => MEMBERS.every(number => viewOf(realm, number) === view)
+        assert.ok(await simulation.runUntil(isOver, 15_000), `${how} still leads:\n${realm.describe()}`)
+        await assertProgress(realm, 10_000)
+      }
+      assert.equal(realm.judge.counters.get('views'), 2)
+    })
+  })
+
+  it('does without votes that one member withholds, and changes no view for it', async () => {
+    await simulate(seedOr(34), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      realm.node(2).program!.votes.withheld = true
+      await assertProgress(realm, 5_000)
+      await simulation.runFor(20_000)
+      assert.equal(realm.judge.counters.get('view-suspected'), undefined)
+      assert.ok(realm.judge.counters.get('votes-dropped')! > 20)
+      await assertProgress(realm, 5_000)
+    })
+  })
+
+  it('changes no view while too few members are there to decide, nor when they come back', async () => {
+    await simulate(seedOr(35), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      for (const number of [3, 4]) realm.node(number).crash()
+      await simulation.runFor(20_000)
+      for (const number of [3, 4]) realm.node(number).start()
+      await assertProgress(realm, 10_000)
+      for (const node of realm.nodes) node.crash()
+      await simulation.runFor(1_000)
+      for (const node of realm.nodes) node.start()
+      await assertProgress(realm, 10_000)
+      assert.deepEqual(
+        MEMBERS.map(number => viewOf(realm, number)),
+        [0, 0, 0, 0],
+      )
+    })
+  })
+
+  it('stops for good on a member that gave it up alone, also after a restart, until the others follow', async () => {
+    await simulate(seedOr(36), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      suspect(realm, 3)
+      await simulation.runFor(500)
+      assert.equal(realm.authorityOn(3, GROUP), undefined)
+      await assertProgress(realm, 5_000)
+      realm.node(3).restart()
+      await simulation.runFor(3_000)
+      assert.deepEqual(
+        MEMBERS.map(number => viewOf(realm, number)),
+        [0, 0, -1, 0],
+      )
+      suspect(realm, 1)
+      await isIn(realm, 1)
+      await assertProgress(realm, 10_000)
+    })
+  })
+
+  it('takes along a member that was away, with a tail that nobody else had', async () => {
+    await simulate(seedOr(37), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      const { links } = simulation.network
+      // The fourth goes on hearing of nothing; then the others change the view and go on without it.
+      links.partition(['n4'], ['n1', 'n2', 'n3'])
+      await assertProgress(realm, 10_000)
+      suspect(realm, 1, 2)
+      await simulation.runUntil(() => [1, 2, 3].every(number => viewOf(realm, number) === 1), 10_000)
+      await assertProgress(realm, 20_000)
+      assert.equal(viewOf(realm, 4), 0)
+      links.heal()
+      await isIn(realm, 1)
+      const sizes = (): Set<number> =>
+        new Set(
+          MEMBERS.map(number => realm.authorityOn(number, GROUP)?.authority.replica.lastSeal?.size ?? 0),
+        )
+      assert.ok(await simulation.runUntil(() => sizes().size === 1, 20_000), realm.describe())
+    })
+  })
+
+  it('is begun anew from the disk wherever a crash catches its members between two views', async () => {
+    await simulate(seedOr(38), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      for (let write = 1; write <= 6; write++) {
+        suspect(realm, 1, 2, 3)
+        for (const number of [1, 2]) realm.node(number).disk.crashAtWrite(write)
+        await simulation.runFor(1_500)
+        for (const node of realm.nodes) {
+          node.disk.crashAtWrite(Number.POSITIVE_INFINITY)
+          if (!node.alive) node.start()
+        }
+        await assertProgress(realm, 40_000)
+      }
+      assert.ok(realm.judge.counters.get('views')! >= 6)
+    })
+  })
+
+  it('takes no more while too few are there to decide for ten seconds, though Raft could go on', async () => {
+    await simulate(seedOr(39), TITLE, async simulation => {
+      const realm = await playing(simulation, 5)
+      const leader = realm.leaderOf(GROUP)!
+      const away = [1, 2, 3, 4, 5].filter(number => number !== leader).slice(0, 2)
+      for (const number of away) realm.node(number).crash()
+      const { authority } = realm.authorityOn(leader, GROUP)!
+      assert.ok(await simulation.runUntil(() => authority.isTailFull, 15_000), realm.describe())
+      await simulation.runFor(1_000)
+      const { actions, world } = authority.replica
+      const { tick } = world
+      await simulation.runFor(5_000)
+      assert.equal(authority.replica.actions, actions)
+      assert.equal(world.tick, tick)
+      assert.ok(realm.judge.counters.get('answer-busy')! > 0)
+      for (const number of away) realm.node(number).start()
+      await assertProgress(realm, 10_000)
+      assert.equal(realm.judge.counters.get('views'), undefined)
     })
   })
 })

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { FAULT_NAMES, faultNames } from './authorities/faults/list.ts'
+import { FAULT_NAMES, faultNames, VOTING_FAULT_NAMES } from './authorities/faults/list.ts'
 import type { SimulationPlan } from './authorities/run.ts'
 import { BUGS, bugNamed } from './bugs/catalogue.ts'
 import { LINKS, type LinkName } from './link.ts'
@@ -51,6 +51,7 @@ export function simOptions(args: readonly string[]): SimOptions {
       bug: text,
       story: text,
       random: flag,
+      votes: flag,
       json: flag,
       quiet: flag,
     },
@@ -68,7 +69,8 @@ export function simOptions(args: readonly string[]): SimOptions {
     groups: whole('groups'),
     seconds: whole('seconds'),
     clients: whole('clients'),
-    faults: faultNames(values.faults),
+    faults: faultNames(values.faults, values.votes),
+    ...(values.votes && { votes: true }),
     link: linkName(values.link),
     bug: plantedBug(values.bug),
   }
@@ -86,12 +88,13 @@ export function commandOf({
   faults,
   link,
   bug,
+  votes,
 }: SimulationPlan): string {
-  const isAll = FAULT_NAMES.every(name => faults.includes(name))
+  const isAll = (votes ? VOTING_FAULT_NAMES : FAULT_NAMES).every(name => faults.includes(name))
   const chosen = isAll ? '' : ` --faults ${faults.join(',') || 'none'}`
   const linked = link === undefined ? '' : ` --link ${link}`
   const planted = bug === undefined ? '' : ` --bug ${bug}`
-  return `npm run sim -- --seed ${seed} --nodes ${nodes} --groups ${groups} --seconds ${seconds} --clients ${clients}${chosen}${linked}${planted}`
+  return `npm run sim -- --seed ${seed} --nodes ${nodes} --groups ${groups} --seconds ${seconds} --clients ${clients}${chosen}${linked}${planted}${votes ? ' --votes' : ''}`
 }
 
 function wholeNumber(name: Count, given: string | undefined): number {

@@ -1,4 +1,4 @@
-import { FAULT_NAMES, FAULTS } from './authorities/faults/list.ts'
+import { FAULT_NAMES, FAULTS, VOTING_FAULT_NAMES } from './authorities/faults/list.ts'
 import type { SimulationPlan } from './authorities/run.ts'
 import { commandOf } from './options.ts'
 import type { Outcome } from './outcome.ts'
@@ -31,10 +31,11 @@ export class Summary {
 
   /** Counters of faults that should have happened and never did: what they test was not tested. */
   absentFaults(): string[] {
-    const { seconds, faults } = this.#plan
+    const { seconds, faults, votes } = this.#plan
+    const all = votes ? VOTING_FAULT_NAMES : FAULT_NAMES
     const isLong = this.#seeds >= ENOUGH.seeds && seconds >= ENOUGH.seconds
-    if (!isLong || faults.length < FAULT_NAMES.length) return []
-    const counters = FAULT_NAMES.flatMap(name => FAULTS[name].counters)
+    if (!isLong || faults.length < all.length) return []
+    const counters = all.flatMap(name => FAULTS[name].counters)
     return [...new Set(counters)].filter(counter => !this.faults.has(counter))
   }
 

@@ -104,9 +104,16 @@ function join(state: MemberState, env: Env): void {
   if (target !== undefined && target > state.sign.frozenTo) changeView(state, env, target)
 }
 
-/** How many have signed the view change that this node has signed last. */
+/**
+ * How many have signed a view change to this view, or to one above: they wait in no view below. After crashes nobody may
+ * remember that those who went further had asked for this one too.
+ */
 export function changesFor(state: MemberState, view: number): number {
-  return state.changes.get(view)?.size ?? 0
+  const signers = new Set<number>()
+  for (const [target, changes] of state.changes) {
+    if (target >= view) for (const signer of changes.keys()) signers.add(signer)
+  }
+  return signers.size
 }
 
 /** The leader of the view that is to come fixes its base as soon as a quorum has reported. */

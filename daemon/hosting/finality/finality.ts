@@ -94,8 +94,6 @@ export class Finality {
   readonly #views: Views
   readonly #progress: Progress
   readonly #members = new Map<number, readonly Voter[]>()
-  /** Nodes that are connected. */
-  readonly #reached = new Set<number>()
   #ticks = 0
   #timer: Cancel | undefined
 
@@ -118,7 +116,7 @@ export class Finality {
       ...{ self, verify, resendMs, sign: message => voteKey.sign(message), nowMs: () => clock.monotonicMs() },
       random: below => random.below(below),
       progressMs,
-      isReachable: node => this.#reached.has(node),
+      isReachable: node => this.#lanes.reaches(node),
     })
     this.#progress = new Progress(progressMs)
     this.#views = new Views({
@@ -181,7 +179,6 @@ export class Finality {
   begin(): void {
     const run = (): void => {
       this.#timer = this.#options.clock.after(tickMs, run)
-      this.#lookWhoIsThere()
       if (++this.#ticks % ticksPerLook === 0) this.#lookAtProgress()
       this.#driver.tick()
     }
@@ -239,14 +236,8 @@ export class Finality {
     }
   }
 
-  #lookWhoIsThere(): void {
-    const connected = new Set(this.#options.network.peers())
-    this.#reached.clear()
-    for (const [node, peer] of this.#options.peers) if (connected.has(peer)) this.#reached.add(node)
-  }
-
   #peersOf(group: number): readonly PeerId[] {
-    const reached = (this.#members.get(group) ?? []).filter(({ node }) => this.#reached.has(node))
+    const reached = (this.#members.get(group) ?? []).filter(({ node }) => this.#lanes.reaches(node))
     return reached.map(({ node }) => this.#options.peers.get(node)!)
   }
 

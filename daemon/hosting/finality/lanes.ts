@@ -48,6 +48,11 @@ export class VoteLanes {
     return this.#channels.get(peer)?.send(frame) ?? false
   }
 
+  /** What is sent to this peer reaches it, as far as this node knows. */
+  reaches(peer: number): boolean {
+    return this.#channels.has(peer)
+  }
+
   stop(): void {
     this.#stopped = true
     for (const channel of this.#channels.values()) channel.close('stopping')

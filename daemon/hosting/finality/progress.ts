@@ -15,12 +15,15 @@ interface Watched {
   /** Since when inputs have waited and none was applied; and when one was last said to wait. */
   waitingSinceMs: number | undefined
   waitedAtMs: number
+  lookedAtMs: number
   /** Suspicions in a row that nothing came of. */
   failures: number
 }
 
 /** Whoever waits says so several times a second. */
 const waitsAgainMs = 2_000
+/** Between two looks: this process stood still, which says nothing of the view. */
+const stoodStillMs = 5_000
 
 /**
  * Sees whether the leader of a view does its work: an honest one seals what it has committed within a second or so, and
@@ -55,6 +58,8 @@ export class Progress {
   look(group: number, signs: Signs, nowMs: number): boolean {
     const watched = this.#watched.get(group) ?? newlyWatched(signs)
     this.#watched.set(group, watched)
+    if (nowMs - watched.lookedAtMs > stoodStillMs) this.forget(group)
+    watched.lookedAtMs = nowMs
     const hasSealed = signs.sealHeight !== watched.sealHeight
     if (hasSealed) watched.failures = 0
     if (hasSealed || !signs.isUnsealed) watched.unsealedSinceMs = undefined
@@ -77,6 +82,7 @@ export class Progress {
 function newlyWatched({ sealHeight, actions }: Signs): Watched {
   return {
     ...{ sealHeight, actions, unsealedSinceMs: undefined, waitingSinceMs: undefined },
-    ...{ waitedAtMs: Number.NEGATIVE_INFINITY, failures: 0 },
+    ...{ waitedAtMs: Number.NEGATIVE_INFINITY },
+    ...{ lookedAtMs: Number.NEGATIVE_INFINITY, failures: 0 },
   }
 }

@@ -33,6 +33,7 @@ export class Node {
       },
       ...{ verify: keys.verify, nowMs: () => cluster.nowMs, random: () => this.number },
       ...{ progressMs: () => 1000, resendMs: 200 },
+      isReachable: node => !cluster.unreachable.includes(node),
     })
     if (cluster.options.lease) this.host.lease(Number.MAX_SAFE_INTEGER)
     for (let group = 1; group <= cluster.options.groups; group++) {
@@ -92,6 +93,7 @@ export class Cluster {
   readonly founders: readonly Voter[]
   readonly nodes: Node[]
   loses: (from: number, to: number, frame: Uint8Array) => boolean = () => false
+  unreachable: readonly number[] = []
   nowMs = 0
   readonly #frames: { from: number; to: number; frame: Uint8Array }[] = []
 

@@ -101,6 +101,46 @@ describe('a view that is given up', () => {
     assert.ok(cluster.nodes.every(node => node.status().view === 1))
   })
 
+  it('is followed by one in which all meet whom crashes have left waiting for several', () => {
+    const cluster = new Cluster(4)
+    // The second, which leads view 1, is away. Only the fourth hears that the others wait for it, and goes on to view 2.
+    cluster.loses = (from, to) => from === 2 || to !== 4
+    cluster.suspect([1, 3, 4])
+    cluster.run(1500)
+    const frozenTo = (): number[] => [1, 3, 4].map(number => cluster.node(number).status().frozenTo)
+    assert.deepEqual(frozenTo(), [1, 1, 2])
+    // Nobody remembers that the fourth had asked for view 1, too.
+    for (const number of [1, 3, 4]) cluster.node(number).start()
+    cluster.loses = (from, to) => from === 2 || to === 2
+    cluster.run(10_000)
+    const views = [1, 3, 4].map(number => cluster.node(number).status().view)
+    assert.ok(new Set(views).size === 1 && views[0]! > 0, `views ${views}`)
+  })
+
+  it('stands still while its process does', () => {
+    const cluster = new Cluster(4)
+    cluster.loses = () => true
+    cluster.executed(one)
+    cluster.run(500)
+    cluster.nowMs += 60_000
+    cluster.run(400)
+    assert.ok(cluster.nodes.every(node => node.status().frozenTo === 0))
+    cluster.run(1500)
+    assert.ok(cluster.nodes.every(node => node.status().frozenTo === 1))
+  })
+
+  it('is not given up while too few members can be reached to decide anything', () => {
+    const cluster = new Cluster(4)
+    cluster.unreachable = [2, 3, 4]
+    cluster.loses = () => true
+    cluster.executed(one)
+    cluster.run(10_000)
+    assert.ok(cluster.nodes.every(node => node.status().frozenTo === 0))
+    cluster.unreachable = []
+    cluster.run(1500)
+    assert.ok(cluster.nodes.every(node => node.status().frozenTo === 1))
+  })
+
   it('stays frozen over a crash', () => {
     const cluster = new Cluster(4)
     cluster.suspect([4])

@@ -16,7 +16,7 @@ import type { Judge } from './judge.ts'
 import { Mirror } from './mirror.ts'
 import { endedByDisk, type Machine, openOwnDisk } from './own-disk.ts'
 import { nameOf, type Realm, sha256 } from './realm.ts'
-import { loadFinality } from './sim-finality.ts'
+import { loadFinality, type Votes, withholding } from './sim-finality.ts'
 import { verifySimSignature } from './sim-key.ts'
 import { Watch } from './watch.ts'
 import { WireWatch } from './wire-watch.ts'
@@ -24,7 +24,6 @@ import { WireWatch } from './wire-watch.ts'
 /** Where a test gets between the parts. */
 export interface Wiring {
   readonly engineNetwork: (network: Network) => Network
-  readonly voteNetwork?: (network: Network) => Network
   /** Settings of this node's engine, beside those of all networks. */
   readonly engineOptions?: (self: number, engine: () => Engine | undefined) => Partial<EngineOptions>
 }
@@ -56,6 +55,8 @@ export class SimDaemon {
   readonly router: InputRouter
   readonly gateway: GatewayCore
   readonly finality: Finality | undefined
+  /** Whether the node keeps its votes to itself. */
+  readonly votes: Votes
   readonly mirrors = new Map<number, Mirror>()
   readonly #context: SimContext
 
@@ -66,8 +67,10 @@ export class SimDaemon {
     router: InputRouter,
     gateway: GatewayCore,
     finality: Finality | undefined,
+    votes: Votes,
   ) {
     this.finality = finality
+    this.votes = votes
     this.#context = context
     this.number = number
     this.engine = engine
@@ -127,6 +130,7 @@ export async function startDaemon(
       judge.count('restored-from-snapshot')
   }
   const peers = new Map(others.map(({ number, name }) => [number, name]))
+  const votes: Votes = { withheld: false, dropped: () => judge.count('votes-dropped') }
   const late: { engine?: Engine } = {}
   const finality =
     settings.progressMs === undefined
@@ -134,7 +138,7 @@ export async function startDaemon(
       : await loadFinality({
           ...{ realm, judge, context, node, peers, store, schedule, count, forgetful: isNewStore },
           ...{
-            network: wiring.voteNetwork?.(context.network) ?? context.network,
+            network: withholding(context.network, votes),
             progressMs: settings.progressMs,
           },
           engine: () => late.engine,
@@ -238,7 +242,7 @@ export async function startDaemon(
       verify: verifySimSignature,
     },
   )
-  const daemon = new SimDaemon(context, self, engine, router, gateway, finality)
+  const daemon = new SimDaemon(context, self, engine, router, gateway, finality, votes)
   for (const { group, name } of realm.areas) {
     const mirror = new Mirror()
     daemon.mirrors.set(group, mirror)

@@ -3,13 +3,14 @@ import { inputHead } from '../../../daemon/authority/intake.ts'
 import { treeEntry, treeKey } from '../../../daemon/authority/state-entry.ts'
 import { LogReader } from '../../../storage/log/log-store.ts'
 import { type LogRecord, leafHashes, recordKind } from '../../../storage/log/record.ts'
+import { MerkleLog } from '../../../storage/log/tree.ts'
 import { StateTree } from '../../../storage/state/state-tree.ts'
 import type { Store } from '../../../storage/store.ts'
 import { encodeOutcome, isConsumed } from '../../../world/codec.ts'
 import { createWorld, type World } from '../../../world/world.ts'
 import type { SimDisk } from '../disk.ts'
 import { Finding } from './finding.ts'
-import { type Promised, promiseKey } from './judge.ts'
+import { type Judge, promiseKey } from './judge.ts'
 import { type Realm, worldHostOf } from './realm.ts'
 
 export interface FinalLog {
@@ -27,7 +28,7 @@ export async function checkFinalLog(
   realm: Realm,
   { group, members }: { readonly group: number; readonly members: readonly number[] },
   diskOf: (node: number) => SimDisk,
-  promises: ReadonlyMap<string, Promised>,
+  { promises, views }: Pick<Judge, 'promises' | 'views'>,
 ): Promise<FinalLog> {
   const { name } = realm.hosted.get(group)!
   const logs: LogRecord[][] = []
@@ -38,9 +39,15 @@ export async function checkFinalLog(
     if (at < log.length)
       throw new Finding(`${name}: n${members[i]} has another record at leaf ${at} than the others`)
   })
+  for (const { height, size, root } of views.decisions(group)) {
+    const log = new MerkleLog(async () => undefined)
+    log.append(leafHashes(longest.slice(0, size)))
+    if (Buffer.compare(log.root(), root) !== 0)
+      throw new Finding(`${name}: seal ${height} is decided, and the log has another root at ${size}`)
+  }
   const replayed = replay(realm, group, longest)
   for (const [key, promised] of promises) {
-    if (promised.group !== group) continue
+    if (promised.group !== group || views.fellOff(group, promised.view, promised.leaf)) continue
     const applied = replayed.applied.get(key)
     if (applied === undefined) throw new Finding(`lost: ${name}, leaf ${promised.leaf}, promised as ${key}`)
     if (applied.leaf !== promised.leaf || applied.outcome !== promised.outcome)

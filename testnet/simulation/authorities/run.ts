@@ -16,6 +16,8 @@ export interface SimulationPlan {
   /** Virtual seconds of play under faults. */
   readonly seconds: number
   readonly faults: readonly FaultName[]
+  /** The members of each group, four of them, vote on what they have executed. */
+  readonly votes?: boolean
   /** Between all nodes; the seed decides where it isn't named. */
   readonly link?: LinkName | undefined
   /** The planted bug (bugs/catalogue.ts) under which this module is to be loaded. */
@@ -31,6 +33,10 @@ export interface SimulationResult {
 }
 
 const REPLICAS = 3
+const VOTING_REPLICAS = 4
+const PROGRESS_MS = 2_000
+/** Views that brought nothing on have doubled what the next one may take. */
+const VOTING_RECOVERY_MS = 120_000
 /** Every so many seeds channels take little before they push back, so that it is done on every path. */
 const SMALL_BUFFERS = 2
 const SMALL_BUFFER_BYTES = 1 << 10
@@ -83,7 +89,13 @@ class Run {
     const link = plan.link ?? linkOf(plan.seed)
     simulation.network.configure({ link: LINKS[link] })
     if (plan.seed % SMALL_BUFFERS === 0) simulation.network.configure({ highWaterBytes: SMALL_BUFFER_BYTES })
-    this.#sim = new SimRealm(simulation, { ...plan, replicas: Math.min(REPLICAS, plan.nodes) })
+    const replicas = Math.min(plan.votes ? VOTING_REPLICAS : REPLICAS, plan.nodes)
+    const { seed, nodes, groups } = plan
+    const realm = { seed, nodes, groups, replicas }
+    this.#sim = new SimRealm(
+      simulation,
+      plan.votes ? { ...realm, progressMs: PROGRESS_MS } : { ...plan, replicas },
+    )
   }
 
   async run(): Promise<SimulationResult> {
@@ -105,6 +117,20 @@ class Run {
     return this.result()
   }
 
+  get #recoveryMs(): number {
+    return this.#plan.votes ? VOTING_RECOVERY_MS : RECOVERY_MS
+  }
+
+  /** Who gave a view up alone stays out of it until the next one: it comes, so that all can be compared. */
+  #bringAllAlong(): void {
+    for (const { group } of this.#sim.realm.areas) {
+      const members = this.#sim.realm.hosted.get(group)!.identity.members
+      const programs = members.flatMap(member => this.#sim.node(member).program ?? [])
+      if (programs.every(({ engine }) => engine.status(group) !== undefined)) continue
+      for (const { finality } of programs) finality?.suspect(group, 'another-is-frozen')
+    }
+  }
+
   /** The faults are over, but for one node that may stay away: play goes on for a while, then everything comes to rest and is compared. */
   async #recover(when: string): Promise<void> {
     this.#simulation.tell('run', `recovery ${when}`)
@@ -114,12 +140,12 @@ class Run {
     const startMs = this.#simulation.nowMs
     await this.#endFaults(away)
     const stuck = this.#stuck()
-    const limitMs = RECOVERY_MS - LATE_ENDS_MS
+    const limitMs = this.#recoveryMs - LATE_ENDS_MS
     if (!(await this.#simulation.runUntil(() => stuck() === undefined, limitMs)))
       throw new Finding(`no progress ${when}: ${stuck()}\n${this.#sim.describe()}`)
     for (const player of this.#sim.players) player.resting = true
     const rested = (): boolean => this.#sim.players.every(player => player.atRest)
-    if (!(await this.#simulation.runUntil(rested, RECOVERY_MS)))
+    if (!(await this.#simulation.runUntil(rested, this.#recoveryMs)))
       throw new Finding(`inputs are unanswered, or players cannot leave, ${when}:\n${this.#sim.describe()}`)
     if (away !== undefined && !(await this.#settles(away)))
       throw new Finding(
@@ -142,15 +168,19 @@ class Run {
   #stuck(): () => string | undefined {
     const { players, realm, judge } = this.#sim
     const committed = (group: number): number =>
-      judge.truthOf(realm.hosted.get(group)!.identity).log.committedIndex
+      this.#plan.votes
+        ? judge.views.decidedHeight(group)
+        : judge.truthOf(realm.hosted.get(group)!.identity).log.committedIndex
     const committedBefore = new Map(realm.areas.map(({ group }) => [group, committed(group)]))
     const answeredBefore = new Map(players.map(player => [player, player.answered]))
     return () => {
       const waiting = players.find(player => player.answered <= answeredBefore.get(player)! + 1)
       if (waiting !== undefined) return `a player of ${waiting.area.name} gets no answers`
       for (const { group, name } of realm.areas) {
-        if (this.#sim.leaderOf(group) === undefined) return `nobody leads ${name}`
         const isPlayedIn = players.some(player => player.area.group === group)
+        // Where members have left the view, an input that waits brings the next one, and nothing else does.
+        if (this.#plan.votes && !isPlayedIn) continue
+        if (this.#sim.leaderOf(group) === undefined) return `nobody leads ${name}`
         if (isPlayedIn && committed(group) === committedBefore.get(group)) return `${name} commits nothing`
       }
       return undefined
@@ -159,9 +189,13 @@ class Run {
 
   /** A replica that begins anew needs its time on a slow line: as long as some log grows, nothing stands still. */
   async #settles(away?: Node): Promise<boolean> {
+    if (this.#plan.votes) {
+      await this.#simulation.runFor(PROGRESS_MS)
+      this.#bringAllAlong()
+    }
     const endMs = this.#simulation.nowMs + SETTLING_MS
     let grown = 0
-    for (let grewAtMs = this.#simulation.nowMs; this.#simulation.nowMs - grewAtMs < RECOVERY_MS; ) {
+    for (let grewAtMs = this.#simulation.nowMs; this.#simulation.nowMs - grewAtMs < this.#recoveryMs; ) {
       if (this.#difference(away) === undefined) return true
       if (this.#simulation.nowMs > endMs) return false
       const leaves = this.#leaves()
@@ -245,7 +279,7 @@ class Run {
         this.#sim.realm,
         { group, members },
         this.#sim.diskOf,
-        this.#sim.judge.promises,
+        this.#sim.judge,
       )
       this.#sim.judge.count('final-records', final.records)
       this.#sim.judge.count('final-applied', final.applied)

@@ -25,6 +25,28 @@ export interface SimFinalityParts {
   readonly engine: () => Engine | undefined
 }
 
+export interface Votes {
+  withheld: boolean
+  readonly dropped: () => void
+}
+
+/** The same network, but while its votes are withheld, nothing of them leaves. */
+export function withholding(network: Network, votes: Votes): Network {
+  const { open } = network
+  network.open = async (peer, name) => {
+    const channel = await open.call(network, peer, name)
+    if (name !== 'finality/1') return channel
+    const { send } = channel
+    channel.send = frame => {
+      if (!votes.withheld) return send.call(channel, frame)
+      votes.dropped()
+      return true
+    }
+    return channel
+  }
+  return network
+}
+
 /** The votes of one node as the daemon composes them; the judge hears of all that is decided and of each change of views. */
 export function loadFinality(parts: SimFinalityParts): Promise<Finality> {
   const { realm, node, judge, context, engine, ...rest } = parts

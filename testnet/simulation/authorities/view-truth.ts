@@ -55,9 +55,9 @@ export class ViewTruth {
     )
   }
 
-  /** The root that was decided at this size, if any was. */
-  rootAt(group: number, size: number): Uint8Array | undefined {
-    return [...this.#of(group).values()].find(({ seal }) => seal.size === size)?.seal.root
+  /** All seals that were decided. */
+  decisions(group: number): readonly Seal[] {
+    return [...this.#of(group).values()].map(({ seal }) => seal)
   }
 
   decided(node: number, group: number, { seal, view }: Certificate): void {

@@ -6,6 +6,7 @@ import type { Fault } from './fault.ts'
 import { MEMBERSHIP_FAULTS } from './membership.ts'
 import { NETWORK_FAULTS } from './network.ts'
 import { PROCESS_FAULTS } from './process.ts'
+import { VIEW_FAULTS } from './views.ts'
 
 /** In the order in which they are mended: a process is started last, on a disk and a clock that are as they should be. */
 const BY_NAME = {
@@ -18,17 +19,31 @@ const BY_NAME = {
   ...PROCESS_FAULTS,
 }
 
-export type FaultName = keyof typeof BY_NAME
+export type FaultName = keyof typeof BY_NAME | keyof typeof VIEW_FAULTS
 
-export const FAULTS: Readonly<Record<FaultName, Fault>> = BY_NAME
+export const FAULTS: Readonly<Record<FaultName, Fault>> = { ...VIEW_FAULTS, ...BY_NAME }
+/** Where nobody votes. */
 export const FAULT_NAMES = Object.keys(BY_NAME) as FaultName[]
 
+/** Members don't change by orders where they vote, and of four only one may ever forget what it signed. */
+const NOT_WHERE_MEMBERS_VOTE: readonly FaultName[] = [
+  'membership',
+  'lost-sync',
+  'torn-write',
+  'read-corruption',
+  'wiped-disk',
+]
+export const VOTING_FAULT_NAMES = (Object.keys(FAULTS) as FaultName[]).filter(
+  name => !NOT_WHERE_MEMBERS_VOTE.includes(name),
+)
+
 /** From `all`, `none`, or names with commas between them. @throws an Error with the names that there are */
-export function faultNames(list: string): FaultName[] {
-  if (list === 'all') return FAULT_NAMES
+export function faultNames(list: string, votes = false): FaultName[] {
+  const all = votes ? VOTING_FAULT_NAMES : FAULT_NAMES
+  if (list === 'all') return all
   if (list === 'none') return []
   const names = list.split(',').map(name => name.trim())
-  const unknown = names.find(name => !(FAULT_NAMES as string[]).includes(name))
+  const unknown = names.find(name => !(all as string[]).includes(name))
   if (unknown === undefined) return names as FaultName[]
-  throw new Error(`There is no fault ${unknown}: choose from ${FAULT_NAMES.join(', ')}, or say all or none.`)
+  throw new Error(`There is no fault ${unknown}: choose from ${all.join(', ')}, or say all or none.`)
 }

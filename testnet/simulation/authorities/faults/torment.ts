@@ -1,6 +1,6 @@
 import { allAreWhole, freeHungDisk, hangDisk } from './disk.ts'
-import { type Field, type Node, pick, pickNode } from './fault.ts'
-import { FAULT_NAMES, FAULTS, type FaultName } from './list.ts'
+import { type Fault, type Field, type Node, pick, pickNode } from './fault.ts'
+import { FAULTS, type FaultName } from './list.ts'
 
 /** One of the named faults after another for `ms`; what is broken is mostly mended a little later, sometimes much later. */
 export async function torment(field: Field, ms: number, names: readonly FaultName[]): Promise<void> {
@@ -50,10 +50,10 @@ export function mend(field: Field, away?: Node): void {
 }
 
 function mendLinks(field: Field): void {
-  for (const name of FAULT_NAMES) FAULTS[name].mendLinks?.(field)
+  for (const fault of Object.values<Fault>(FAULTS)) fault.mendLinks?.(field)
 }
 
 function mendNode(field: Field, node: Node): void {
   freeHungDisk(node)
-  for (const name of FAULT_NAMES) FAULTS[name].mendNode?.(field, node)
+  for (const fault of Object.values<Fault>(FAULTS)) fault.mendNode?.(field, node)
 }

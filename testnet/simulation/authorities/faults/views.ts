@@ -1,0 +1,76 @@
+import type { Authority } from '../../../../daemon/authority/authority.ts'
+import { type Fault, type Field, type Node, pick, pickNode } from './fault.ts'
+
+/** What happens where the members vote: views are given up for no reason, or because somebody does not do its part. */
+export const VIEW_FAULTS = {
+  /** Some members give a view up, whatever it brings on. */
+  suspicion: { counters: ['view-suspected'], inject: suspect },
+  /** The same, and one of them dies while it goes to the next. */
+  'crash-between-views': {
+    counters: ['crash-between-views'],
+    inject: field => {
+      for (const node of suspect(field)) node.disk.crashAtWrite(1 + field.simulation.random.below(8))
+      field.simulation.countFault('crash-between-views')
+    },
+    mendNode: (_, node) => node.disk.crashAtWrite(Number.POSITIVE_INFINITY),
+  },
+  /** A member votes on nothing and says nothing of views, and does all else. */
+  'withheld-votes': {
+    counters: ['votes-withheld'],
+    inject: field => {
+      const { program } = pickNode(field)
+      if (program !== undefined) program.votes.withheld = true
+    },
+    mendNode: (_, { program }) => {
+      if (program !== undefined) program.votes.withheld = false
+    },
+  },
+  /** A leader sends heartbeats and seals nothing. */
+  'sealless-leader': {
+    counters: ['leader-without-seals'],
+    inject: field => corrupt(field, 'leader-without-seals', sealNothing),
+    mendNode: repair,
+  },
+  /** A leader sends heartbeats and proposes nothing at all. */
+  'idle-leader': {
+    counters: ['leader-without-proposals'],
+    inject: field => corrupt(field, 'leader-without-proposals', proposeNothing),
+    mendNode: repair,
+  },
+} satisfies Record<string, Fault>
+
+function suspect(field: Field): Node[] {
+  const { random } = field.simulation
+  const group = pick(random, field.realm.areas).group
+  const chosen = field.nodes.filter(() => random.chance(0.4))
+  for (const { program } of chosen) program?.finality?.suspect(group, 'fault')
+  if (chosen.length > 0) field.simulation.countFault('view-suspected')
+  return chosen
+}
+
+function corrupt(field: Field, counter: string, how: (authority: Authority) => void): void {
+  const { program } = pickNode(field)
+  for (const { authority } of program?.engine.authorities() ?? []) {
+    if (!authority.serving) continue
+    how(authority)
+    field.simulation.countFault(counter)
+  }
+}
+
+function sealNothing(authority: Authority): void {
+  const { simulation } = authority
+  const push = simulation.push.bind(simulation)
+  simulation.push = job => (job === 'mark' ? true : push(job))
+}
+
+function proposeNothing(authority: Authority): void {
+  authority.flush = () => {}
+}
+
+/** What was put over the methods of an authority goes. */
+function repair(_: Field, { program }: Node): void {
+  for (const { authority } of program?.engine.authorities() ?? []) {
+    Reflect.deleteProperty(authority, 'flush')
+    Reflect.deleteProperty(authority.simulation, 'push')
+  }
+}
