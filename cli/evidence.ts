@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { EXIT, SetupError } from '../daemon/config/setup-error.ts'
 import { evidenceId } from '../daemon/evidence/book.ts'
+import { isForNodes } from '../daemon/evidence/judge.ts'
 import type { EvidenceView } from '../daemon/http/view.ts'
 import { dataDirFiles } from '../daemon/identity/data-dir.ts'
 import { writeFileDurably } from '../daemon/identity/durable-file.ts'
@@ -81,6 +82,11 @@ async function add(file: string, options: ReadOptions & Record<string, unknown>)
   if (!verdict.ok || verdict.kind !== 'evidence')
     throw new SetupError('no-evidence', `${file} proves no lie: ${verdict.message}`, EXIT.verificationFailed)
   const text = readFileSync(file, 'utf8')
+  if (!isForNodes(text))
+    throw new SetupError(
+      'not-told',
+      `${file} proves a lie, but nodes tell each other of two faces and of votes only: hand the file on as it is.`,
+    )
   const id = evidenceId(text)
   const path = join(dataDirFiles(config.dataDir).evidence, `${id}.evidence`)
   if (!existsSync(path)) writeFileDurably(path, text)

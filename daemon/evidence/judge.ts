@@ -3,7 +3,7 @@ import type { Statement } from '../../consensus/finality/statement.ts'
 import { sha256 } from '../../storage/sha256.ts'
 import { type LogKeys, readClaim } from './log-keys.ts'
 import { otherRoot, parseTwoFaces, twoFacesHead } from './two-faces.ts'
-import { parseVoteEvidence } from './vote-evidence.ts'
+import { parseVoteEvidence, voteEvidenceHead } from './vote-evidence.ts'
 
 /** What a piece of evidence proves. */
 export interface Proven {
@@ -31,6 +31,12 @@ export interface JudgeOptions {
 /** Two notes, or two statements with the paths of their batches: both fit in less. */
 export const maxEvidenceChars = 16 * 1024
 
+/** Whether it looks like evidence that nodes tell each other of; there are other kinds, for auditors. */
+export function isForNodes(text: string): boolean {
+  const heads = [twoFacesHead, voteEvidenceHead]
+  return text.length <= maxEvidenceChars && heads.some(head => text.startsWith(`${head}\n`))
+}
+
 /** Judges evidence by itself and the genesis file alone. */
 export class Judge {
   readonly #options: JudgeOptions
@@ -43,7 +49,7 @@ export class Judge {
 
   /** Undefined when it proves nothing. */
   judge(text: string): Proven | undefined {
-    if (text.length > maxEvidenceChars) return undefined
+    if (!isForNodes(text)) return undefined
     return text.startsWith(`${twoFacesHead}\n`) ? this.#twoFaces(text) : this.#votes(text)
   }
 
