@@ -74,12 +74,12 @@ export class CheckpointBoard {
 
   #hear(from: PeerId, data: Uint8Array): GossipVerdict {
     const { numberOf, clock } = this.#options
-    const claims = decodeNotes(data)
-    if (claims === undefined) return this.#refuse('malformed', 'refuse')
     const author = numberOf(from)
     if (author === undefined) return this.#refuse('unknown-author', 'drop')
     const nowMs = clock.monotonicMs()
     if (!this.#shares.take(author, nowMs)) return this.#refuse('over-rate', 'drop')
+    const claims = decodeNotes(data)
+    if (claims === undefined) return this.#refuse('malformed', 'refuse')
     for (const claim of claims) {
       const heard = this.#options.comparer.hear(author, claim)
       if (heard !== 'taken') this.#options.count('checkpoints_refused', { code: heard })

@@ -201,9 +201,14 @@ export class Comparer {
       place.proven = heard.find(({ checkpoint }) => equalBytes(checkpoint.root, root))
     }
     for (const signed of heard) {
-      if (!equalBytes(signed.checkpoint.root, root)) await this.#expose(log, place, signed)
-      // It was this one that was right.
-      else for (const signer of signed.signers) log.open.delete(signer)
+      if (equalBytes(signed.checkpoint.root, root)) {
+        // It was this one that was right.
+        for (const signer of signed.signers) log.open.delete(signer)
+        continue
+      }
+      // What it contradicted so far may have been a lie as well.
+      log.exposed.get(signed.signers[0]!)?.delete(place.size)
+      await this.#expose(log, place, signed)
     }
     for (const signer of [...(place.proven?.signers ?? []), ...place.claims.keys()])
       await this.#closeWith(log, place, signer)

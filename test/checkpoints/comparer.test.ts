@@ -56,6 +56,20 @@ describe('a node that compares checkpoints', () => {
     assert.deepEqual((await watcher.proven(town)).at(-1)!.accused, [liar])
   })
 
+  it('holds each of two lies about one size against the log, once that gets there', async () => {
+    const watcher = new Watcher(town, 1)
+    watcher.grow(area, 10)
+    watcher.comparer.hear(3, town.claim(3, area, 25, fakeRoot(2)))
+    watcher.comparer.hear(liar, lie(25))
+    assert.deepEqual(
+      (await watcher.proven(town)).map(({ signers }) => signers),
+      [[3, liar]],
+    )
+    watcher.grow(area, 40)
+    const named = (await watcher.proven(town)).map(({ signers }) => signers.join()).sort()
+    assert.deepEqual(named, ['1,3', '1,4', '3,4'])
+  })
+
   it('finds two faces of a log that it does not hold, at the same size', async () => {
     const watcher = new Watcher(town, 1)
     watcher.comparer.hear(liar, lie(12, 1, other))
