@@ -205,7 +205,8 @@ class Audit {
         if (record === undefined) {
           replaying = false
           await replay.abandon()
-          this.#notes.push(`The replay ended before leaf ${leaf}, whose record cannot be read.`)
+          if (!isDropped)
+            this.#notes.push(`The replay ended before leaf ${leaf}, whose record cannot be read.`)
           continue
         }
         const applied = replay.apply(leaf, record, rootNow)
