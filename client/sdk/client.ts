@@ -421,6 +421,8 @@ export class Client {
       return this.reopen(item, outcome.value! + 1)
     if (SESSION_OVER.has(outcome.code)) return this.end(outcome.code, 'The session is over.')
     this.removeAnswered(seq)
+    // Its sender was told when it was committed for the first time.
+    if (item.fellOff) return
     this.counts.committed++
     if (outcome.code !== 'ok') this.counts.rejected++
     this.latency.add(latencyMs)
@@ -432,7 +434,7 @@ export class Client {
   }
 
   private removeAnswered(seq: number): void {
-    this.outbox.remove(seq)
+    this.outbox.settle(seq)
     this.saidBy.delete(seq)
     if (seq === 1) this.prepareAll()
   }

@@ -13,6 +13,8 @@ export interface Item {
   sends: number
   notBeforeMs: number
   gaps: number
+  /** It had its answer, and then fell off the log with a change of views. */
+  fellOff: boolean
 }
 
 /** What a gateway takes of one session. */
@@ -34,6 +36,8 @@ export type GapVerdict =
 const RESEND_MS = 10_000
 const GAP_RETRY_MS = 50
 const MAX_GAPS = 100
+/** What was committed and then fell off is asked for again; more than this is not undecided for one session. */
+const MAX_ANSWERED = 1_024
 
 /**
  * What a session has asked for and not been answered, in the order of seq. Decides what is sent when; knows no socket
@@ -46,6 +50,8 @@ export class Outbox {
   private pace: Pace = { perSecond: 1, burst: 1, inFlight: 1 }
   private readonly tokens = new Tokens()
   private inFlight = 0
+  /** Answered last, in the order of seq. */
+  private answered: Item[] = []
 
   constructor(nextSeq: number) {
     this.next = nextSeq
@@ -125,7 +131,15 @@ export class Outbox {
     return undefined
   }
 
-  /** It is answered for good. */
+  /** It is committed; until that is final, it may be asked for once more. */
+  settle(seq: number): void {
+    const item = this.remove(seq)
+    if (item === undefined) return
+    this.answered.push(item)
+    if (this.answered.length > MAX_ANSWERED) this.answered.shift()
+  }
+
+  /** It waits no more. */
   remove(seq: number): Item | undefined {
     const item = this.items.get(seq)
     if (item === undefined) return undefined
@@ -147,9 +161,26 @@ export class Outbox {
     if (item === undefined) return 'retry'
     if (expectedSeq > seq) return 'applied'
     this.postpone(seq, GAP_RETRY_MS, nowMs)
-    // An earlier one that is on its way closes the gap; one that was answered already should never be asked for.
-    if (expectedSeq === seq || this.items.has(expectedSeq)) return 'retry'
+    // An earlier one that is on its way closes the gap, and so does one that was answered and fell off.
+    if (expectedSeq === seq || this.items.has(expectedSeq) || this.takeBack(expectedSeq, nowMs))
+      return 'retry'
     return ++item.gaps > MAX_GAPS ? 'broken' : 'retry'
+  }
+
+  /** Puts what was answered from this seq on back before all else. False: it is not known any more. */
+  private takeBack(fromSeq: number, nowMs: number): boolean {
+    const fallen = this.answered.filter(item => item.seq >= fromSeq).sort((a, b) => a.seq - b.seq)
+    if (fallen[0]?.seq !== fromSeq) return false
+    this.answered = this.answered.filter(item => item.seq < fromSeq)
+    const later = [...this.items.values()]
+    this.items.clear()
+    for (const { seq, action, body } of fallen) {
+      const item = this.put(seq, action, nowMs)
+      item.body = body
+      item.fellOff = true
+    }
+    for (const item of later) this.items.set(item.seq, item)
+    return true
   }
 
   private put(seq: number, action: Action, nowMs: number): Item {
@@ -162,6 +193,7 @@ export class Outbox {
       sends: 0,
       notBeforeMs: 0,
       gaps: 0,
+      fellOff: false,
     }
     this.items.set(seq, item)
     return item

@@ -22,6 +22,25 @@ class Owner {
 }
 
 describe('the outbox', () => {
+  it('asks again, in order, for what was answered and then fell off with a change of views', () => {
+    const outbox = new Outbox(1)
+    outbox.linked(PACE, 0)
+    for (let seq = 1; seq <= 5; seq++) outbox.add(ACTION, 0).body = Uint8Array.of(seq)
+    outbox.due(0)
+    for (const seq of [1, 2, 3]) outbox.settle(seq)
+    assert.equal(outbox.gap(4, 2, 10), 'retry')
+    assert.deepEqual(
+      outbox.due(1_000).map(({ seq, body, fellOff }) => [seq, body![0], fellOff]),
+      [
+        [2, 2, true],
+        [3, 3, true],
+        [4, 4, false],
+      ],
+    )
+    for (const seq of [2, 3, 4, 5]) outbox.settle(seq)
+    assert.equal(outbox.size, 0)
+  })
+
   it('gets every action applied once and in order, whatever is lost, late, refused for now or cut off', () => {
     const fate = fc.constantFrom(
       'done',
