@@ -13,7 +13,8 @@ import { pathOf, resourceAt, tileWidth } from './log/paths.ts'
 import { KnownSizes, type LogMemory, type Seen } from './memory.ts'
 import { readConsistencyPath } from './monitor/consistency-path.ts'
 import { keepEvidence, watchedLog } from './monitor/watched-log.ts'
-import { Replay } from './replay/replay.ts'
+import { Replay, recordKinds } from './replay/replay.ts'
+import { type Stand, StandFile } from './replay/stand.ts'
 import { type AuditReport, withMessage } from './report.ts'
 import { ownRulesHash } from './rules-hash.ts'
 import { type OpenedCheckpoint, openCheckpoint } from './signed-checkpoint.ts'
@@ -35,6 +36,8 @@ export interface AuditOptions {
   readonly genesis: string
   /** Folder with what was seen before; nothing is remembered without it. */
   readonly memory?: string | undefined
+  /** So far apart are the places from which an audit that was broken off is taken up; 50,000 leaves. */
+  readonly standEveryLeaves?: number | undefined
   /** A line for a person, every few seconds. */
   readonly onProgress?: ((line: string) => void) | undefined
   /** The log that is about to be told, once its checkpoint is known to be signed. */
@@ -79,7 +82,15 @@ export async function auditAuthority(options: AuditOptions): Promise<AuditReport
       `This program's rules differ from those that ${options.genesis} names, so it cannot replay this network's logs: audit with the version that the network runs.`,
     )
   }
-  return new Audit(options, genesis, openSource(options.from)).run()
+  const source = openSource(options.from)
+  const resumed = new Audit(options, genesis, source)
+  const stand = resumed.stand()
+  if (stand !== undefined) {
+    const report = await resumed.run(stand)
+    if (report.ok) return report
+    // The stand may be what is wrong: nobody is accused by it.
+  }
+  return new Audit(options, genesis, source).run()
 }
 
 class Audit {
@@ -92,6 +103,7 @@ class Audit {
   readonly #folder: string
   readonly #findings = new Findings()
   readonly #notes: string[] = []
+  readonly #standFile: StandFile | undefined
   readonly #evidence = new Map<Finding, string>()
   /** Leaves under the checkpoint. */
   #size = 0
@@ -103,10 +115,19 @@ class Audit {
     this.#area = findArea(genesis, options.authority)
     this.#origin = originOf(genesis, this.#area)
     this.#folder = `log/${this.#origin}`
+    const { memory, standEveryLeaves = 50_000 } = options
+    const { contentHash } = genesis.rules
+    if (memory !== undefined)
+      this.#standFile = new StandFile(memory, this.#origin, contentHash, standEveryLeaves)
   }
 
-  async run(): Promise<AuditReport> {
-    const replay = new Replay(this.#genesis, this.#area, this.#findings, leaf => this.#bodiesOf(leaf))
+  /** Where an earlier audit has come to, if the records are for nobody else to see. */
+  stand(): Stand | undefined {
+    return this.#options.onRecord === undefined ? this.#standFile?.load() : undefined
+  }
+
+  async run(stand?: Stand): Promise<AuditReport> {
+    const replay = this.#replayFrom(stand)
     const opened = await this.#openCheckpoint()
     if (opened === undefined) return this.#report(undefined, replay)
     const { checkpoint, note } = opened
@@ -117,12 +138,25 @@ class Audit {
     const memory = folder === undefined ? undefined : watchedLog(this.#genesis, this.#area, folder).memory
     const known = new KnownSizes(memory?.checkpoints ?? [])
     const withBodies = await this.#hasBodies(checkpoint.size)
-    const isSigned = await this.#checkLog(checkpoint, known, withBodies, replay)
+    const isSigned = await this.#checkLog(checkpoint, known, withBodies, replay, stand)
     await checkExtraFiles(this.#source, this.#folder, checkpoint.size, this.#findings)
     if (memory !== undefined)
       await this.#compareWithMemory(memory, isSigned ? known : undefined, checkpoint, note)
-    if (folder !== undefined && isSigned) await this.#accuse(folder, checkpoint.size, note, replay)
+    if (folder !== undefined && isSigned && stand === undefined)
+      await this.#accuse(folder, checkpoint.size, note, replay)
     return this.#report(checkpoint, replay)
+  }
+
+  #replayFrom(stand: Stand | undefined): Replay {
+    const fileOf = (leaf: number): string => this.#bodiesOf(leaf)
+    const begin = (base?: Stand) => new Replay(this.#genesis, this.#area, this.#findings, fileOf, base)
+    try {
+      return Object.assign(begin(stand), stand?.counts)
+    } catch {
+      this.#notes.push('What was replayed before cannot be gone on from.')
+      this.#findings.add('malformed', this.#folder, 0, 0, 'the replay could not be resumed')
+      return begin()
+    }
   }
 
   #bodiesOf(leaf: number): string {
@@ -177,6 +211,7 @@ class Audit {
     known: KnownSizes,
     withBodies: boolean,
     replay: Replay,
+    stand: Stand | undefined,
   ): Promise<boolean> {
     const { size, root } = checkpoint
     const log = new RootOfLeaves(fastNodeHash)
@@ -201,6 +236,11 @@ class Audit {
           log.add(hash)
           known.grown(leaf + 1, rootNow)
         }
+        if (stand !== undefined && leaf < stand.size) {
+          if (leaf + 1 === stand.size && toBase64(log.root()) !== stand.root)
+            this.#findings.add('rewritten', this.#folder, 0, leaf, 'the leaves are not those replayed before')
+          continue
+        }
         if (!replaying) continue
         if (record === undefined) {
           replaying = false
@@ -211,6 +251,7 @@ class Audit {
         }
         const applied = replay.apply(leaf, record, rootNow)
         this.#options.onRecord?.({ leaf, record, applied, world: replay.world })
+        this.#noteStand(replay, record.kind, leaf + 1, rootNow)
       }
       await levels.addLeaves(leaves.map(({ hash }) => hash))
       await signatures
@@ -227,6 +268,12 @@ class Audit {
   #dropped({ firstLeaf, width }: BundleFiles): void {
     const what = 'the source has dropped these bodies, so the log is checked, and not replayed from here on'
     this.#findings.add('bodies-dropped', `${this.#folder}/bodies`, firstLeaf, firstLeaf + width - 1, what)
+  }
+
+  #noteStand(replay: Replay, kind: number, size: number, root: () => Uint8Array): void {
+    if (this.#findings.count > 0) return
+    if (kind === recordKinds.mark) this.#standFile?.marked(replay, size, root)
+    else if (kind === recordKinds.seal) this.#standFile?.sealed(replay)
   }
 
   /** Whoever signs a size can make it as large as it likes: what isn't there isn't asked for file by file. */

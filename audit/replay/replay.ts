@@ -17,7 +17,7 @@ import { Attestations } from './attestations.ts'
 import { readMark, readSeal, type Seal } from './bodies.ts'
 import { StateTree } from './state-tree.ts'
 
-const kinds = {
+export const recordKinds = {
   charter: 1,
   attestation: 2,
   input: INPUT_RECORD,
@@ -140,15 +140,15 @@ export class Replay {
       const what = `the record is of rules version ${record.rulesVersion}, not ${this.#rulesVersion}`
       this.#blame('wrong-rules-version', leaf, what)
     }
-    if ((kind === kinds.charter) !== (leaf === 0))
+    if ((kind === recordKinds.charter) !== (leaf === 0))
       this.#blame('unexpected-record', leaf, 'the charter stands at leaf 0, and only there')
-    if (kind === kinds.input) return this.#input(leaf, body)
+    if (kind === recordKinds.input) return this.#input(leaf, body)
     this.#attestations.close(leaf)
-    if (kind === kinds.attestation) this.#attestations.attestation(leaf, body)
-    else if (kind === kinds.tick) return this.#tick(leaf, body)
-    else if (kind === kinds.mark) this.#applyMark(leaf, record)
-    else if (kind === kinds.seal) this.#seal(leaf, body, logRoot)
-    else if (kind !== kinds.charter)
+    if (kind === recordKinds.attestation) this.#attestations.attestation(leaf, body)
+    else if (kind === recordKinds.tick) return this.#tick(leaf, body)
+    else if (kind === recordKinds.mark) this.#applyMark(leaf, record)
+    else if (kind === recordKinds.seal) this.#seal(leaf, body, logRoot)
+    else if (kind !== recordKinds.charter)
       this.#blame('unexpected-record', leaf, `an area has no record of kind ${kind}`)
     else if (!equalBytes(body, this.#charter))
       this.#blame('wrong-charter', leaf, 'the charter is not what the genesis file says')
@@ -212,7 +212,7 @@ export class Replay {
   #input(leaf: number, body: Uint8Array): Applied {
     this.inputs++
     this.#attestations.input(leaf, body)
-    const applied = this.#world.apply(kinds.input, body, leaf)
+    const applied = this.#world.apply(recordKinds.input, body, leaf)
     const { ignored } = applied
     if (ignored) this.#blame('malformed-record', leaf, `the input cannot be read (${ignored.code})`)
     return applied
@@ -220,7 +220,7 @@ export class Replay {
 
   #tick(leaf: number, body: Uint8Array): Applied {
     const before = this.#world.tick
-    const applied = this.#world.apply(kinds.tick, body, leaf)
+    const applied = this.#world.apply(recordKinds.tick, body, leaf)
     const { ignored } = applied
     if (ignored) this.#blame('wrong-tick', leaf, `the tick is not one after tick ${before} (${ignored.code})`)
     return applied
