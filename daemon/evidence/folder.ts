@@ -45,6 +45,7 @@ export class EvidenceFolder {
 
   drop(id: string): void {
     rmSync(this.pathOf(id), { force: true })
+    this.#seen.delete(this.pathOf(id))
   }
 
   /** Files that were not read yet, some at a time. */

@@ -94,10 +94,12 @@ export class LogKeys {
     const known = this.#keys.get(origin)
     if (known !== undefined) return known
     const vkeys = this.#signers.map(({ logKey }) => makeVkey(origin, noteAlgorithm.ed25519, logKey))
-    const made = {
-      verifiers: vkeys.map(noteVerifier),
-      nodes: new Map(vkeys.map(({ keyId }, i) => [keyId, this.#signers[i]!.node])),
-    }
+    const nodes = new Map<number, number>()
+    // A key id has 4 bytes, so somebody can make a key that shares another's. A note is checked with the first of them.
+    vkeys.forEach(({ keyId }, i) => {
+      if (!nodes.has(keyId)) nodes.set(keyId, this.#signers[i]!.node)
+    })
+    const made = { verifiers: vkeys.map(noteVerifier), nodes }
     this.#keys.set(origin, made)
     return made
   }

@@ -9,6 +9,7 @@ import {
   maxFinalFrameBytes,
 } from './final-codec.ts'
 import type { LocalAuthority } from './router.ts'
+import { shareRetryAfterMs, WaitingShares } from './waiting-shares.ts'
 
 export interface FinalServerOptions {
   readonly network: Network
@@ -22,6 +23,7 @@ export interface FinalServerOptions {
 
 /** Tells other nodes' gateways what is final in the authorities that this node holds. */
 export function serveFinals({ network, schedule, isNode, local, count }: FinalServerOptions): void {
+  const shares = new WaitingShares()
   network.handle(finalProtocol, { maxFrameBytes: maxFinalFrameBytes, maxChannelsPerPeer: 4 }, channel => {
     const refuse = (code: string): void => {
       count('finals_refused', { code })
@@ -35,10 +37,16 @@ export function serveFinals({ network, schedule, isNode, local, count }: FinalSe
       const request = decodeFinalRequest(frame)
       if (request === undefined) return refuse('malformed')
       const authority = local(request.group)
+      const share = `${channel.peer} ${request.group}`
       request.asks.forEach((ask, index) => {
         const answer = (given: FinalAnswer): void => answers.add(request.batch, { index, answer: given })
         if (authority === undefined) answer({ kind: 'not-leader', leader: 0 })
-        else authority.whenFinal(ask, answer)
+        else if (!shares.begin(share)) answer({ kind: 'busy', retryAfterMs: shareRetryAfterMs })
+        else
+          authority.whenFinal(ask, given => {
+            shares.end(share)
+            answer(given)
+          })
       })
     })
   })

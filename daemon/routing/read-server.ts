@@ -9,6 +9,7 @@ import {
   readProtocol,
 } from './read-codec.ts'
 import type { LocalAuthority } from './router.ts'
+import { shareRetryAfterMs, WaitingShares } from './waiting-shares.ts'
 
 export interface ReadServerOptions {
   readonly network: Network
@@ -22,24 +23,10 @@ export interface ReadServerOptions {
   readonly count: (name: string, labels: Record<string, string>) => void
 }
 
-/** One gateway's reads of one authority that wait for an answer: four may ask for so many before reads become scarce for all. */
-const maxWaitingOfOne = 1024
-const retryAfterMs = 200
-
 /** Answers what other nodes' gateways read of the authorities that this node holds. */
 export function serveReads(options: ReadServerOptions): void {
   const { network, schedule, isNode, mayAsk, local, count } = options
-  const waiting = new Map<string, number>()
-  const begin = (share: string): boolean => {
-    const others = waiting.get(share) ?? 0
-    if (others < maxWaitingOfOne) waiting.set(share, others + 1)
-    return others < maxWaitingOfOne
-  }
-  const end = (share: string): void => {
-    const left = waiting.get(share)! - 1
-    if (left > 0) waiting.set(share, left)
-    else waiting.delete(share)
-  }
+  const shares = new WaitingShares()
   network.handle(readProtocol, { maxFrameBytes: maxReadFrameBytes, maxChannelsPerPeer: 4 }, channel => {
     const refuse = (code: string): void => {
       count('reads_refused', { code })
@@ -58,10 +45,10 @@ export function serveReads(options: ReadServerOptions): void {
       request.targets.forEach((target, index) => {
         const answer = (given: ReadAnswer): void => answers.add(request.batch, { index, answer: given })
         if (authority === undefined) answer({ kind: 'not-leader', leader: 0 })
-        else if (!begin(share)) answer({ kind: 'busy', retryAfterMs })
+        else if (!shares.begin(share)) answer({ kind: 'busy', retryAfterMs: shareRetryAfterMs })
         else
           authority.read(target, given => {
-            end(share)
+            shares.end(share)
             answer(given)
           })
       })

@@ -97,6 +97,16 @@ describe('a receipt that is made into a proof', function () {
     await assert.rejects(proofOf({ ...promise, receipt }, options(node(served))), { code: 'not-logged' })
   })
 
+  it('accuses nobody on the word of a node that shows something else there without proving it', async () => {
+    const other = await served.published.proof(promise.receipt.leaf)
+    const extra = `extra ${Buffer.alloc(36, 1).toString('base64')}`
+    const lie = () => Buffer.from(other!.replace(/^extra .*$/m, extra))
+    await assert.rejects(proofOf(promise, options(node(served, { proof: lie }))), {
+      code: 'bad-proof',
+      facts: { reason: 'not-included' },
+    })
+  })
+
   it('is refused when it is of another network', async () => {
     const other = foundTown()
     const trust = proofTrustOf(other.genesis.bytes)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { KeyObject } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,9 +8,14 @@ import { formatTwoFaces as formatAsAuditor, parseTwoFaces as parseAsAuditor } fr
 import { consistencyRoots } from '../../audit/verify/merkle.ts'
 import { EvidenceBook, evidenceId } from '../../daemon/evidence/book.ts'
 import { EvidenceFolder } from '../../daemon/evidence/folder.ts'
-import type { Proven } from '../../daemon/evidence/judge.ts'
+import { Judge, type Proven } from '../../daemon/evidence/judge.ts'
+import { LogKeys } from '../../daemon/evidence/log-keys.ts'
 import { formatTwoFaces, parseTwoFaces } from '../../daemon/evidence/two-faces.ts'
+import { verifySignature } from '../../daemon/identity/signing-key.ts'
+import { formatCheckpoint } from '../../storage/log/checkpoint.ts'
 import { isPerfectSize, rootsOfPath } from '../../storage/log/consistency.ts'
+import { signNote } from '../../storage/log/note.ts'
+import { ed25519FromSeed, ed25519PublicKey, ed25519Signer } from '../../storage/log/note-keys.ts'
 import { MerkleLog } from '../../storage/log/tree.ts'
 import { fakeRoot, leaf, Town } from '../checkpoints/support.ts'
 
@@ -50,6 +56,31 @@ describe('evidence as a node makes it', () => {
         assert.deepEqual(rootsOfPath(old, size, bent), consistencyRoots(old, size, bent))
       }),
     )
+  })
+
+  it('names who signed, also where somebody made a key that has the id of another', () => {
+    const origin = 'town/area/0000/0'
+    const keys = [51_346, 75_253].map(number => {
+      const seed = Buffer.alloc(32)
+      seed.writeUInt32BE(number, 28)
+      return ed25519FromSeed(seed)
+    })
+    const [honest, liar] = keys as [KeyObject, KeyObject]
+    assert.equal(ed25519Signer(origin, honest).keyId, ed25519Signer(origin, liar).keyId)
+    const face = (root: Uint8Array): string =>
+      signNote(formatCheckpoint({ origin, size: 9, root, extensions: [] }), [ed25519Signer(origin, liar)])
+    const text = formatTwoFaces({ older: face(fakeRoot(1)), newer: face(fakeRoot(2)), path: [] })
+    const accused = (inOrder: readonly KeyObject[]) => {
+      const signers = inOrder.map((key, i) => ({ node: i + 1, logKey: ed25519PublicKey(key) }))
+      const logKeys = new LogKeys([origin], signers)
+      const judge = new Judge({
+        ...{ origins: [origin], logKeys, verify: verifySignature },
+        voteKeyOf: () => undefined,
+      })
+      return judge.judge(text)?.accused
+    }
+    assert.deepEqual(accused([liar, honest]), [1])
+    assert.equal(accused([honest, liar]), undefined)
   })
 
   describe('in its book', () => {
@@ -126,6 +157,15 @@ describe('evidence as a node makes it', () => {
       folder.drop(evidenceId('mine'))
       assert.equal(readdirSync(own).includes(`${evidenceId('mine')}.evidence`), false)
       assert.equal(readFileSync(join(own, 'b.evidence'), 'utf8'), 'given')
+    })
+
+    it('is written again when it was dropped and is found once more', () => {
+      const folder = new EvidenceFolder(join(dir, 'evidence'), [])
+      const id = evidenceId('mine')
+      folder.keep(id, 'mine')
+      folder.drop(id)
+      folder.keep(id, 'mine')
+      assert.equal(readFileSync(folder.pathOf(id), 'utf8'), 'mine')
     })
   })
 })
