@@ -106,7 +106,9 @@ export class Outbox {
   due(nowMs: number): Item[] {
     this.tokens.refill(nowMs)
     const due: Item[] = []
+    const end = this.endSeq
     for (const item of this.items.values()) {
+      if (item.seq >= end) break
       if (item.sentMs !== undefined && nowMs - item.sentMs < RESEND_MS) continue
       if (item.body === undefined || item.notBeforeMs > nowMs || this.tokens.areOut) break
       if (item.sentMs === undefined) {
@@ -125,10 +127,17 @@ export class Outbox {
   waitMs(nowMs: number): number | undefined {
     for (const item of this.items.values()) {
       if (item.sentMs !== undefined) continue
-      if (item.body === undefined || this.inFlight >= this.pace.inFlight) return undefined
+      if (item.body === undefined || this.inFlight >= this.pace.inFlight || item.seq >= this.endSeq)
+        return undefined
       return Math.max(1, item.notBeforeMs - nowMs, this.tokens.waitMs)
     }
     return undefined
+  }
+
+  /** Whatever is answered in between: the owner keeps so many outcomes, and the oldest may have to be asked for again. */
+  private get endSeq(): number {
+    for (const oldest of this.items.keys()) return oldest + this.pace.inFlight
+    return this.next
   }
 
   /** It is committed; until that is final, it may be asked for once more. */

@@ -129,6 +129,20 @@ describe('the outbox', () => {
     )
   })
 
+  it('goes no farther beyond the oldest one without an answer than outcomes are kept, whatever is answered in between', () => {
+    const outbox = new Outbox(1)
+    outbox.linked(PACE, 0)
+    for (let seq = 1; seq <= 20; seq++) outbox.add(ACTION, 0).body = Uint8Array.of(seq)
+    for (const { seq } of outbox.due(0)) if (seq > 1) outbox.settle(seq)
+    assert.deepEqual(outbox.due(1), [])
+    assert.equal(outbox.waitMs(1), undefined, 'only an answer helps')
+    outbox.settle(1)
+    assert.deepEqual(
+      outbox.due(2).map(({ seq }) => seq),
+      [9, 10, 11, 12, 13, 14, 15, 16],
+    )
+  })
+
   it('holds back what comes after an action that is still being signed', () => {
     const outbox = new Outbox(1)
     outbox.linked(PACE, 0)

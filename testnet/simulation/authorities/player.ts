@@ -144,7 +144,9 @@ export class SimPlayer {
     if (this.#line === undefined) return this.#connect()
     if (this.#isStuck(this.#line, nowMs)) return this.#leave()
     if (!this.#line.welcomed) return
-    if (nowMs >= this.#nextActionMs && this.#items.length < this.#window) this.#act(nowMs)
+    // Counted from the oldest one without an answer: when it is asked for again, its outcome must still be kept.
+    const ahead = this.#nextSeq - (this.#items[0]?.seq ?? this.#nextSeq)
+    if (nowMs >= this.#nextActionMs && ahead < this.#window) this.#act(nowMs)
     this.#sendDue(nowMs)
     const read = this.#line === undefined ? undefined : this.#reader.due(nowMs, this.resting)
     if (read !== undefined) this.#send({ kind: 'read', read })
