@@ -44,7 +44,7 @@ export async function verifyHeldProof(text: string, genesis: Genesis): Promise<V
     message: [
       ...(proof.kind === 'record' ? recordText(proof) : stateText(proof)),
       `Final: decided by nodes ${facts.decidedBy} of ${members} members at height ${height},`,
-      `  ${size} leaves, ${dateOf(timeMs)}`,
+      `  ${size} leaves, ${dateOf(timeMs)} by their leader's clock`,
       chain === 0
         ? '  The genesis file names these members.'
         : `  ${chain} ${chain === 1 ? 'certificate leads' : 'certificates lead'} from the genesis file's members to these.`,

@@ -27,6 +27,8 @@ export interface PendingMark {
   readonly height: number
   readonly size: number
   readonly stateRoot: Uint8Array
+  /** Of the world then. */
+  readonly tick: number
 }
 
 export interface AppliedEntry {
@@ -192,7 +194,8 @@ export class Replica {
       const salt = treeEntry(hidingKey, record.salt)
       this.tree.set(salt.key, salt.value)
     }
-    this.pendingMark = { height: mark.height, size: leaf + 1, stateRoot: this.tree.root() }
+    const { tick } = this.world
+    this.pendingMark = { height: mark.height, size: leaf + 1, stateRoot: this.tree.root(), tick }
   }
 
   #applySeal(record: LogRecord): AppliedSeal | undefined {
@@ -203,6 +206,9 @@ export class Replica {
       mark !== undefined &&
       seal.height === mark.height &&
       seal.asOfSize === mark.size &&
+      // What is proven of a state is proven as of the seal's tick.
+      seal.tick >= mark.tick &&
+      seal.tick <= this.world.tick &&
       equalBytes(seal.previous, this.previousHash)
     if (!fits) {
       this.voidRecords++

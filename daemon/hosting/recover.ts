@@ -52,7 +52,7 @@ export async function recoverAuthority(
     log,
     tree,
     lastSeal: snapshot?.lastSeal,
-    pendingMark: snapshot?.mark,
+    pendingMark: snapshot && { ...snapshot.mark, tick: world.tick },
     actions: snapshot?.actions ?? 0,
   })
   let bytesSince = 0

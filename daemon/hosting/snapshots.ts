@@ -15,7 +15,7 @@ export interface StoredSnapshot {
   /** The Raft entry that ended with the mark. */
   readonly index: number
   readonly actions: number
-  readonly mark: PendingMark
+  readonly mark: Omit<PendingMark, 'tick'>
   readonly lastSeal: AppliedSeal | undefined
   /** Of the state tree (daemon/authority/state-entry.ts). */
   readonly entries: readonly StateEntry[]

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { decodeSeal, encodeSeal } from '../../daemon/authority/bodies.ts'
+import type { Replica } from '../../daemon/authority/replica.ts'
+import type { LogRecord } from '../../storage/log/record.ts'
+import { foundTown, newReplica, playTown, removeTown, type Town } from '../audit/support/log.ts'
+
+describe('a seal', () => {
+  let town: Town
+  let played: LogRecord[]
+  let seal: LogRecord
+  let replica: Replica
+
+  before(() => {
+    town = foundTown()
+    const records = playTown(town, 300)
+    played = records.slice(0, -1)
+    seal = records.at(-1)!
+  })
+  after(() => removeTown(town))
+  beforeEach(() => {
+    replica = newReplica(town)
+    replica.applyRecords(played, [])
+  })
+
+  const at = (tick: number): LogRecord => ({
+    ...seal,
+    body: encodeSeal({ ...decodeSeal(seal.body)!, tick }),
+  })
+
+  it('has no effect with a tick that the world did not have between mark and seal: a leader can not date a state', () => {
+    const last = replica.lastSeal
+    const { tick } = replica.world
+    assert.ok(tick > 0 && last !== undefined)
+    for (const wrong of [tick + 1, replica.pendingMark!.tick - 1]) replica.applyRecords([at(wrong)], [])
+    assert.equal(replica.lastSeal, last)
+    assert.equal(replica.voidRecords, 2)
+    assert.ok(replica.pendingMark !== undefined)
+    assert.notEqual(replica.applyRecords([at(tick)], []).sealed, undefined)
+  })
+})
