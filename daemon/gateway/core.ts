@@ -1,26 +1,23 @@
-import type { FinalAsk, Read, Watch, Welcome } from '../../client/protocol/gateway.pb.js'
+import type { FinalAsk, Read, Watch } from '../../client/protocol/gateway.pb.js'
 import {
-  challengeMessage,
-  grantMessage,
   KEY_BYTES,
-  MAX_GRANT_MS,
   NONCE_BYTES,
   PROTOCOL_VERSION_MAX,
   PROTOCOL_VERSION_MIN,
   SESSION_ID_BYTES,
   SESSION_TAG_BYTES,
   seqOfBody,
-  sessionTagOf,
   standsAt,
 } from '../../client/protocol/session.ts'
 import { Admission } from './admission.ts'
-import { newBucket, take, takeUpTo, waitMs } from './bucket.ts'
+import { take, takeUpTo, waitMs } from './bucket.ts'
 import { GhostFeeds } from './feeds.ts'
 import { FinalDesk } from './finals.ts'
 import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
 import { encodeServer, type Open, parseRequest } from './messages.ts'
 import { keyText } from './public-form.ts'
 import { ReadDesk } from './reads.ts'
+import { Reception, type ReceptionConfig } from './reception.ts'
 import { CLOSINGS, type ClosingCode, REFUSALS, type RefusalCode } from './refusals.ts'
 import type { AuthorityRouter, InputResult } from './router.ts'
 import { type Connection, newConnection, type Session } from './session.ts'
@@ -54,15 +51,7 @@ export type GatewayCounter =
   | 'gateway_views_total'
   | 'gateway_views_withheld_total'
 
-export interface GatewayConfig {
-  readonly network: string
-  readonly genesisHash: Uint8Array
-  /** This node's libp2p peer id: grants name it. */
-  readonly gatewayId: string
-  readonly nodeNumber: number
-  readonly tickMs: number
-  /** A node's public keys by its number, for clients that weren't given the genesis file. */
-  readonly nodeKeys: ReadonlyMap<number, { readonly log: Uint8Array; readonly vote: Uint8Array }>
+export interface GatewayConfig extends ReceptionConfig {
   readonly limits?: Partial<GatewayLimits>
 }
 
@@ -95,6 +84,7 @@ export class GatewayCore {
   private readonly connections = new Map<number, Connection>()
   private readonly sessions = new Map<string, Connection>()
   private readonly admission: Admission
+  private readonly reception: Reception
   private readonly feeds: GhostFeeds
   private readonly viewing: Viewing
   private readonly reads: ReadDesk
@@ -107,6 +97,7 @@ export class GatewayCore {
     this.ports = ports
     this.limits = { ...DEFAULT_LIMITS, ...config.limits }
     this.admission = new Admission(this.limits)
+    this.reception = new Reception(config, ports, this.limits)
     this.feeds = new GhostFeeds(ports.router, this.limits, config.tickMs)
     this.viewing = new Viewing(this.feeds, ports)
     this.reads = new ReadDesk(ports.router, this.limits)
@@ -210,89 +201,24 @@ export class GatewayCore {
 
   private open(connection: Connection, open: Open, nowMs: number): void {
     if (connection.session !== undefined) return this.refuse(connection, 'already-open')
-    const fault = this.openFault(connection, open)
+    const fault = this.reception.faultOf(open, connection.nonce)
     if (fault !== undefined) {
       this.refuse(connection, fault)
       // A second try needs a fresh challenge, and so a new connection.
       this.close(connection, 'refused')
       return
     }
-    const session = this.newSession(connection, open, nowMs)
+    // Only the client knows where its inputs may go; what the ghosts show is good for a guess.
+    const guess = this.feeds.areaOf(keyText(open.playerKey))
+    const session: Session = this.reception.newSession(open, guess, nowMs, {
+      answered: (bodies, result) => this.answered(connection, session, bodies, result),
+    })
     const older = this.sessions.get(session.player)
     if (older !== undefined) this.close(older, 'session-replaced')
     connection.session = session
     this.sessions.set(session.player, connection)
     this.ports.count('gateway_sessions_total')
-    this.send(connection.id, { welcome: this.welcome(session) })
-  }
-
-  private openFault(connection: Connection, open: Open): RefusalCode | undefined {
-    const { genesisHash, gatewayId } = this.config
-    const { nonce } = connection
-    if (open.version < PROTOCOL_VERSION_MIN || open.version > PROTOCOL_VERSION_MAX) return 'version'
-    const wallMs = this.ports.wallMs()
-    if (open.expiresAtMs <= wallMs || open.expiresAtMs > wallMs + MAX_GRANT_MS) return 'expired'
-    const areas = this.ports.router.areas()
-    if (areas.length === 0) return 'no-area'
-    if (open.area !== '' && !areas.some(({ name }) => name === open.area)) return 'unknown-area'
-    const challenge = challengeMessage({ genesisHash, gatewayId, nonce, playerKey: open.playerKey })
-    if (!this.ports.verify(open.sessionKey, challenge, open.sessionSignature)) return 'bad-session'
-    const grant = grantMessage({
-      genesisHash,
-      sessionKey: open.sessionKey,
-      gatewayId,
-      nonce,
-      expiresAtMs: open.expiresAtMs,
-    })
-    return this.ports.verify(open.playerKey, grant, open.playerSignature) ? undefined : 'bad-grant'
-  }
-
-  private newSession(connection: Connection, open: Open, nowMs: number): Session {
-    const areas = this.ports.router.areas()
-    const player = keyText(open.playerKey)
-    const session: Session = {
-      player,
-      // Copies: a parsed message is a window on a larger buffer.
-      playerKey: open.playerKey.slice(),
-      sessionTag: sessionTagOf(open.sessionKey, this.ports.sha256),
-      expiresAtMs: open.expiresAtMs,
-      inputs: newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs),
-      reads: newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs),
-      finals: newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs),
-      areaNames: areas.map(({ name }) => name),
-      // Only the client knows where its inputs may go; what the ghosts show is good for a guess.
-      area: open.area || this.feeds.areaOf(player) || areas[0]!.name,
-      inFlight: 0,
-      readsInFlight: 0,
-      finalsInFlight: 0,
-      source: { answered: (bodies, result) => this.answered(connection, session, bodies, result) },
-      ownSight: { radiusMm: this.limits.viewRadiusMm, limit: this.limits.viewEntities },
-      place: undefined,
-      interest: undefined,
-      viewedMs: nowMs,
-    }
-    return session
-  }
-
-  private welcome(session: Session): Welcome {
-    const { limits, config } = this
-    return {
-      version: PROTOCOL_VERSION_MAX,
-      network: config.network,
-      tickMs: config.tickMs,
-      area: session.area,
-      inputsPerSecond: limits.inputsPerSecond,
-      inputBurst: limits.inputBurst,
-      inputsInFlight: limits.inputsInFlight,
-      maxBodyBytes: limits.maxBodyBytes,
-      node: config.nodeNumber,
-      areas: this.ports.router.areas().map(area => ({ ...area, founders: [...area.founders] })),
-      nodes: Array.from(config.nodeKeys, ([number, { log, vote }]) => ({
-        number,
-        logKey: log,
-        voteKey: vote,
-      })),
-    }
+    this.send(connection.id, { welcome: this.reception.welcome(session) })
   }
 
   private watch(connection: Connection, watch: Watch): void {
