@@ -20,7 +20,7 @@ import {
 import { BoundedQueue } from './queue.ts'
 import { follows, makeReceipts, maxRange, type Receiptable, type ReceiptRange } from './receipts.ts'
 import { RecentEntries } from './recent.ts'
-import type { AppliedEntry, Replica } from './replica.ts'
+import type { AppliedEntry, AppliedSeal, Replica } from './replica.ts'
 import { SealPace, type Unsealed } from './seal-pace.ts'
 import { defaultTailLimits, UncertifiedTail } from './tail.ts'
 import {
@@ -435,8 +435,7 @@ export class Authority {
       const result = this.replica.apply(entry, ops)
       applied.push(result)
       const { firstLeaf, leafHashes, records } = result
-      this.#tail?.applied(entry.data.length)
-      if (result.sealed !== undefined) this.#tail?.sealed(result.sealed.size)
+      this.#noteTail(entry.data.length, result.sealed)
       if (records.length > 0) this.#recent.add({ firstLeaf, data: entry.data, leafHashes })
       this.#changes.note(result)
       this.#noteProgress(entry.term, result)
@@ -445,6 +444,14 @@ export class Authority {
     if (last !== undefined) ops.push(appliedOp(this.identity.group, { ...last, size: this.replica.log.size }))
     this.#answer(applied)
     return { ops, entries: applied, seals: applied.flatMap(entry => entry.sealed ?? []) }
+  }
+
+  #noteTail(sizeBytes: number, sealed: AppliedSeal | undefined): void {
+    this.#tail?.applied(sizeBytes)
+    if (sealed === undefined) return
+    this.#tail?.sealed(sealed.size)
+    // Decided before it came here, as where a replica is behind its members: nobody will say so again.
+    if (sealed.seal.height <= (this.#ports.certifiedHeight() ?? 0)) this.#tail?.decided(sealed.size)
   }
 
   #noteProgress(term: number, result: AppliedEntry): void {

@@ -29,7 +29,7 @@ class Leader {
     this.authority = authority(this)
   }
 
-  static async elected(entriesInFlight: number): Promise<Leader> {
+  static async elected(entriesInFlight: number, isVotedOn = false): Promise<Leader> {
     const { replica } = await recoverAuthority(
       new MemoryStore(),
       identity,
@@ -50,6 +50,7 @@ class Leader {
             random: new SimRandom(1),
             signer: { number: 1, sign: message => node.log.sign(message) },
             certifiedHeight: () => self.certifiedHeight,
+            isVotedOn,
             count: () => {},
           },
           limits,
@@ -196,6 +197,18 @@ describe('an authority that leads', () => {
       leader.commit()
       assert.equal(heightAfter(leader, 9_110, 9_900), 2)
       assert.equal(heightAfter(leader, 9_910, 10_100), 3)
+    })
+
+    it('goes on taking inputs when the members had decided a seal before it came here, and nothing happens then', async () => {
+      const leader = await Leader.elected(4, true)
+      leader.certifiedHeight = 1
+      assert.equal(heightAfter(leader, 2_000, 20_000), 1)
+      leader.spawn()
+      leader.commit()
+      assert.deepEqual(
+        leader.answers.map(({ kind }) => kind),
+        ['committed'],
+      )
     })
 
     it('seals all the same once a seal has been undecided for ten seconds', async () => {

@@ -4,7 +4,7 @@ import { type Evidence, verifyEvidence } from '../../consensus/finality/evidence
 import { genesisHash } from '../../consensus/finality/seal.ts'
 import type { AppliedSeal } from '../../daemon/authority/replica.ts'
 import { AnchorsAtOnce } from '../../daemon/hosting/finality/anchoring.ts'
-import { Finality } from '../../daemon/hosting/finality/finality.ts'
+import { Finality, type FinalityDoor } from '../../daemon/hosting/finality/finality.ts'
 import { signingKeyOf, verifySignature } from '../../daemon/identity/signing-key.ts'
 import { sha256 } from '../../storage/sha256.ts'
 import type { StoreOp } from '../../storage/store.ts'
@@ -33,9 +33,17 @@ interface Program {
   readonly evidence: Evidence[]
 }
 
+/** Whose replica never stands anywhere, and always has something that its leader does not seal. */
+const unsealedDoor: FinalityDoor = {
+  ...{ freeze: () => {}, enter: async () => {}, restoring: () => undefined, halt: () => {}, decided: () => {} },
+  signs: () => ({ sealHeight: 0, actions: 0, isUnsealed: true }),
+}
+
 async function start(
   { name, store, network, clock, random }: SimContext,
   forgetful: boolean,
+  door: FinalityDoor | undefined,
+  heard: string[] | undefined,
 ): Promise<Program> {
   const self = NAMES.indexOf(name) + 1
   const ops: StoreOp[] = []
@@ -51,10 +59,10 @@ async function start(
     sync: write,
     anchoring: new AnchorsAtOnce(),
     onFinal: () => {},
-    door: () => undefined,
+    door: () => door,
     count: () => {},
     onEvidence: found => evidence.push(found),
-    log: event => assert.fail(event),
+    log: event => (heard === undefined ? assert.fail(event) : heard.push(event)),
   })
   finality.begin()
   return {
@@ -68,11 +76,15 @@ describe('votes of nodes for the seals of an authority', () => {
   let nodes: SimNode<Program>[]
   const forgetful = new Set<string>()
   let liar: number | undefined
+  let door: FinalityDoor | undefined
+  let heard: string[] | undefined
 
   beforeEach(async () => {
     forgetful.clear()
+    door = undefined
+    heard = undefined
     simulation = new Simulation(1)
-    nodes = NAMES.map(name => simulation.addNode(name, context => start(context, forgetful.has(name))))
+    nodes = NAMES.map(name => simulation.addNode(name, context => start(context, forgetful.has(name), door, heard)))
     for (const node of nodes) node.start()
     await simulation.runFor(1000)
   })
@@ -92,6 +104,17 @@ describe('votes of nodes for the seals of an authority', () => {
     const certificate = decodeCertificate(finality.certificate(ORIGIN)!)!
     assert.ok(verifyQuorum(certificate, MEMBERS, verifySignature))
     assert.deepEqual(certificate.seal.root, applied(2).root)
+  })
+
+  it('give the next view its whole time, however long the one before brought nothing on', async () => {
+    door = unsealedDoor
+    heard = []
+    for (const node of nodes) node.restart()
+    await simulation.runFor(9_500)
+    for (const node of nodes.slice(0, 2)) node.program!.finality.suspect(GROUP, 'test')
+    await simulation.runFor(5_000)
+    const count = (event: string): number => heard!.filter(each => each === event).length
+    assert.deepEqual([count('view-frozen'), count('view-suspected')], [4, 2])
   })
 
   it('go on after all have crashed, with seals that nobody had decided yet', async () => {

@@ -296,7 +296,10 @@ export class Finality {
   }
 
   #carryOut(effects: Omit<Effects, 'write' | 'send'>): void {
-    for (const freeze of effects.freeze) this.#views.freeze(freeze)
+    for (const freeze of effects.freeze) {
+      this.#views.freeze(freeze)
+      this.#progress.forget(freeze.group)
+    }
     for (const restart of effects.restart) this.#views.restart(restart)
     for (const { group, certificate } of effects.certified) {
       this.#options.addOps(this.#chains.get(group)?.decided(certificate) ?? [])
