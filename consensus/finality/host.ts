@@ -4,7 +4,7 @@ import { hashKey } from './bytes.ts'
 import type { Certificate } from './certificate.ts'
 import { EffectsBuilder } from './effects.ts'
 import { decodeFrame, type Frame, type SignedBatch } from './frame.ts'
-import { mayVote } from './member/amnesia.ts'
+import { mayVote, reachesQuorum } from './member/amnesia.ts'
 import { askAll, askPeer, isWaiting, tick } from './member/catch-up.ts'
 import { anchored } from './member/deciding.ts'
 import { membersOf, receive, receiveStatement, signedOwn, stageAgain } from './member/member.ts'
@@ -248,6 +248,12 @@ export class FinalityHost {
       ...{ group, epoch, view, frozenTo, base, certified: state.tip, finalHeight: state.finalHeight },
       ...{ votes: isMember(state, this.#env.self), halted: state.halted },
     }
+  }
+
+  /** Whether so many members can take part, as far as this node knows, that they could decide something. */
+  reachesQuorum(group: number): boolean {
+    const state = this.#members.get(group)
+    return state !== undefined && reachesQuorum(state, this.#env)
   }
 
   /** The certificates that activated its epochs so far, in order: none in the first. */

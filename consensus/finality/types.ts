@@ -19,7 +19,7 @@ export interface FinalityHostOptions {
   readonly resendMs: number
   /**
    * Whether a node can be reached. While fewer members than a quorum can be, no view is given up: another leader could decide
-   * as little. Default: every node can.
+   * as little. One whose leader can't be is not waited for. Default: every node can.
    */
   readonly isReachable?: (node: number) => boolean
 }

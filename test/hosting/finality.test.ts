@@ -35,7 +35,13 @@ interface Program {
 
 /** Whose replica never stands anywhere, and always has something that its leader does not seal. */
 const unsealedDoor: FinalityDoor = {
-  ...{ freeze: () => {}, enter: async () => {}, restoring: () => undefined, halt: () => {}, decided: () => {} },
+  ...{
+    freeze: () => {},
+    enter: async () => {},
+    restoring: () => undefined,
+    halt: () => {},
+    decided: () => {},
+  },
   signs: () => ({ sealHeight: 0, actions: 0, isUnsealed: true }),
 }
 
@@ -84,7 +90,9 @@ describe('votes of nodes for the seals of an authority', () => {
     door = undefined
     heard = undefined
     simulation = new Simulation(1)
-    nodes = NAMES.map(name => simulation.addNode(name, context => start(context, forgetful.has(name), door, heard)))
+    nodes = NAMES.map(name =>
+      simulation.addNode(name, context => start(context, forgetful.has(name), door, heard)),
+    )
     for (const node of nodes) node.start()
     await simulation.runFor(1000)
   })

@@ -2,6 +2,9 @@ import type { Recalled } from '../message.ts'
 import { type Ballot, compareBallots } from '../statement.ts'
 import { type Env, highestOf, isMember, type MemberState, peersOf, quorumOf, remember } from './state.ts'
 
+/** It asks again as often as everything is said again. */
+const believedAsks = 3
+
 /**
  * A node that may have forgotten what it signed first asks the others. Whatever it has signed in this epoch, it signed
  *   - votes in views that it had entered, for which a quorum had signed view changes, and
@@ -39,10 +42,21 @@ export function isRecalling({ sign }: MemberState): boolean {
 /** How far this node has gone itself; one that does not know says nothing. */
 export function answerRecall(state: MemberState, env: Env, peer: number, nonce: number): void {
   const { sign, regime } = state
+  if (isMember(state, peer)) state.recallingUntilMs.set(peer, env.nowMs() + believedAsks * env.resendMs)
   if (sign.amnesia !== undefined || !isMember(state, env.self)) return
   const ballot = sign.vote1 ?? regime.base
   const recalled: Recalled = { nonce, epoch: sign.epoch, view: sign.frozenTo, ballot }
   env.out.send(state.group, [peer], { type: 'recalled', recalled })
+}
+
+/** Whether it can be reached, and knows what it has signed: one that does not can neither vote nor lead. */
+export function canTakePart(state: MemberState, env: Env, node: number): boolean {
+  if (node === env.self) return true
+  return env.isReachable(node) && env.nowMs() >= (state.recallingUntilMs.get(node) ?? 0)
+}
+
+export function reachesQuorum(state: MemberState, env: Env): boolean {
+  return state.regime.members.filter(({ node }) => canTakePart(state, env, node)).length >= quorumOf(state)
 }
 
 export function takeRecalled(state: MemberState, peer: number, recalled: Recalled): void {

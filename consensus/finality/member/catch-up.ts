@@ -1,5 +1,6 @@
 import type { Ask } from '../message.ts'
-import { askOthers, isRecalling } from './amnesia.ts'
+import { leaderOf } from '../new-view.ts'
+import { askOthers, canTakePart, isRecalling, reachesQuorum } from './amnesia.ts'
 import { type Env, isFrozen, isMember, type MemberState, peersOf, quorumOf } from './state.ts'
 import { changesFor, changeView } from './view-change.ts'
 import { candidate, vote } from './voting.ts'
@@ -34,7 +35,7 @@ function watchProgress(state: MemberState, env: Env, nowMs: number): void {
   const frozen = isFrozen(state)
   const isDue = frozen ? changesFor(state, sign.frozenTo) >= quorumOf(state) : candidate(state) !== undefined
   if (!isDue || !reachesQuorum(state, env)) state.deadlineMs = undefined
-  else if (state.deadlineMs === undefined) state.deadlineMs = nowMs + env.progressMs(state.failures)
+  else if (state.deadlineMs === undefined) state.deadlineMs = nowMs + patienceMs(state, env)
   else if (nowMs >= state.deadlineMs) {
     state.deadlineMs = undefined
     // Without a lease nobody may decide, and another leader would not help.
@@ -44,9 +45,11 @@ function watchProgress(state: MemberState, env: Env, nowMs: number): void {
   }
 }
 
-function reachesQuorum(state: MemberState, env: Env): boolean {
-  const reached = state.regime.members.filter(({ node }) => node === env.self || env.isReachable(node))
-  return reached.length >= quorumOf(state)
+/** A view whose leader is not there, or has forgotten what it signed, won't be brought about. */
+function patienceMs(state: MemberState, env: Env): number {
+  const leader = leaderOf(state.regime, state.sign.frozenTo)
+  if (isFrozen(state) && !canTakePart(state, env, leader)) return env.resendMs
+  return env.progressMs(state.failures)
 }
 
 function resend(state: MemberState, env: Env): void {

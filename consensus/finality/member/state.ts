@@ -82,6 +82,8 @@ export interface MemberState {
     readonly nonce: number
     readonly answers: Map<number, { readonly view: number; readonly ballot: Ballot }>
   }
+  /** Members that ask what they have signed, and until when that is believed: they can neither vote nor lead. */
+  readonly recallingUntilMs: Map<number, number>
   halted: boolean
 }
 
@@ -116,7 +118,8 @@ export function openMember(options: MemberOptions, env: Env): MemberState {
       failures: 0,
       deadlineMs: undefined,
     },
-    ...{ resendAtMs: 0, quietUntilMs: new Map(), recall: { nonce: 0, answers: new Map() }, halted: false },
+    ...{ resendAtMs: 0, quietUntilMs: new Map(), recall: { nonce: 0, answers: new Map() } },
+    ...{ recallingUntilMs: new Map(), halted: false },
   }
   for (const bytes of stored?.activations ?? []) restoreActivation(state, bytes)
   restoreSignState(state, stored?.sign)

@@ -4,7 +4,6 @@ import { recoverMember } from '../../../consensus/finality/disk.ts'
 import { FinalityDriver } from '../../../consensus/finality/driver.ts'
 import type { Evidence } from '../../../consensus/finality/evidence.ts'
 import { FinalityHost } from '../../../consensus/finality/host.ts'
-import { quorumSize } from '../../../consensus/finality/quorum.ts'
 import type { Seal, Voter } from '../../../consensus/finality/seal.ts'
 import type { Effects } from '../../../consensus/finality/types.ts'
 import type { Store, StoreOp } from '../../../storage/store.ts'
@@ -227,7 +226,7 @@ export class Finality {
     for (const group of this.#chains.keys()) {
       const signs = this.#options.door()?.signs(group)
       const { certified } = this.#host.status(group)!
-      if (signs === undefined || !this.#reachesQuorum(group)) this.#progress.forget(group)
+      if (signs === undefined || !this.#host.reachesQuorum(group)) this.#progress.forget(group)
       else {
         // A leader holds the next seal back while the last one is undecided: that is for the votes' own clock.
         const isUnsealed = signs.isUnsealed && signs.sealHeight <= certified.height
@@ -239,10 +238,6 @@ export class Finality {
   #peersOf(group: number): readonly PeerId[] {
     const reached = (this.#members.get(group) ?? []).filter(({ node }) => this.#lanes.reaches(node))
     return reached.map(({ node }) => this.#options.peers.get(node)!)
-  }
-
-  #reachesQuorum(group: number): boolean {
-    return 1 + this.#peersOf(group).length >= quorumSize(this.#members.get(group)!.length)
   }
 
   /** Only what was committed in the very instance that the replica takes part in. */

@@ -46,7 +46,7 @@ export class Progress {
     watched.waitedAtMs = nowMs
   }
 
-  /** No replica of it takes part now. */
+  /** No replica of it takes part now, or the view is over. */
   forget(group: number): void {
     const watched = this.#watched.get(group)
     if (watched === undefined) return

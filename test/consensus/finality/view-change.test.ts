@@ -141,6 +141,41 @@ describe('a view that is given up', () => {
     assert.ok(cluster.nodes.every(node => node.status().frozenTo === 1))
   })
 
+  it('is not given up while those who can be reached ask what they have signed', () => {
+    const cluster = new Cluster(3)
+    cluster.unreachable = [2]
+    cluster.loses = (from, to) => from === 2 || to === 2
+    const lost = cluster.node(3)
+    lost.disk = new Map()
+    lost.start(true)
+    cluster.executed(one, [1, 3])
+    cluster.run(10_000)
+    assert.equal(cluster.node(1).status().frozenTo, 0)
+    cluster.unreachable = []
+    cluster.loses = () => false
+    cluster.executed(one, [2])
+    cluster.run(500)
+    assert.deepEqual(cluster.certified(), [1, 1, 1])
+    // The one that forgot is there for the next view.
+    cluster.unreachable = [2]
+    cluster.loses = (from, to) => from === 2 || to === 2
+    cluster.executed(two, [1, 3])
+    cluster.run(3_000)
+    assert.ok([1, 3].every(number => cluster.node(number).status().view > 0))
+  })
+
+  it('is passed over soon when its leader can not be reached', () => {
+    const cluster = new Cluster(4)
+    cluster.unreachable = [2]
+    cluster.loses = (from, to) => from === 2 || to === 2
+    cluster.suspect([1, 3, 4])
+    cluster.run(800)
+    assert.deepEqual(
+      [1, 3, 4].map(number => cluster.node(number).status().view),
+      [2, 2, 2],
+    )
+  })
+
   it('stays frozen over a crash', () => {
     const cluster = new Cluster(4)
     cluster.suspect([4])
