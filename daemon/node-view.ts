@@ -59,9 +59,9 @@ const noQueues = { input: emptyQueue, intent: emptyQueue, simulation: emptyQueue
 /** What people and programs may read of this node, put together from its parts. */
 export function nodeView(parts: NodeViewParts): NodeView {
   const { genesis, engine } = parts
-  const byOrigin = new Map(
-    genesis.file.authorities.map(authority => [originOf(genesis.file.network, authority), authority.group]),
-  )
+  const { network, authorities } = genesis.file
+  const byName = new Map(authorities.map(charter => [charter.name, charter]))
+  const byOrigin = new Map(authorities.map(charter => [originOf(network, charter), charter]))
   const proofs = new StateProofs({
     replicaOf: group => replicaOf(engine, group),
     finalOf: group => parts.finality.newest(group),
@@ -71,13 +71,17 @@ export function nodeView(parts: NodeViewParts): NodeView {
     status: () => status(parts),
     nodes: () => nodes(parts),
     peers: () => peers(parts),
-    authorities: () => genesis.file.authorities.map(authority => authorityView(parts, authority)),
+    authorities: () => authorities.map(charter => authorityView(parts, charter)),
+    authority: name => {
+      const charter = byName.get(name) ?? byOrigin.get(name)
+      return charter && authorityView(parts, charter)
+    },
     read: (name, target, consistency) => read(parts, name, target, consistency),
-    discloses: (origin, grant) => discloses(parts, origin, grant),
-    log: origin => logOf(engine, byOrigin.get(origin)),
+    discloses: (origin, grant) => discloses(parts, byOrigin.get(origin), origin, grant),
+    log: origin => logOf(engine, byOrigin.get(origin)?.group),
     certificate: origin => parts.finality.certificate(origin),
     stateProof: (origin, target, height) => {
-      const group = byOrigin.get(origin) ?? 0
+      const group = byOrigin.get(origin)?.group ?? 0
       return replicaOf(engine, group) && proofs.ask(group, target, height)
     },
     activations: origin => parts.finality.activations(origin),
@@ -114,11 +118,11 @@ function read(
 
 function discloses(
   { genesis, engine, clock }: NodeViewParts,
+  authority: GenesisAuthority | undefined,
   origin: string,
   grant: string | undefined,
 ): boolean {
-  const { network, authorities, nodes } = genesis.file
-  const authority = authorities.find(candidate => originOf(network, candidate) === origin)
+  const { nodes } = genesis.file
   if (authority === undefined || isOpen(authority.kind)) return true
   const keyOf = (member: number): Uint8Array =>
     Buffer.from(nodes.find(({ number }) => number === member)!.keys.log, 'base64')

@@ -237,7 +237,7 @@ function parseQuery<T>(schema: z.ZodType<T>, query: unknown): T {
 
 /** @param name an authority's name, as `area/0231`, or its log's origin */
 function findAuthority(view: NodeView, name: string): AuthorityView {
-  const found = view.authorities().find(candidate => candidate.name === name || candidate.origin === name)
+  const found = view.authority(name)
   if (found === undefined) throw notFound(`There is no authority ${name}.`)
   return found
 }

@@ -12,6 +12,8 @@ export interface NodeView {
   peers(): PeerView[]
   /** Every authority in the genesis file; counts are as of this node's own replica where it hosts one. */
   authorities(): AuthorityView[]
+  /** @param name as `area/0231`, or the log's origin */
+  authority(name: string): AuthorityView | undefined
   /**
    * An entity by the authority's name: as the owner has it now, or as this node's own replica has it, which may lag. Bytes
    * of 16 are an entity's id, of 32 a player's key. Undefined where only another node could tell, and `local` was asked for.

@@ -164,6 +164,7 @@ export class TestNetwork {
       status: () => this.#status(number),
       nodes: () => this.#nodes(),
       authorities: () => this.#authorities(number),
+      authority: () => undefined,
       evidence: () => [],
       evidenceFile: () => undefined,
       peers: () => [],

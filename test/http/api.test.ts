@@ -59,6 +59,30 @@ describe('the HTTP API', () => {
     assert.equal(await (await get('/api/v1/genesis')).text(), '{"format":1}\n')
   })
 
+  it('looks up one authority without putting together what it knows of all: a node has thousands', async () => {
+    const authorities = () => assert.fail('all authorities were put together')
+    const large = await serve({ view: fakeNode({ authorities }) })
+    try {
+      const of = `authority=${ORIGIN}`
+      const id = '0'.repeat(32)
+      const paths = [
+        'proof?leaf=0',
+        'certificate?',
+        'activations?',
+        'leaves?',
+        `entity?id=${id}`,
+        `state-proof?id=${id}`,
+      ]
+      for (const path of paths) {
+        const response = await fetch(`${large.server.url}/api/v1/${path}&${of}`)
+        assert.equal(response.status, 200, path)
+        await response.arrayBuffer()
+      }
+    } finally {
+      await large.server.close()
+    }
+  })
+
   it('gives evidence as the file that it is', async () => {
     const response = await get(`/api/v1/evidence?id=${fakeEvidence.id}`)
     assert.equal(response.headers.get('content-type'), 'text/plain; charset=utf-8')

@@ -78,6 +78,8 @@ export const fakeEvidence: EvidenceView = {
   keptAtMs: 1_700_000_000_000,
 }
 
+const fakeAuthorities = [fakeAuthority('area/0000', true), fakeAuthority('area/0001', false)]
+
 export function fakeNode(change: Partial<NodeView> = {}): NodeView {
   return {
     status: () => ({
@@ -113,7 +115,8 @@ export function fakeNode(change: Partial<NodeView> = {}): NodeView {
         ...{ direction: 'outbound', connectedMs: 61_000, roundTripMs: 12 },
       },
     ],
-    authorities: () => [fakeAuthority('area/0000', true), fakeAuthority('area/0001', false)],
+    authorities: () => fakeAuthorities,
+    authority: asked => fakeAuthorities.find(({ name, origin }) => [name, origin].includes(asked)),
     read: async (authority, target, consistency) => {
       if (authority !== 'area/0000' && consistency === 'local') return undefined
       const entity = target.length === 32 ? fakeEntity : undefined
