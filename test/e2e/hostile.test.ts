@@ -6,6 +6,7 @@ import type { Stream } from '@libp2p/interface'
 import * as fc from 'fast-check'
 import { WebSocket } from 'ws'
 import type { Client, SocketLike } from '../../client/index.ts'
+import { encodeAdvert } from '../../daemon/adverts/advert.ts'
 import { dataDirFiles } from '../../daemon/identity/data-dir.ts'
 import { readNodeKeys } from '../../daemon/identity/node-keys.ts'
 import { sendFrame } from '../network/stranger.ts'
@@ -253,7 +254,7 @@ describe('a running node under attack', function () {
             await intruder.publish('nodes', bytes)
         })
         await counts('freehold_advert_refused_total', { code: 'wrong-number' }, async () => {
-          await intruder.publish('nodes', Buffer.from(JSON.stringify(advert)))
+          await intruder.publish('nodes', encodeAdvert(advert))
         })
         await counts('freehold_network_gossip_refused_total', { code: 'too-large' }, async () => {
           await intruder.publish('nodes', randomBytes(300 * 1024))
