@@ -67,7 +67,10 @@ export async function giveProof(making: Promise<string>, options: ProvingOptions
   const { out } = options
   if (out === undefined) return print({ proof }, options, () => proof.trimEnd())
   writeDurably(resolve(out), proof)
-  print({ file: resolve(out) }, options, () => `It is final. To verify: freehold verify ${out}`)
+  // What is there by default needs not be named.
+  const genesis = options['genesis'] ?? (options['dataDir'] && configOf(options).genesis)
+  const verify = `freehold verify ${out}${genesis === undefined ? '' : ` --genesis ${genesis}`}`
+  print({ file: resolve(out) }, options, () => `It is final. To verify: ${verify}`)
 }
 
 const exits: Readonly<Record<string, ExitCode>> = {

@@ -58,6 +58,14 @@ describe('freehold log prove', function () {
     assert.equal((await freehold(['verify', out, '--genesis', town.genesisPath])).code, 3)
   })
 
+  it('says the command that verifies the file, as it is to be run here', async () => {
+    const out = join(town.folder, 'said.proof')
+    const args = ['--authority', 'area/0000', '--leaf', '3', '--out', out]
+    const { stdout } = await freehold(['log', 'prove', ...args, ...common.filter(each => each !== '--json')])
+    const [, command] = /^It is final\. To verify: freehold (.*)\n$/.exec(stdout)!
+    assert.equal((await freehold(command!.split(' '))).code, 0)
+  })
+
   it('ends with 3 when the promise was not kept, and writes nothing', async () => {
     const promise = parseReceiptFile(receipt)!
     const other = { ...promise, receipt: { ...promise.receipt, leaf: promise.receipt.leaf + 1 } }
