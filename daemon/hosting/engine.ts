@@ -2,27 +2,15 @@ import type { Departure } from '../../consensus/groups/departures.ts'
 import { GroupDriver } from '../../consensus/groups/driver.ts'
 import { GroupHost } from '../../consensus/groups/host.ts'
 import { recoverPromised } from '../../consensus/groups/liveness/support-disk.ts'
-import {
-  type CommittedEntry,
-  DEFAULT_LIMITS,
-  type GroupStatus,
-  type SnapshotOffer,
-  TICK_MS,
-} from '../../consensus/groups/types.ts'
-import { readU64 } from '../../storage/bytes.ts'
+import { DEFAULT_LIMITS, type GroupStatus, TICK_MS } from '../../consensus/groups/types.ts'
 import type { LogRecord } from '../../storage/log/record.ts'
-import type { Store, StoreOp } from '../../storage/store.ts'
-import { type AppliedPoint, appliedOp } from '../authority/applied.ts'
-import type { AppliedSeal } from '../authority/replica.ts'
-import type { SigningKey } from '../identity/signing-key.ts'
-import type { Cancel, Clock, Network, PeerId, Random } from '../ports.ts'
+import type { StoreOp } from '../../storage/store.ts'
+import type { Cancel } from '../ports.ts'
 import type { AuthorityHost } from './authority-host.ts'
-import { CatchUps, catchUp } from './catch-ups.ts'
-import type { DecidedPoint } from './decided.ts'
-import { takeSnapshot } from './far-behind.ts'
+import { BringingOn } from './bringing-on.ts'
+import type { EngineOptions } from './engine-options.ts'
 import type { Signs } from './finality/progress.ts'
 import type { Restoring } from './finality/restoring.ts'
-import type { LogCosigning } from './log-view.ts'
 import { Membership } from './membership.ts'
 import { NotingStore } from './noting-store.ts'
 import {
@@ -34,72 +22,10 @@ import {
 } from './opening.ts'
 import { type MemberOrder, type OrderRefusal, Orders } from './orders.ts'
 import { RaftLanes } from './raft-lanes.ts'
-import type { KeepBodies } from './retention.ts'
-import { Distrusted } from './snapshot-fetch.ts'
 import { serveSnapshots } from './snapshot-server.ts'
 import { serveSync } from './sync.ts'
 import { Upkeep } from './upkeep.ts'
 
-export interface EngineOptions {
-  /** This node's number. */
-  readonly self: number
-  /** Every node of the genesis file but this one. */
-  readonly peers: ReadonlyMap<number, PeerId>
-  /** All of the network: this node keeps replicas of those that it is a member of. */
-  readonly authorities: readonly HostedAuthority[]
-  readonly logKey: SigningKey
-  readonly store: Store
-  readonly network: Network
-  readonly clock: Clock
-  readonly random: Random
-  readonly schedule: (run: () => void) => void
-  readonly sha256: (bytes: Uint8Array) => Uint8Array
-  readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
-  readonly heartbeatMs: number
-  readonly electionMs: number
-  /** Reads rest on the clock where they can (consensus/groups). */
-  readonly leaseReads: boolean
-  /** Raft keeps one to two times as many in its log; a follower that missed more of them catches up. */
-  readonly recordsBetweenSnapshots?: number
-  /** A replica that missed more than these takes over a snapshot. */
-  readonly recordsReplayed?: number
-  /** Which records' bodies are kept here; all when nothing is said. */
-  readonly keepBodies?: KeepBodies
-  readonly count: (name: string, labels: Record<string, string>) => void
-  readonly log: (event: 'role' | 'caught-up' | 'bad-chunk', facts: object) => void
-  /** The members vote on what is committed, and change views. Default: they don't. */
-  readonly views?: ViewsOfMembers
-  /** A replica of ours has executed a seal. What is returned goes into the same batch. */
-  readonly onSeal?: (group: number, seal: AppliedSeal) => readonly StoreOp[]
-  /** The height of the highest seal that the members of an authority have decided. */
-  readonly certifiedHeight?: (group: number) => number | undefined
-  /** Up to where they have decided, and the directory has it. */
-  readonly final?: (group: number) => DecidedPoint | undefined
-  /** How the checkpoints of an authority's log are cosigned by its members. */
-  readonly cosigning?: (group: number) => LogCosigning
-  /** A replica of ours knows who leads. */
-  readonly onLeader: (name: string, node: number) => void
-  /** Node numbers of those who may lead an authority from now on: its members are being changed. */
-  readonly onMembers: (name: string, members: readonly number[]) => void
-  /** One authority stopped here for good: its state diverged or its records are damaged. */
-  readonly onHalted: (name: string, error: Error) => void
-  /** The disk failed: nothing more is acknowledged by this node. */
-  readonly onStoreFailure: (error: Error) => void
-}
-
-/** What finality knows of replicas; see finality/views.ts. */
-export interface ViewsOfMembers {
-  /** This node votes on what the replica executes: until that is decided, it may fall off. */
-  votesOn(group: number): boolean
-  /** The replica's Raft instance is over, and the next one has not begun: it is not to be opened now. */
-  isHeldBack(group: number): boolean
-  /** An input for this authority has waited for a while on this node. */
-  waits(group: number): void
-}
-
-/** Replayed in some ten seconds. */
-const maxRecordsReplayed = 200_000
-const maxPeersAsked = 5
 /** Ticks made up after a pause: more would only start elections that the pause itself caused. */
 const maxTicksAtOnce = 3
 /** A leader whose disk is silent for so long hands over: it can apply nothing, though its followers can. */
@@ -119,10 +45,7 @@ export class Engine {
   /** Groups in which this node's replica is no member, as far as it has applied, or has not got back what its disk lost. */
   readonly #apart = new Set<number>()
   readonly #upkeep: Upkeep
-  readonly #distrusted = new Distrusted()
-  /** Replicas that begin anew from a snapshot, with what Raft has committed meanwhile. */
-  readonly #replacing = new Map<number, CommittedEntry[]>()
-  readonly #catchUps = new CatchUps(offer => this.#catchUp(offer))
+  readonly #bringingOn: BringingOn
   #timer: Cancel | undefined
   #tickedAtMs: number
 
@@ -160,9 +83,7 @@ export class Engine {
       send: (peer, lane, frame) => this.#lanes.send(peer, lane, frame),
       schedule: options.schedule,
       onCommitted: (group, entries) => {
-        const waiting = this.#replacing.get(group)
-        if (waiting === undefined) this.#authorities.get(group)?.committed(entries)
-        else waiting.push(...entries)
+        if (!this.#bringingOn.keeps(group, entries)) this.#authorities.get(group)?.committed(entries)
       },
       onRole: change => {
         const authority = this.#authorities.get(change.group)
@@ -174,10 +95,22 @@ export class Engine {
       onRead: done => this.#authorities.get(done.group)?.readTold(done),
       onMembers: ({ group }) => this.#setApart(group),
       onRemoved: ({ group }) => this.#membership.removed(group),
-      onSnapshotOffer: offer => this.#catchUps.add(offer),
+      onSnapshotOffer: offer => this.#bringingOn.offered(offer),
       onSnapshotInstalled: ({ group, index }) => this.#authorities.get(group)?.caughtUp(index),
       onGroupFault: ({ group, message }) => this.#authorities.get(group)?.halt(new Error(message)),
       onStoreFailure: options.onStoreFailure,
+    })
+    this.#bringingOn = new BringingOn({
+      ...{ options, store: this.#store, host: this.#host, driver: this.driver },
+      members: group => this.mayServe(group),
+      write: ops => this.#write(ops),
+      replica: group => this.#authorities.get(group),
+      anew: async group => (await this.#opened(this.#known.get(group)!, plainBeginning)).host,
+      replaced: (group, host) => {
+        this.#authorities.set(group, host)
+        void this.#upkeep.opened(group)
+      },
+      halt: (group, error) => this.halt(group, error),
     })
     this.#membership = new Membership({
       self,
@@ -359,7 +292,9 @@ export class Engine {
     const isHeldBack = (): boolean => this.#options.views?.isHeldBack(group) === true
     if (this.#authorities.has(group) || isHeldBack()) return
     const opened = await this.#opened(hosted, begin)
-    if (!this.#orders.hosts(hosted, this.#options.self) || isHeldBack()) return
+    // Somebody else may have opened it, or ended it, meanwhile.
+    if (this.#authorities.has(group) || isHeldBack()) return
+    if (!this.#orders.hosts(hosted, this.#options.self)) return
     this.#authorities.set(group, opened.host)
     opened.join(this.#orders.get(group)?.known ?? [])
     void this.#upkeep.opened(group)
@@ -383,6 +318,7 @@ export class Engine {
   #close(group: number): Departure | undefined {
     this.#authorities.get(group)?.retire()
     this.#authorities.delete(group)
+    this.#bringingOn.ended(group)
     this.#apart.delete(group)
     return this.#host.close(group)
   }
@@ -413,82 +349,9 @@ export class Engine {
     }
   }
 
-  /** By replay; where that is too long, or not possible any more, by a snapshot first. */
-  async #bringOn(offer: SnapshotOffer, host: AuthorityHost, peer: PeerId): Promise<AppliedPoint | undefined> {
-    const { recordsReplayed = maxRecordsReplayed } = this.#options
-    const missed = offer.meta.length === 8 ? readU64(offer.meta, 0) - host.authority.replica.log.size : 0
-    const taken = missed > recordsReplayed ? await this.#takeSnapshot(offer, host, peer) : undefined
-    if (taken !== undefined) return taken
-    const replayed = await catchUp({ ...this.#options, peer, host }, offer)
-    return replayed === 'dropped' ? await this.#takeSnapshot(offer, host, peer) : replayed
-  }
-
-  async #takeSnapshot(
-    offer: SnapshotOffer,
-    host: AuthorityHost,
-    peer: PeerId,
-  ): Promise<AppliedPoint | undefined> {
-    const { group } = offer
-    const { network, clock, count, log, final } = this.#options
-    const members = this.mayServe(group).flatMap(number => this.#options.peers.get(number) ?? [])
-    try {
-      return await takeSnapshot(
-        {
-          ...{ network, clock, count, log, host, store: this.#store, distrusted: this.#distrusted },
-          peers: [peer, ...members.filter(member => member !== peer)].slice(0, maxPeersAsked),
-          final: final?.(group),
-          write: ops => this.#write(ops),
-          sync: () => new Promise(resolve => this.driver.sync(resolve)),
-          replace: install => this.#replace(group, host, install),
-        },
-        offer,
-      )
-    } catch (error) {
-      this.halt(group, error as Error)
-      return undefined
-    }
-  }
-
   /** Resolves when the ops can be read back. */
   #write(ops: readonly StoreOp[]): Promise<void> {
     this.driver.addOps(ops)
     return new Promise(resolve => this.#store.onWritten(resolve))
-  }
-
-  /** The group's Raft instance goes on meanwhile; what it commits waits for the new replica. */
-  async #replace(
-    group: number,
-    host: AuthorityHost,
-    install: () => Promise<void>,
-  ): Promise<AuthorityHost | undefined> {
-    const committed: CommittedEntry[] = []
-    this.#replacing.set(group, committed)
-    host.retire()
-    try {
-      await install()
-      // Finality may have ended the instance, or an order the replica: then the disk is all there is.
-      if (this.#authorities.get(group) !== host) return undefined
-      const opened = await this.#opened(this.#known.get(group)!, plainBeginning)
-      if (this.#authorities.get(group) !== host) return undefined
-      this.#authorities.set(group, opened.host)
-      const status = this.#host.status(group)
-      if (status !== undefined) opened.host.roleChanged({ ...status, group })
-      opened.host.committed(committed)
-      void this.#upkeep.opened(group)
-      return opened.host
-    } finally {
-      this.#replacing.delete(group)
-    }
-  }
-
-  async #catchUp(offer: SnapshotOffer): Promise<void> {
-    const { group, from, index } = offer
-    const host = this.#authorities.get(group)
-    const peer = this.#options.peers.get(from)
-    if (host === undefined || peer === undefined) return this.#host.snapshotFailed(group, index)
-    const point = await this.#bringOn(offer, host, peer)
-    if (point === undefined) this.#host.snapshotFailed(group, index)
-    else this.#host.snapshotReady(group, index, [appliedOp(group, point)])
-    this.driver.wake()
   }
 }

@@ -60,7 +60,6 @@ export class SnapshotFetch {
   readonly #from: number
   #begun: Promise<Download> | undefined
   #download: Download | undefined
-  #ended = false
   /** Who sent the manifest that is gone by. */
   #author: PeerId | undefined
   readonly #senders = new Set<PeerId>()
@@ -114,7 +113,7 @@ export class SnapshotFetch {
     const download = await this.#begun
     // Compressed by another program, perhaps: true as well, but other bytes.
     if (!equalBytes(download.manifest, proven.bytes)) return
-    while (!this.#ended && !download.isDone) {
+    while (!download.isDone) {
       const piece = download.next(peer)
       if (piece === undefined) {
         await new Promise<void>(resolve => clock.after(idleMs, resolve))

@@ -3,7 +3,8 @@ import type { AppliedSeal } from '../../../daemon/authority/replica.ts'
 import { serveFeeds } from '../../../daemon/feed/server.ts'
 import { GatewayCore } from '../../../daemon/gateway/core.ts'
 import type { AuthorityHost } from '../../../daemon/hosting/authority-host.ts'
-import { Engine, type EngineOptions } from '../../../daemon/hosting/engine.ts'
+import { Engine } from '../../../daemon/hosting/engine.ts'
+import type { EngineOptions } from '../../../daemon/hosting/engine-options.ts'
 import type { Finality } from '../../../daemon/hosting/finality/finality.ts'
 import type { MemberOrder } from '../../../daemon/hosting/orders.ts'
 import type { Clock, Network } from '../../../daemon/ports.ts'
@@ -151,6 +152,7 @@ export async function startDaemon(
       views: finality,
       onSeal: (group: number, seal: AppliedSeal) => finality.sealed(group, seal),
       final: (group: number) => finality.final(group),
+      certifiedHeight: (group: number) => finality.status(group)?.certifiedHeight,
     }),
     logKey: node.log,
     store,

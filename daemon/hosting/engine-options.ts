@@ -1,0 +1,65 @@
+import type { Store, StoreOp } from '../../storage/store.ts'
+import type { AppliedSeal } from '../authority/replica.ts'
+import type { SigningKey } from '../identity/signing-key.ts'
+import type { Clock, Network, PeerId, Random } from '../ports.ts'
+import type { DecidedPoint } from './decided.ts'
+import type { LogCosigning } from './log-view.ts'
+import type { HostedAuthority } from './opening.ts'
+import type { KeepBodies } from './retention.ts'
+
+export interface EngineOptions {
+  /** This node's number. */
+  readonly self: number
+  /** Every node of the genesis file but this one. */
+  readonly peers: ReadonlyMap<number, PeerId>
+  /** All of the network: this node keeps replicas of those that it is a member of. */
+  readonly authorities: readonly HostedAuthority[]
+  readonly logKey: SigningKey
+  readonly store: Store
+  readonly network: Network
+  readonly clock: Clock
+  readonly random: Random
+  readonly schedule: (run: () => void) => void
+  readonly sha256: (bytes: Uint8Array) => Uint8Array
+  readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
+  readonly heartbeatMs: number
+  readonly electionMs: number
+  /** Reads rest on the clock where they can (consensus/groups). */
+  readonly leaseReads: boolean
+  /** Raft keeps one to two times as many in its log; a follower that missed more of them catches up. */
+  readonly recordsBetweenSnapshots?: number
+  /** A replica that missed more than these takes over a snapshot. */
+  readonly recordsReplayed?: number
+  /** Which records' bodies are kept here; all when nothing is said. */
+  readonly keepBodies?: KeepBodies
+  readonly count: (name: string, labels: Record<string, string>) => void
+  readonly log: (event: 'role' | 'caught-up' | 'bad-chunk', facts: object) => void
+  /** The members vote on what is committed, and change views. Default: they don't. */
+  readonly views?: ViewsOfMembers
+  /** A replica of ours has executed a seal. What is returned goes into the same batch. */
+  readonly onSeal?: (group: number, seal: AppliedSeal) => readonly StoreOp[]
+  /** The height of the highest seal that the members of an authority have decided. */
+  readonly certifiedHeight?: (group: number) => number | undefined
+  /** Up to where they have decided, and the directory has it. */
+  readonly final?: (group: number) => DecidedPoint | undefined
+  /** How the checkpoints of an authority's log are cosigned by its members. */
+  readonly cosigning?: (group: number) => LogCosigning
+  /** A replica of ours knows who leads. */
+  readonly onLeader: (name: string, node: number) => void
+  /** Node numbers of those who may lead an authority from now on: its members are being changed. */
+  readonly onMembers: (name: string, members: readonly number[]) => void
+  /** One authority stopped here for good: its state diverged or its records are damaged. */
+  readonly onHalted: (name: string, error: Error) => void
+  /** The disk failed: nothing more is acknowledged by this node. */
+  readonly onStoreFailure: (error: Error) => void
+}
+
+/** What finality knows of replicas; see finality/views.ts. */
+export interface ViewsOfMembers {
+  /** This node votes on what the replica executes: until that is decided, it may fall off. */
+  votesOn(group: number): boolean
+  /** The replica's Raft instance is over, and the next one has not begun: it is not to be opened now. */
+  isHeldBack(group: number): boolean
+  /** An input for this authority has waited for a while on this node. */
+  waits(group: number): void
+}
