@@ -58,7 +58,7 @@ export class StateProofs {
 
   /**
    * @param target an entity's id, 16 bytes, or a player's key, 32
-   * @param height of the seal; undefined: the newest that is final, or will be at once
+   * @param height of the seal, which has a mark already; undefined: the newest that is final, or will be at once
    */
   ask(group: number, target: Uint8Array, height: number | undefined): Promise<StateProofAnswer> {
     if (this.#waiting >= maxWaiting) return Promise.resolve({ kind: 'busy', retryAfterMs })
@@ -92,6 +92,9 @@ export class StateProofs {
     if (final === undefined) return undefined
     if (height !== undefined && height < final.seal.height)
       return { kind: 'not-held', height: final.seal.height }
+    // Nobody holds a place by asking for what has not been marked yet.
+    if (height !== undefined && taken !== undefined && height > taken.height)
+      return { kind: 'unavailable', retryAfterMs }
     if (taken === undefined || !isUnder(taken, final.seal)) return undefined
     if (height !== undefined && height !== taken.height) return undefined
     const { value, path } = taken

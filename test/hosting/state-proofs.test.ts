@@ -117,10 +117,11 @@ describe('a proof of the state', function () {
     await assertProves(await answer, 2)
   })
 
-  it('can be asked for at one height: the newest, or one to come, and none below', async () => {
+  it('can be asked for at one height: the newest, or one that is marked, and none below', async () => {
     applyUpTo(recordKind.seal)
     decide()
     await assertProves(await ask(1), 1)
+    applyUpTo(recordKind.mark)
     const later = ask(2)
     await clock.pass(100)
     applyUpTo(recordKind.seal)
@@ -128,6 +129,13 @@ describe('a proof of the state', function () {
     await clock.pass(100)
     await assertProves(await later, 2)
     assert.deepEqual(await ask(1), { kind: 'not-held', height: 2 })
+  })
+
+  it('is not waited for where no mark has come to its height: whoever asks so takes no place of others', async () => {
+    applyUpTo(recordKind.seal)
+    decide()
+    for (let i = 0; i < 100; i++) assert.equal((await ask(2 + i)).kind, 'unavailable')
+    await assertProves(await ask(), 1)
   })
 
   it('is not waited for without end, nor by more than there is room for', async () => {
