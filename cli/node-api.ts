@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { retryAfterMs } from '../client/sdk/node-source.ts'
 import type { SettingName } from '../daemon/config/schema.ts'
 import { EXIT, SetupError } from '../daemon/config/setup-error.ts'
 import { dataDirFiles } from '../daemon/identity/data-dir.ts'
@@ -50,9 +51,7 @@ export class NodeApi {
       const response = await this.#fetch(`${this.root}/${path}`)
       if (response.ok) return response
       if (response.status !== 429 || attempt === RETRIES) throw await refusalOf(response)
-      await new Promise(resolve =>
-        setTimeout(resolve, 1000 * Number(response.headers.get('retry-after') ?? 1)),
-      )
+      await new Promise(resolve => setTimeout(resolve, retryAfterMs(response)))
     }
   }
 

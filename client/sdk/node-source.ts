@@ -3,6 +3,7 @@ import type { ProofSource } from './proofs.ts'
 
 const TIMEOUT_MS = 10_000
 const MAX_TRIES = 20
+const MAX_RETRY_AFTER_S = 2
 /** Not there, or not yet. */
 const NOTHING = [404, 503]
 
@@ -15,11 +16,16 @@ export function nodeSource(root: string): ProofSource {
         if (response.ok) return new Uint8Array(await response.arrayBuffer())
         if (NOTHING.includes(response.status)) return undefined
         if (response.status !== 429 || tries === MAX_TRIES) throw await refusalOf(response)
-        const waitS = Number(response.headers.get('retry-after') ?? 1)
-        await new Promise(resolve => setTimeout(resolve, waitS * 1000))
+        await new Promise(resolve => setTimeout(resolve, retryAfterMs(response)))
       }
     },
   }
+}
+
+/** How long a node wants to be left alone that has too much to do; nobody waits longer because a node says so. */
+export function retryAfterMs({ headers }: Response): number {
+  const waitS = Number(headers.get('retry-after') ?? 1)
+  return 1000 * (waitS > 0 ? Math.min(waitS, MAX_RETRY_AFTER_S) : 1)
 }
 
 async function answerOf(url: string): Promise<Response> {
