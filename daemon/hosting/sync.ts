@@ -2,7 +2,7 @@ import { decoded, encoded } from '../../client/protocol/encode.ts'
 import { logBatchRange, parseLogBatchKey } from '../../storage/keys.ts'
 import { missingAt, missingFrom, readBodiesHere } from '../../storage/log/bodies-here.ts'
 import { DamagedLogError } from '../../storage/log/log-store.ts'
-import { decodeStoredBatch } from '../../storage/log/record.ts'
+import { decodeStoredBatch, recordsInBatch } from '../../storage/log/record.ts'
 import type { Store } from '../../storage/store.ts'
 import type { Channel, Clock, Network, PeerId } from '../ports.ts'
 import {
@@ -132,24 +132,21 @@ export async function fetchBatches(
       timer()
       timer = clock.after(silenceMs, giveUp)
       const batch = decodeSyncBatch(frame)
-      if (batch === undefined || (!batch.end && batch.firstLeaf !== expected))
-        return channel.close('malformed')
+      if (batch === undefined) return channel.close('malformed')
       if (batch.end) {
         if (expected >= request.to) resolve()
         else if (batch.droppedTo > expected) reject(new DroppedBodiesError(expected, batch.droppedTo))
         return channel.close(expected >= request.to ? 'done' : 'incomplete')
       }
       const { firstLeaf, index, term } = batch
-      expected += countOf(batch.batch!)
+      const records = recordsInBatch(batch.batch!)
+      // Whatever else it sends, it comes to an end.
+      if (firstLeaf !== expected || expected >= request.to || records === 0) return channel.close('malformed')
+      expected += records
       take({ firstLeaf, index, term, batch: batch.batch! })
     })
     channel.send(encodeSyncRequest(request))
   })
-}
-
-/** How many records the batch says that it has (storage/log/record.ts). */
-function countOf(batch: Uint8Array): number {
-  return new DataView(batch.buffer, batch.byteOffset, batch.length).getUint32(1)
 }
 
 export const encodeSyncRequest = (request: SyncRequest): Uint8Array => encoded(writeSyncRequest, request)

@@ -2,7 +2,7 @@ import { equalBytes } from '../../storage/bytes.ts'
 import { bodiesHereOp } from '../../storage/log/bodies-here.ts'
 import { dropBodiesOps } from '../../storage/log/drop-bodies.ts'
 import { batchOp, LogReader } from '../../storage/log/log-store.ts'
-import { decodeBatch, leafData, recordKind } from '../../storage/log/record.ts'
+import { decodeBatch, type LogRecord, leafData, recordKind } from '../../storage/log/record.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
 import { decodeTick } from '../../world/codec.ts'
 import { decodeSeal } from '../authority/bodies.ts'
@@ -30,6 +30,8 @@ const stepEveryMs = 500
 /** A node that applies more than this, or whose disk lets it wait, has other things to do. */
 const busyRecordsPerS = 2_000
 const busyDiskMs = 50
+/** In memory at a time: one batch at least. */
+const maxFillBytes = 32 * 1024 * 1024
 /** When nobody has them. */
 const fillAgainMs = 3_600_000
 /** A log is looked through so far for a record that tells the time. */
@@ -114,8 +116,13 @@ export class Upkeep {
     if (range === undefined || clock.monotonicMs() < (this.#fillAtMs.get(group) ?? 0)) return
     for (const peer of peers(group)) {
       const batches: FetchedBatch[] = []
+      let sizeBytes = 0
       const request = { group, ...range }
-      const came = await fetchBatches(network, clock, peer, request, batch => batches.push(batch)).then(
+      const came = await fetchBatches(network, clock, peer, request, batch => {
+        sizeBytes += batch.batch.length
+        // What is left over comes with the next step.
+        if (sizeBytes <= maxFillBytes) batches.push(batch)
+      }).then(
         () => true,
         () => false,
       )
@@ -152,16 +159,18 @@ export class Upkeep {
   }
 }
 
-/** Where the batches end, if their records are exactly those of the leaves from `from` on. */
-async function endOf(
+/** Where the batches end, if all can be read, and their records are exactly those of the leaves from `from` on. */
+export async function endOf(
   reader: LogReader,
   from: number,
   batches: readonly FetchedBatch[],
 ): Promise<number | undefined> {
-  const records = batches.flatMap(({ batch }) => {
+  const records: LogRecord[] = []
+  for (const { batch } of batches) {
     const decoded = decodeBatch(batch)
-    return decoded.ok ? decoded.records : []
-  })
+    if (!decoded.ok) return undefined
+    records.push(...decoded.records)
+  }
   let at = 0
   for await (const { data } of reader.leaves(from, from + records.length)) {
     if (!equalBytes(data, leafData(records[at]!))) return undefined
