@@ -3,6 +3,7 @@ import { type OpenedRecord, type OpenedState, PROOF_HEAD, parseProof } from '../
 import { inputLines, outcomeLines, stateLines } from '../client/protocol/proof-lines.ts'
 import { verifyEd25519 } from './crypto.ts'
 import { type Genesis, originOf } from './genesis.ts'
+import { wrapped } from './report.ts'
 import { hex, toBase64 } from './verify/bytes.ts'
 import { kindName } from './verify/record-kinds.ts'
 import type { Verdict } from './verify-file.ts'
@@ -53,7 +54,9 @@ export async function verifyHeldProof(text: string, genesis: Genesis): Promise<V
       liars === 0
         ? '  and on none of the members having lied (fewer than four outvote nobody).'
         : `  and on at most ${liars} of the members having lied.`,
-    ].join('\n'),
+    ]
+      .flatMap(wrapped)
+      .join('\n'),
   }
 }
 
@@ -100,7 +103,7 @@ function recordText({ origin, tlog, leafData, held, receipt }: OpenedRecord): st
   return [
     `Proven: leaf ${tlog.index} of ${origin} is ${article} ${kind}`,
     ...(held === undefined ? ['SHA-256 of its salt and body:', `  ${hex(leafData.subarray(4))}`] : []),
-    ...wrapped(lines),
+    ...lines,
     ...promised.map(line => `${line}, as node ${receipt!.signer} promised`),
   ]
 }
@@ -109,25 +112,8 @@ function stateText({ origin, target, value, decision }: OpenedState): string[] {
   const what = target.length === 16 ? 'entity' : 'player'
   const { tick } = decision.seal
   if (value === undefined) return [`Proven: ${origin} had no ${what}`, `  ${hex(target)}`, `at tick ${tick}`]
-  const lines = wrapped(stateLines(target, value))
+  const lines = stateLines(target, value)
   return [`Proven: ${origin} had ${what}`, `  ${hex(target)}`, `at tick ${tick}:`, ...lines]
-}
-
-const columns = 80
-
-/** Longer lines go on in the next one, where a word ends. */
-function wrapped(lines: readonly string[]): string[] {
-  return lines.flatMap(line => {
-    const parts: string[] = []
-    let rest = line
-    while (rest.length > columns) {
-      const space = rest.lastIndexOf(' ', columns)
-      const end = space > 2 ? space : columns
-      parts.push(rest.slice(0, end))
-      rest = `  ${rest.slice(end).trimStart()}`
-    }
-    return [...parts, rest]
-  })
 }
 
 const faults: Readonly<Record<ProofFault, string>> = {
