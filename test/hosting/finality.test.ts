@@ -125,6 +125,17 @@ describe('votes of nodes for the seals of an authority', () => {
     assert.deepEqual([count('view-frozen'), count('view-suspected')], [4, 2])
   })
 
+  it('keep to a view of which a replica is behind, however long it takes to come on', async () => {
+    door = unsealedDoor
+    heard = []
+    for (const node of nodes) node.restart()
+    await simulation.runFor(500)
+    await execute(1)
+    assert.deepEqual(finals(), [1, 1, 1, 1])
+    await simulation.runFor(30_000)
+    assert.deepEqual(heard, [])
+  })
+
   it('go on after all have crashed, with seals that nobody had decided yet', async () => {
     await execute(1)
     simulation.network.links.partition(...NAMES.map(name => [name]))

@@ -226,10 +226,12 @@ export class Finality {
     for (const group of this.#chains.keys()) {
       const signs = this.#options.door()?.signs(group)
       const { certified } = this.#host.status(group)!
-      if (signs === undefined || !this.#host.reachesQuorum(group)) this.#progress.forget(group)
+      // The others have decided what this replica has not come to: the view is well, and it may itself be the reason.
+      const isBehind = signs !== undefined && signs.sealHeight < certified.height
+      if (signs === undefined || isBehind || !this.#host.reachesQuorum(group)) this.#progress.forget(group)
       else {
         // A leader holds the next seal back while the last one is undecided: that is for the votes' own clock.
-        const isUnsealed = signs.isUnsealed && signs.sealHeight <= certified.height
+        const isUnsealed = signs.isUnsealed && signs.sealHeight === certified.height
         if (this.#progress.look(group, { ...signs, isUnsealed }, nowMs)) this.suspect(group, 'no-progress')
       }
     }
