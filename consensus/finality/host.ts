@@ -242,7 +242,9 @@ export class FinalityHost {
     const proven = (state.newView?.proof ?? state.activations.get(epoch))?.seal
     return {
       baseSeal: proven ?? state.seals.get(hashKey(base.hash)),
-      certifiedSeal: state.certificates.get(state.tip.height)?.seal,
+      certifiedSeals: [...state.certificates.values()]
+        .map(known => known.seal)
+        .sort((a, b) => b.height - a.height),
       leader: leaderOf(state.regime, view),
       hasForgotten: !mayVote(state),
       ...{ group, epoch, view, frozenTo, base, certified: state.tip, finalHeight: state.finalHeight },

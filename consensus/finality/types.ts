@@ -150,8 +150,8 @@ export interface MemberStatus {
   readonly base: { readonly height: number; readonly hash: Uint8Array }
   /** The seal of the base; undefined for the empty log, and after a crash that came before this node had it on its disk. */
   readonly baseSeal: Seal | undefined
-  /** The seal of `certified`; undefined for the empty log. */
-  readonly certifiedSeal: Seal | undefined
+  /** Certified seals that this node still knows, the newest first. */
+  readonly certifiedSeals: readonly Seal[]
   /** It may have voted in this view and not know it any more: its disk was lost. */
   readonly hasForgotten: boolean
   /** The highest certified seal. */

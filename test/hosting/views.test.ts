@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { logUpTo } from '../../daemon/hosting/recover.ts'
+import { decodeSyncBatch, encodeSyncBatch, syncProtocol } from '../../daemon/hosting/sync.ts'
+import { HONEST, type Wiring } from '../../testnet/simulation/authorities/daemon.ts'
 import type { Field } from '../../testnet/simulation/authorities/faults/fault.ts'
 import { VIEW_FAULTS } from '../../testnet/simulation/authorities/faults/views.ts'
 import { SimRealm } from '../../testnet/simulation/authorities/sim-realm.ts'
@@ -10,10 +13,9 @@ const GROUP = 1
 const MEMBERS = [1, 2, 3, 4]
 
 /** An area on all of four nodes, who vote, with players. */
-async function playing(simulation: Simulation, nodes = 4): Promise<SimRealm> {
-  const realm = new SimRealm(simulation, {
-    ...{ seed: simulation.seed, nodes, groups: 1, replicas: nodes, progressMs: 3_000 },
-  })
+async function playing(simulation: Simulation, nodes = 4, wiring = HONEST): Promise<SimRealm> {
+  const plan = { seed: simulation.seed, nodes, groups: 1, replicas: nodes, progressMs: 3_000 }
+  const realm = new SimRealm(simulation, plan, wiring)
   await simulation.runFor(1_000)
   realm.addPlayers(3)
   await simulation.runFor(3_000)
@@ -22,6 +24,30 @@ async function playing(simulation: Simulation, nodes = 4): Promise<SimRealm> {
 
 function viewOf(realm: SimRealm, number: number): number {
   return realm.node(number).program?.engine.status(GROUP)?.view ?? -1
+}
+
+/** This node answers whoever asks for batches with records of its own making. */
+function lyingBySync(liar: string, lies: { told: number }): Wiring {
+  const bent = (frame: Uint8Array): Uint8Array => {
+    const said = decodeSyncBatch(frame)!
+    if (said.batch === undefined) return frame
+    lies.told++
+    const batch = said.batch.slice()
+    batch[batch.length - 1]! ^= 1
+    return encodeSyncBatch({ ...said, batch })
+  }
+  const engineNetwork: Wiring['engineNetwork'] = network => {
+    if (network.self !== liar) return network
+    const handle = network.handle.bind(network)
+    network.handle = (name, options, handler) =>
+      handle(name, options, channel => {
+        const send = channel.send.bind(channel)
+        if (name === syncProtocol) channel.send = frame => send(bent(frame))
+        handler(channel)
+      })
+    return network
+  }
+  return { ...HONEST, engineNetwork }
 }
 
 async function assertProgress(realm: SimRealm, limitMs: number): Promise<void> {
@@ -177,6 +203,31 @@ describe(TITLE, function () {
           MEMBERS.map(number => realm.authorityOn(number, GROUP)?.authority.replica.lastSeal?.size ?? 0),
         )
       assert.ok(await simulation.runUntil(() => sizes().size === 1, 20_000), realm.describe())
+    })
+  })
+
+  it('lets nobody who sends false records take from a member what was decided', async () => {
+    await simulate(seedOr(41), TITLE, async simulation => {
+      const lies = { told: 0 }
+      const realm = await playing(simulation, 4, lyingBySync('n1', lies))
+      const { links } = simulation.network
+      links.partition(['n4'], ['n1', 'n2', 'n3'])
+      const known = realm.authorityOn(4, GROUP)!.authority.replica.lastSeal!
+      await assertProgress(realm, 10_000)
+      suspect(realm, 1, 2)
+      await simulation.runUntil(() => [1, 2, 3].every(number => viewOf(realm, number) === 1), 10_000)
+      await assertProgress(realm, 20_000)
+      // The liar is all that it can reach.
+      links.heal()
+      for (const other of ['n2', 'n3']) {
+        links.blockOneWay('n4', other)
+        links.blockOneWay(other, 'n4')
+      }
+      assert.ok(await simulation.runUntil(() => lies.told > 50, 30_000), realm.describe())
+      assert.deepEqual((await logUpTo(realm.storeOf(4), GROUP, known.size)).root(), known.root)
+      links.heal()
+      await isIn(realm, 1)
+      await assertProgress(realm, 20_000)
     })
   })
 

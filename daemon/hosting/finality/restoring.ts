@@ -37,9 +37,9 @@ export interface RestoringParts extends Restoring {
 export interface Way {
   /** Where it is to stand. */
   readonly to: Place
-  /** The newest place that the members are known to have decided, if any. */
-  readonly decided: Place | undefined
-  /** How much of its own log is not believed: 0 none, 1 all past the decided place, 2 all. */
+  /** Places that the members are known to have decided, the newest first. */
+  readonly decided: readonly Place[]
+  /** How much of its own log is not believed: 0 none, 1 all past the newest decided place that it has, 2 all. */
   readonly distrust: number
 }
 
@@ -59,27 +59,34 @@ export async function restore(parts: RestoringParts, { to, decided, distrust }: 
   const { store, hosted } = parts
   const { group } = hosted.identity
   await parts.synced()
-  const nothing: Place = { size: 0, root: to.root }
-  const floors = [to, ...(decided === undefined ? [] : [decided])].slice(distrust)
-  let floor = nothing
-  for (const place of floors) {
-    if (place.size > to.size || !(await stands(store, group, place))) continue
-    floor = place
-    break
-  }
-  const { ops, fallen } = await goBack(store, group, floor.size)
+  const floorSize = await floorOf(store, group, { to, decided, distrust })
+  const { ops, fallen } = await goBack(store, group, floorSize)
   parts.addOps(ops)
   await parts.synced()
-  if (floor.size === to.size) return { kind: 'there', fallen }
+  if (floorSize === to.size) return { kind: 'there', fallen }
   const kind = await fetchTo(parts, to)
   return kind === 'there' ? { kind, fallen } : { kind }
 }
 
+/** How much of its own log a replica goes on from. One that ends before the place is believed to lead there, until it does not. */
+async function floorOf(store: Store, group: number, { to, decided, distrust }: Way): Promise<number> {
+  const ownSize = await sizeOf(store, group)
+  if (distrust === 0 && ownSize < to.size) return ownSize
+  const floors = distrust === 0 ? [to, ...decided] : distrust === 1 ? decided : []
+  for (const place of floors) {
+    if (place.size <= to.size && (await stands(store, group, place))) return place.size
+  }
+  return 0
+}
+
+async function sizeOf(store: Store, group: number): Promise<number> {
+  const stored = await store.get(appliedKey(group))
+  return (stored && decodeApplied(stored)?.size) ?? 0
+}
+
 /** Whether the log on the disk has this root at this size. */
 async function stands(store: Store, group: number, { size, root }: Place): Promise<boolean> {
-  const stored = await store.get(appliedKey(group))
-  const applied = stored === undefined ? undefined : decodeApplied(stored)
-  if (size > (applied?.size ?? 0)) return false
+  if (size > (await sizeOf(store, group))) return false
   return size === 0 || equalBytes((await logUpTo(store, group, size)).root(), root)
 }
 

@@ -12,6 +12,8 @@ import { type Place, type Restored, type Restoring, restore } from './restoring.
 
 const againMs = 500
 const maxDistrust = 2
+/** Members that are there and have nothing to put behind this replica's log: it may have ended elsewhere than theirs. */
+const missesBelieved = 4
 
 export type ViewEvent = 'view-frozen' | 'view-entered' | 'view-restoring'
 
@@ -54,6 +56,8 @@ export class Views {
   /** Replicas that are to be brought to the base of their view, the newest word on each. */
   readonly #wanted = new Map<number, Restart>()
   readonly #running = new Set<number>()
+  /** A replica that was away for long has these, where it lacks all that are newer. */
+  readonly #decidedAtStart = new Map<number, readonly Seal[]>()
   #stopped = false
 
   constructor(options: ViewsOptions) {
@@ -63,6 +67,7 @@ export class Views {
   /** Of an authority that finality has just opened. @throws RaftDiskError */
   async load(group: number, first: { readonly epoch: number; readonly view: number }): Promise<void> {
     const status = this.#options.host.status(group)!
+    this.#decidedAtStart.set(group, status.certifiedSeals)
     const standing = await readStanding(this.#options.store, { group, ...first })
     if (isOpen(status) && isOf(status, standing)) this.#standing.set(group, standing)
   }
@@ -105,19 +110,24 @@ export class Views {
     if (this.#running.has(group)) return
     this.#running.add(group)
     let distrust = 0
+    let misses = 0
     let last: Restart | undefined
     for (let tries = 0; !this.#stopped; tries++) {
       const restart = this.#wanted.get(group)
       if (restart === undefined) break
-      if (restart !== last) distrust = 0
+      if (restart !== last) [distrust, misses] = [0, 0]
       last = restart
       const done = await this.#attempt(restart, distrust, tries).catch((error: Error) => {
         this.#options.log('view-restoring', { group, error: error.message })
         if (distrust >= maxDistrust) this.#options.door()?.halt(group, error)
-        return 'contradicted' as const
+        return 'damaged' as const
       })
       if (done === 'done' && this.#wanted.get(group) === restart) this.#wanted.delete(group)
-      if (done === 'contradicted') distrust = Math.min(distrust + 1, maxDistrust)
+      if (done === 'missing' && this.#options.peers(group).length > 0) misses++
+      if (misses >= missesBelieved) distrust = Math.max(distrust, 1)
+      if (done === 'damaged') distrust = Math.min(distrust + 1, maxDistrust)
+      // That was said by others: what is decided, and stands here with its root, is not given up for it.
+      else if (done === 'contradicted') distrust = Math.max(distrust, 1)
       if (done !== 'done') await new Promise<void>(resolve => this.#options.clock.after(againMs, resolve))
     }
     this.#running.delete(group)
@@ -127,14 +137,14 @@ export class Views {
     restart: Restart,
     distrust: number,
     tries: number,
-  ): Promise<'done' | Exclude<Restored['kind'], 'there'>> {
+  ): Promise<'done' | 'not-yet' | Exclude<Restored['kind'], 'there'>> {
     const { group, epoch, view, leader, base } = restart
     const door = this.#options.door()
     const isCurrent = (): boolean => {
       const status = this.#options.host.status(group)
       return status !== undefined && isOpen(status) && isOf(status, restart)
     }
-    if (door === undefined) return 'missing'
+    if (door === undefined) return 'not-yet'
     if (!isCurrent()) return 'done'
     door.freeze(group)
     const parts = door.restoring(group)
@@ -171,13 +181,14 @@ export class Views {
     tries: number,
   ): Promise<readonly LogRecord[] | 'missing' | 'contradicted'> {
     const { host, store } = this.#options
-    const { certifiedSeal, hasForgotten } = host.status(group)!
+    const { certifiedSeals, hasForgotten } = host.status(group)!
+    const decided = [...certifiedSeals, ...(this.#decidedAtStart.get(group) ?? [])]
     await parts.synced()
     const first = { group, epoch, view: 0 }
     if (distrust === 0 && isOf(await readStanding(store, first), { epoch, view })) return []
     const to: Place = base ?? { size: 0, root: new Uint8Array(0) }
     const peers = (): readonly PeerId[] => rotated(this.#options.peers(group), tries)
-    const restored = await restore({ ...parts, peers }, { to, decided: certifiedSeal, distrust })
+    const restored = await restore({ ...parts, peers }, { to, decided, distrust })
     if (restored.kind !== 'there') return restored.kind
     const instance = { group, epoch, view }
     const ops = [
