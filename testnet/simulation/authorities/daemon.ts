@@ -132,7 +132,7 @@ export async function startDaemon(
   }
   const peers = new Map(others.map(({ number, name }) => [number, name]))
   const votes: Votes = { withheld: false, dropped: () => judge.count('votes-dropped') }
-  const late: { engine?: Engine } = {}
+  const late: { engine?: Engine; router?: InputRouter } = {}
   const finality =
     settings.progressMs === undefined
       ? undefined
@@ -169,8 +169,9 @@ export async function startDaemon(
       else if (event === 'bad-chunk') judge.badChunk(self, facts)
       else judge.caughtUp(self, facts)
     },
-    onLeader: (name, leader) => router.leaderIs(name, leader),
-    onMembers: (name, members) => router.membersAre(name, members),
+    // As in a real node: groups may run before the engine has started all of them, and with it the router.
+    onLeader: (name, leader) => late.router?.leaderIs(name, leader),
+    onMembers: (name, members) => late.router?.membersAre(name, members),
     onHalted: (name, error) => {
       if (!endedByDisk(machine, judge, error))
         judge.fail(`${name} halted on ${nameOf(self)}: ${error.message}`)
@@ -220,6 +221,7 @@ export async function startDaemon(
     count,
     waits: group => engine.expectProgress(group),
   })
+  late.router = router
   const gateway = new GatewayCore(
     {
       network: realm.network,
