@@ -11,7 +11,7 @@ import { membersOf, receive, receiveStatement, signedOwn, stageAgain } from './m
 import type { Staged } from './member/staged.ts'
 import { type Env, isFrozen, isMember, type MemberState, openMember, peersOf } from './member/state.ts'
 import { changeView } from './member/view-change.ts'
-import { claim, executed, vote } from './member/voting.ts'
+import { type Claim, claim, executed, vote } from './member/voting.ts'
 import { leaderOf } from './new-view.ts'
 import type { Seal } from './seal.ts'
 import { encodeSignState } from './sign-state.ts'
@@ -89,9 +89,9 @@ export class FinalityHost {
     })
   }
 
-  /** As the leader of this Raft term: `hash` is what this node proposes at `leaf`. */
-  claim(group: number, term: number, leaf: number, hash: Uint8Array): void {
-    this.#with(group, state => claim(state, term, leaf, hash))
+  /** As the leader of this term in the Raft instance of this epoch and view: `hash` is what this node proposes at `leaf`. */
+  claim(group: number, claimed: Claim): void {
+    this.#with(group, state => claim(state, this.#env, claimed))
   }
 
   /** The present view serves nobody, or has shown a contradiction. */

@@ -3,7 +3,7 @@ import { hashKey } from '../bytes.ts'
 import { ballotOf, type Certificate, type Quorum } from '../certificate.ts'
 import { type Seal, sealHash } from '../seal.ts'
 import type { Signed } from '../signed.ts'
-import { type Ballot, compareBallots, type Statement, statementKind, type Vote } from '../statement.ts'
+import { type Ballot, compareBallots, statementKind, type Vote } from '../statement.ts'
 import { mayVote } from './amnesia.ts'
 import { acceptCertificate } from './deciding.ts'
 import {
@@ -112,14 +112,23 @@ function tryDecide(state: MemberState, env: Env, ballot: Ballot): void {
   acceptCertificate(state, env, certificate)
 }
 
-/** The leader of a Raft term says what it proposes, so that it can be held to it. */
-export function claim(state: MemberState, term: number, leaf: number, hash: Uint8Array): void {
+/** What the leader of a Raft term proposes, and where. */
+export interface Claim {
+  readonly epoch: number
+  readonly view: number
+  readonly term: number
+  readonly leaf: number
+  readonly hash: Uint8Array
+}
+
+/**
+ * The leader of a Raft term says what it proposes, so that it can be held to it. Terms are counted in each Raft instance by
+ * themselves: what is said of an older one must not be taken for the present one.
+ */
+export function claim(state: MemberState, env: Env, claimed: Claim): void {
   const { authority, sign } = state
-  const statement: Statement = {
-    ...{ kind: statementKind.content, authority, epoch: sign.epoch },
-    ...{ view: sign.view, term, leaf, hash },
-  }
-  state.staged.push({ statement })
+  if (claimed.epoch !== sign.epoch || claimed.view !== sign.view) return env.out.count('claimed-older-view')
+  state.staged.push({ statement: { kind: statementKind.content, authority, ...claimed } })
 }
 
 /** A quorum that was shown, verified. What it locks nobody has to lock again; what it certifies is decided. */

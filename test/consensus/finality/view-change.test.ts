@@ -28,6 +28,21 @@ describe('a view that is given up', () => {
     assert.deepEqual(cluster.certified(), [2, 2, 2, 2])
   })
 
+  it('takes with it what its leader said of its proposals: in the next one that would be said of another place', () => {
+    const cluster = new Cluster(4)
+    cluster.executed(one)
+    cluster.suspect()
+    const { host } = cluster.node(2)
+    const at = { epoch: 0, term: 1, leaf: one.size }
+    host.claim(1, { ...at, view: 0, hash: sealHash(two) })
+    host.claim(1, { ...at, view: 1, hash: sealHash(rival) })
+    cluster.settle()
+    assert.deepEqual(
+      cluster.nodes.flatMap(node => node.all('evidence')),
+      [],
+    )
+  })
+
   it('hands on what one of its members had locked, and nothing else can follow', () => {
     const cluster = new Cluster(4)
     cluster.executed(one)

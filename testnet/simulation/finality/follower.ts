@@ -163,7 +163,8 @@ export class Follower {
     const next = world.random.chance(0.06) ? nextMembers(group, instance.epoch) : undefined
     const seal = this.ordering.makeSeal(instance.epoch, this.#head, next)
     this.ordering.propose(instance, seal, () => true)
-    host.claim(group, instance.term, seal.size - 1, sealHash(seal))
+    const { epoch, view, term } = instance
+    host.claim(group, { epoch, view, term, leaf: seal.size - 1, hash: sealHash(seal) })
   }
 
   /** Inputs wait, and the leader serves nobody. */
