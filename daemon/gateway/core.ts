@@ -12,14 +12,13 @@ import {
 import { Admission } from './admission.ts'
 import { take, takeUpTo, waitMs } from './bucket.ts'
 import { GhostFeeds } from './feeds.ts'
-import { FinalDesk } from './finals.ts'
 import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
 import { encodeServer, type Open, parseRequest } from './messages.ts'
 import { keyText } from './public-form.ts'
-import { ReadDesk } from './reads.ts'
+import { QuestionDesk, unanswered } from './questions.ts'
 import { Reception, type ReceptionConfig } from './reception.ts'
 import { CLOSINGS, type ClosingCode, REFUSALS, type RefusalCode } from './refusals.ts'
-import type { AuthorityRouter, InputResult } from './router.ts'
+import type { AuthorityRouter, FinalResult, InputResult, ReadResult } from './router.ts'
 import { type Connection, newConnection, type Session } from './session.ts'
 import { Viewing } from './viewing.ts'
 
@@ -87,8 +86,8 @@ export class GatewayCore {
   private readonly reception: Reception
   private readonly feeds: GhostFeeds
   private readonly viewing: Viewing
-  private readonly reads: ReadDesk
-  private readonly finals: FinalDesk
+  private readonly reads: QuestionDesk
+  private readonly finals: QuestionDesk
   private inFlight = 0
   private sweptMs = 0
 
@@ -100,8 +99,9 @@ export class GatewayCore {
     this.reception = new Reception(config, ports, this.limits)
     this.feeds = new GhostFeeds(ports.router, this.limits, config.tickMs)
     this.viewing = new Viewing(this.feeds, ports)
-    this.reads = new ReadDesk(ports.router, this.limits)
-    this.finals = new FinalDesk(ports.router, this.limits)
+    const { inputsInFlight, finalsInFlight, totalInFlight: ofAll } = this.limits
+    this.reads = new QuestionDesk({ ofOneSession: inputsInFlight, ofAll, fullRetryMs: 100 })
+    this.finals = new QuestionDesk({ ofOneSession: finalsInFlight, ofAll, fullRetryMs: 250 })
   }
 
   get stats(): GatewayStats {
@@ -275,9 +275,15 @@ export class GatewayCore {
   private read(connection: Connection, read: Read, nowMs: number): void {
     const { session } = connection
     if (session === undefined) return this.refuse(connection, 'unauthenticated')
-    const offence = this.reads.ask(session, read, nowMs, readAnswer => {
-      const { state, retryAfterMs } = readAnswer
-      this.ports.count('gateway_reads_total', { kind: state ? 'state' : retryAfterMs ? 'again' : 'refused' })
+    const { number } = read
+    // A parsed message is a window on a larger buffer.
+    const target = read.target!.slice()
+    const passOn = (answered: (result: ReadResult) => void): void =>
+      this.ports.router.read(session.area, target, answered)
+    const offence = this.reads.ask(session.reads, nowMs, passOn, result => {
+      const readAnswer =
+        result.kind === 'state' ? { number, state: result.state } : unanswered(number, result)
+      this.ports.count('gateway_reads_total', { kind: kindOf(result) })
       if (this.connections.has(connection.id)) this.send(connection.id, { readAnswer })
     })
     if (offence !== undefined) this.offend(connection, offence)
@@ -286,9 +292,13 @@ export class GatewayCore {
   private whenFinal(connection: Connection, ask: FinalAsk, nowMs: number): void {
     const { session } = connection
     if (session === undefined) return this.refuse(connection, 'unauthenticated')
-    const offence = this.finals.ask(session, ask, nowMs, finalAnswer => {
-      const { final, retryAfterMs } = finalAnswer
-      this.ports.count('gateway_finals_total', { kind: final ? 'final' : retryAfterMs ? 'again' : 'refused' })
+    const { number, leaves, soon } = ask
+    const passOn = (answered: (result: FinalResult) => void): void =>
+      this.ports.router.whenFinal(session.area, { leaves, soon }, answered)
+    const offence = this.finals.ask(session.finals, nowMs, passOn, result => {
+      const finalAnswer =
+        result.kind === 'final' ? { number, final: result.proof } : unanswered(number, result)
+      this.ports.count('gateway_finals_total', { kind: kindOf(result) })
       if (this.connections.has(connection.id)) this.send(connection.id, { finalAnswer })
     })
     if (offence !== undefined) this.offend(connection, offence)
@@ -355,4 +365,10 @@ export class GatewayCore {
 /** The rules judge the session's number, which comes before its tag. */
 function belongsTo(session: Session, body: Uint8Array): boolean {
   return standsAt(body, 0, session.playerKey) && standsAt(body, TAG_AT, session.sessionTag)
+}
+
+/** What became of a question, as the counters name it. */
+function kindOf(result: { kind: string }): string {
+  if (result.kind === 'state' || result.kind === 'final' || result.kind === 'refused') return result.kind
+  return 'again'
 }

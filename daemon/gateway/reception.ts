@@ -7,7 +7,7 @@ import {
   PROTOCOL_VERSION_MIN,
   sessionTagOf,
 } from '../../client/protocol/session.ts'
-import { newBucket } from './bucket.ts'
+import { type Bucket, newBucket } from './bucket.ts'
 import type { GatewayPorts } from './core.ts'
 import type { GatewayLimits } from './limits.ts'
 import type { Open } from './messages.ts'
@@ -66,20 +66,19 @@ export class Reception {
   /** @param guess the area that the player seems to be in, for who names none */
   newSession(open: Open, guess: string | undefined, nowMs: number, source: InputSource): Session {
     const areas = this.ports.router.areas()
+    const pace = (): Bucket => newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs)
     return {
       player: keyText(open.playerKey),
       // Copies: a parsed message is a window on a larger buffer.
       playerKey: open.playerKey.slice(),
       sessionTag: sessionTagOf(open.sessionKey, this.ports.sha256),
       expiresAtMs: open.expiresAtMs,
-      inputs: newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs),
-      reads: newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs),
-      finals: newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs),
+      inputs: pace(),
+      reads: { pace: pace(), inFlight: 0 },
+      finals: { pace: pace(), inFlight: 0 },
       areaNames: areas.map(({ name }) => name),
       area: open.area || guess || areas[0]!.name,
       inFlight: 0,
-      readsInFlight: 0,
-      finalsInFlight: 0,
       source,
       ownSight: { radiusMm: this.limits.viewRadiusMm, limit: this.limits.viewEntities },
       place: undefined,

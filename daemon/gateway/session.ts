@@ -1,6 +1,7 @@
 import { type Bucket, newBucket } from './bucket.ts'
 import type { Interest, Sight } from './interest.ts'
 import type { GatewayLimits } from './limits.ts'
+import type { Asking } from './questions.ts'
 import type { InputSource } from './router.ts'
 
 /** Where a session's view is fixed, when it isn't around its own entity. */
@@ -17,15 +18,13 @@ export interface Session {
   /** By the gateway's wall clock. */
   readonly expiresAtMs: number
   readonly inputs: Bucket
-  readonly reads: Bucket
-  readonly finals: Bucket
+  readonly reads: Asking
+  readonly finals: Asking
   /** As the welcome listed them: views name an area by its place in this list. */
   readonly areaNames: readonly string[]
   /** The area that inputs go to. */
   area: string
   inFlight: number
-  readsInFlight: number
-  finalsInFlight: number
   /** Where its inputs' answers come to. */
   readonly source: InputSource
   ownSight: { radiusMm: number; limit: number }
