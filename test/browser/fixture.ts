@@ -106,21 +106,27 @@ export class MapFixture {
     await this.page.mouse.click(x + width * partX, y + height * partY)
   }
 
-  /** Presses there, or a little farther from the middle: where nothing stands or wanders that the press would choose. */
-  async pressGround(partX: number, partY: number): Promise<void> {
+  /**
+   * Presses there, or a little farther from the middle, or turned around it by at most so many degrees: where nothing
+   * stands or wanders that the press would choose.
+   */
+  async pressGround(partX: number, partY: number, mostDegrees: number): Promise<void> {
     const { width, height } = (await this.page.locator('.map canvas').boundingBox())!
     const { xMm, yMm, mmPerPx } = await this.view()
     const placed = this.network.towns.flatMap(({ world }) =>
       [...world.entities()].map(({ motion }) => positionAt(motion, world.tick)),
     )
-    const isFree = (scale: number) => {
-      const atXMm = xMm + (partX - 0.5) * scale * width * mmPerPx
-      const atYMm = yMm - (partY - 0.5) * scale * height * mmPerPx
-      return placed.every(it => Math.hypot(it.xMm - atXMm, it.yMm - atYMm) > FREE_PX * mmPerPx)
-    }
-    const scale = [1, 1.2, 1.4, 1.6].find(isFree)
-    assert.ok(scale !== undefined, 'there is free ground to press on')
-    await this.pressMap(0.5 + (partX - 0.5) * scale, 0.5 + (partY - 0.5) * scale)
+    const isFree = (at: { xPx: number; yPx: number }) =>
+      placed.every(it => {
+        const [awayXMm, awayYMm] = [it.xMm - xMm - at.xPx * mmPerPx, it.yMm - yMm + at.yPx * mmPerPx]
+        return Math.hypot(awayXMm, awayYMm) > FREE_PX * mmPerPx
+      })
+    const wanted = { xPx: (partX - 0.5) * width, yPx: (partY - 0.5) * height }
+    const isOnMap = (at: { xPx: number; yPx: number }) =>
+      Math.abs(at.xPx) < 0.48 * width && Math.abs(at.yPx) < 0.48 * height
+    const free = around(wanted, mostDegrees).find(at => isOnMap(at) && isFree(at))
+    assert.ok(free, 'there is free ground to press on')
+    await this.pressMap(0.5 + free.xPx / width, 0.5 + free.yPx / height)
   }
 
   picture(): Promise<string> {
@@ -134,4 +140,20 @@ export class MapFixture {
   async #viewText(): Promise<string> {
     return (await this.page.getAttribute('.map canvas', 'data-view')) ?? ''
   }
+}
+
+/** The point, then others: up to twice as far from the middle, and turned to both sides; from it in px, y down. */
+function around(point: { xPx: number; yPx: number }, mostDegrees: number): { xPx: number; yPx: number }[] {
+  const distances = [1, 1.2, 1.4, 1.6, 1.8, 2]
+  const turns = [0]
+  for (let degrees = 10; degrees <= mostDegrees; degrees += 10) turns.push(degrees, -degrees)
+  return turns.flatMap(degrees =>
+    distances.map(scale => {
+      const [cos, sin] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)]
+      return {
+        xPx: scale * (point.xPx * cos - point.yPx * sin),
+        yPx: scale * (point.xPx * sin + point.yPx * cos),
+      }
+    }),
+  )
 }

@@ -29,7 +29,7 @@ describe('the map page, played on', function () {
     await map.enter('Ada')
     await map.restingView()
     const receipts = page.getByTestId('receipts')
-    await map.pressGround(0.5, 0.2)
+    await map.pressGround(0.5, 0.2, 40)
     await receipts.locator('li[data-outcome=committed][data-verified=true]').first().waitFor()
     const { vxMmPerTick, vyMmPerTick } = ada().motion
     assert.ok(vyMmPerTick > 500 && Math.abs(vxMmPerTick) < vyMmPerTick, 'up is north')
@@ -58,7 +58,7 @@ describe('the map page, played on', function () {
   it('stops where one wanted to go', async () => {
     await map.enter('Ada')
     await map.restingView()
-    await map.pressGround(0.53, 0.5)
+    await map.pressGround(0.53, 0.5, 180)
     await map.page.getByText('stop committed').waitFor()
     assert.equal(ada().motion.vxMmPerTick, 0)
   })
