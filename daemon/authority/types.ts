@@ -70,6 +70,9 @@ export interface AuthorityPorts {
   readonly count: (name: string, labels: Record<string, string>) => void
 }
 
+/** A record of this authority's, under a fresh salt. */
+export type RecordMaker = (kind: number, body: Uint8Array) => LogRecord
+
 /** What the area's gateways are told after a delivery of committed entries. */
 export interface FeedDelta {
   readonly tick: number

@@ -51,12 +51,12 @@ export const AUTHORITY_BUGS: readonly Bug[] = [
     what: 'A seq that was applied is applied again, by the filter and by the rules.',
     edits: [
       {
-        file: 'daemon/authority/authority.ts',
+        file: 'daemon/authority/answers.ts',
         from: 'if (head.seq <= applied) {',
         to: 'if (head.seq < applied) {',
       },
       {
-        file: 'daemon/authority/authority.ts',
+        file: 'daemon/authority/answers.ts',
         from: 'if (head.seq !== expectedSeq) {',
         to: 'if (head.seq !== expectedSeq && head.seq !== applied) {',
       },
