@@ -248,6 +248,26 @@ describe(TITLE, function () {
     })
   })
 
+  it('is not given up by a member that a silent network cuts off, which votes on when it is back', async () => {
+    await simulate(seedOr(42), TITLE, async simulation => {
+      simulation.network.configure({ giveUpMs: 50_000 })
+      const realm = await playing(simulation)
+      await assertProgress(realm, 5_000)
+      const { links } = simulation.network
+      links.partition(['n4'], ['n1', 'n2', 'n3'])
+      await simulation.runFor(20_000)
+      links.heal()
+      await simulation.runFor(5_000)
+      assert.deepEqual(
+        MEMBERS.map(number => viewOf(realm, number)),
+        [0, 0, 0, 0],
+      )
+      realm.node(realm.leaderOf(GROUP) === 3 ? 2 : 3).crash()
+      await assertProgress(realm, 10_000)
+      assert.equal(viewOf(realm, 4), 0)
+    })
+  })
+
   it('takes no more while too few are there to decide for ten seconds, though Raft could go on', async () => {
     await simulate(seedOr(39), TITLE, async simulation => {
       const realm = await playing(simulation, 5)

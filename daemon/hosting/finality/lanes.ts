@@ -1,7 +1,10 @@
-import type { Channel, Clock, Network, PeerId } from '../../ports.ts'
+import type { Cancel, Channel, Clock, Network, PeerId } from '../../ports.ts'
 
 const protocol = 'finality/1'
 const reopenMs = 200
+const pingMs = 1_000
+/** A peer that has not said for so long that it hears this node is not reached: three pings, and what a line may delay them. */
+const silenceMs = 3_500
 
 export interface VoteLanesOptions {
   /** Every other node of the genesis file, by number. */
@@ -9,79 +12,145 @@ export interface VoteLanesOptions {
   readonly network: Network
   readonly clock: Clock
   readonly maxFrameBytes: number
-  /** What is sent reaches this peer from now on. */
+  /** What is sent reaches this peer from now on; what was sent before may be lost. */
   readonly opened: (peer: number) => void
   readonly receive: (peer: number, frame: Uint8Array) => void
   readonly count: (name: string, labels: Record<string, string>) => void
 }
 
-/** To each peer a channel that this node opens and sends on. What is lost with a channel the votes' own clock says again. */
+/** One peer, and how well it and this node hear each other. */
+interface Lane {
+  readonly number: number
+  readonly peer: PeerId
+  channel: Channel | undefined
+  opening: boolean
+  openedAtMs: number
+  /** When anything came from it last. */
+  heardAtMs: number
+  /** When it last said that it hears this node. */
+  answeredAtMs: number
+}
+
+const never = Number.NEGATIVE_INFINITY
+
+/**
+ * To each peer a channel that this node opens and sends on. What is lost with a channel the votes' own clock says again.
+ * A network that swallows packets shows in no channel for a minute, so each side says once a second whether it hears the other:
+ * one byte, 1 or 0.
+ */
 export class VoteLanes {
   readonly #options: VoteLanesOptions
-  readonly #channels = new Map<number, Channel>()
-  readonly #opening = new Set<number>()
+  readonly #lanes: ReadonlyMap<number, Lane>
+  #timer: Cancel | undefined
   #stopped = false
 
   constructor(options: VoteLanesOptions) {
     this.#options = options
-    const { network, peers, maxFrameBytes, receive, count } = options
-    const numbers = new Map([...peers].map(([number, peer]) => [peer, number]))
+    const { network, peers, maxFrameBytes, count } = options
+    this.#lanes = new Map([...peers].map(([number, peer]) => [number, newLane(number, peer)]))
+    const byPeer = new Map([...this.#lanes.values()].map(lane => [lane.peer, lane]))
     network.handle(protocol, { maxFrameBytes, maxChannelsPerPeer: 2 }, channel => {
-      const number = numbers.get(channel.peer)
-      if (number === undefined) {
+      const lane = byPeer.get(channel.peer)
+      if (lane === undefined) {
         count('finality_channel_refused', {})
         return channel.close('finality: unexpected-peer')
       }
-      channel.onFrame(frame => receive(number, frame))
+      channel.onFrame(frame => this.#receive(lane, frame))
     })
     const meet = (peer: PeerId): void => {
-      const number = numbers.get(peer)
-      if (number !== undefined) void this.#open(number, peer)
+      const lane = byPeer.get(peer)
+      if (lane !== undefined) void this.#open(lane)
     }
     network.onPeer((peer, connected) => {
       if (connected) meet(peer)
     })
     network.peers().forEach(meet)
+    this.#pingAll()
   }
 
+  /** False: it does not reach the peer. Nothing piles up for one that has fallen silent. */
   send(peer: number, frame: Uint8Array): boolean {
-    return this.#channels.get(peer)?.send(frame) ?? false
+    const lane = this.#lanes.get(peer)
+    if (lane === undefined || (!this.#isReached(lane) && !this.#isRecent(lane.openedAtMs))) return false
+    return lane.channel?.send(frame) ?? false
   }
 
-  /** What is sent to this peer reaches it, as far as this node knows. */
+  /** This node and the peer hear each other, as far as this node knows. */
   reaches(peer: number): boolean {
-    return this.#channels.has(peer)
+    const lane = this.#lanes.get(peer)
+    return lane !== undefined && this.#isReached(lane)
   }
 
   stop(): void {
     this.#stopped = true
-    for (const channel of this.#channels.values()) channel.close('stopping')
+    this.#timer?.()
+    for (const { channel } of this.#lanes.values()) channel?.close('stopping')
   }
 
-  async #open(number: number, peer: PeerId): Promise<void> {
-    const { network, count } = this.#options
-    if (this.#stopped || this.#opening.has(number) || this.#channels.has(number)) return
-    this.#opening.add(number)
+  #isReached({ channel, answeredAtMs }: Lane): boolean {
+    return channel !== undefined && this.#isRecent(answeredAtMs)
+  }
+
+  #isRecent(atMs: number): boolean {
+    return this.#options.clock.monotonicMs() - atMs < silenceMs
+  }
+
+  #pingAll(): void {
+    this.#timer = this.#options.clock.after(pingMs, () => this.#pingAll())
+    for (const lane of this.#lanes.values()) this.#ping(lane)
+  }
+
+  #ping({ channel, heardAtMs }: Lane): void {
+    channel?.send(Uint8Array.of(this.#isRecent(heardAtMs) ? 1 : 0))
+  }
+
+  #receive(lane: Lane, frame: Uint8Array): void {
+    const isNews = !this.#isRecent(lane.heardAtMs)
+    lane.heardAtMs = this.#options.clock.monotonicMs()
+    if (isNews) this.#ping(lane)
+    if (frame.length === 1) this.#pinged(lane, frame[0] === 1)
+    else this.#options.receive(lane.number, frame)
+  }
+
+  #pinged(lane: Lane, hears: boolean): void {
+    const wasReached = this.#isReached(lane)
+    lane.answeredAtMs = hears ? this.#options.clock.monotonicMs() : never
+    if (!wasReached && this.#isReached(lane)) this.#options.opened(lane.number)
+  }
+
+  async #open(lane: Lane): Promise<void> {
+    const { network, clock, count } = this.#options
+    if (this.#stopped || lane.opening || lane.channel !== undefined) return
+    lane.opening = true
     try {
-      const channel = await network.open(peer, protocol)
-      this.#channels.set(number, channel)
+      const channel = await network.open(lane.peer, protocol)
+      lane.channel = channel
+      lane.openedAtMs = clock.monotonicMs()
       channel.onClose(() => {
-        this.#channels.delete(number)
-        this.#openSoon(number, peer)
+        lane.channel = undefined
+        this.#openSoon(lane)
       })
-      this.#options.opened(number)
+      this.#ping(lane)
+      this.#options.opened(lane.number)
     } catch {
       count('finality_open_failed', {})
-      this.#openSoon(number, peer)
+      this.#openSoon(lane)
     } finally {
-      this.#opening.delete(number)
+      lane.opening = false
     }
   }
 
-  #openSoon(number: number, peer: PeerId): void {
+  #openSoon(lane: Lane): void {
     if (this.#stopped) return
     this.#options.clock.after(reopenMs, () => {
-      if (this.#options.network.peers().includes(peer)) void this.#open(number, peer)
+      if (this.#options.network.peers().includes(lane.peer)) void this.#open(lane)
     })
+  }
+}
+
+function newLane(number: number, peer: PeerId): Lane {
+  return {
+    ...{ number, peer, channel: undefined, opening: false },
+    ...{ openedAtMs: never, heardAtMs: never, answeredAtMs: never },
   }
 }
