@@ -36,6 +36,7 @@ import { isDamage, setupErrorOf, wrongClock } from './node-errors.ts'
 import { ledView, nodeView } from './node-view.ts'
 import type { PeerId } from './ports.ts'
 import { atEndOfTurn, realClock, realRandom } from './real-ports.ts'
+import { FinalChecks } from './routing/final-checks.ts'
 import { serveFinals } from './routing/final-server.ts'
 import { serveIntake } from './routing/intake-server.ts'
 import { serveReads } from './routing/read-server.ts'
@@ -409,8 +410,30 @@ class Starting {
       schedule: atEndOfTurn,
       waits: group => engine.expectProgress(group),
       sign: message => this.#keys.identity.sign(message),
+      isFinal: this.#finalChecks(areas),
       count,
     })
+  }
+
+  #finalChecks(areas: readonly AreaInfo[]): FinalChecks['holds'] {
+    const { log } = this.#dependencies
+    const checks = new FinalChecks({
+      ...{ areas, nodeKeys: this.#nodeKeys(), verify: verifySignature },
+      lied: ({ checkpoint, ...facts }) => {
+        this.#metrics.count('routing_false_finals', { node: `${facts.node}`, code: facts.code })
+        log.warn(facts, 'a node says to be final what is not: others are asked')
+        this.#watching?.doubts(facts.node, checkpoint)
+      },
+    })
+    return (area, node, leaves, proof) => checks.holds(area, node, leaves, proof)
+  }
+
+  #nodeKeys(): Map<number, { log: Uint8Array; vote: Uint8Array }> {
+    const bytes32 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'))
+    const { nodes } = this.#genesis.file
+    return new Map(
+      nodes.map(({ number, keys }) => [number, { log: bytes32(keys.log), vote: bytes32(keys.vote) }]),
+    )
   }
 
   #startAdverts(network: RunningNetwork, engine: Engine, router: InputRouter): AdvertBoard {
@@ -476,10 +499,6 @@ class Starting {
   async #startServers(router: InputRouter, view: NodeView): Promise<void> {
     const settings = this.#config
     const { file, hash, bytes } = this.#genesis
-    const bytes32 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'))
-    const nodeKeys = new Map(
-      file.nodes.map(({ number, keys }) => [number, { log: bytes32(keys.log), vote: bytes32(keys.vote) }]),
-    )
     this.#gateway = await startGatewayServer({
       host: settings.gatewayHost,
       port: settings.gatewayPort,
@@ -490,7 +509,7 @@ class Starting {
         gatewayId: this.#self.peerId,
         nodeNumber: this.#self.number,
         tickMs: file.tickMs,
-        nodeKeys,
+        nodeKeys: this.#nodeKeys(),
         limits: { inputsPerSecond: settings.maxInputsPerSecond, inputBurst: 2 * settings.maxInputsPerSecond },
       },
       ports: {

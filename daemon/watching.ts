@@ -3,7 +3,7 @@ import { Comparer } from './checkpoints/comparer.ts'
 import { EvidenceExchange } from './evidence/exchange.ts'
 import { EvidenceFolder } from './evidence/folder.ts'
 import { Judge } from './evidence/judge.ts'
-import { LogKeys } from './evidence/log-keys.ts'
+import { LogKeys, readClaim } from './evidence/log-keys.ts'
 import { type Genesis, originOf } from './genesis/genesis.ts'
 import type { Engine } from './hosting/engine.ts'
 import type { DataDir } from './identity/data-dir.ts'
@@ -23,6 +23,8 @@ export interface WatchingParts {
 
 export interface Watching {
   readonly evidence: EvidenceExchange
+  /** A node has shown a checkpoint that is not to be believed, which may contradict another one that it signed. */
+  doubts(node: number, checkpoint: string): void
   stop(): void
 }
 
@@ -73,6 +75,10 @@ export function startWatching({
   })
   return {
     evidence,
+    doubts: (node, checkpoint) => {
+      const claim = readClaim(checkpoint)
+      if (claim !== undefined) comparer.hear(node, claim)
+    },
     stop: () => {
       board.stop()
       evidence.stop()

@@ -14,8 +14,8 @@ export interface AskLaneOptions<Question, Answer> {
   readonly send: (node: number, batch: number, questions: readonly Question[]) => Sent
   /** Questions in one batch. */
   readonly maxBatch: number
-  /** Whether the answer is none, and who is to be asked again. */
-  readonly again: (answer: Answer) => 'here' | 'elsewhere' | undefined
+  /** Whether the answer is none, and who is to be asked again. Who lies is not asked for a while. */
+  readonly again: (answer: Answer, question: Question, from: number) => Again | undefined
   readonly clock: Clock
   /** Runs a function at the end of this turn, so that questions that arrive together travel together. */
   readonly schedule: (run: () => void) => void
@@ -25,6 +25,8 @@ export interface AskLaneOptions<Question, Answer> {
   /** What was sent has waited for an answer for a while: if this node has a replica, it may look after the leader. */
   readonly waits: () => void
 }
+
+type Again = 'here' | 'elsewhere' | 'lie'
 
 interface Pending<Question, Answer> {
   readonly question: Question
@@ -49,6 +51,7 @@ const deadlineAfterMs = 15_000
 /** A member that is silent for so long is taken for lost. */
 const silenceMs = 1_000
 const waitsMs = 100
+const distrustMs = 60_000
 const retryEveryMs = 25
 
 /**
@@ -61,6 +64,8 @@ export class AskLane<Question, Answer> {
   #queue: Pending<Question, Answer>[] = []
   readonly #batches = new Map<number, Batch<Question, Answer>>()
   #member: number
+  /** Who lied, and until when nobody believes them. */
+  readonly #distrusted = new Map<number, number>()
   #scheduled = false
   #pausedUntilMs = 0
   #timer: Cancel | undefined
@@ -93,7 +98,7 @@ export class AskLane<Question, Answer> {
 
   /** Somebody who knows says who leads. What was asked of others is answered there. */
   leaderIs(node: number): void {
-    if (this.#members.includes(node)) this.#member = node
+    if (this.#members.includes(node) && this.#trusts(node)) this.#member = node
   }
 
   /** The node can't be reached any more. */
@@ -114,13 +119,14 @@ export class AskLane<Question, Answer> {
       const asked = batch.waiting[index]
       if (asked === undefined) continue
       batch.waiting[index] = undefined
-      const again = this.#options.again(answer)
+      const again = this.#options.again(answer, asked.question, from)
       if (again === undefined) {
         asked.answer(answer)
         continue
       }
       this.#options.count('routing_asked_again', { where: again })
       this.#queue.push(asked)
+      if (again === 'lie') return this.#distrust(from)
       if (again === 'elsewhere') this.#turnFrom(from)
       else this.#pause()
     }
@@ -128,15 +134,28 @@ export class AskLane<Question, Answer> {
     this.#wake()
   }
 
+  /** What else it was asked is asked of others. */
+  #distrust(member: number): void {
+    this.#distrusted.set(member, this.#options.clock.monotonicMs() + distrustMs)
+    this.nodeLost(member)
+  }
+
+  #trusts(member: number): boolean {
+    return (this.#distrusted.get(member) ?? 0) <= this.#options.clock.monotonicMs()
+  }
+
   /** The next member is asked from now on, a little later: it may be that nobody can answer yet. */
   #turnFrom(member: number): void {
     if (member !== this.#member) return
-    this.#member = this.#members[(this.#members.indexOf(member) + 1) % this.#members.length]!
-    this.#pause()
+    const at = this.#members.indexOf(member) + 1
+    const inTurn = [...this.#members.slice(at), ...this.#members.slice(0, at)]
+    const trusted = inTurn.find(each => this.#trusts(each))
+    this.#member = trusted ?? inTurn[0]!
+    this.#pause(trusted === undefined ? silenceMs : retryEveryMs)
   }
 
-  #pause(): void {
-    this.#pausedUntilMs = this.#options.clock.monotonicMs() + retryEveryMs
+  #pause(forMs = retryEveryMs): void {
+    this.#pausedUntilMs = this.#options.clock.monotonicMs() + forMs
   }
 
   #wake(): void {

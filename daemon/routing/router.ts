@@ -11,7 +11,7 @@ import type {
   InputSource,
   ReadResult,
 } from '../gateway/router.ts'
-import type { FinalAnswer, FinalAsk } from '../hosting/final-asks.ts'
+import type { FinalAnswer, FinalAsk, FinalProof } from '../hosting/final-asks.ts'
 import type { Clock, Network, PeerId } from '../ports.ts'
 import { AskLane } from './ask-lane.ts'
 import {
@@ -65,6 +65,8 @@ export interface RouterOptions {
   readonly waits: (group: number) => void
   /** The node identity's signature. */
   readonly sign: (message: Uint8Array) => Uint8Array
+  /** Whether what another member says to be final is proven. */
+  readonly isFinal: (area: AreaInfo, node: number, leaves: readonly number[], proof: FinalProof) => boolean
   readonly count: (name: string, labels: Record<string, string>) => void
 }
 
@@ -234,14 +236,19 @@ export class InputRouter implements AuthorityRouter {
     })
   }
 
-  #newFinalLane({ group, members }: AreaInfo): FinalLane {
-    const { self, local, clock, schedule, count } = this.#options
+  #newFinalLane(area: AreaInfo): FinalLane {
+    const { self, local, clock, schedule, count, isFinal } = this.#options
+    const { group, members } = area
     const nextBatch = (): number => ++this.#batches
     return new AskLane<FinalAsk, FinalAnswer>({
       ...{ members, clock, schedule, nextBatch, count, maxBatch: maxBatchAsks },
       // It may take its time: that says nothing about who leads.
       waits: () => {},
-      again: ({ kind }) => (kind === 'not-yet' ? 'here' : kind === 'not-leader' ? 'elsewhere' : undefined),
+      again: (answer, { leaves }, from) => {
+        if (answer.kind === 'final')
+          return from === self || isFinal(area, from, leaves, answer.proof) ? undefined : 'lie'
+        return answer.kind === 'not-yet' ? 'here' : answer.kind === 'not-leader' ? 'elsewhere' : undefined
+      },
       send: (node, batch, asks) => {
         if (node !== self) return this.#finals.send(node, () => encodeFinalRequest({ group, batch, asks }))
         const authority = local(group)

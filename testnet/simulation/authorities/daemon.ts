@@ -220,6 +220,8 @@ export async function startDaemon(
     sign: message => node.identity.sign(message),
     count,
     waits: group => engine.expectProgress(group),
+    // Nobody asks here for what is final.
+    isFinal: () => true,
   })
   late.router = router
   const gateway = new GatewayCore(
@@ -229,7 +231,7 @@ export async function startDaemon(
       gatewayId: context.name,
       nodeNumber: self,
       tickMs: 100,
-      // Nobody asks here for what is final: votes are simulated by themselves (finality/).
+      // Votes are simulated by themselves (finality/).
       nodeKeys: new Map(
         realm.nodes.map(({ number, log }) => [number, { log: log.publicKey, vote: log.publicKey }]),
       ),
