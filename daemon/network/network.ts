@@ -6,23 +6,14 @@ import { counted } from './counters.ts'
 import { Dialler } from './dialler.ts'
 import { messageOf, NetworkError } from './errors.ts'
 import { Gossip } from './gossip.ts'
-import { greetOver, type HandshakeEnd, handshakeDeadline } from './greeter.ts'
-import { fullRefusal, type HandshakeRules, type Refusal } from './handshake.ts'
 import { createHost, dialTimeoutMs, startHost } from './host.ts'
 import { admitOrHold, type Link, Links } from './links.ts'
 import { helloProtocol, protocolName } from './names.ts'
+import { Newcomers } from './newcomers.ts'
 import type { NetworkOptions, NetworkStats, RunningNetwork } from './options.ts'
 import { peerIdOfSeed } from './peer-id.ts'
 
-/** Long enough for a refusal's reason to arrive before the connection is cut. */
-const refusalLingerMs = 300
 const upkeepMs = 2000
-/** Two that dial at once have two; the rest is room for ones that the other side has lost already. */
-const maxConnectionsPerPeer = 4
-/** A peer's refusal is a warning in the log once in this time, then only a debug line. */
-const refusalQuietMs = 60_000
-const rememberedRefusals = 1000
-
 /**
  * Starts the libp2p host and goes on dialling the bootstrap peers and those of the last run. What the caller registers
  * in the turn in which the promise resolves (`handle`, `subscribe`, `onPeer`) is there before the first peer gets in.
@@ -39,18 +30,14 @@ export async function startNetwork(options: NetworkOptions): Promise<RunningNetw
 class Libp2pNetwork implements RunningNetwork {
   readonly self: PeerId
   readonly #options: NetworkOptions
-  readonly #rules: HandshakeRules
   readonly #links: Links
+  readonly #newcomers: Newcomers
   readonly #dialler: Dialler
   readonly #gossip: Gossip
   readonly #channels: Channels
   readonly #peerListeners: ((peer: PeerId, connected: boolean) => void)[] = []
   readonly #visible = new Set<PeerId>()
   readonly #founders: ReadonlySet<PeerId>
-  readonly #deadlines = new Map<Link, Cancel>()
-  readonly #warnedMs = new Map<PeerId, number>()
-  /** No handshake ends before the caller had a turn to register its protocols. */
-  readonly #ready = Promise.withResolvers<void>()
   #host: Libp2p | undefined
   #cancelUpkeep: Cancel = () => {}
   #stopping: Promise<void> | undefined
@@ -58,18 +45,16 @@ class Libp2pNetwork implements RunningNetwork {
   constructor(self: PeerId, options: NetworkOptions) {
     this.self = self
     this.#options = options
-    const { genesisHash, protocol, role, softwareVersion, networkName, logger, counters } = options
-    this.#rules = {
-      genesisHash,
-      protocol,
-      role,
-      softwareVersion,
-      addresses: () => this.listenAddresses(),
-      allow: peer => options.allow?.(peer) ?? true,
-      hasRoomFor: peer => this.#hasRoomFor(peer),
-    }
+    const { networkName, logger, counters } = options
     this.#founders = new Set(options.bootstrap.map(({ peerId }) => peerId))
     this.#links = new Links(self)
+    this.#newcomers = new Newcomers(options, {
+      links: this.#links,
+      ownAddresses: () => this.listenAddresses(),
+      hasRoomFor: peer => this.#hasRoomFor(peer),
+      greeted: link => this.#onGreeted(link),
+      refused: peer => this.#dialler.refused(peer),
+    })
     this.#dialler = new Dialler(self, {
       ...options,
       isConnected: peer => this.#links.isConnected(peer),
@@ -96,15 +81,17 @@ class Libp2pNetwork implements RunningNetwork {
       gossip: () => this.#gossip.service(),
     })
     this.#host = host
-    host.addEventListener('connection:open', event => this.#onConnection(event.detail))
+    host.addEventListener('connection:open', event => this.#newcomers.opened(event.detail))
     host.addEventListener('connection:close', event => this.#onConnectionClosed(event.detail))
-    await host.handle(this.#name(helloProtocol), (stream, connection) => this.#onHello(stream, connection))
+    await host.handle(this.#name(helloProtocol), (stream, connection) =>
+      this.#newcomers.hello(stream, connection),
+    )
     await this.#dialler.load(bootstrap)
     await startHost(host, listenAddresses)
     logger.info({ peer: this.self, addresses: this.listenAddresses() }, 'the network is up')
     this.#dialler.start()
     this.#upkeep()
-    this.#options.clock.after(0, this.#ready.resolve)
+    this.#options.clock.after(0, () => this.#newcomers.ready())
   }
 
   peers(): PeerId[] {
@@ -178,8 +165,7 @@ class Libp2pNetwork implements RunningNetwork {
     const host = this.#running()
     this.#cancelUpkeep()
     this.#dialler.stop()
-    for (const cancel of this.#deadlines.values()) cancel()
-    this.#deadlines.clear()
+    this.#newcomers.stop()
     this.#gossip.stop()
     this.#channels.closeAll('this node is stopping')
     const stopped = Promise.resolve(host.stop()).catch((error: unknown) => {
@@ -196,70 +182,9 @@ class Libp2pNetwork implements RunningNetwork {
     for (const link of this.#links.all()) link.connection.abort(new Error('this node has stopped'))
   }
 
-  // --- connections and their handshake
+  // --- connections
 
-  #onConnection(connection: Connection): void {
-    if (this.#stopping !== undefined) return
-    if (this.#links.countOf(connection.remotePeer.toString()) >= maxConnectionsPerPeer) {
-      this.#options.counters.count(counted.handshakeRefused, { code: 'too-many-connections', by: 'us' })
-      connection.abort(new Error('too many connections'))
-      return
-    }
-    const link = this.#links.add(connection)
-    this.#deadlines.set(
-      link,
-      handshakeDeadline(this.#options.clock, refusal => this.#onHandshake(link, { refusal })),
-    )
-    if (link.dialler) void this.#greet(link)
-  }
-
-  async #greet(link: Link): Promise<void> {
-    link.greetingUnderWay = true
-    try {
-      await this.#ready.promise
-      const stream = await link.connection.newStream([this.#name(helloProtocol)])
-      greetOver(stream, link, this.#rules, end => this.#onHandshake(link, end))
-    } catch (error) {
-      this.#onHandshake(link, { refusal: this.#noGreeting(error) })
-    }
-  }
-
-  #noGreeting(error: unknown): Refusal {
-    if (error instanceof Error && error.name === 'UnsupportedProtocolError') {
-      const reason = `It does not speak ${this.#name(helloProtocol)}: it is of another network, or no Freehold node.`
-      return { by: 'us', code: 'other-network', reason }
-    }
-    return { by: 'them', code: 'broken-off', reason: `It broke the handshake off: ${messageOf(error)}` }
-  }
-
-  #onHello(stream: Stream, connection: Connection): void {
-    const link = this.#links.of(connection)
-    if (link === undefined || link.state !== 'greeting' || link.greetingUnderWay) {
-      this.#options.counters.count(counted.malformed, { where: 'hello' })
-      stream.abort(new Error('there is one handshake in a connection, and its dialler begins it'))
-      return
-    }
-    link.greetingUnderWay = true
-    void this.#ready.promise.then(() => {
-      greetOver(stream, link, this.#rules, end => this.#onHandshake(link, end))
-    })
-  }
-
-  #onHandshake(link: Link, end: HandshakeEnd): void {
-    if (link.state !== 'greeting') return
-    this.#deadlines.get(link)?.()
-    this.#deadlines.delete(link)
-    if ('refusal' in end) {
-      this.#refuse(link, end.refusal)
-      return
-    }
-    // Another handshake may have taken the last place while this one was under way.
-    if (!this.#hasRoomFor(link.peer)) {
-      this.#refuse(link, fullRefusal)
-      return
-    }
-    link.state = 'greeted'
-    link.greeted = end.greeted
+  #onGreeted(link: Link): void {
     this.#remember(link)
     for (const { admit } of link.held.splice(0)) admit()
     this.#update(link.peer)
@@ -270,43 +195,10 @@ class Libp2pNetwork implements RunningNetwork {
     return has || this.#visible.size < this.#options.maxPeers
   }
 
-  #refuse(link: Link, refusal: Refusal): void {
-    const { counters, clock } = this.#options
-    link.state = 'refused'
-    counters.count(counted.handshakeRefused, { code: refusal.code, by: refusal.by })
-    if (refusal.code === 'malformed') counters.count(counted.malformed, { where: 'hello' })
-    for (const { stream } of link.held.splice(0)) stream.abort(new Error(refusal.code))
-    // A handshake that broke off or came late may do better next time; a verdict will not change so soon.
-    if (refusal.code !== 'broken-off' && refusal.code !== 'timeout') this.#dialler.refused(link.peer)
-    this.#logRefusal(link, refusal)
-    clock.after(refusalLingerMs, () => link.connection.abort(new Error(`handshake refused: ${refusal.code}`)))
-  }
-
-  #logRefusal(link: Link, refusal: Refusal): void {
-    const nowMs = this.#nowMs()
-    const facts = {
-      peer: link.peer,
-      address: link.connection.remoteAddr.toString(),
-      code: refusal.code,
-      refusedBy: refusal.by,
-      reason: refusal.reason,
-    }
-    const message = refusal.by === 'us' ? 'a peer was refused' : 'a peer refused this node'
-    const quiet = nowMs - (this.#warnedMs.get(link.peer) ?? Number.NEGATIVE_INFINITY) < refusalQuietMs
-    if (quiet || this.#stopping !== undefined) {
-      this.#options.logger.debug(facts, message)
-      return
-    }
-    if (this.#warnedMs.size >= rememberedRefusals) this.#warnedMs.clear()
-    this.#warnedMs.set(link.peer, nowMs)
-    this.#options.logger.warn(facts, message)
-  }
-
   #onConnectionClosed(connection: Connection): void {
     const link = this.#links.of(connection)
     if (link === undefined) return
-    this.#deadlines.get(link)?.()
-    this.#deadlines.delete(link)
+    this.#newcomers.forget(link)
     const wasGreeted = link.state === 'greeted'
     this.#links.remove(link)
     for (const { stream } of link.held.splice(0)) stream.abort(new Error('the connection was closed'))
@@ -382,10 +274,6 @@ class Libp2pNetwork implements RunningNetwork {
 
   #name(name: string): string {
     return protocolName(this.#options.networkName, name)
-  }
-
-  #nowMs(): number {
-    return this.#options.clock.monotonicMs()
   }
 
   #running(): Libp2p {
