@@ -154,6 +154,7 @@ export class Authority {
     if (!this.serving) return
     // Nobody can say when there will be a decision.
     if (this.isTailFull) this.#admission.turnAway(busy)
+    if (this.#jobs.isEnding) return
     if (this.replica.log.size === 0) this.#jobs.plan('charter')
     if (this.replica.world.needsTick() && nowMs >= this.#nextTickAtMs && !this.isTailFull) {
       this.#nextTickAtMs = Math.max(nowMs, this.#nextTickAtMs + this.identity.tickMs)
@@ -164,6 +165,12 @@ export class Authority {
     this.flush(wallMs)
   }
 
+  /** Who shall decide from the next seal on, node numbers, ascending; undefined: whoever does so now. */
+  setNextMembers(members: readonly number[] | undefined): void {
+    this.#jobs.nextMembers = members
+    if (this.#jobs.nextMembers !== undefined) this.sealSoon()
+  }
+
   /** Somebody waits for all that was committed to become final: the next seal comes as soon as it may. */
   sealSoon(): void {
     this.#sealPace.ask()
@@ -172,7 +179,7 @@ export class Authority {
   #unsealed(wallMs: number): Unsealed {
     const last = this.replica.lastSeal?.seal
     return {
-      news: this.replica.unsealedRecords > 0,
+      news: this.replica.unsealedRecords > 0 || this.#jobs.nextMembers !== undefined,
       // Nodes start by the time that it names.
       correction: (last?.timeMs ?? 0) > wallMs + futureSealMs,
       isUndecided: () => (last?.height ?? 0) > (this.#ports.certifiedHeight() ?? Number.POSITIVE_INFINITY),
@@ -197,6 +204,7 @@ export class Authority {
   }
 
   #nextRecords(wallMs: number): LogRecord[] {
+    if (this.#jobs.isEnding) return []
     const charter = this.#jobs.takeCharter()
     if (charter !== undefined) return [charter]
     // A charter is the first leaf: nothing goes before it.

@@ -22,6 +22,9 @@ export class Jobs {
   readonly #newRecord: RecordMaker
   readonly #inFlight = new Set<SimulationJob>()
   #lastProposedTick = 0
+  #nextMembers: readonly number[] | undefined
+  /** A seal that names other members is on its way. */
+  #isEndProposed = false
 
   constructor(
     identity: AuthorityIdentity,
@@ -46,12 +49,29 @@ export class Jobs {
       if (kind === recordKind.input) continue
       const job = jobOfKind.get(kind)
       if (job !== undefined) this.#inFlight.delete(job)
+      if (job === 'seal') this.#isEndProposed = false
     }
   }
 
   abandon(): void {
     this.#inFlight.clear()
+    this.#isEndProposed = false
     this.queue.drain()
+  }
+
+  /** Who shall decide after the next seal, when others than now. */
+  get nextMembers(): readonly number[] | undefined {
+    return this.#nextMembers
+  }
+
+  set nextMembers(members: readonly number[] | undefined) {
+    const isSame = members?.join() === this.#replica.regime.members.join()
+    this.#nextMembers = isSame ? undefined : members
+  }
+
+  /** Other members are named: what would stand behind that seal falls off when it is decided. */
+  get isEnding(): boolean {
+    return this.#isEndProposed || this.#replica.regime.epoch > this.#identity.epoch
   }
 
   /** The first record of a log, when it is planned. */
@@ -99,15 +119,17 @@ export class Jobs {
 
   #sealBody(wallMs: number): Uint8Array {
     const mark = this.#replica.pendingMark!
+    const { epoch, members } = this.#replica.regime
+    this.#isEndProposed = this.#nextMembers !== undefined
     return encodeSeal({
       height: mark.height,
-      epoch: this.#identity.epoch,
+      epoch,
       previous: this.#replica.previousHash,
       stateRoot: mark.stateRoot,
       asOfSize: mark.size,
       tick: this.#replica.world.tick,
       timeMs: wallMs,
-      nextMembers: this.#identity.members,
+      nextMembers: this.#nextMembers ?? members,
     })
   }
 }

@@ -10,6 +10,7 @@ import type { Applied, World } from '../../world/world.ts'
 import { decodeMark, decodeSeal, type Seal } from './bodies.ts'
 import { DivergenceError } from './errors.ts'
 import { hidingKey, treeEntry, treeKey } from './state-entry.ts'
+import type { Regime } from './types.ts'
 
 /** The last seal that this replica executed, and the checkpoint after it. */
 export interface AppliedSeal {
@@ -20,6 +21,8 @@ export interface AppliedSeal {
   readonly root: Uint8Array
   /** SHA-256 of the checkpoint's text: what the next seal names as `previous`. */
   readonly checkpointHash: Uint8Array
+  /** It names other members than there were: once it is decided the next epoch begins, and nothing of this one follows it. */
+  readonly endsEpoch: boolean
 }
 
 /** A mark that no seal has followed yet. */
@@ -58,6 +61,8 @@ export interface ReplicaParts {
   readonly world: World
   readonly log: MerkleLog
   readonly tree: StateTree
+  /** After `lastSeal`, if there is one. */
+  readonly regime: Regime
   readonly lastSeal: AppliedSeal | undefined
   readonly pendingMark: PendingMark | undefined
   /** Inputs applied so far. */
@@ -90,6 +95,8 @@ export class Replica {
   malformedEntries = 0
   /** Records that have no effect where they stand: a second charter, a seal or mark out of order. */
   voidRecords = 0
+  /** Who is to decide the next seal: whoever the seals so far say. */
+  regime: Regime
   lastSeal: AppliedSeal | undefined
   pendingMark: PendingMark | undefined
   /** Inputs applied since the log began, taken and refused. */
@@ -105,6 +112,7 @@ export class Replica {
     this.world = parts.world
     this.log = parts.log
     this.tree = parts.tree
+    this.regime = parts.regime
     this.lastSeal = parts.lastSeal
     this.pendingMark = parts.pendingMark
     this.actions = parts.actions
@@ -206,6 +214,8 @@ export class Replica {
       mark !== undefined &&
       seal.height === mark.height &&
       seal.asOfSize === mark.size &&
+      seal.epoch === this.regime.epoch &&
+      seal.nextMembers.length > 0 &&
       // What is proven of a state is proven as of the seal's tick.
       seal.tick >= mark.tick &&
       seal.tick <= this.world.tick &&
@@ -220,7 +230,10 @@ export class Replica {
     const size = this.log.size
     const root = this.log.root()
     const text = formatCheckpoint({ origin: this.origin, size, root, extensions: [] })
-    this.lastSeal = { seal, size, root, checkpointHash: hash('sha256', text, 'buffer') }
+    const { epoch, members } = this.regime
+    const endsEpoch = seal.nextMembers.join() !== members.join()
+    this.lastSeal = { seal, size, root, checkpointHash: hash('sha256', text, 'buffer'), endsEpoch }
+    if (endsEpoch) this.regime = { epoch: epoch + 1, members: seal.nextMembers }
     this.pendingMark = undefined
     this.unsealedRecords = 0
     return this.lastSeal

@@ -5,6 +5,13 @@ import type { Waiting } from './intake.ts'
 import type { ReceiptSigner } from './receipts.ts'
 import type { AppliedEntry, AppliedSeal } from './replica.ts'
 
+/** Who decides in an authority from a seal on. */
+export interface Regime {
+  readonly epoch: number
+  /** Node numbers, ascending. */
+  readonly members: readonly number[]
+}
+
 /** What an authority is, from the genesis file. */
 export interface AuthorityIdentity {
   readonly genesisHash: Uint8Array

@@ -24,6 +24,7 @@ export interface RecoveredAuthority {
 /**
  * An authority's replica as the store has it: the newest snapshot, then every record after it applied once more through
  * the rules. That checks the disk too: a changed bit shows as another root at the next seal.
+ * @param identity as the authority was founded
  * @throws DamagedLogError, DivergenceError, SnapshotError
  */
 export async function recoverAuthority(
@@ -32,7 +33,7 @@ export async function recoverAuthority(
   charter: AreaCharter,
   host: WorldHost,
 ): Promise<RecoveredAuthority> {
-  const { group, origin, isHidden, charterBody } = identity
+  const { group, origin, isHidden, charterBody, epoch, members } = identity
   const snapshot = await loadSnapshot(store, group)
   const tree = new StateTree()
   for (const entry of snapshot?.entries ?? []) tree.set(entry.key, entry.value)
@@ -51,6 +52,10 @@ export async function recoverAuthority(
     world,
     log,
     tree,
+    regime: {
+      epoch: snapshot?.epoch ?? epoch,
+      members: snapshot?.lastSeal?.seal.nextMembers ?? members,
+    },
     lastSeal: snapshot?.lastSeal,
     pendingMark: snapshot && { ...snapshot.mark, tick: world.tick },
     actions: snapshot?.actions ?? 0,

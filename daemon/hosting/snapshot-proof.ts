@@ -53,7 +53,8 @@ export function proveManifest(wanted: WantedSnapshot, reply: SnapshotReply): Pro
     equalBytes(seal.stateRoot, manifest.stateRoot) &&
     info.size === size &&
     info.index === index &&
-    info.mark.height === seal.height
+    info.mark.height === seal.height &&
+    info.epoch === seal.epoch
   return isOfSeal && follows(wanted.origin, seal, info) ? { bytes: data, manifest, info } : undefined
 }
 

@@ -1,4 +1,4 @@
-import { joinBytes, putU16, putU64, readU16, readU64 } from '../../storage/bytes.ts'
+import { joinBytes, putU16, putU32, putU64, readU16, readU32, readU64 } from '../../storage/bytes.ts'
 import { parseSnapshotKey, snapshotChunkKey, snapshotManifestKey, snapshotRange } from '../../storage/keys.ts'
 import { decodeManifest } from '../../storage/snapshot/manifest.ts'
 import { readSnapshot, writeSnapshot } from '../../storage/snapshot/snapshot.ts'
@@ -16,6 +16,8 @@ export interface StoredSnapshot {
   readonly index: number
   readonly actions: number
   readonly mark: Omit<PendingMark, 'tick'>
+  /** In which the mark stands. */
+  readonly epoch: number
   readonly lastSeal: AppliedSeal | undefined
   /** Of the state tree (daemon/authority/state-entry.ts). */
   readonly entries: readonly StateEntry[]
@@ -133,18 +135,24 @@ export class SnapshotKeeper {
   }
 }
 
-/** index u64 ‖ size u64 ‖ actions u64 ‖ mark height u64 ‖ seal length u16 ‖ seal (‖ size u64 ‖ root 32 ‖ checkpoint hash 32). */
+const headBytes = 38
+
+/**
+ * index u64 ‖ size u64 ‖ actions u64 ‖ mark height u64 ‖ epoch u32 ‖ seal length u16 ‖ seal
+ * (‖ size u64 ‖ root 32 ‖ checkpoint hash 32).
+ */
 function encodeInfo(replica: Replica, index: number): Uint8Array {
   const mark = replica.pendingMark!
-  const head = new Uint8Array(34)
+  const head = new Uint8Array(headBytes)
   putU64(head, 0, index)
   putU64(head, 8, mark.size)
   putU64(head, 16, replica.actions)
   putU64(head, 24, mark.height)
+  putU32(head, 32, replica.regime.epoch)
   const { lastSeal } = replica
   if (lastSeal === undefined) return head
   const seal = encodeSeal(lastSeal.seal)
-  putU16(head, 32, seal.length)
+  putU16(head, 36, seal.length)
   const size = new Uint8Array(8)
   putU64(size, 0, lastSeal.size)
   return joinBytes([head, seal, size, lastSeal.root, lastSeal.checkpointHash])
@@ -200,25 +208,27 @@ export async function loadSnapshot(store: Store, group: number): Promise<StoredS
 
 /** What a manifest says beside the state; undefined when it is none of ours. */
 export function decodeInfo(bytes: Uint8Array, stateRoot: Uint8Array): SnapshotInfo | undefined {
-  if (bytes.length < 34) return undefined
-  const sealLength = readU16(bytes, 32)
+  if (bytes.length < headBytes) return undefined
+  const sealLength = readU16(bytes, 36)
   const size = readU64(bytes, 8)
   const info = {
     index: readU64(bytes, 0),
     size,
     actions: readU64(bytes, 16),
     mark: { height: readU64(bytes, 24), size, stateRoot },
+    epoch: readU32(bytes, 32),
   }
   if (![info.index, size, info.actions, info.mark.height].every(Number.isSafeInteger)) return undefined
-  if (sealLength === 0) return bytes.length === 34 ? { ...info, lastSeal: undefined } : undefined
-  const at = 34 + sealLength
-  const seal = bytes.length === at + 72 ? decodeSeal(bytes.subarray(34, at)) : undefined
-  if (seal === undefined) return undefined
+  if (sealLength === 0) return bytes.length === headBytes ? { ...info, lastSeal: undefined } : undefined
+  const at = headBytes + sealLength
+  const seal = bytes.length === at + 72 ? decodeSeal(bytes.subarray(headBytes, at)) : undefined
+  if (seal === undefined || info.epoch < seal.epoch || info.epoch > seal.epoch + 1) return undefined
   const lastSeal = {
     seal,
     size: readU64(bytes, at),
     root: bytes.slice(at + 8, at + 40),
     checkpointHash: bytes.slice(at + 40, at + 72),
+    endsEpoch: info.epoch > seal.epoch,
   }
   return { ...info, lastSeal }
 }

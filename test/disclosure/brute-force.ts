@@ -74,6 +74,7 @@ export function rootFor(
   }
   const replica = new Replica({
     ...{ origin, group, isHidden, charterBody: records[0]!.body, world, tree, actions: 0 },
+    regime: { epoch: authority.epoch, members: authority.members },
     ...{ log: new MerkleLog(async () => undefined), lastSeal: undefined, pendingMark: undefined },
   })
   let next = 0

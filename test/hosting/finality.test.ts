@@ -23,7 +23,7 @@ function applied(height: number, history = ''): AppliedSeal {
     ...{ height, epoch: 1, previous: genesisHash, stateRoot: root, asOfSize: 10 * height - 1 },
     ...{ tick: height, timeMs: 1000 * height, nextMembers: [1, 2, 3, 4] },
   }
-  return { seal, size: 10 * height, root, checkpointHash: root }
+  return { seal, size: 10 * height, root, checkpointHash: root, endsEpoch: false }
 }
 
 interface Program {

@@ -19,7 +19,7 @@ function applied(height: number): AppliedSeal {
     ...{ height, epoch: EPOCH, previous: genesisHash, stateRoot, asOfSize: 10 * height - 1 },
     ...{ tick: height, timeMs: 1000 * height, nextMembers: [1, 2, 3] },
   }
-  return { seal, size: 10 * height, root, checkpointHash: root }
+  return { seal, size: 10 * height, root, checkpointHash: root, endsEpoch: false }
 }
 
 function certificateOf(chain: SealChain, height: number): Certificate {

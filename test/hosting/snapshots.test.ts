@@ -13,7 +13,8 @@ function marked(size: number): Replica {
   const tree = new StateTree()
   tree.set(new Uint8Array(32).fill(size % 251), Uint8Array.of(1))
   const pendingMark = { height: 1, size, stateRoot: tree.root() }
-  return { tree, log: { size }, pendingMark, lastSeal: undefined, actions: 0 } as unknown as Replica
+  const regime = { epoch: 1, members: [1] }
+  return { tree, log: { size }, pendingMark, lastSeal: undefined, regime, actions: 0 } as unknown as Replica
 }
 
 describe("a replica's snapshots, and Raft's log behind them", () => {

@@ -98,6 +98,7 @@ export function newReplica(town: Town): Replica {
     world,
     log: new MerkleLog(async () => undefined),
     tree,
+    regime: { epoch: identity.epoch, members: identity.members },
     lastSeal: undefined,
     pendingMark: undefined,
     actions: 0,

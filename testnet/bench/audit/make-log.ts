@@ -164,6 +164,7 @@ function newReplica(genesis: Genesis, identity: AuthorityIdentity): Replica {
   return new Replica({
     ...{ origin, group, isHidden, charterBody, world, tree },
     log: new MerkleLog(async () => undefined),
+    regime: { epoch: identity.epoch, members: identity.members },
     lastSeal: undefined,
     pendingMark: undefined,
     actions: 0,
