@@ -399,7 +399,7 @@ class Starting {
     })
     serveReads({ network, schedule: atEndOfTurn, isNode: peer => nodes.has(peer), mayAsk, local, count })
     serveFeeds({ network, local, isNode: peer => nodes.has(peer), mayAsk, count })
-    serveFinals({ network, schedule: atEndOfTurn, isNode: peer => nodes.has(peer), local, count })
+    serveFinals({ network, schedule: atEndOfTurn, numberOf: peer => nodes.get(peer)?.number, local, count })
     return new InputRouter({
       areas,
       self: this.#self.number,

@@ -26,7 +26,7 @@ export interface ConnectOptions {
   readonly keepReceipts?: boolean
   /** When a look at `final` is given up (60 s). */
   readonly finalTimeoutMs?: number
-  /** Whether a look at `final` has the log sealed at once (true), or waits for the next seal, about a second. */
+  /** Whether a look at `final` has the log sealed at once (true; a few times a second), or waits for the next seal, about a second. */
   readonly sealSoon?: boolean
   /** Default: the global WebSocket. */
   readonly makeSocket?: SocketMaker

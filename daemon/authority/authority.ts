@@ -176,6 +176,11 @@ export class Authority {
     this.#sealPace.ask()
   }
 
+  /** Such a seal is yet to begin. */
+  get isSealAsked(): boolean {
+    return this.#sealPace.isAsked
+  }
+
   #unsealed(wallMs: number): Unsealed {
     const last = this.replica.lastSeal?.seal
     return {

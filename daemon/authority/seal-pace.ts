@@ -29,6 +29,10 @@ export class SealPace {
     this.#asked = true
   }
 
+  get isAsked(): boolean {
+    return this.#asked
+  }
+
   /** Whether a seal is to be begun now; then it counts as begun. */
   take(nowMs: number, { news, correction, isUndecided }: Unsealed): boolean {
     const { sealEveryMs, sealAtMostEveryMs, sealStallMs } = this.#limits

@@ -292,9 +292,11 @@ export class GatewayCore {
   private whenFinal(connection: Connection, ask: FinalAsk, nowMs: number): void {
     const { session } = connection
     if (session === undefined) return this.refuse(connection, 'unauthenticated')
-    const { number, leaves, soon } = ask
-    const passOn = (answered: (result: FinalResult) => void): void =>
+    const { number, leaves } = ask
+    const passOn = (answered: (result: FinalResult) => void): void => {
+      const soon = ask.soon && take(session.seals, nowMs)
       this.ports.router.whenFinal(session.area, { leaves, soon }, answered)
+    }
     const offence = this.finals.ask(session.finals, nowMs, passOn, result => {
       const finalAnswer =
         result.kind === 'final' ? { number, final: result.proof } : unanswered(number, result)

@@ -16,6 +16,9 @@ export interface GatewayLimits {
   readonly totalInFlight: number
   /** Asks of one session for what is final that wait for an answer. */
   readonly finalsInFlight: number
+  /** How many of those asks may have the log sealed at once; the others wait for the next seal. */
+  readonly sealsPerSecond: number
+  readonly sealBurst: number
   /** Messages that aren't inputs. */
   readonly requestsPerSecond: number
   readonly requestBurst: number
@@ -51,6 +54,8 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   inputsInFlight: OUTCOMES_KEPT,
   totalInFlight: 20_000,
   finalsInFlight: 8,
+  sealsPerSecond: 4,
+  sealBurst: 8,
   requestsPerSecond: 5,
   requestBurst: 20,
   maxOffences: 20,

@@ -76,6 +76,7 @@ export class Reception {
       inputs: pace(),
       reads: { pace: pace(), inFlight: 0 },
       finals: { pace: pace(), inFlight: 0 },
+      seals: newBucket(this.limits.sealsPerSecond, this.limits.sealBurst, nowMs),
       areaNames: areas.map(({ name }) => name),
       area: open.area || guess || areas[0]!.name,
       inFlight: 0,

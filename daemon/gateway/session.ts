@@ -20,6 +20,8 @@ export interface Session {
   readonly inputs: Bucket
   readonly reads: Asking
   readonly finals: Asking
+  /** How often it may have the log sealed at once. */
+  readonly seals: Bucket
   /** As the welcome listed them: views name an area by its place in this list. */
   readonly areaNames: readonly string[]
   /** The area that inputs go to. */

@@ -79,6 +79,7 @@ export class AuthorityHost {
       log: replica.log,
       signed: () => published.signed(),
       sealSoon: () => this.authority.sealSoon(),
+      isSealAsked: () => this.authority.isSealAsked,
       leads: () => this.authority.serving,
     })
     const shown = (point: DecidedPoint): void => this.#finals.decided(point)
@@ -108,11 +109,11 @@ export class AuthorityHost {
     this.#reads.read(target, this.#parts.clock.monotonicMs(), answer)
   }
 
-  /** Tells once these leaves are final; a leader has them sealed. */
-  whenFinal(ask: FinalAsk, answer: (answer: FinalAnswer) => void): void {
+  /** Tells once these leaves are final; a leader has them sealed. `from` is the node at whose gateway it is asked. */
+  whenFinal(ask: FinalAsk, from: number, answer: (answer: FinalAnswer) => void): void {
     if (this.#halted) return answer({ kind: 'not-leader', leader: noLeader })
     if (this.authority.leader === noLeader) this.#parts.inputWaits()
-    this.#finals.ask(ask, this.#parts.clock.monotonicMs(), answer)
+    this.#finals.ask(ask, from, this.#parts.clock.monotonicMs(), answer)
   }
 
   readTold(done: ReadDone): void {

@@ -1,4 +1,5 @@
 import type { MerkleLog } from '../../storage/log/tree.ts'
+import { Shares } from '../evidence/shares.ts'
 import type { DecidedPoint } from './decided.ts'
 
 /** Somebody wants to know when leaves are final. */
@@ -33,6 +34,8 @@ export interface FinalAsksPorts {
   /** The checkpoint that is shown now, as this node signs it. */
   readonly signed: () => { readonly size: number; readonly note: string } | undefined
   readonly sealSoon: () => void
+  /** A seal is asked for and not begun: it will be about all that is committed now. */
+  readonly isSealAsked: () => boolean
   /** This node leads the authority: nobody else can have it sealed. */
   readonly leads: () => boolean
 }
@@ -46,6 +49,9 @@ export const maxAskedLeaves = 128
 const maxWaiting = 4_096
 /** Whoever asks takes a longer silence for a lost node. */
 const holdMs = 500
+/** Seals at once for those who ask at one node's gateway, together: what costs most is theirs to share. */
+const sealsPerSecond = 5
+const sealsAtOnce = 5
 const elsewhere: FinalAnswer = { kind: 'not-leader', leader: 0 }
 
 /** Those who wait for leaves of one log to become final. */
@@ -53,18 +59,37 @@ export class FinalAsks {
   readonly #ports: FinalAsksPorts
   #point: DecidedPoint | undefined
   #waiting: Waiting[] = []
+  readonly #seals = new Shares(sealsPerSecond, sealsAtOnce)
+  /** Nodes on behalf of which a seal is still to be asked for. */
+  readonly #impatient = new Set<number>()
 
   constructor(ports: FinalAsksPorts) {
     this.#ports = ports
   }
 
-  /** `answer` is called once, within half a second. */
-  ask(ask: FinalAsk, nowMs: number, answer: (answer: FinalAnswer) => void): void {
+  /**
+   * `answer` is called once, within half a second.
+   * @param from number of the node at whose gateway it is asked
+   */
+  ask(ask: FinalAsk, from: number, nowMs: number, answer: (answer: FinalAnswer) => void): void {
     const waiting = { ...ask, answer, untilMs: nowMs + holdMs }
     if (this.#isCovered(waiting)) return void this.#prove([waiting])
     if (this.#waiting.length >= maxWaiting) return answer({ kind: 'busy', retryAfterMs: holdMs })
     this.#waiting.push(waiting)
-    if (ask.soon) this.#ports.sealSoon()
+    if (!ask.soon) return
+    this.#impatient.add(from)
+    this.#haveSealed(nowMs)
+  }
+
+  /** One seal is for all who wait. */
+  #haveSealed(nowMs: number): void {
+    const { isSealAsked, sealSoon } = this.#ports
+    if (this.#impatient.size === 0) return
+    if (!isSealAsked()) {
+      if (![...this.#impatient].some(node => this.#seals.take(node, nowMs))) return
+      sealSoon()
+    }
+    this.#impatient.clear()
   }
 
   /** The log is decided up to here, and shown. */
@@ -73,6 +98,7 @@ export class FinalAsks {
     const covered = this.#waiting.filter(waiting => this.#isCovered(waiting))
     if (covered.length === 0) return
     this.#waiting = this.#waiting.filter(waiting => !this.#isCovered(waiting))
+    if (this.#waiting.length === 0) this.#impatient.clear()
     void this.#prove(covered)
   }
 
@@ -81,6 +107,7 @@ export class FinalAsks {
   }
 
   tick(nowMs: number): void {
+    this.#haveSealed(nowMs)
     if (this.#waiting.length === 0 || this.#waiting[0]!.untilMs > nowMs) return
     const over = this.#waiting.filter(({ untilMs }) => untilMs <= nowMs)
     this.#waiting = this.#waiting.filter(({ untilMs }) => untilMs > nowMs)
@@ -91,6 +118,7 @@ export class FinalAsks {
   /** Nobody is answered here any more. */
   end(): void {
     this.#point = undefined
+    this.#impatient.clear()
     for (const { answer } of this.#waiting.splice(0)) answer(elsewhere)
   }
 

@@ -15,21 +15,22 @@ export interface FinalServerOptions {
   readonly network: Network
   /** Runs a function at the end of this turn, so that answers made together travel together. */
   readonly schedule: (run: () => void) => void
-  /** Whether the peer is a node of the genesis file: others read certificates over HTTP. */
-  readonly isNode: (peer: PeerId) => boolean
+  /** The peer's number, where it is a node of the genesis file: others read certificates over HTTP. */
+  readonly numberOf: (peer: PeerId) => number | undefined
   readonly local: (group: number) => LocalAuthority | undefined
   readonly count: (name: string, labels: Record<string, string>) => void
 }
 
 /** Tells other nodes' gateways what is final in the authorities that this node holds. */
-export function serveFinals({ network, schedule, isNode, local, count }: FinalServerOptions): void {
+export function serveFinals({ network, schedule, numberOf, local, count }: FinalServerOptions): void {
   const shares = new WaitingShares()
   network.handle(finalProtocol, { maxFrameBytes: maxFinalFrameBytes, maxChannelsPerPeer: 4 }, channel => {
     const refuse = (code: string): void => {
       count('finals_refused', { code })
       channel.close(`finals: ${code}`)
     }
-    if (!isNode(channel.peer)) return refuse('not-a-node')
+    const from = numberOf(channel.peer)
+    if (from === undefined) return refuse('not-a-node')
     const answers = new AnswerBatches<FinalAnswers['answers'][number]>(schedule, (batch, some) =>
       channel.send(encodeFinalAnswers({ batch, answers: some })),
     )
@@ -43,7 +44,7 @@ export function serveFinals({ network, schedule, isNode, local, count }: FinalSe
         if (authority === undefined) answer({ kind: 'not-leader', leader: 0 })
         else if (!shares.begin(share)) answer({ kind: 'busy', retryAfterMs: shareRetryAfterMs })
         else
-          authority.whenFinal(ask, given => {
+          authority.whenFinal(ask, from, given => {
             shares.end(share)
             answer(given)
           })

@@ -44,8 +44,8 @@ export interface LocalAuthority {
   offer(batch: InputBatch, waiter: BatchWaiter): void
   /** `answer` is called once, at once or later. */
   read(target: Uint8Array, answer: (answer: ReadAnswer) => void): void
-  /** `answer` is called once, at once or within half a second. */
-  whenFinal(ask: FinalAsk, answer: (answer: FinalAnswer) => void): void
+  /** Asked at the gateway of node `from`; `answer` is called once, at once or within half a second. */
+  whenFinal(ask: FinalAsk, from: number, answer: (answer: FinalAnswer) => void): void
   readonly feed: FeedPublisher
 }
 
@@ -254,7 +254,7 @@ export class InputRouter implements AuthorityRouter {
         const authority = local(group)
         if (authority === undefined) return 'unreachable'
         asks.forEach((ask, index) => {
-          authority.whenFinal(ask, answer => this.#finalAnswered(self, batch, [{ index, answer }]))
+          authority.whenFinal(ask, self, answer => this.#finalAnswered(self, batch, [{ index, answer }]))
         })
         return 'sent'
       },

@@ -200,6 +200,32 @@ describe('the gateway core: inputs', () => {
     assert.deepEqual(gateway.takeProblems(1), ['malformed', 'malformed', 'malformed', 'malformed'])
   })
 
+  it('lets a session have the log sealed at once a few times a second; what it asks beyond that waits with the others', () => {
+    const passedOn: boolean[] = []
+    const real = new Harness().authority
+    const router: AuthorityRouter = {
+      areas: () => real.areas(),
+      subscribe: () => () => {},
+      submit: () => {},
+      read: () => {},
+      whenFinal: (_area, { soon }, answer) => {
+        passedOn.push(soon)
+        answer({ kind: 'busy', retryAfterMs: 7 })
+      },
+    }
+    const gateway = new Harness({ router, limits: { sealsPerSecond: 2, sealBurst: 3 } })
+    gateway.join(1, ada)
+    gateway.take(1)
+    const ask = (soon: boolean): void => gateway.say(1, { finalAsk: { number: 1, leaves: [3], soon } })
+    for (let i = 0; i < 5; i++) ask(true)
+    assert.deepEqual(passedOn.splice(0), [true, true, true, false, false])
+    gateway.nowMs += 1_000
+    for (let i = 0; i < 5; i++) ask(false)
+    for (let i = 0; i < 3; i++) ask(true)
+    assert.deepEqual(passedOn.splice(5), [true, true, false])
+    assert.deepEqual(gateway.takeProblems(1), [])
+  })
+
   it('answers busy when too many wait for an answer', () => {
     const waiting: (() => void)[] = []
     const real = new Harness().authority

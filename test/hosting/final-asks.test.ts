@@ -18,22 +18,28 @@ describe('those who wait for leaves of a log to become final', () => {
   for (let i = 0; i < 200; i++) log.append(sha256(Uint8Array.of(i)))
   let size: number
   let seals: number
+  let sealAsked: boolean
   let leads: boolean
   let asks: FinalAsks
 
   beforeEach(() => {
     size = 0
     seals = 0
+    sealAsked = false
     leads = true
     asks = new FinalAsks({
-      ...{ log, sealSoon: () => seals++, leads: () => leads },
+      ...{ log, leads: () => leads, isSealAsked: () => sealAsked },
+      sealSoon: () => {
+        seals++
+        sealAsked = true
+      },
       signed: () => ({ size, note: `note of ${size}` }),
     })
   })
 
-  function ask(leaves: number[], nowMs = 0, soon = true): FinalAnswer[] {
+  function ask(leaves: number[], nowMs = 0, soon = true, from = 1): FinalAnswer[] {
     const answers: FinalAnswer[] = []
-    asks.ask({ leaves, soon }, nowMs, answer => answers.push(answer))
+    asks.ask({ leaves, soon }, from, nowMs, answer => answers.push(answer))
     return answers
   }
 
@@ -70,6 +76,43 @@ describe('those who wait for leaves of a log to become final', () => {
     await decide(10)
     ask([3])
     assert.equal(seals, 1)
+  })
+
+  /** As a leader does: what is asked for begins when the last one is decided, at most every 50 ms. */
+  async function play(
+    fromMs: number,
+    untilMs: number,
+    each: (ms: number) => void = () => {},
+  ): Promise<{ seals: number }> {
+    const before = seals
+    for (let ms = fromMs; ms < untilMs; ms += 10) {
+      each(ms)
+      asks.tick(ms)
+      if (ms % 50 === 0 && sealAsked) {
+        sealAsked = false
+        await decide(Math.min(200, size + 1))
+      }
+    }
+    return { seals: seals - before }
+  }
+
+  it("share a node's seals: the crowd at one gateway, or one client of it, has five a second", async () => {
+    const crowd: FinalAnswer[][] = []
+    const { seals: made } = await play(0, 4_000, ms => {
+      for (let i = 0; i < 5; i++) crowd.push(ask([size], ms))
+    })
+    assert.ok(made >= 20 && made <= 25, `${made} seals`)
+    // Nobody waited for longer than it takes until the next one may be asked for.
+    await play(4_000, 4_300)
+    await turn()
+    assert.ok(crowd.every(answers => answers[0]?.kind === 'final'))
+  })
+
+  it('are not held up by the crowd at another gateway', async () => {
+    await play(0, 2_000, ms => ask([199], ms))
+    const modest = ask([size], 2_000, true, 2)
+    await play(2_000, 2_060)
+    assert.equal(modest[0]?.kind, 'final')
   })
 
   it('hear within half a second that it is not yet: here from a leader, elsewhere from others', () => {

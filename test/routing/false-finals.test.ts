@@ -63,10 +63,10 @@ class Town {
           serveFinals({
             network,
             schedule: run => queueMicrotask(run),
-            isNode: () => true,
+            numberOf: () => gateway,
             local: () =>
               ({
-                whenFinal: (ask: FinalAsk, answered: (given: FinalAnswer) => void) => {
+                whenFinal: (ask: FinalAsk, _from: number, answered: (given: FinalAnswer) => void) => {
                   this.asked.push(node)
                   void answer(node, ask).then(answered)
                 },

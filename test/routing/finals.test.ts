@@ -18,9 +18,11 @@ describe('what other nodes ask to be told once it is final', () => {
     serveFinals({
       network: network as unknown as Network,
       schedule: run => queueMicrotask(run),
-      isNode: () => true,
+      numberOf: () => 1,
       local: () =>
-        ({ whenFinal: (_ask: object, answer: (given: FinalAnswer) => void) => open.push(answer) }) as never,
+        ({
+          whenFinal: (_ask: object, _from: number, answer: (given: FinalAnswer) => void) => open.push(answer),
+        }) as never,
       count: () => {},
     })
     const ask = (peer: string, frames: number): void => {

@@ -271,7 +271,7 @@ function watchedAuthorities(
   const watched = (group: number, host: AuthorityHost): LocalAuthority => ({
     feed: host.feed,
     read: (target, answer) => host.read(target, answer),
-    whenFinal: (ask, answer) => host.whenFinal(ask, answer),
+    whenFinal: (ask, from, answer) => host.whenFinal(ask, from, answer),
     offer: (batch, waiter) =>
       host.offer(batch, (index, count, answer) => {
         if (answer.kind === 'committed') {
