@@ -9,6 +9,12 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(digest)
 }
 
+/** Writes the SHA-256 of `bytes` into `target`. */
+export function putSha256(target: Uint8Array, at: number, bytes: Uint8Array): void {
+  digest.write(hash('sha256', bytes, 'binary'), 0, 32, 'latin1')
+  target.set(digest, at)
+}
+
 const leafInput = Buffer.alloc(1 + 36)
 
 /** RFC 6962 leaf hash of 36 bytes of leaf data. */

@@ -142,15 +142,14 @@ export class Replay {
     }
     if ((kind === recordKinds.charter) !== (leaf === 0))
       this.#blame('unexpected-record', leaf, 'the charter stands at leaf 0, and only there')
+    this.#attestations.inputs.record(leaf, kind, body)
     if (kind === recordKinds.input) return this.#input(leaf, body)
-    this.#attestations.close(leaf)
-    if (kind === recordKinds.attestation) this.#attestations.attestation(leaf, body)
-    else if (kind === recordKinds.tick) return this.#tick(leaf, body)
-    else if (kind === recordKinds.mark) this.#applyMark(leaf, record)
+    if (kind === recordKinds.tick) return this.#tick(leaf, body)
+    if (kind === recordKinds.mark) this.#applyMark(leaf, record)
     else if (kind === recordKinds.seal) this.#seal(leaf, body, logRoot)
-    else if (kind !== recordKinds.charter)
+    else if (kind !== recordKinds.charter && kind !== recordKinds.attestation)
       this.#blame('unexpected-record', leaf, `an area has no record of kind ${kind}`)
-    else if (!equalBytes(body, this.#charter))
+    else if (kind === recordKinds.charter && !equalBytes(body, this.#charter))
       this.#blame('wrong-charter', leaf, 'the charter is not what the genesis file says')
     return undefined
   }
@@ -162,13 +161,13 @@ export class Replay {
 
   /** A record cannot be read: nothing after it can be replayed. */
   async abandon(): Promise<void> {
-    this.#attestations.abandon()
+    this.#attestations.inputs.abandon()
     await this.settled()
   }
 
   /** After the last of `size` leaves. */
   async finish(size: number): Promise<void> {
-    this.#attestations.close(size)
+    this.#attestations.inputs.close(size)
     await this.settled()
     if (size === 0) return
     if (this.#sealedSize !== size)
@@ -211,7 +210,6 @@ export class Replay {
 
   #input(leaf: number, body: Uint8Array): Applied {
     this.inputs++
-    this.#attestations.input(leaf, body)
     const applied = this.#world.apply(recordKinds.input, body, leaf)
     const { ignored } = applied
     if (ignored) this.#blame('malformed-record', leaf, `the input cannot be read (${ignored.code})`)

@@ -1,7 +1,7 @@
+import { encodeAttestation } from '../../client/protocol/attestation.ts'
 import { type LogRecord, recordKind } from '../../storage/log/record.ts'
 import type { Answers } from './answers.ts'
 import { bodyHash, type InputBatch } from './batch.ts'
-import { encodeAttestation } from './bodies.ts'
 import { type LoggedBatch, loggedBatches } from './fallen.ts'
 import type { BatchWaiter, InputAnswer } from './intake.ts'
 import { BoundedQueue } from './queue.ts'

@@ -1,63 +1,11 @@
 /**
- * The bodies of the records that an authority writes about itself: attestations of gateways, marks and seals.
- * (The bodies of inputs, intents and ticks belong to `world/codec`.) Layouts are in docs/protocol.md; every decoder is
+ * The bodies of the records that an authority writes about itself: marks and seals. (Attestations of gateways are in
+ * `client/protocol`, the bodies of inputs, intents and ticks in `world/codec`.) Layouts are in docs/protocol.md; every decoder is
  * canonical: what it accepts encodes back to the same bytes.
  */
 
-const signatureBytes = 64
 const hashBytes = 32
-const maxAttestedInputs = 4096
 const maxMembers = 64
-
-/**
- * A gateway's signature over a batch of inputs that it passed on. Inputs of the batch that the leader did not propose
- * (retries, gaps) stand here as their hash, so that the signature can still be checked against the log.
- */
-export interface Attestation {
-  /** The gateway's node number. */
-  readonly gateway: number
-  /** In the batch's order: `undefined` for the next input record that follows, 32 bytes for one that doesn't. */
-  readonly slots: readonly (Uint8Array | undefined)[]
-  readonly signature: Uint8Array
-}
-
-export function encodeAttestation(attestation: Attestation): Uint8Array {
-  let dropped = 0
-  for (const slot of attestation.slots) if (slot !== undefined) dropped++
-  const bytes = new Uint8Array(6 + attestation.slots.length + dropped * hashBytes + signatureBytes)
-  const view = new DataView(bytes.buffer)
-  view.setUint32(0, attestation.gateway)
-  view.setUint16(4, attestation.slots.length)
-  let at = 6
-  for (const slot of attestation.slots) {
-    bytes[at++] = slot === undefined ? 0 : 1
-    if (slot === undefined) continue
-    bytes.set(slot, at)
-    at += hashBytes
-  }
-  bytes.set(attestation.signature, at)
-  return bytes
-}
-
-/** Returns undefined for anything that `encodeAttestation` would not have made. */
-export function decodeAttestation(bytes: Uint8Array): Attestation | undefined {
-  if (bytes.length < 6 + signatureBytes) return undefined
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  const count = view.getUint16(4)
-  if (count > maxAttestedInputs) return undefined
-  const slots: (Uint8Array | undefined)[] = []
-  let at = 6
-  for (let i = 0; i < count; i++) {
-    const flag = bytes[at++]
-    if (flag === 0) slots.push(undefined)
-    else if (flag === 1 && at + hashBytes <= bytes.length) {
-      slots.push(bytes.subarray(at, at + hashBytes))
-      at += hashBytes
-    } else return undefined
-  }
-  if (at + signatureBytes !== bytes.length) return undefined
-  return { gateway: view.getUint32(0), slots, signature: bytes.subarray(at) }
-}
 
 /** The record after which every replica takes the state root that the seal of this height will name. */
 export interface Mark {

@@ -1,6 +1,6 @@
+import { decodeAttestation } from '../../client/protocol/attestation.ts'
 import { type LogRecord, recordKind } from '../../storage/log/record.ts'
 import type { InputBatch } from './batch.ts'
-import { decodeAttestation } from './bodies.ts'
 
 /** An input of a batch that was not proposed with it: the gateway's signature is over its hash. */
 export interface LeftOut {

@@ -1,4 +1,5 @@
-import { bodyHash, inputBatchMessage } from '../authority/batch.ts'
+import { inputBatchMessage } from '../../client/protocol/attestation.ts'
+import { bodyHash } from '../authority/batch.ts'
 import type { Channel, Network, PeerId } from '../ports.ts'
 import { AnswerBatches } from './answer-batches.ts'
 import {

@@ -1,4 +1,5 @@
-import { bodyHash, inputBatchMessage, maxBatchInputs } from '../authority/batch.ts'
+import { inputBatchMessage } from '../../client/protocol/attestation.ts'
+import { bodyHash, maxBatchInputs } from '../authority/batch.ts'
 import type { InputResult, InputSource } from '../gateway/router.ts'
 import type { Cancel, Clock } from '../ports.ts'
 import type { IndexedAnswer, Request } from './intent-codec.ts'

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { inputBatchMessage } from '../../client/protocol/attestation.ts'
 import { Authority } from '../../daemon/authority/authority.ts'
-import { bodyHash, inputBatchMessage } from '../../daemon/authority/batch.ts'
+import { bodyHash } from '../../daemon/authority/batch.ts'
 import type { InputAnswer } from '../../daemon/authority/intake.ts'
 import { defaultAuthorityLimits, type ProposeResult } from '../../daemon/authority/types.ts'
 import { recoverAuthority } from '../../daemon/hosting/recover.ts'

@@ -6,7 +6,7 @@ import { AuditError } from '../../audit/errors.ts'
 import { formatTwoFaces, parseTwoFaces } from '../../audit/evidence.ts'
 import { parseGenesis as parseAuditorsGenesis } from '../../audit/genesis.ts'
 import { parsePath, pathOf } from '../../audit/log/paths.ts'
-import { readAttestation, readMark, readSeal } from '../../audit/replay/bodies.ts'
+import { readMark, readSeal } from '../../audit/replay/bodies.ts'
 import { parseCertificate } from '../../audit/verify/certificate.ts'
 import { parseCheckpoint } from '../../audit/verify/checkpoint.ts'
 import { parseNote, parseVerifierKey } from '../../audit/verify/note.ts'
@@ -15,7 +15,7 @@ import { parseEntries, parseTile } from '../../audit/verify/tiles.ts'
 import { parseTlogProof } from '../../audit/verify/tlog-proof.ts'
 import { parseAddCheckpoint } from '../../audit/witness/add-checkpoint.ts'
 import { encodeQuorum } from '../../consensus/finality/certificate.ts'
-import { encodeAttestation, encodeMark, encodeSeal } from '../../daemon/authority/bodies.ts'
+import { encodeMark, encodeSeal } from '../../daemon/authority/bodies.ts'
 import { SetupError } from '../../daemon/config/setup-error.ts'
 import { buildGenesis } from '../../daemon/genesis/build.ts'
 import { encodeGenesis, parseGenesis } from '../../daemon/genesis/genesis.ts'
@@ -29,7 +29,7 @@ import { formatTlogProof } from '../../storage/log/tlog-proof.ts'
 import { formatVkey, makeVkey } from '../../storage/log/vkey.ts'
 import { certificate } from './consensus.ts'
 import { joined } from './damage.ts'
-import { attestation, seals } from './nodes.ts'
+import { seals } from './nodes.ts'
 import { type Parser, parser, refusing, textParser } from './parser.ts'
 import { checkpointText, filled, hash32, longCheckpointText, notes, records, tlogProofs } from './storage.ts'
 
@@ -160,12 +160,6 @@ export const auditParsers: readonly Parser[] = [
     parseAddCheckpoint,
     ({ oldSize, proof, note }) =>
       new Uint8Array(Buffer.from([`old ${oldSize}`, ...proof.map(encodeBase64), '', note].join('\n'))),
-  ),
-  parser(
-    'audit/replay/bodies.ts#readAttestation',
-    () => [encodeAttestation(attestation)],
-    bytes => readAttestation(bytes, 0),
-    encodeAttestation,
   ),
   parser(
     'audit/replay/bodies.ts#readMark',

@@ -1,14 +1,8 @@
+import { decodeAttestation, encodeAttestation } from '../../client/protocol/attestation.ts'
 import { encoded } from '../../client/protocol/encode.ts'
 import { type Advert, decodeAdvert, encodeAdvert } from '../../daemon/adverts/advert.ts'
 import { appliedOp, decodeApplied } from '../../daemon/authority/applied.ts'
-import {
-  decodeAttestation,
-  decodeMark,
-  decodeSeal,
-  encodeAttestation,
-  encodeMark,
-  encodeSeal,
-} from '../../daemon/authority/bodies.ts'
+import { decodeMark, decodeSeal, encodeMark, encodeSeal } from '../../daemon/authority/bodies.ts'
 import { decodeNotes, encodeNotes } from '../../daemon/checkpoints/message.ts'
 import { decodeGrant, encodeGrant } from '../../daemon/disclosure/grant.ts'
 import { formatTwoFaces, parseTwoFaces } from '../../daemon/evidence/two-faces.ts'
@@ -84,7 +78,7 @@ const finalProof = {
   ...{ certificate: filled(300, 1), checkpoint: 'try/area/0/0\n7\nroot\n' },
   ...{ hashes: filled(64, 2), proof: filled(96, 3) },
 }
-export const attestation = { gateway: 3, slots: [undefined, hash32(4), undefined], signature: filled(64, 5) }
+const attestation = { gateway: 3, slots: [undefined, hash32(4), undefined], signature: filled(64, 5) }
 
 const feedFrames: FeedFrame[] = [
   {
@@ -343,7 +337,7 @@ export const nodeParsers: readonly Parser[] = [
   parser('daemon/feed/codec.ts#decodeFrame', () => feedFrames.map(encodeFrame), decodeFrame, encodeFrame),
   parser('daemon/adverts/advert.ts#decodeAdvert', () => [encodeAdvert(advert)], decodeAdvert, encodeAdvert),
   parser(
-    'daemon/authority/bodies.ts#decodeAttestation',
+    'client/protocol/attestation.ts#decodeAttestation',
     () => [encodeAttestation(attestation)],
     decodeAttestation,
     encodeAttestation,
