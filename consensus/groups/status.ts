@@ -1,5 +1,5 @@
-import { names } from '../raft/tracker/config.ts'
 import type { HostedGroup } from './hosted-group.ts'
+import { belongs } from './membership.ts'
 import type { GroupStatus, RejoinStatus } from './types.ts'
 
 /** A snapshot of numbers; nothing in it changes later. */
@@ -19,7 +19,7 @@ export function statusOf(hosted: HostedGroup, rejoining: RejoinStatus | undefine
     uncommittedBytes,
     asleep,
     members: config,
-    isMember: names(config, node.raft.id),
+    isMember: belongs(hosted),
     rejoining,
     peers: members.map(member => ({
       peer: member.id,

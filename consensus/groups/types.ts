@@ -267,7 +267,7 @@ export interface GroupStatus extends RaftInstance {
   readonly asleep: boolean
   /** The members as of what is applied. */
   readonly members: ConfState
-  /** This node is among them. */
+  /** This node is among them, and no other member has said that it isn't any more. */
   readonly isMember: boolean
   readonly rejoining: RejoinStatus | undefined
   /** Only a leader knows them. */

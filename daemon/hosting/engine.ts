@@ -46,6 +46,9 @@ export class Engine {
   readonly #apart = new Set<number>()
   readonly #upkeep: Upkeep
   readonly #bringingOn: BringingOn
+  /** What the groups have to do: until all of them are open, nothing leaves this node and nothing is written. */
+  #firstTurn: (() => void) | undefined
+  #begun = false
   #timer: Cancel | undefined
   #tickedAtMs: number
 
@@ -81,7 +84,10 @@ export class Engine {
       host: this.#host,
       store: this.#store,
       send: (peer, lane, frame) => this.#lanes.send(peer, lane, frame),
-      schedule: options.schedule,
+      schedule: run => {
+        if (this.#begun) options.schedule(run)
+        else this.#firstTurn = run
+      },
       onCommitted: (group, entries) => {
         if (!this.#bringingOn.keeps(group, entries)) this.#authorities.get(group)?.committed(entries)
       },
@@ -325,6 +331,8 @@ export class Engine {
 
   #begin(): void {
     this.driver.wake()
+    this.#begun = true
+    this.#options.schedule(this.#firstTurn!)
     const run = (): void => {
       this.#timer = this.#options.clock.after(TICK_MS, run)
       this.#tick()

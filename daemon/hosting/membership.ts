@@ -31,6 +31,8 @@ export class Membership {
   readonly #unsettled = new Set<number>()
   /** Replicas that are being opened, one attempt after another for each. */
   readonly #moving = new Map<number, Promise<void>>()
+  /** Replicas that their groups have removed, but that an order wanted back. */
+  readonly #kept = new Set<number>()
 
   constructor(parts: MembershipParts) {
     this.#parts = parts
@@ -48,7 +50,9 @@ export class Membership {
     host.introduce(group, taken.known)
     this.#unsettled.add(group)
     onMembers(hosted.name, orders.mayServe(hosted))
-    if (taken.hosted) this.#open(hosted)
+    // The order by which it was removed may come after its removal.
+    if (this.#kept.has(group) && host.status(group)?.isMember === false) this.removed(group)
+    else if (taken.hosted) this.#open(hosted)
     return { ok: true }
   }
 
@@ -81,7 +85,9 @@ export class Membership {
   removed(group: number): void {
     const { orders, self, driver, host, close } = this.#parts
     const ordered = orders.get(group)
-    if (ordered?.order.voters.includes(self) || ordered?.order.learners.includes(self)) return
+    const isWanted = ordered?.order.voters.includes(self) || ordered?.order.learners.includes(self)
+    this.#kept[isWanted ? 'add' : 'delete'](group)
+    if (isWanted) return
     const left = close(group)
     if (left !== undefined) host.departed(left)
     orders.retire(group, left)

@@ -124,6 +124,27 @@ describe(TITLE, function () {
     })
   })
 
+  it('has no replica left on a node that heard of its removal before it heard of the order', async () => {
+    await simulate(seedOr(27), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      tell(realm, { ...ORDER, voters: [1, 2, 3] })
+      await simulation.runFor(500)
+      realm.node(1).crash()
+      const order = { ...ORDER, number: 2, voters: [2, 3, 4] }
+      tell(realm, order)
+      assert.ok(await simulation.runUntil(() => isHeldBy(realm, [2, 3, 4]), 10_000), realm.describe())
+      realm.node(1).start()
+      const isTold = (): boolean => realm.node(1).program?.engine.status(GROUP)?.isMember === false
+      assert.ok(await simulation.runUntil(isTold, 5_000), realm.describe())
+      await simulation.runFor(500)
+      tell(realm, order)
+      await simulation.runFor(2_000)
+      assert.deepEqual(holders(realm), [2, 3, 4])
+      assert.ok(realm.node(1).program!.mirrors.get(GROUP)!.live, 'a node that left has no feed')
+      await assertProgress(realm, 5_000)
+    })
+  })
+
   it('is not shown by a replica that is no member', async () => {
     await simulate(seedOr(25), TITLE, async simulation => {
       const realm = await playing(simulation)

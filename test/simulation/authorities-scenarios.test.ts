@@ -120,6 +120,27 @@ describe(TITLE, function () {
     })
   })
 
+  it('is written to by a node that starts only once that has opened all that it holds', async () => {
+    await simulate(seedOr(16), TITLE, async simulation => {
+      const realm = new SimRealm(simulation, { seed: simulation.seed, nodes: 3, groups: 2, replicas: 3 })
+      const leader = await playing(realm)
+      const slow = realm.node((leader % 3) + 1)
+      slow.crash()
+      slow.disk.options.readMs = 100
+      await simulation.runFor(500)
+      slow.start()
+      const before = slow.disk.writes
+      const isUp = (): boolean => slow.program !== undefined
+      const hasWritten = (): boolean => slow.disk.writes > before
+      assert.ok(await simulation.runUntil(() => isUp() || hasWritten(), 20_000))
+      assert.ok(!hasWritten(), 'it has written for an authority while it read another one')
+      slow.disk.options.readMs = 0.1
+      await simulation.runFor(1_000)
+      assert.ok(hasWritten())
+      await assertProgress(realm, 5_000)
+    })
+  })
+
   it('is not led by a replica that has halted', async () => {
     await simulate(seedOr(12), TITLE, async simulation => {
       const realm = found(simulation)

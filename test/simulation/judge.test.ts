@@ -139,6 +139,15 @@ describe('the judge of logs', () => {
     ])
   })
 
+  it('lets one that led in this term, and lost the lead, hear from others that an older entry is committed', () => {
+    const findings = findingsOf(cluster => {
+      cluster.holds(1, 1, 2, 4).leads(4, 1)
+      cluster.log(1).leadsNoMore()
+      cluster.log(1).hardState({ term: 4, vote: 1, commit: 2 })
+    })
+    assert.deepEqual(findings, [])
+  })
+
   it('finds committed entries given up: replaced, removed, or under a snapshot that lacks them', () => {
     const committed = (cluster: Cluster): ReplicaLog => {
       cluster.holds(1, 1, 1, 1).hardState({ term: 1, vote: 1, commit: 2 })

@@ -78,6 +78,11 @@ export class ReplicaLog {
     this.#leads = { term, commit }
   }
 
+  /** What it hears of from now on was counted by others. */
+  leadsNoMore(): void {
+    this.#leads = undefined
+  }
+
   /** Its commit index in this term. A leader may count only what is of its own (Raft paper, 5.4.2). */
   counts(index: number, inTerm: number): void {
     const entry = this.at(index)

@@ -69,7 +69,7 @@ export class Watch {
     const status = this.#engine?.status(group)
     if (status === undefined) return
     this.#judge.tell(this.#who(group), `${standing(role, leader)} in term ${term}`)
-    if (role !== 'leader') return
+    if (role !== 'leader') return this.#logOf(status).leadsNoMore()
     this.#judge.leads(this.#node, status, term)
     this.#logOf(status).leads(term, status.commit)
   }
