@@ -1,48 +1,33 @@
-import { sha256 } from '../storage/sha256.ts'
 import type { Store } from '../storage/store.ts'
-import { AdvertBoard } from './adverts/board.ts'
-import { DivergenceError } from './authority/errors.ts'
+import type { AdvertBoard } from './adverts/board.ts'
 import type { NodeConfig } from './config/settings.ts'
 import { badConfiguration, type SetupError } from './config/setup-error.ts'
-import { isOpen } from './disclosure/policy.ts'
-import { formatVoteEvidence } from './evidence/vote-evidence.ts'
-import { serveFeeds } from './feed/server.ts'
-import type { AreaInfo } from './gateway/router.ts'
-import { type GatewayServer, startGatewayServer } from './gateway/server.ts'
-import { canonicalJson } from './genesis/canonical-json.ts'
-import { type Genesis, originOf, readGenesis } from './genesis/genesis.ts'
+import { readGenesis } from './genesis/genesis.ts'
 import { rulesContentHash } from './genesis/rules-hash.ts'
-import type { GenesisAuthority, GenesisNode } from './genesis/schema.ts'
-import { Engine } from './hosting/engine.ts'
-import { AnchorsAtOnce } from './hosting/finality/anchoring.ts'
-import { memberCosigning } from './hosting/finality/cosigners.ts'
-import { Finality } from './hosting/finality/finality.ts'
-import type { HostedAuthority } from './hosting/opening.ts'
-import { parseKeepBodies } from './hosting/retention.ts'
-import { type HttpServer, startHttp } from './http/server.ts'
+import type { Engine } from './hosting/engine.ts'
 import type { NodeView } from './http/view.ts'
-import { type DataDir, dataDirFiles, openDataDir } from './identity/data-dir.ts'
-import { type NodeKeys, readNodeKeys } from './identity/node-keys.ts'
+import { dataDirFiles, openDataDir } from './identity/data-dir.ts'
+import { readNodeKeys } from './identity/node-keys.ts'
 import { openOwnStore } from './identity/own-store.ts'
-import { verifySignature } from './identity/signing-key.ts'
 import { knownPeersIn } from './known-peers.ts'
 import type { Logger } from './log.ts'
-import { createMetrics, type Metrics } from './metrics/metrics.ts'
+import { createMetrics } from './metrics/metrics.ts'
 import { exposeNode } from './metrics/node-metrics.ts'
 import { startNetwork } from './network/network.ts'
 import type { RunningNetwork } from './network/options.ts'
-import { publicKeyOfPeerId } from './network/peer-id.ts'
-import { isDamage, setupErrorOf, wrongClock } from './node-errors.ts'
-import { ledView, nodeView } from './node-view.ts'
-import type { PeerId } from './ports.ts'
-import { atEndOfTurn, realClock, realRandom } from './real-ports.ts'
-import { FinalChecks } from './routing/final-checks.ts'
-import { serveFinals } from './routing/final-server.ts'
-import { serveIntake } from './routing/intake-server.ts'
-import { serveReads } from './routing/read-server.ts'
-import { InputRouter } from './routing/router.ts'
+import { setupErrorOf, wrongClock } from './node-errors.ts'
+import { nodeView } from './node-view.ts'
+import { realClock, realRandom } from './real-ports.ts'
+import type { InputRouter } from './routing/router.ts'
+import { startAdverts } from './starting/adverts.ts'
+import { startEngine } from './starting/engine.ts'
+import { loadFinality } from './starting/finality.ts'
+import { authoritiesOf } from './starting/from-genesis.ts'
+import type { Basis, Parts, Urls } from './starting/parts.ts'
+import { startRouting } from './starting/routing.ts'
+import { startApi, startGateway } from './starting/servers.ts'
+import { startWatching } from './starting/watching.ts'
 import { version } from './version.ts'
-import { startWatching, type Watching } from './watching.ts'
 import { WitnessAsking } from './witnesses/asking.ts'
 
 export interface NodeDependencies {
@@ -88,7 +73,12 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
     )
   }
   const dataDir = openDataDir(config.dataDir, genesis.hashHex, keys.peerId)
-  const starting = new Starting(config, dependencies, genesis, keys, self, dataDir)
+  const metrics = createMetrics()
+  const basis: Basis = {
+    ...{ config, genesis, keys, self, dataDir, metrics, log: dependencies.log },
+    count: (name, labels) => metrics.count(name, labels),
+  }
+  const starting = new Starting(basis, dependencies)
   try {
     return await starting.run()
   } catch (error) {
@@ -97,70 +87,48 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   }
 }
 
-/** One node on its way up, and down again: what has been started so far. */
+/** One node on its way up, and down again. */
 class Starting {
-  readonly #config: NodeConfig
+  readonly #basis: Basis
   readonly #dependencies: NodeDependencies
-  readonly #genesis: Genesis
-  readonly #keys: NodeKeys
-  readonly #self: GenesisNode
-  readonly #dataDir: DataDir
-  readonly #metrics: Metrics
-  readonly #urls = { http: '', gateway: '' }
+  readonly #parts: Parts = {}
+  readonly #urls: Urls = { http: '', gateway: '' }
   readonly #problems: string[] = []
-  #store: Store | undefined
-  #network: RunningNetwork | undefined
-  #engine: Engine | undefined
-  #finality: Finality | undefined
-  #isForgetful = false
-  #router: InputRouter | undefined
-  #board: AdvertBoard | undefined
-  #gateway: GatewayServer | undefined
-  #http: HttpServer | undefined
-  #witnesses: WitnessAsking | undefined
-  #watching: Watching | undefined
   #stopping: Promise<void> | undefined
   #clockCheck: () => void = () => {}
 
-  constructor(
-    config: NodeConfig,
-    dependencies: NodeDependencies,
-    genesis: Genesis,
-    keys: NodeKeys,
-    self: GenesisNode,
-    dataDir: DataDir,
-  ) {
-    this.#config = config
+  constructor(basis: Basis, dependencies: NodeDependencies) {
+    this.#basis = basis
     this.#dependencies = dependencies
-    this.#genesis = genesis
-    this.#keys = keys
-    this.#self = self
-    this.#dataDir = dataDir
-    this.#metrics = createMetrics()
   }
 
   async run(): Promise<RunningNode> {
     const startedAtMs = realClock.wallMs()
-    const store = await this.#openStore()
-    this.#store = store
-    this.#dataDir.begun()
+    const basis = this.#basis
+    const parts = this.#parts
+    const { store, forgetful } = await this.#openStore()
+    parts.store = store
+    basis.dataDir.begun()
     const network = await this.#startNetwork(store)
-    this.#network = network
-    const finality = await this.#loadFinality(store, network)
-    this.#finality = finality
-    const engine = await this.#startEngine(store, network)
-    this.#engine = engine
-    const watching = this.#startWatching(network, engine)
-    this.#watching = watching
+    parts.network = network
+    const finality = await loadFinality(basis, parts, store, network, forgetful)
+    parts.finality = finality
+    const engine = await startEngine(basis, parts, store, network, {
+      problem: message => this.#problems.push(message),
+      fatal: error => this.#fatal(error),
+    })
+    parts.engine = engine
+    const watching = startWatching(basis, network, engine)
+    parts.watching = watching
     finality.begin()
-    this.#checkClockAgainstSeals(engine)
-    const router = this.#startRouting(network, engine)
-    this.#router = router
-    const board = this.#startAdverts(network, engine, router)
-    this.#board = board
+    checkClockAgainstSeals(engine)
+    const router = startRouting(basis, parts, network, engine)
+    parts.router = router
+    const board = startAdverts(basis, network, engine, router, this.#urls)
+    parts.board = board
     const view = nodeView({
-      self: this.#self.number,
-      genesis: this.#genesis,
+      self: basis.self.number,
+      genesis: basis.genesis,
       network,
       engine,
       finality,
@@ -169,7 +137,7 @@ class Starting {
       router,
       clock: realClock,
       startedAtMs,
-      sessions: () => this.#gateway?.core.stats.sessions ?? 0,
+      sessions: () => parts.gateway?.core.stats.sessions ?? 0,
       urls: this.#urls,
       problems: () => this.#problems,
     })
@@ -187,18 +155,19 @@ class Starting {
   }
 
   async #stop(deadlineMs: number): Promise<void> {
+    const parts = this.#parts
     const inOrder: (() => Promise<void> | void | undefined)[] = [
       () => this.#clockCheck(),
-      () => this.#witnesses?.stop(),
-      () => this.#watching?.stop(),
-      () => this.#gateway?.stop(),
-      () => this.#http?.close(),
-      () => this.#board?.stop(),
-      () => this.#finality?.stop(),
-      () => this.#engine?.stop(),
-      () => this.#network?.stop(deadlineMs / 2),
-      () => this.#store?.close(),
-      () => this.#dataDir.release(),
+      () => parts.witnesses?.stop(),
+      () => parts.watching?.stop(),
+      () => parts.gateway?.stop(),
+      () => parts.http?.close(),
+      () => parts.board?.stop(),
+      () => parts.finality?.stop(),
+      () => parts.engine?.stop(),
+      () => parts.network?.stop(deadlineMs / 2),
+      () => parts.store?.close(),
+      () => this.#basis.dataDir.release(),
     ]
     for (const step of inOrder) {
       try {
@@ -209,340 +178,74 @@ class Starting {
     }
   }
 
-  async #openStore(): Promise<Store> {
-    const { log, wipeStore = false } = this.#dependencies
+  /** `forgetful`: the store is a new one, and the node does not know what it promised before. */
+  async #openStore(): Promise<{ store: Store; forgetful: boolean }> {
+    const { dataDir, genesis, log } = this.#basis
     const { store, incarnation, isNew, setAside } = await openOwnStore({
-      files: this.#dataDir.files,
-      hasRun: this.#dataDir.hasRun,
-      wipe: wipeStore,
-      instances: this.#authorities().map(({ identity: { group, epoch, view } }) => ({ group, epoch, view })),
+      files: dataDir.files,
+      hasRun: dataDir.hasRun,
+      wipe: this.#dependencies.wipeStore ?? false,
+      instances: authoritiesOf(genesis).map(({ identity: { group, epoch, view } }) => ({
+        group,
+        epoch,
+        view,
+      })),
       birth: realRandom.below(2 ** 47),
     })
     const { incarnation: number } = incarnation
-    this.#isForgetful = isNew
     if (isNew)
       log.warn({ incarnation: number, setAside }, 'a new store: silent until the others have answered')
-    return store
+    return { store, forgetful: isNew }
   }
 
   async #startNetwork(store: Store): Promise<RunningNetwork> {
-    const { file, hash } = this.#genesis
-    const metrics = this.#metrics
+    const { config, genesis, keys, self, log, metrics } = this.#basis
+    const { file, hash } = genesis
     return await startNetwork({
       networkName: file.network,
       genesisHash: hash,
       protocol: file.protocol,
       role: 'node',
       softwareVersion: version,
-      identitySeed: this.#keys.identity.seed,
-      listenAddresses: this.#config.listen,
-      bootstrap: file.nodes.filter(node => node !== this.#self),
-      maxPeers: this.#config.maxPeers,
+      identitySeed: keys.identity.seed,
+      listenAddresses: config.listen,
+      bootstrap: file.nodes.filter(node => node !== self),
+      maxPeers: config.maxPeers,
       clock: realClock,
       random: realRandom,
-      logger: this.#dependencies.log,
+      logger: log,
       counters: metrics,
       peerStore: knownPeersIn(store),
     })
   }
 
-  async #startEngine(store: Store, network: RunningNetwork): Promise<Engine> {
-    const { log } = this.#dependencies
-    const others = this.#genesis.file.nodes.filter(node => node !== this.#self)
-    return await Engine.start({
-      self: this.#self.number,
-      peers: new Map(others.map(node => [node.number, node.peerId])),
-      authorities: this.#authorities(),
-      logKey: this.#keys.log,
-      store,
-      network,
-      clock: realClock,
-      random: realRandom,
-      schedule: atEndOfTurn,
-      sha256,
-      verify: verifySignature,
-      heartbeatMs: this.#config.heartbeatMs,
-      electionMs: this.#config.electionMs,
-      leaseReads: this.#config.leaseReads,
-      recordsBetweenSnapshots: this.#config.recordsBetweenSnapshots,
-      keepBodies: parseKeepBodies(this.#config.keepBodies),
-      count: (name, labels) => this.#metrics.count(name, labels),
-      log: (event, facts) => log.info(facts, event),
-      ...(this.#finality && { views: this.#finality }),
-      onSeal: (group, seal) => this.#finality?.sealed(group, seal) ?? [],
-      certifiedHeight: group => this.#finality?.status(group)?.certifiedHeight,
-      final: group => this.#finality?.final(group),
-      cosigning: this.#cosigning(network),
-      onLeader: (name, node) => this.#router?.leaderIs(name, node),
-      onMembers: (name, members) => this.#router?.membersAre(name, members),
-      onHalted: (name, error) => {
-        this.#problems.push(error.message)
-        log.error({ authority: name, error: error.message }, 'authority halted')
-        // The log contradicts this replica's state: in the next view it begins anew from what is decided.
-        if (error instanceof DivergenceError) this.#finality?.suspect(this.#groupOf(name), 'diverged')
-        // What else the disk gives back can't be trusted either.
-        if (isDamage(error)) this.#fatal(setupErrorOf(error, this.#config))
-      },
-      onStoreFailure: error => this.#fatal(setupErrorOf(error, this.#config)),
-    })
-  }
-
-  #cosigning(network: RunningNetwork): ReturnType<typeof memberCosigning> {
-    const { nodes, network: networkName } = this.#genesis.file
-    const { number } = this.#self
-    const node = (wanted: number): GenesisNode => nodes.find(each => each.number === wanted)!
-    return memberCosigning({
-      self: number,
-      ...{ networkName, network, key: this.#keys.cosign, clock: realClock },
-      keyOf: wanted => Buffer.from(node(wanted).keys.cosign, 'base64'),
-      peers: new Map(nodes.filter(each => each.number !== number).map(each => [each.number, each.peerId])),
-      membersOf: group => this.#engine?.mayServe(group) ?? [],
-      logOf: group => this.#engine?.authority(group)?.published,
-      count: (name, labels) => this.#metrics.count(name, labels),
-    })
-  }
-
-  async #loadFinality(store: Store, network: RunningNetwork): Promise<Finality> {
-    const { nodes, authorities, network: networkName } = this.#genesis.file
-    const { number } = this.#self
-    const others = nodes.filter(node => node !== this.#self)
-    const keyOf = (member: number): Uint8Array =>
-      Buffer.from(nodes.find(node => node.number === member)!.keys.vote, 'base64')
-    return await Finality.load({
-      self: number,
-      peers: new Map(others.map(node => [node.number, node.peerId])),
-      authorities: authorities
-        .filter(({ members }) => members.includes(number))
-        .map(authority => ({
-          group: authority.group,
-          origin: originOf(networkName, authority),
-          epoch: authority.epoch,
-          members: [...authority.members].sort((a, b) => a - b).map(node => ({ node, key: keyOf(node) })),
-        })),
-      voteKey: this.#keys.vote,
-      anchoring: new AnchorsAtOnce(),
-      onFinal: group => this.#engine?.authority(group)?.final(this.#finality!.final(group)!),
-      forgetful: this.#isForgetful,
-      store,
-      network,
-      clock: realClock,
-      random: realRandom,
-      schedule: atEndOfTurn,
-      sha256,
-      verify: verifySignature,
-      addOps: ops => this.#engine?.driver.addOps(ops),
-      sync: done => this.#engine?.driver.sync(done),
-      count: (name, labels) => this.#metrics.count(name, labels),
-      door: () => this.#engine,
-      onEvidence: evidence => this.#watching?.evidence.found(formatVoteEvidence(evidence)),
-      log: (event, facts) => this.#dependencies.log.warn(facts, event),
-    })
-  }
-
-  #groupOf(name: string): number {
-    return this.#genesis.file.authorities.find(authority => authority.name === name)!.group
-  }
-
-  #authorities(): HostedAuthority[] {
-    const { file, hash } = this.#genesis
-    return file.authorities.map(authority => ({
-      name: authority.name,
-      charter: authority,
-      identity: {
-        genesisHash: hash,
-        origin: originOf(file.network, authority),
-        isHidden: !isOpen(authority.kind),
-        group: authority.group,
-        epoch: authority.epoch,
-        view: 0,
-        members: [...authority.members].sort((a, b) => a - b),
-        charterBody: charterBody(this.#genesis, authority),
-        rulesVersion: file.rules.version,
-        tickMs: file.tickMs,
-        createdAtMs: Date.parse(file.createdAt),
-      },
-    }))
-  }
-
-  #startRouting(network: RunningNetwork, engine: Engine): InputRouter {
-    const { file } = this.#genesis
-    const peerIds = new Map(file.nodes.map(node => [node.number, node.peerId]))
-    const nodes = new Map(
-      file.nodes.map(node => [
-        node.peerId,
-        { number: node.number, identityKey: publicKeyOfPeerId(node.peerId)! },
-      ]),
-    )
-    const areas: AreaInfo[] = file.authorities
-      .filter(({ kind }) => isOpen(kind))
-      .map(area => ({
-        ...area,
-        origin: originOf(file.network, area),
-        members: engine.mayServe(area.group),
-        founders: area.members,
-      }))
-    const origins = new Map(file.authorities.map(it => [it.group, originOf(file.network, it)]))
-    const count = (name: string, labels: Record<string, string>): void => this.#metrics.count(name, labels)
-    const local = (group: number) => engine.member(group)
-    const hidden = new Set(file.authorities.filter(({ kind }) => !isOpen(kind)).map(({ group }) => group))
-    const mayAsk = (group: number, peer: PeerId): boolean =>
-      !hidden.has(group) || engine.mayServe(group).includes(nodes.get(peer)?.number ?? 0)
-    serveIntake({
-      network,
-      schedule: atEndOfTurn,
-      nodeOf: peer => nodes.get(peer),
-      originOf: group => origins.get(group),
-      mayAsk,
-      local,
-      verify: verifySignature,
-      count,
-    })
-    serveReads({ network, schedule: atEndOfTurn, isNode: peer => nodes.has(peer), mayAsk, local, count })
-    serveFeeds({ network, local, isNode: peer => nodes.has(peer), mayAsk, count })
-    serveFinals({ network, schedule: atEndOfTurn, numberOf: peer => nodes.get(peer)?.number, local, count })
-    return new InputRouter({
-      areas,
-      self: this.#self.number,
-      peerOf: node => peerIds.get(node)!,
-      local,
-      network,
-      clock: realClock,
-      schedule: atEndOfTurn,
-      waits: group => engine.expectProgress(group),
-      sign: message => this.#keys.identity.sign(message),
-      isFinal: this.#finalChecks(areas),
-      count,
-    })
-  }
-
-  #finalChecks(areas: readonly AreaInfo[]): FinalChecks['holds'] {
-    const { log } = this.#dependencies
-    const checks = new FinalChecks({
-      ...{ areas, nodeKeys: this.#nodeKeys(), verify: verifySignature },
-      lied: ({ checkpoint, ...facts }) => {
-        this.#metrics.count('routing_false_finals', { node: `${facts.node}`, code: facts.code })
-        log.warn(facts, 'a node says to be final what is not: others are asked')
-        this.#watching?.doubts(facts.node, checkpoint)
-      },
-    })
-    return (area, node, leaves, proof) => checks.holds(area, node, leaves, proof)
-  }
-
-  #nodeKeys(): Map<number, { log: Uint8Array; vote: Uint8Array }> {
-    const bytes32 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'))
-    const { nodes } = this.#genesis.file
-    return new Map(
-      nodes.map(({ number, keys }) => [number, { log: bytes32(keys.log), vote: bytes32(keys.vote) }]),
-    )
-  }
-
-  #startAdverts(network: RunningNetwork, engine: Engine, router: InputRouter): AdvertBoard {
-    const { nodes, authorities } = this.#genesis.file
-    const numbers = new Map(nodes.map(node => [node.peerId, node.number]))
-    const names = new Map(authorities.map(authority => [authority.group, authority.name]))
-    return new AdvertBoard({
-      self: this.#self.number,
-      numberOf: peer => numbers.get(peer),
-      network,
-      clock: realClock,
-      own: () => ({
-        number: this.#self.number,
-        wallMs: Math.round(realClock.wallMs()),
-        gatewayUrl: this.#urls.gateway,
-        httpUrl: this.#urls.http,
-        led: engine
-          .authorities()
-          .filter(host => host.authority.serving)
-          .map(ledView),
-      }),
-      onLeader: (group, node) => {
-        const name = names.get(group)
-        if (name !== undefined) router.leaderIs(name, node)
-      },
-      count: (name, labels) => this.#metrics.count(name, labels),
-    })
-  }
-
-  #startWatching(network: RunningNetwork, engine: Engine): Watching {
-    return startWatching({
-      ...{ genesis: this.#genesis, files: this.#dataDir.files, network, clock: realClock, engine },
-      count: (name, labels) => this.#metrics.count(name, labels),
-      log: this.#dependencies.log,
-    })
-  }
-
   #askWitnesses(engine: Engine): void {
-    const { log } = this.#dependencies
-    this.#witnesses = new WitnessAsking({
-      file: this.#dataDir.files.witnesses,
+    const { dataDir, count, log } = this.#basis
+    this.#parts.witnesses = new WitnessAsking({
+      file: dataDir.files.witnesses,
       logs: () => engine.authorities().map(host => host.published),
-      count: (name, labels) => this.#metrics.count(name, labels),
+      count,
       log: (event, facts) => log.warn(facts, event),
     })
   }
 
   #exposeMetrics(view: NodeView, engine: Engine, router: InputRouter): void {
-    exposeNode(this.#metrics, view)
-    this.#metrics.gauge(
-      'routing_pending',
-      "This gateway's inputs that wait for an answer.",
-      () => router.pending,
-    )
-    this.#metrics.gauges(
-      'raft_events',
-      'What the Raft host refused, ignored or dropped, by code.',
-      ['code'],
-      () => [...engine.counters()].map(([code, value]) => ({ labels: { code }, value })),
+    const { metrics } = this.#basis
+    exposeNode(metrics, view)
+    metrics.gauge('routing_pending', "This gateway's inputs that wait for an answer.", () => router.pending)
+    metrics.gauges('raft_events', 'What the Raft host refused, ignored or dropped, by code.', ['code'], () =>
+      [...engine.counters()].map(([code, value]) => ({ labels: { code }, value })),
     )
   }
 
   async #startServers(router: InputRouter, view: NodeView): Promise<void> {
-    const settings = this.#config
-    const { file, hash, bytes } = this.#genesis
-    this.#gateway = await startGatewayServer({
-      host: settings.gatewayHost,
-      port: settings.gatewayPort,
-      maxConnections: settings.maxSessions,
-      config: {
-        network: file.network,
-        genesisHash: hash,
-        gatewayId: this.#self.peerId,
-        nodeNumber: this.#self.number,
-        tickMs: file.tickMs,
-        nodeKeys: this.#nodeKeys(),
-        limits: { inputsPerSecond: settings.maxInputsPerSecond, inputBurst: 2 * settings.maxInputsPerSecond },
-      },
-      ports: {
-        router,
-        count: (name, labels, by) => this.#metrics.count(name, labels, by),
-        monotonicMs: realClock.monotonicMs,
-        wallMs: realClock.wallMs,
-        randomBytes: realRandom.bytes,
-        sha256,
-        verify: verifySignature,
-      },
-    })
-    this.#urls.gateway = `ws://${settings.gatewayHost}:${this.#gateway.port}`
-    const { log, pageDir } = this.#dependencies
-    this.#http = await startHttp({
-      host: settings.httpHost,
-      port: settings.httpPort,
-      view,
-      genesis: bytes,
-      config: { ...settings },
-      metrics: this.#metrics,
-      serveMetrics: settings.metrics,
-      pageDir,
-      log,
-      nowMs: realClock.monotonicMs,
-    })
-    this.#urls.http = this.#http.url
-  }
-
-  #checkClockAgainstSeals(engine: Engine): void {
-    const seals = engine.authorities().flatMap(host => host.authority.replica.lastSeal?.seal.timeMs ?? [])
-    const behindMs = Math.max(0, ...seals) - realClock.wallMs()
-    if (behindMs > clockToleranceMs) throw wrongClock(behindMs, 'the last seal in its log')
+    const { gatewayHost } = this.#basis.config
+    const gateway = await startGateway(this.#basis, router)
+    this.#parts.gateway = gateway
+    this.#urls.gateway = `ws://${gatewayHost}:${gateway.port}`
+    const http = await startApi(this.#basis, view, this.#dependencies.pageDir)
+    this.#parts.http = http
+    this.#urls.http = http.url
   }
 
   #watchClock(board: AdvertBoard): void {
@@ -562,8 +265,8 @@ class Starting {
   }
 }
 
-/** The body of an authority's first leaf: what the genesis file says of it, and under which rules it was born. */
-function charterBody(genesis: Genesis, authority: GenesisAuthority): Uint8Array {
-  const { network, rules } = genesis.file
-  return new TextEncoder().encode(canonicalJson({ genesisHash: genesis.hashHex, network, rules, authority }))
+function checkClockAgainstSeals(engine: Engine): void {
+  const seals = engine.authorities().flatMap(host => host.authority.replica.lastSeal?.seal.timeMs ?? [])
+  const behindMs = Math.max(0, ...seals) - realClock.wallMs()
+  if (behindMs > clockToleranceMs) throw wrongClock(behindMs, 'the last seal in its log')
 }

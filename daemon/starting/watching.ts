@@ -1,25 +1,15 @@
-import { CheckpointBoard } from './checkpoints/board.ts'
-import { Comparer } from './checkpoints/comparer.ts'
-import { EvidenceExchange } from './evidence/exchange.ts'
-import { EvidenceFolder } from './evidence/folder.ts'
-import { Judge } from './evidence/judge.ts'
-import { LogKeys, readClaim } from './evidence/log-keys.ts'
-import { type Genesis, originOf } from './genesis/genesis.ts'
-import type { Engine } from './hosting/engine.ts'
-import type { DataDir } from './identity/data-dir.ts'
-import { verifySignature } from './identity/signing-key.ts'
-import type { Logger } from './log.ts'
-import type { Clock, Network } from './ports.ts'
-
-export interface WatchingParts {
-  readonly genesis: Genesis
-  readonly files: DataDir['files']
-  readonly network: Network
-  readonly clock: Clock
-  readonly engine: Engine
-  readonly count: (name: string, labels: Record<string, string>) => void
-  readonly log: Logger
-}
+import { CheckpointBoard } from '../checkpoints/board.ts'
+import { Comparer } from '../checkpoints/comparer.ts'
+import { EvidenceExchange } from '../evidence/exchange.ts'
+import { EvidenceFolder } from '../evidence/folder.ts'
+import { Judge } from '../evidence/judge.ts'
+import { LogKeys, readClaim } from '../evidence/log-keys.ts'
+import { originOf } from '../genesis/genesis.ts'
+import type { Engine } from '../hosting/engine.ts'
+import { verifySignature } from '../identity/signing-key.ts'
+import type { Network } from '../ports.ts'
+import { realClock } from '../real-ports.ts'
+import type { Basis } from './parts.ts'
 
 export interface Watching {
   readonly evidence: EvidenceExchange
@@ -29,15 +19,12 @@ export interface Watching {
 }
 
 /** Compares what nodes sign, and keeps and tells what contradicts itself. */
-export function startWatching({
-  genesis,
-  files,
-  network,
-  clock,
-  engine,
-  count,
-  log,
-}: WatchingParts): Watching {
+export function startWatching(
+  { genesis, dataDir, log, count }: Basis,
+  network: Network,
+  engine: Engine,
+): Watching {
+  const clock = realClock
   const { nodes, authorities, network: name } = genesis.file
   const numbers = new Map(nodes.map(node => [node.peerId, node.number]))
   const voteKeys = new Map(nodes.map(node => [node.number, Buffer.from(node.keys.vote, 'base64')]))
@@ -54,7 +41,7 @@ export function startWatching({
   const evidence = new EvidenceExchange({
     ...{ network, clock, numberOf, count },
     judge: text => judge.judge(text),
-    files: new EvidenceFolder(files.evidence, [files.witnessEvidence]),
+    files: new EvidenceFolder(dataDir.files.evidence, [dataDir.files.witnessEvidence]),
     learnt: text => comparer.heardEvidence(text),
     log: (event, facts) => log.warn(facts, event),
   })

@@ -1,0 +1,41 @@
+import { AdvertBoard } from '../adverts/board.ts'
+import type { Engine } from '../hosting/engine.ts'
+import type { RunningNetwork } from '../network/options.ts'
+import { ledView } from '../node-view.ts'
+import { realClock } from '../real-ports.ts'
+import type { InputRouter } from '../routing/router.ts'
+import type { Basis, Urls } from './parts.ts'
+
+/** What this node says of itself, and what it hears of others' leaders. */
+export function startAdverts(
+  { genesis, self, count }: Basis,
+  network: RunningNetwork,
+  engine: Engine,
+  router: InputRouter,
+  urls: Urls,
+): AdvertBoard {
+  const { nodes, authorities } = genesis.file
+  const numbers = new Map(nodes.map(node => [node.peerId, node.number]))
+  const names = new Map(authorities.map(authority => [authority.group, authority.name]))
+  return new AdvertBoard({
+    self: self.number,
+    numberOf: peer => numbers.get(peer),
+    network,
+    clock: realClock,
+    own: () => ({
+      number: self.number,
+      wallMs: Math.round(realClock.wallMs()),
+      gatewayUrl: urls.gateway,
+      httpUrl: urls.http,
+      led: engine
+        .authorities()
+        .filter(host => host.authority.serving)
+        .map(ledView),
+    }),
+    onLeader: (group, node) => {
+      const name = names.get(group)
+      if (name !== undefined) router.leaderIs(name, node)
+    },
+    count,
+  })
+}

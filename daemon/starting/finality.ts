@@ -1,0 +1,55 @@
+import { sha256 } from '../../storage/sha256.ts'
+import type { Store } from '../../storage/store.ts'
+import { formatVoteEvidence } from '../evidence/vote-evidence.ts'
+import { originOf } from '../genesis/genesis.ts'
+import { AnchorsAtOnce } from '../hosting/finality/anchoring.ts'
+import { Finality } from '../hosting/finality/finality.ts'
+import { verifySignature } from '../identity/signing-key.ts'
+import type { RunningNetwork } from '../network/options.ts'
+import { atEndOfTurn, realClock, realRandom } from '../real-ports.ts'
+import { nodeKeysOf, othersOf } from './from-genesis.ts'
+import type { Basis, Parts } from './parts.ts'
+
+/** This node's votes, read back from its disk. `forgetful`: that disk may have lost some. */
+export async function loadFinality(
+  { genesis, keys, self, log, count }: Basis,
+  parts: Parts,
+  store: Store,
+  network: RunningNetwork,
+  forgetful: boolean,
+): Promise<Finality> {
+  const { authorities, network: networkName } = genesis.file
+  const nodeKeys = nodeKeysOf(genesis)
+  const finality = await Finality.load({
+    self: self.number,
+    peers: othersOf(genesis, self.number),
+    authorities: authorities
+      .filter(({ members }) => members.includes(self.number))
+      .map(authority => ({
+        group: authority.group,
+        origin: originOf(networkName, authority),
+        epoch: authority.epoch,
+        members: [...authority.members]
+          .sort((a, b) => a - b)
+          .map(node => ({ node, key: nodeKeys.get(node)!.vote })),
+      })),
+    voteKey: keys.vote,
+    anchoring: new AnchorsAtOnce(),
+    onFinal: group => parts.engine?.authority(group)?.final(finality.final(group)!),
+    forgetful,
+    store,
+    network,
+    clock: realClock,
+    random: realRandom,
+    schedule: atEndOfTurn,
+    sha256,
+    verify: verifySignature,
+    addOps: ops => parts.engine?.driver.addOps(ops),
+    sync: done => parts.engine?.driver.sync(done),
+    count,
+    door: () => parts.engine,
+    onEvidence: evidence => parts.watching?.evidence.found(formatVoteEvidence(evidence)),
+    log: (event, facts) => log.warn(facts, event),
+  })
+  return finality
+}
