@@ -4,15 +4,13 @@ import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
 import { print, short, table } from './output.ts'
 
 export function authoritiesCommand(): Command {
-  return readCommand('authorities', 'who leads and holds each authority, and how far its log is').action(
-    authorities,
-  )
+  return readCommand('authorities', 'who leads and holds each authority, and how far its log is').action(show)
 }
 
-async function authorities(options: ReadCommandOptions): Promise<void> {
-  const answer = await nodeApi(options).json<{ authorities: AuthorityView[] }>('authorities')
+async function show(options: ReadCommandOptions): Promise<void> {
+  const authorities = await nodeApi(options).list<AuthorityView>('authorities')
   const header = ['NAME', 'LEADER', 'MEMBERS', 'TERM', 'LEAVES', 'SEALED', 'FINAL', 'ENTITIES', 'STATE ROOT']
-  print(answer, options, () => table(header, answer.authorities.map(authorityRow)))
+  print({ authorities }, options, () => table(header, authorities.map(authorityRow)))
 }
 
 function authorityRow(authority: AuthorityView): (string | number)[] {

@@ -44,7 +44,7 @@ async function list(options: ReadCommandOptions): Promise<void> {
 }
 
 async function allOf(options: ReadCommandOptions): Promise<EvidenceView[]> {
-  return (await nodeApi(options).json<{ evidence: EvidenceView[] }>('evidence')).evidence
+  return await nodeApi(options).list<EvidenceView>('evidence')
 }
 
 function rowOf({ id, kind, accused, signers, keptAtMs, place, origin }: EvidenceView): (string | number)[] {

@@ -53,7 +53,7 @@ function leafRow(leaf: LeafSummary): (string | number)[] {
 
 async function exportTo(authority: string, dir: string, options: ReadCommandOptions): Promise<void> {
   const api = nodeApi(options)
-  const { authorities } = await api.json<{ authorities: AuthorityView[] }>('authorities')
+  const authorities = await api.list<AuthorityView>('authorities')
   const origin = authorities.find(it => it.name === authority || it.origin === authority)?.origin ?? authority
   const exported = await exportLog(api, origin, resolve(dir))
   if (!exported.bodies)

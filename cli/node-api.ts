@@ -1,14 +1,12 @@
 import { Command } from 'commander'
-import { retryAfterMs } from '../client/sdk/node-source.ts'
+import type { ClientError } from '../client/sdk/errors.ts'
+import { askNode } from '../client/sdk/node-source.ts'
 import type { SettingName } from '../daemon/config/schema.ts'
 import { EXIT, SetupError } from '../daemon/config/setup-error.ts'
 import { dataDirFiles } from '../daemon/identity/data-dir.ts'
 import { readRunFile } from '../daemon/identity/run-file.ts'
 import type { ReadOptions } from './output.ts'
 import { addSettings, configOf } from './settings-options.ts'
-
-const TIMEOUT_MS = 10_000
-const RETRIES = 20
 
 export type ReadCommandOptions = ReadOptions & Record<string, unknown> & { readonly url?: string }
 
@@ -25,6 +23,7 @@ export function readCommand(
   return addSettings(command, settings)
 }
 
+/** What a node answers, with exit codes: 69 where nobody does. */
 export class NodeApi {
   readonly root: string
 
@@ -32,47 +31,37 @@ export class NodeApi {
     this.root = root.replace(/\/+$/, '')
   }
 
-  async json<T>(path: string): Promise<T> {
-    return (await (await this.#get(`api/v1/${path}`)).json()) as T
+  async json<T extends object>(path: string): Promise<T> {
+    const bytes = await askNode(this.root, `api/v1/${path}`).catch(asExit)
+    try {
+      return asObject(JSON.parse(new TextDecoder().decode(bytes))) as T
+    } catch {
+      throw new SetupError('no-node', `${this.root} is no node: its answer is not the JSON of one.`)
+    }
+  }
+
+  /** `GET /api/v1/<name>`, which is `{<name>: [...]}`. */
+  async list<T>(name: string): Promise<T[]> {
+    const list = (await this.json<Record<string, unknown>>(name))[name]
+    if (Array.isArray(list)) return list as T[]
+    throw new SetupError('no-node', `${this.root} is no node: its answer has no ${name}.`)
   }
 
   /** Undefined where the node says that there is nothing. */
   async bytes(path: string): Promise<Uint8Array | undefined> {
-    try {
-      return new Uint8Array(await (await this.#get(path)).arrayBuffer())
-    } catch (error) {
-      if (error instanceof SetupError && error.code === 'not-found') return undefined
-      throw error
-    }
-  }
-
-  async #get(path: string): Promise<Response> {
-    for (let attempt = 1; ; attempt++) {
-      const response = await this.#fetch(`${this.root}/${path}`)
-      if (response.ok) return response
-      if (response.status !== 429 || attempt === RETRIES) throw await refusalOf(response)
-      await new Promise(resolve => setTimeout(resolve, retryAfterMs(response)))
-    }
-  }
-
-  async #fetch(url: string): Promise<Response> {
-    try {
-      return await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) })
-    } catch (error) {
-      const { cause, message } = error as Error
-      const inner = cause as NodeJS.ErrnoException | undefined
-      const reason = inner?.code ?? inner?.message ?? message
-      throw new SetupError('unreachable', `No node answers at ${this.root} (${reason}).`, EXIT.unreachable)
-    }
+    return await askNode(this.root, path).catch((error: ClientError) =>
+      error.facts['status'] === 404 ? undefined : asExit(error),
+    )
   }
 }
 
-async function refusalOf(response: Response): Promise<SetupError> {
-  const body = (await response.json().catch(() => undefined)) as
-    | { error?: { code: string; message: string } }
-    | undefined
-  const message = body?.error?.message ?? `The node answered ${response.status}.`
-  return new SetupError(response.status === 404 ? 'not-found' : (body?.error?.code ?? 'refused'), message)
+function asObject(value: unknown): object {
+  if (typeof value === 'object' && value !== null) return value
+  throw new TypeError('no object')
+}
+
+function asExit({ code, message }: ClientError): never {
+  throw new SetupError(code, message, code === 'unreachable' ? EXIT.unreachable : EXIT.failed)
 }
 
 /** Exit 2 for a URL that is none, 69 when no node runs there. */

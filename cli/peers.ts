@@ -4,14 +4,14 @@ import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
 import { duration, print, table } from './output.ts'
 
 export function peersCommand(): Command {
-  return readCommand('peers', 'nodes that a node is connected to').action(peers)
+  return readCommand('peers', 'nodes that a node is connected to').action(show)
 }
 
-async function peers(options: ReadCommandOptions): Promise<void> {
-  const answer = await nodeApi(options).json<{ peers: PeerView[] }>('peers')
-  print(answer, options, () => {
-    if (answer.peers.length === 0) return 'Connected to nobody.'
-    return table(['NODE', 'ROUND TRIP', 'FOR', 'ADDRESS', 'PEER ID'], answer.peers.map(peerRow))
+async function show(options: ReadCommandOptions): Promise<void> {
+  const peers = await nodeApi(options).list<PeerView>('peers')
+  print({ peers }, options, () => {
+    if (peers.length === 0) return 'Connected to nobody.'
+    return table(['NODE', 'ROUND TRIP', 'FOR', 'ADDRESS', 'PEER ID'], peers.map(peerRow))
   })
 }
 

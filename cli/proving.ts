@@ -7,6 +7,7 @@ import { readGenesis } from '../audit/genesis.ts'
 import { proofTrust } from '../audit/verify-proof.ts'
 import type { ProofTrust } from '../client/protocol/proof.ts'
 import { ClientError } from '../client/sdk/errors.ts'
+import { nodeSource } from '../client/sdk/node-source.ts'
 import type { ProveOptions } from '../client/sdk/proofs.ts'
 import { badUsage, EXIT, type ExitCode, SetupError } from '../daemon/config/setup-error.ts'
 import { asSetupError } from './audit-errors.ts'
@@ -27,21 +28,12 @@ export function provingCommand(name: string, description: string): Command {
 
 /** The node that is asked, and what its answers are checked against. */
 export function proveOptions(options: ProvingOptions): ProveOptions {
-  const api = nodeApi(options)
-  const source = { bytes: (path: string) => api.bytes(path).catch(nothingYet) }
-  const waitMs = options.wait * 1000
   return {
-    source,
+    source: nodeSource(nodeApi(options).root),
     trust: trustOf(options),
-    waitMs,
+    waitMs: options.wait * 1000,
     checks: { ed25519: verifyEd25519, mlDsa44: undefined },
   }
-}
-
-/** The node can't tell yet, or has too much to do. */
-function nothingYet(error: unknown): undefined {
-  if (error instanceof SetupError && ['busy', 'unavailable'].includes(error.code)) return undefined
-  throw error
 }
 
 function trustOf(options: ProvingOptions): ProofTrust {
@@ -74,6 +66,7 @@ export async function giveProof(making: Promise<string>, options: ProvingOptions
 }
 
 const exits: Readonly<Record<string, ExitCode>> = {
+  unreachable: EXIT.unreachable,
   'not-logged': EXIT.verificationFailed,
   'bad-proof': EXIT.verificationFailed,
   'other-network': EXIT.verificationFailed,

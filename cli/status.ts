@@ -9,10 +9,10 @@ export function statusCommand(): Command {
 
 async function status(options: ReadCommandOptions): Promise<void> {
   const api = nodeApi(options)
-  const [own, { nodes }, { authorities }] = await Promise.all([
+  const [own, nodes, authorities] = await Promise.all([
     api.json<StatusView>('status'),
-    api.json<{ nodes: NodeAdvertView[] }>('nodes'),
-    api.json<{ authorities: AuthorityView[] }>('authorities'),
+    api.list<NodeAdvertView>('nodes'),
+    api.list<AuthorityView>('authorities'),
   ])
   const leaderless = authorities.filter(authority => authority.leader === 0).length
   print({ ...own, nodes, leaderless }, options, () =>

@@ -86,6 +86,12 @@ const BANNED_IN_WORLD: readonly (readonly [RegExp, string])[] = [
   [/\b(?:localeCompare|toLocale\w+|Intl)\b/g, "a locale: replicas' locales differ"],
 ]
 
+const BANNED_WHERE_STRANGERS_ANSWER: readonly (readonly [RegExp, string])[] = [
+  [/\bfetch\s*\(/g, 'fetch has no limits: take askHttp of client/protocol/http.ts'],
+]
+/** The one that sets the limits, and benchmarks, which ask what they have started. */
+const MAY_FETCH = /^(?:client\/protocol\/http\.ts$|testnet\/bench\/)/
+
 /** Findings in one source file (.ts, .tsx, .js, .mjs). */
 export function checkSource(file: SourceFile): Finding[] {
   return [...checkImports(file), ...checkBans(file)]
@@ -123,11 +129,17 @@ function decides(path: string): boolean {
   return DECIDING.some(prefix => path.startsWith(prefix)) && !EDGES.includes(path) && !path.endsWith('.pb.js')
 }
 
+function bansFor(path: string): readonly (readonly [RegExp, string])[] {
+  if (!decides(path)) {
+    const asksStrangers = ROOMS.some(({ room }) => path.startsWith(room)) && !MAY_FETCH.test(path)
+    return asksStrangers ? BANNED_WHERE_STRANGERS_ANSWER : []
+  }
+  return path.startsWith('world/') ? [...BANNED_WHERE_DECIDING, ...BANNED_IN_WORLD] : BANNED_WHERE_DECIDING
+}
+
 function checkBans(file: SourceFile): Finding[] {
-  if (!decides(file.path)) return []
-  const bans = file.path.startsWith('world/')
-    ? [...BANNED_WHERE_DECIDING, ...BANNED_IN_WORLD]
-    : BANNED_WHERE_DECIDING
+  const bans = bansFor(file.path)
+  if (bans.length === 0) return []
   const code = blankNonCode(file.text)
   return bans.flatMap(([pattern, message]) =>
     [...code.matchAll(pattern)].map(match => ({ path: file.path, line: lineAt(code, match.index), message })),

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { askHttp } from '../../client/protocol/http.ts'
 import { AuditError } from '../errors.ts'
 import type { LogSource } from './source.ts'
 
 const firstPauseMs = 200
+const minPauseMs = 50
 const maxPauseMs = 10_000
 
 export interface Patience {
@@ -40,24 +42,23 @@ async function readUrl(
   let waits = 0
   for (;;) {
     try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: 'error' })
-      if (response.ok) return await bodyUpTo(response, maxBytes)
-      await response.body?.cancel()
-      if (response.status === 410) {
+      const { status, body, retryAfterMs } = await askHttp(url, { timeoutMs, maxBytes })
+      if (status >= 200 && status < 300) return body
+      if (status === 410) {
         onDropped()
         return undefined
       }
       // Not there, or not for everybody: which of them is no matter to who wants to see it.
-      if (response.status === 404 || response.status === 403) return undefined
-      if (response.status === 429 && ++waits < politeAttempts) {
-        await sleep(pauseOf(response))
+      if (status === 404 || status === 403) return undefined
+      if (status === 429 && ++waits < politeAttempts) {
+        await sleep(Math.min(maxPauseMs, Math.max(minPauseMs, retryAfterMs)))
         continue
       }
-      if (response.status < 500) throw new AuditError('refused', `${url} answers ${response.status}.`)
-      if (++failures === attempts) throw unreachable(root, `it answers ${response.status}`)
+      if (status < 500) throw new AuditError('refused', `${url} answers ${status}.`)
+      if (++failures === attempts) throw unreachable(root, `it answers ${status}`)
     } catch (error) {
       if (error instanceof AuditError) throw error
-      if (++failures === attempts) throw unreachable(root, reasonOf(error as Error))
+      if (++failures === attempts) throw unreachable(root, (error as Error).message)
     }
     await sleep(firstPauseMs * 2 ** failures)
   }
@@ -65,26 +66,4 @@ async function readUrl(
 
 function unreachable(root: string, reason: string): AuditError {
   return new AuditError('unreachable', `No node answers at ${root} (${reason}).`)
-}
-
-function reasonOf({ cause, message }: Error): string {
-  const inner = cause as NodeJS.ErrnoException | undefined
-  return inner?.code ?? inner?.message ?? message
-}
-
-function pauseOf(response: Response): number {
-  const seconds = Number(response.headers.get('retry-after') ?? 1)
-  return Math.min(maxPauseMs, Math.max(50, Number.isFinite(seconds) ? 1000 * seconds : 1000))
-}
-
-/** At most one byte more than `maxBytes`, so that the reader sees that it is too long. */
-async function bodyUpTo(response: Response, maxBytes: number): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of response.body ?? []) {
-    parts.push(part)
-    length += part.length
-    if (length > maxBytes) break
-  }
-  return Buffer.concat(parts).subarray(0, maxBytes + 1)
 }

@@ -1,6 +1,7 @@
 import { getPublicKey, hashes } from '@noble/ed25519'
 import { sha256, sha512 } from '@noble/hashes/sha2.js'
 import { render } from 'preact'
+import { askHttp } from '../protocol/http.ts'
 import { browserPorts } from './model/poller.ts'
 import { Page } from './page.ts'
 import { enter, spectate } from './sdk-link.ts'
@@ -24,9 +25,9 @@ const page = new Page({
   spectate,
   enter,
   async fetchBytes(url) {
-    const response = await fetch(url)
-    if (!response.ok) throw new Error(`${url} answered ${response.status}.`)
-    return new Uint8Array(await response.arrayBuffer())
+    const { status, body, isWhole } = await askHttp(url, { timeoutMs: 10_000, maxBytes: 16 * 1024 * 1024 })
+    if (status !== 200 || !isWhole) throw new Error(`${url} answered ${status}.`)
+    return body
   },
   sha256,
   publicKeyOf: getPublicKey,

@@ -1,45 +1,58 @@
+import { askHttp, type HttpAnswer } from '../protocol/http.ts'
 import { ClientError } from './errors.ts'
 import type { ProofSource } from './proofs.ts'
 
-const TIMEOUT_MS = 10_000
+/** The longest is a bundle of 256 bodies. */
+const LIMITS = { timeoutMs: 10_000, maxBytes: 32 * 1024 * 1024 }
 const MAX_TRIES = 20
-const MAX_RETRY_AFTER_S = 2
-/** Not there, or not yet. */
-const NOTHING = [404, 503]
+const MAX_RETRY_AFTER_MS = 2_000
 
 /** A node's HTTP API, as `http://host:port`. In a browser: of the node that served the page. */
 export function nodeSource(root: string): ProofSource {
   return {
-    async bytes(path) {
-      for (let tries = 1; ; tries++) {
-        const response = await answerOf(`${root.replace(/\/+$/, '')}/${path}`)
-        if (response.ok) return new Uint8Array(await response.arrayBuffer())
-        if (NOTHING.includes(response.status)) return undefined
-        if (response.status !== 429 || tries === MAX_TRIES) throw await refusalOf(response)
-        await new Promise(resolve => setTimeout(resolve, retryAfterMs(response)))
-      }
-    },
+    bytes: path =>
+      askNode(root, path).catch((error: ClientError) => {
+        // Not there, or not yet.
+        if ([404, 503].includes(error.facts['status'] as number)) return undefined
+        throw error
+      }),
   }
 }
 
-/** How long a node wants to be left alone that has too much to do; nobody waits longer because a node says so. */
-export function retryAfterMs({ headers }: Response): number {
-  const waitS = Number(headers.get('retry-after') ?? 1)
-  return 1000 * (waitS > 0 ? Math.min(waitS, MAX_RETRY_AFTER_S) : 1)
+/**
+ * What a node has at this path below its root; it is asked again while it has too much to do.
+ * @throws ClientError `unreachable`, `too-long`, or with the node's own code and its `status`
+ */
+export async function askNode(root: string, path: string): Promise<Uint8Array> {
+  const url = `${root.replace(/\/+$/, '')}/${path}`
+  for (let tries = 1; ; tries++) {
+    const answer = await askHttp(url, LIMITS).catch((error: Error) => {
+      throw new ClientError('unreachable', `No node answers at ${root} (${error.message}).`)
+    })
+    if (!answer.isWhole) {
+      const most = `${LIMITS.maxBytes / 1024 / 1024} MiB`
+      throw new ClientError('too-long', `${url} answers with more than ${most}: no node does that.`)
+    }
+    if (answer.status >= 200 && answer.status < 300) return answer.body
+    if (answer.status !== 429 || tries === MAX_TRIES) throw refusalOf(answer)
+    // Nobody waits longer because a node says so.
+    await new Promise(resolve => setTimeout(resolve, Math.min(answer.retryAfterMs, MAX_RETRY_AFTER_MS)))
+  }
 }
 
-async function answerOf(url: string): Promise<Response> {
+function refusalOf({ status, body }: HttpAnswer): ClientError {
+  const { code, message } = errorIn(body)
+  return new ClientError(
+    typeof code === 'string' ? code : 'refused',
+    typeof message === 'string' ? message : `The node answered ${status}.`,
+    { status },
+  )
+}
+
+function errorIn(body: Uint8Array): { readonly code?: unknown; readonly message?: unknown } {
   try {
-    return await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) })
-  } catch (error) {
-    throw new ClientError('unreachable', `No node answers at ${url}: ${(error as Error).message}.`)
+    return (JSON.parse(new TextDecoder().decode(body)) as { error?: object } | null)?.error ?? {}
+  } catch {
+    return {}
   }
-}
-
-async function refusalOf(response: Response): Promise<ClientError> {
-  const body = (await response.json().catch(() => undefined)) as
-    | { error?: { code: string; message: string } }
-    | undefined
-  const { code = 'refused', message = `The node answered ${response.status}.` } = body?.error ?? {}
-  return new ClientError(code, message, { status: response.status })
 }

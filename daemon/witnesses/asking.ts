@@ -1,3 +1,4 @@
+import { askHttp } from '../../client/protocol/http.ts'
 import { noteVerifier } from '../../storage/log/note-keys.ts'
 import { parseVkey } from '../../storage/log/vkey.ts'
 import type { PublishedLog } from '../hosting/log-view.ts'
@@ -25,8 +26,8 @@ interface Asked {
 const lookEveryMs = 200
 /** Of one witness at once, however many logs there are. */
 const maxWaiting = 16
-const timeoutMs = 5_000
-const maxAnswerBytes = 16_384
+/** A witness is a stranger. */
+const limits = { timeoutMs: 5_000, maxBytes: 16_384 }
 const firstRestMs = 1_000
 const longestRestMs = 60_000
 
@@ -99,25 +100,10 @@ export class WitnessAsking {
 
 function askedOf(entry: WitnessEntry): Asked {
   const url = `${entry.url.replace(/\/+$/, '')}/add-checkpoint`
-  const client = new WitnessClient(noteVerifier(parseVkey(entry.vkey)!), async body => {
-    const response = await fetch(url, {
-      method: 'POST',
-      body,
-      redirect: 'error',
-      signal: AbortSignal.timeout(timeoutMs),
-    })
-    return { status: response.status, body: await textOf(response) }
+  const client = new WitnessClient(noteVerifier(parseVkey(entry.vkey)!), async post => {
+    const { status, body, isWhole } = await askHttp(url, limits, post)
+    if (!isWhole) throw new Error('its answer is too long')
+    return { status, body: new TextDecoder().decode(body) }
   })
   return { entry, client, askedFor: new Map(), waiting: new Set(), restUntilMs: 0, failures: 0 }
-}
-
-/** A witness is a stranger: what it sends is bounded. */
-async function textOf(response: Response): Promise<string> {
-  let text = ''
-  const decoder = new TextDecoder()
-  for await (const chunk of response.body ?? []) {
-    text += decoder.decode(chunk, { stream: true })
-    if (text.length > maxAnswerBytes) throw new Error('its answer is too long')
-  }
-  return text
 }

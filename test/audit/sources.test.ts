@@ -109,6 +109,22 @@ describe('a log over HTTP', function () {
     assert.ok(codes.length > 1 && codes.includes('bodies-dropped'), codes.join())
   })
 
+  it('is copied into the folder that was named, whatever the node says that its name and size are', async () => {
+    const dir = join(town.folder, 'copied')
+    const apiOf = (checkpoint: string) =>
+      ({ root: 'memory', bytes: async () => Buffer.from(checkpoint) }) as unknown as NodeApi
+    for (const origin of ['../../outside', 'town/../../outside', '/town/area/0000/0', '.../area/0000/0', ''])
+      await assert.rejects(exportLog(apiOf(''), origin, dir), { code: 'unknown-authority' })
+    const root = Buffer.alloc(32).toString('base64')
+    for (const said of ['', '<html>', `${town.origin}\n-5\n${root}\n`, `${town.origin}\n1e9\n${root}\n`])
+      await assert.rejects(exportLog(apiOf(`${said}\n— x AAAAAAA=\n`), town.origin, dir), { code: 'no-node' })
+    // Nobody has so much: what it doesn't serve is missed at once.
+    const huge = `${town.origin}\n${2 ** 52}\n${root}\n\n— x ${Buffer.alloc(68).toString('base64')}\n`
+    const bytes = async (path: string) => (path.includes('/tile/') ? undefined : Buffer.from(huge))
+    const api = { root: 'memory', bytes } as unknown as NodeApi
+    await assert.rejects(exportLog(api, town.origin, dir), { code: 'incomplete' })
+  })
+
   it('names the path that is damaged or missing', async () => {
     const path = `log/${town.origin}/tile/entries/000`
     const damaged = await serve({

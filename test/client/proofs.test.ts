@@ -16,7 +16,6 @@ import {
   stateProofOf,
   verifyProof,
 } from '../../client/index.ts'
-import { retryAfterMs } from '../../client/sdk/node-source.ts'
 import type { Replica } from '../../daemon/authority/replica.ts'
 import { treeKey } from '../../daemon/authority/state-entry.ts'
 import type { LogRecord } from '../../storage/log/record.ts'
@@ -149,13 +148,6 @@ describe('a receipt that is made into a proof', function () {
     }
     const bare = parseProof(await proofOfLeaf(town.origin, leaf, options(source)))
     assert.ok(bare.ok && bare.proof.kind === 'record' && bare.proof.held === undefined)
-  })
-
-  it('is asked for again soon, however long a node says that it has too much to do', () => {
-    const waitsMs = ['1', '86400', '1e300', 'tomorrow', '-1', undefined].map(said =>
-      retryAfterMs(new Response('', said === undefined ? {} : { headers: { 'retry-after': said } })),
-    )
-    assert.deepEqual(waitsMs, [1000, 2000, 2000, 1000, 1000, 1000])
   })
 
   describe('beside a proof of the state', () => {

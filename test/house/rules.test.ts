@@ -45,6 +45,13 @@ describe('the rules of the house', () => {
     })
   }
 
+  it('lets nothing be asked over HTTP without a limit', () => {
+    for (const path of ['cli/audit.ts', 'client/map/main.tsx', 'audit/source/http.ts', 'daemon/node.ts'])
+      assert.equal(messages(path, 'await fetch(url)').length, 1, path)
+    for (const path of ['client/protocol/http.ts', 'test/client/http.test.ts'])
+      assert.deepEqual(messages(path, 'await fetch(url)'), [], path)
+  })
+
   it('lets the one disk of storage be a disk', () => {
     assert.deepEqual(messages('storage/store-level.ts', "import { mkdirSync } from 'node:fs'"), [])
   })

@@ -1,12 +1,13 @@
+import { askHttp } from '../../client/protocol/http.ts'
 import type { AuthorityView, NodeAdvertView } from '../../daemon/http/view.ts'
 
-const timeoutMs = 2_000
+const limits = { timeoutMs: 2_000, maxBytes: 16 * 1024 * 1024 }
 
 /** Undefined when the node doesn't answer. */
 async function read<T>(httpUrl: string, path: string): Promise<T | undefined> {
   try {
-    const response = await fetch(`${httpUrl}${path}`, { signal: AbortSignal.timeout(timeoutMs) })
-    return response.ok ? ((await response.json()) as T) : undefined
+    const { status, body } = await askHttp(`${httpUrl}${path}`, limits)
+    return status === 200 ? (JSON.parse(new TextDecoder().decode(body)) as T) : undefined
   } catch {
     return undefined
   }

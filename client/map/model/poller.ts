@@ -1,3 +1,4 @@
+import { askHttp } from '../../protocol/http.ts'
 import {
   type AuthorityView,
   type NodeView,
@@ -28,6 +29,7 @@ export interface PollerPorts {
 
 const POLL_MS = 1000
 const TIMEOUT_MS = 1500
+const MAX_BYTES = 16 * 1024 * 1024
 const MAX_OTHER_HOSTS = 6
 
 /** The API roots to try, the one that answered last first: the page outlives the node that served it. */
@@ -118,9 +120,9 @@ export function startPoller(home: string, ports: PollerPorts): Observable<Networ
 export const browserPorts: PollerPorts = {
   nowMs: () => performance.now(),
   async fetchJson(url, timeoutMs) {
-    const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), cache: 'no-store' })
-    if (!response.ok) throw new Error(`${url} answered ${response.status}`)
-    return response.json()
+    const { status, body, isWhole } = await askHttp(url, { timeoutMs, maxBytes: MAX_BYTES })
+    if (status !== 200 || !isWhole) throw new Error(`${url} answered ${status}`)
+    return JSON.parse(new TextDecoder().decode(body))
   },
   wait: delayMs => new Promise(resolve => setTimeout(resolve, delayMs)),
 }
