@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { bareEnvironment } from '../environment.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -21,7 +22,7 @@ export function runScript(
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [script, ...args], {
-      env: { ...coverage(), PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env },
+      env: { ...bareEnvironment(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let [stdout, stderr] = ['', '']
@@ -34,10 +35,4 @@ export function runScript(
     child.on('error', reject)
     child.on('close', code => resolve({ code, stdout, stderr }))
   })
-}
-
-/** `npm run coverage` follows child processes by this variable. */
-function coverage(): Record<string, string> {
-  const folder = process.env['NODE_V8_COVERAGE']
-  return folder === undefined ? {} : { NODE_V8_COVERAGE: folder }
 }

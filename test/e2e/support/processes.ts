@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { bareEnvironment } from '../../environment.ts'
 
 export const root = join(import.meta.dirname, '../../..')
 export const freeholdMain = join(root, 'cli/main.ts')
@@ -58,13 +59,8 @@ export function startFreehold(args: readonly string[], how: HowToRun = {}): Runn
 }
 
 export function startProgram(program: string, args: readonly string[], how: HowToRun = {}): Running {
-  const coverage = process.env['NODE_V8_COVERAGE']
   const child = spawn(program, args, {
-    env: {
-      ...(coverage === undefined ? {} : { NODE_V8_COVERAGE: coverage }),
-      ...{ PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' },
-      ...how.env,
-    },
+    env: { ...bareEnvironment(), ...how.env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: how.ownGroup === true,
   })
