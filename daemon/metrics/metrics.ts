@@ -20,6 +20,8 @@ export interface Metrics {
   gauge(name: string, help: string, read: () => number): void
   /** The same with labels: one value for each set of them. */
   gauges(name: string, help: string, labelNames: readonly string[], read: () => readonly GaugeValue[]): void
+  /** What several gauges are read from: it is made once at each scrape. */
+  perScrape<T>(read: () => T): () => T
   /** What a counter has counted under these labels; for tests and for status. */
   counted(name: string, labels?: Labels): Promise<number>
   /** The exposition for Prometheus. */
@@ -43,6 +45,7 @@ export function createMetrics(options: { readonly process?: boolean } = {}): Met
   if (options.process !== false) collectDefaultMetrics({ register: registry })
   const families = new Map<string, Family>()
   const histograms = new Map<string, Histogram>()
+  let scrapes = 0
 
   const familyOf = (name: string, labels: Labels): Family | undefined => {
     const known = families.get(name)
@@ -62,7 +65,17 @@ export function createMetrics(options: { readonly process?: boolean } = {}): Met
 
   return {
     contentType: registry.contentType,
-    text: () => registry.metrics(),
+    text() {
+      scrapes++
+      return registry.metrics()
+    },
+    perScrape<T>(read: () => T): () => T {
+      let last: { readonly scrape: number; readonly value: T } | undefined
+      return () => {
+        if (last?.scrape !== scrapes) last = { scrape: scrapes, value: read() }
+        return last.value
+      }
+    },
     count(name, labels = {}, by = 1) {
       const family = familyOf(name, labels)
       family?.counter.inc(boundedLabels(family, labels), by)

@@ -3,17 +3,19 @@ import type { GaugeValue, Metrics } from './metrics.ts'
 
 /** What Prometheus reads from a node at each scrape. */
 export function exposeNode(metrics: Metrics, view: NodeView): void {
+  const status = metrics.perScrape(() => view.status())
+  const hosted = metrics.perScrape(() => view.authorities().filter(authority => authority.hosted))
   metrics.gauge('ready', 'Whether the node is ready: 1 or 0.', () => (view.notReady().length === 0 ? 1 : 0))
-  metrics.gauge('peers', 'Nodes connected.', () => view.status().peers)
-  metrics.gauge('sessions', 'Game clients connected.', () => view.status().sessions)
-  metrics.gauge('uptime_seconds', 'Time since the start.', () => view.status().uptimeMs / 1000)
+  metrics.gauge('peers', 'Nodes connected.', () => status().peers)
+  metrics.gauge('sessions', 'Game clients connected.', () => status().sessions)
+  metrics.gauge('uptime_seconds', 'Time since the start.', () => status().uptimeMs / 1000)
 
   metrics.gauge('evidence_kept', 'Pieces of evidence kept.', () => view.evidence().length)
 
   const self = view.status().number
   const perAuthority = (name: string, help: string, read: (authority: AuthorityView) => number): void =>
     metrics.gauges(`authority_${name}`, help, ['authority'], () =>
-      hosted(view).map(authority => ({ labels: { authority: authority.name }, value: read(authority) })),
+      hosted().map(authority => ({ labels: { authority: authority.name }, value: read(authority) })),
     )
   perAuthority('leads', 'Whether this node leads it: 1 or 0.', it => (it.leader === self ? 1 : 0))
   perAuthority('rejoining', 'Whether its replica here lost its disk and does not vote yet: 1 or 0.', it =>
@@ -26,19 +28,15 @@ export function exposeNode(metrics: Metrics, view: NodeView): void {
 
   const queueLabels = ['authority', 'queue']
   metrics.gauges('authority_queue_length', 'What waits in each queue.', queueLabels, () =>
-    queues(view, 'length'),
+    queues(hosted(), 'length'),
   )
   metrics.gauges('authority_queue_dropped', 'What each queue dropped.', queueLabels, () =>
-    queues(view, 'dropped'),
+    queues(hosted(), 'dropped'),
   )
 }
 
-function hosted(view: NodeView): AuthorityView[] {
-  return view.authorities().filter(authority => authority.hosted)
-}
-
-function queues(view: NodeView, field: keyof QueueView): GaugeValue[] {
-  return hosted(view).flatMap(authority =>
+function queues(hosted: readonly AuthorityView[], field: keyof QueueView): GaugeValue[] {
+  return hosted.flatMap(authority =>
     Object.entries(authority.queues).map(([queue, counts]) => ({
       labels: { authority: authority.name, queue },
       value: counts[field],

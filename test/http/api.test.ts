@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createMetrics } from '../../daemon/metrics/metrics.ts'
 import { exposeNode } from '../../daemon/metrics/node-metrics.ts'
 import { fakeEntity, fakeEvidence, fakeLeaf, fakeNode, LEAVES, ORIGIN } from './fake-node.ts'
 import { type Served, serve } from './harness.ts'
@@ -308,6 +309,23 @@ describe('the HTTP API', () => {
       const response = await get(path, { origin })
       assert.equal(response.headers.get('access-control-allow-origin'), allowed, `${origin} ${path}`)
     }
+  })
+
+  it('looks at all authorities once for each scrape of the metrics, and anew at the next', async () => {
+    const metrics = createMetrics({ process: false })
+    const node = fakeNode()
+    let looks = 0
+    exposeNode(metrics, {
+      ...node,
+      authorities: () => {
+        looks++
+        return node.authorities().map(authority => ({ ...authority, term: looks }))
+      },
+    })
+    const [first, second] = [await metrics.text(), await metrics.text()]
+    assert.equal(looks, 2)
+    const term = /^freehold_authority_term\{.*\} (\d+)$/m
+    assert.deepEqual([term.exec(first)?.[1], term.exec(second)?.[1]], ['1', '2'])
   })
 
   it('shows the metrics in the format of Prometheus, by its conventions', async () => {
