@@ -1,5 +1,6 @@
-import type { Cancel, Clock } from '../ports.ts'
+import type { Clock } from '../ports.ts'
 import type { Sent } from './node-channels.ts'
+import { Pulse } from './pulse.ts'
 
 /** What a lane says itself when nobody has answered in time. */
 export interface Unavailable {
@@ -60,18 +61,18 @@ const retryEveryMs = 25
  */
 export class AskLane<Question, Answer> {
   readonly #options: AskLaneOptions<Question, Answer>
+  readonly #pulse: Pulse
   #members: readonly number[]
   #queue: Pending<Question, Answer>[] = []
   readonly #batches = new Map<number, Batch<Question, Answer>>()
   #member: number
   /** Who lied, and until when nobody believes them. */
   readonly #distrusted = new Map<number, number>()
-  #scheduled = false
   #pausedUntilMs = 0
-  #timer: Cancel | undefined
 
   constructor(options: AskLaneOptions<Question, Answer>) {
     this.#options = options
+    this.#pulse = new Pulse(options.clock, options.schedule, retryEveryMs, () => this.#flush())
     this.#members = options.members
     this.#member = options.members[0]!
   }
@@ -93,7 +94,7 @@ export class AskLane<Question, Answer> {
     if (this.#queue.length >= maxPending) return answer({ kind: 'busy', retryAfterMs: 250 })
     const deadlineMs = this.#options.clock.monotonicMs() + deadlineAfterMs
     this.#queue.push({ question, answer, deadlineMs })
-    this.#wake()
+    this.#pulse.soon()
   }
 
   /** Somebody who knows says who leads. What was asked of others is answered there. */
@@ -109,7 +110,7 @@ export class AskLane<Question, Answer> {
       this.#queue.push(...batch.waiting.filter(each => each !== undefined))
     }
     this.#turnFrom(node)
-    this.#wake()
+    this.#pulse.soon()
   }
 
   answered(number: number, from: number, answers: readonly { index: number; answer: Answer }[]): void {
@@ -131,7 +132,7 @@ export class AskLane<Question, Answer> {
       else this.#pause()
     }
     if (batch.waiting.every(each => each === undefined)) this.#batches.delete(number)
-    this.#wake()
+    this.#pulse.soon()
   }
 
   /** What else it was asked is asked of others. */
@@ -158,15 +159,6 @@ export class AskLane<Question, Answer> {
     this.#pausedUntilMs = this.#options.clock.monotonicMs() + forMs
   }
 
-  #wake(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    this.#options.schedule(() => {
-      this.#scheduled = false
-      this.#flush()
-    })
-  }
-
   #flush(): void {
     const nowMs = this.#options.clock.monotonicMs()
     this.#expire(nowMs)
@@ -175,7 +167,7 @@ export class AskLane<Question, Answer> {
       if (sent === 'unreachable') this.#turnFrom(this.#member)
       else if (sent === 'opening') this.#pausedUntilMs = nowMs + retryEveryMs
     }
-    if (this.#queue.length > 0 || this.#batches.size > 0) this.#watch()
+    if (this.#queue.length > 0 || this.#batches.size > 0) this.#pulse.later()
   }
 
   #sendBatch(nowMs: number): Sent {
@@ -203,14 +195,5 @@ export class AskLane<Question, Answer> {
       this.#options.count('routing_silent_leader', {})
       this.nodeLost(member)
     }
-  }
-
-  /** While anything waits, time is looked at: for retries, silence and deadlines. */
-  #watch(): void {
-    if (this.#timer !== undefined) return
-    this.#timer = this.#options.clock.after(retryEveryMs, () => {
-      this.#timer = undefined
-      this.#flush()
-    })
   }
 }

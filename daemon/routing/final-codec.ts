@@ -7,6 +7,7 @@ import {
   writeFinalAnswers,
   writeFinalRequest,
 } from './final.pb.js'
+import { answersFrom, isWhole } from './wire-answers.ts'
 
 export const finalProtocol = 'final/1'
 export const maxFinalFrameBytes = 2 * 1024 * 1024
@@ -68,13 +69,8 @@ function toWire(index: number, answer: FinalAnswer): WireAnswer {
 export function decodeFinalAnswers(frame: Uint8Array): FinalAnswers | undefined {
   const read = decoded(frame, readFinalAnswers, writeFinalAnswers, 1 + maxBatchAsks)
   if (read === undefined || !isWhole(read.batch) || read.answers.length > maxBatchAsks) return undefined
-  const answers: { index: number; answer: FinalAnswer }[] = []
-  for (const wire of read.answers) {
-    const answer = fromWire(wire)
-    if (answer === undefined || !isWhole(wire.index)) return undefined
-    answers.push({ index: wire.index, answer })
-  }
-  return { batch: read.batch, answers }
+  const answers = answersFrom(read.answers, fromWire)
+  return answers && { batch: read.batch, answers }
 }
 
 /** One thing is told and no other. */
@@ -88,8 +84,4 @@ function fromWire({ proof: given, retryAfterMs, notYet, notLeader }: WireAnswer)
   if (certificate === undefined || hashes === undefined || proof === undefined) return undefined
   if (hashes.length > maxAskedLeaves * hashBytes || proof.length > maxProofBytes) return undefined
   return { kind: 'final', proof: { certificate, checkpoint, hashes, proof } }
-}
-
-function isWhole(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0
 }

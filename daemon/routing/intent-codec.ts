@@ -9,6 +9,7 @@ import {
   writeIntentAnswers,
   writeIntentRequest,
 } from './intent.pb.js'
+import { isWhole } from './wire-answers.ts'
 
 export const intentProtocol = 'intent/2'
 export const maxIntentFrameBytes = 2 * 1024 * 1024
@@ -115,8 +116,4 @@ function fromWire(wire: IntentAnswer): InputAnswer | undefined {
   if (wire.retryAfterMs > 0 && isWhole(wire.retryAfterMs))
     return { kind: 'busy', retryAfterMs: wire.retryAfterMs }
   return wire.code.length > 0 && wire.code.length <= 64 ? { kind: 'refused', code: wire.code } : undefined
-}
-
-function isWhole(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0
 }

@@ -1,9 +1,10 @@
 import { inputBatchMessage } from '../../client/protocol/attestation.ts'
 import { bodyHash, maxBatchInputs } from '../authority/batch.ts'
 import type { InputResult, InputSource } from '../gateway/router.ts'
-import type { Cancel, Clock } from '../ports.ts'
+import type { Clock } from '../ports.ts'
 import type { IndexedAnswer, Request } from './intent-codec.ts'
 import type { Sent } from './node-channels.ts'
+import { Pulse } from './pulse.ts'
 
 /** How a request reaches a node; the answers come back one by one. */
 export interface Carrier {
@@ -61,18 +62,18 @@ const busyAnswer: InputResult = { kind: 'busy', retryAfterMs: 250 }
  */
 export class Lane {
   readonly #options: LaneOptions
+  readonly #pulse: Pulse
   readonly #carrier: Carrier
   #members: readonly number[]
   #queue: Pending[] = []
   readonly #batches = new Map<number, Batch>()
   #target: number
   #tickets = 0
-  #scheduled = false
   #pausedUntilMs = 0
-  #timer: Cancel | undefined
 
   constructor(options: LaneOptions, carrier: Carrier) {
     this.#options = options
+    this.#pulse = new Pulse(options.clock, options.schedule, retryEveryMs, () => this.#flush())
     this.#carrier = carrier
     this.#members = options.members
     this.#target = options.members[0]!
@@ -95,7 +96,7 @@ export class Lane {
     if (this.#queue.length + bodies.length > maxPending) return source.answered(bodies, busyAnswer)
     const deadlineMs = this.#options.clock.monotonicMs() + deadlineAfterMs
     for (const body of bodies) this.#queue.push({ ticket: this.#tickets++, body, source, deadlineMs })
-    this.#wake()
+    this.#pulse.soon()
   }
 
   /** Somebody who knows says who leads. */
@@ -128,7 +129,7 @@ export class Lane {
       tellSources(pending, answer)
     }
     if (batch.left === 0) this.#batches.delete(batchNumber)
-    this.#wake()
+    this.#pulse.soon()
   }
 
   #notLeader(from: number, leader: number): void {
@@ -156,16 +157,7 @@ export class Lane {
       this.#options.count('routing_retried', {})
       this.#queue = [...returned, ...this.#queue].sort((a, b) => a.ticket - b.ticket)
     }
-    this.#wake()
-  }
-
-  #wake(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    this.#options.schedule(() => {
-      this.#scheduled = false
-      this.#flush()
-    })
+    this.#pulse.soon()
   }
 
   #flush(): void {
@@ -180,7 +172,7 @@ export class Lane {
       if (sent === 'unreachable') this.#rotate()
       else if (sent === 'opening') this.#pausedUntilMs = nowMs + openingMs
     }
-    if (this.#queue.length > 0 || this.#batches.size > 0) this.#watch()
+    if (this.#queue.length > 0 || this.#batches.size > 0) this.#pulse.later()
   }
 
   #expire(nowMs: number): void {
@@ -225,15 +217,6 @@ export class Lane {
       count++
     }
     return this.#queue.splice(0, count)
-  }
-
-  /** While anything waits, time is looked at: for retries, silence and deadlines. */
-  #watch(): void {
-    if (this.#timer !== undefined) return
-    this.#timer = this.#options.clock.after(retryEveryMs, () => {
-      this.#timer = undefined
-      this.#flush()
-    })
   }
 }
 

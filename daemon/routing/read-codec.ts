@@ -8,6 +8,7 @@ import {
   writeReadAnswers,
   writeReadRequest,
 } from './read.pb.js'
+import { answersFrom, isWhole } from './wire-answers.ts'
 
 export const readProtocol = 'read/1'
 export const maxReadFrameBytes = 2 * 1024 * 1024
@@ -65,13 +66,8 @@ function toWire(index: number, answer: ReadAnswer): WireAnswer {
 export function decodeReadAnswers(frame: Uint8Array): ReadAnswers | undefined {
   const read = decoded(frame, readReadAnswers, writeReadAnswers, 1 + maxBatchReads)
   if (read === undefined || !isWhole(read.batch)) return undefined
-  const answers: { index: number; answer: ReadAnswer }[] = []
-  for (const wire of read.answers) {
-    const answer = fromWire(wire)
-    if (answer === undefined || !isWhole(wire.index)) return undefined
-    answers.push({ index: wire.index, answer })
-  }
-  return { batch: read.batch, answers }
+  const answers = answersFrom(read.answers, fromWire)
+  return answers && { batch: read.batch, answers }
 }
 
 /** One thing is told and no other. */
@@ -86,8 +82,4 @@ function fromWire({ state, retryAfterMs, code, notLeader }: WireAnswer): ReadAns
 
 function isState({ entity, size, tick }: WireState): boolean {
   return isWhole(size) && isWhole(tick) && (entity === undefined || entity.length <= maxEntityBytes)
-}
-
-function isWhole(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0
 }

@@ -1,22 +1,15 @@
 import assert from 'node:assert/strict'
 import type { FinalAnswer } from '../../daemon/hosting/final-asks.ts'
-import type { Channel, Network } from '../../daemon/ports.ts'
 import { decodeFinalAnswers, encodeFinalRequest, maxBatchAsks } from '../../daemon/routing/final-codec.ts'
 import { serveFinals } from '../../daemon/routing/final-server.ts'
+import { Askers } from './support/askers.ts'
 
 describe('what other nodes ask to be told once it is final', () => {
   it('has a share for each of them, however much it asks: the rest is told to wait', async () => {
     const open: ((answer: FinalAnswer) => void)[] = []
-    const kinds = new Map<string, string[]>([
-      ['greedy', []],
-      ['modest', []],
-    ])
-    let accept!: (channel: Channel) => void
-    const network = {
-      handle: (_name: string, _options: object, each: (channel: Channel) => void) => (accept = each),
-    }
+    const askers = new Askers(decodeFinalAnswers)
     serveFinals({
-      network: network as unknown as Network,
+      network: askers.network,
       schedule: run => queueMicrotask(run),
       numberOf: () => 1,
       local: () =>
@@ -25,25 +18,23 @@ describe('what other nodes ask to be told once it is final', () => {
         }) as never,
       count: () => {},
     })
+    const asks = Array.from({ length: maxBatchAsks }, () => ({ leaves: [7], soon: false }))
     const ask = (peer: string, frames: number): void => {
-      let frame!: (bytes: Uint8Array) => void
-      const send = (bytes: Uint8Array): boolean => {
-        for (const { answer } of decodeFinalAnswers(bytes)!.answers) kinds.get(peer)!.push(answer.kind)
-        return true
-      }
-      accept({ peer, send, onFrame: (run: typeof frame) => (frame = run) } as unknown as Channel)
-      const asks = Array.from({ length: maxBatchAsks }, () => ({ leaves: [7], soon: false }))
-      for (let batch = 1; batch <= frames; batch++) frame(encodeFinalRequest({ group: 1, batch, asks }))
+      const batches = Array.from({ length: frames }, (_, i) => i + 1)
+      askers.ask(
+        peer,
+        batches.map(batch => encodeFinalRequest({ group: 1, batch, asks })),
+      )
     }
     ask('greedy', 200)
     ask('modest', 1)
     await Promise.resolve()
     assert.equal(open.length, 1024 + maxBatchAsks)
-    assert.deepEqual(kinds.get('greedy'), Array(200 * maxBatchAsks - 1024).fill('busy'))
+    assert.deepEqual(askers.told('greedy'), Array(200 * maxBatchAsks - 1024).fill('busy'))
     for (const answer of open.splice(0)) answer({ kind: 'not-yet' })
     ask('greedy', 1)
     assert.equal(open.length, maxBatchAsks)
     await Promise.resolve()
-    assert.deepEqual(kinds.get('modest'), Array(maxBatchAsks).fill('not-yet'))
+    assert.deepEqual(askers.told('modest'), Array(maxBatchAsks).fill('not-yet'))
   })
 })

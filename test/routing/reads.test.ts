@@ -4,7 +4,6 @@ import type { ReadAsked } from '../../consensus/groups/types.ts'
 import type { ReadAnswer } from '../../daemon/authority/reading.ts'
 import type { Replica } from '../../daemon/authority/replica.ts'
 import { StateReads } from '../../daemon/hosting/state-reads.ts'
-import type { Channel, Network } from '../../daemon/ports.ts'
 import {
   decodeReadAnswers,
   decodeReadRequest,
@@ -12,6 +11,7 @@ import {
   encodeReadRequest,
 } from '../../daemon/routing/read-codec.ts'
 import { serveReads } from '../../daemon/routing/read-server.ts'
+import { Askers } from './support/askers.ts'
 
 const whole = fc.nat({ max: Number.MAX_SAFE_INTEGER })
 const bytesOf = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
@@ -72,16 +72,9 @@ describe("reads on their way between nodes' gateways and owners", () => {
 describe('reads that other nodes ask for', () => {
   it('have a share for each of them, which comes back with the answers: one that asks for more is told to wait', async () => {
     const open: ((answer: ReadAnswer) => void)[] = []
-    const kinds = new Map<string, string[]>([
-      ['greedy', []],
-      ['modest', []],
-    ])
-    let accept!: (channel: Channel) => void
-    const network = {
-      handle: (_name: string, _options: object, each: (channel: Channel) => void) => (accept = each),
-    }
+    const askers = new Askers(decodeReadAnswers)
     serveReads({
-      network: network as unknown as Network,
+      network: askers.network,
       schedule: run => queueMicrotask(run),
       isNode: () => true,
       mayAsk: () => true,
@@ -90,26 +83,20 @@ describe('reads that other nodes ask for', () => {
       count: () => {},
     })
     const ask = (peer: string, count: number): void => {
-      let frame!: (bytes: Uint8Array) => void
-      const send = (bytes: Uint8Array): boolean => {
-        for (const { answer } of decodeReadAnswers(bytes)!.answers) kinds.get(peer)!.push(answer.kind)
-        return true
-      }
-      accept({ peer, send, onFrame: (run: typeof frame) => (frame = run) } as unknown as Channel)
       const targets = Array.from({ length: count }, () => new Uint8Array(16))
-      frame(encodeReadRequest({ group: 1, batch: 1, targets }))
+      askers.ask(peer, [encodeReadRequest({ group: 1, batch: 1, targets })])
     }
     ask('greedy', 1000)
     ask('greedy', 1000)
     ask('modest', 10)
     await Promise.resolve()
     assert.equal(open.length, 1034)
-    assert.deepEqual(kinds.get('greedy'), Array(976).fill('busy'))
+    assert.deepEqual(askers.told('greedy'), Array(976).fill('busy'))
     for (const answer of open.splice(0)) answer({ kind: 'not-leader', leader: 0 })
     ask('greedy', 1000)
     assert.equal(open.length, 1000)
     await Promise.resolve()
-    assert.deepEqual(kinds.get('modest'), Array(10).fill('not-leader'))
+    assert.deepEqual(askers.told('modest'), Array(10).fill('not-leader'))
   })
 })
 
