@@ -75,6 +75,8 @@ export function parseGenesis(bytes: Uint8Array, path: string): Genesis {
     )
     members.set(member!.number, member!)
   }
+  const shared = sharedKey([...members.values()])
+  check(shared === undefined, shared ?? '')
   const areas = (authorities as unknown[]).map(authority => {
     const problem = areaProblem(network as string, authority, members)
     check(problem === undefined, problem ?? '')
@@ -167,6 +169,19 @@ function memberOf(network: string, value: unknown): GenesisMember | undefined {
   const message = concat(utf8('freehold/keys/1\n'), Uint8Array.of(name.length), name, vote, cosign, log)
   if (!verifyEd25519(identityKey, message, endorsement)) return undefined
   return { number: node['number'], identityKey, voteKey: vote, cosignKey: cosign, logKey: log }
+}
+
+/** What is signed by a key must say who signed it. */
+function sharedKey(members: readonly GenesisMember[]): string | undefined {
+  const owners = new Map<string, number>()
+  for (const { number, identityKey, voteKey, cosignKey, logKey } of members) {
+    for (const key of [identityKey, voteKey, cosignKey, logKey].map(toBase64)) {
+      const owner = owners.get(key) ?? number
+      if (owner !== number) return `nodes ${owner} and ${number} have one key (${key})`
+      owners.set(key, number)
+    }
+  }
+  return undefined
 }
 
 function areaProblem(

@@ -11,6 +11,7 @@ import { asSetupError } from './audit-errors.ts'
 import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
 import { duration, print, type ReadOptions, table } from './output.ts'
 import { addSettings, configOf } from './settings-options.ts'
+import { verifyHint } from './verify-hint.ts'
 
 export function evidenceCommand(): Command {
   const command = new Command('evidence').description('proof that somebody lied: what a node has of it')
@@ -18,7 +19,11 @@ export function evidenceCommand(): Command {
     isDefault: true,
   })
   command.addCommand(
-    readCommand('get', 'one piece as a file, which freehold verify accepts alone')
+    readCommand('get', 'one piece as a file, which freehold verify accepts alone', [
+      'network',
+      'dataDir',
+      'genesis',
+    ])
       .argument('<ID>', 'as the list has it, or its beginning')
       .argument('[FILE]', 'where it goes (default: shown)')
       .action(get),
@@ -72,7 +77,7 @@ async function get(id: string, file: string | undefined, options: ReadCommandOpt
   }
   if (existsSync(file)) throw new SetupError('file-exists', `${file} is there already.`)
   writeFileSync(file, text)
-  print({ ...evidence, path: file }, options, () => `Verify it: freehold verify ${file}`)
+  print({ ...evidence, path: file }, options, () => `Verify it: ${verifyHint(file, options)}`)
 }
 
 async function add(file: string, options: ReadOptions & Record<string, unknown>): Promise<void> {

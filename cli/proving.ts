@@ -15,6 +15,7 @@ import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
 import { wholeNumber } from './numbers.ts'
 import { print } from './output.ts'
 import { configOf } from './settings-options.ts'
+import { verifyHint } from './verify-hint.ts'
 
 export type ProvingOptions = ReadCommandOptions & { readonly out?: string; readonly wait: number }
 
@@ -59,10 +60,7 @@ export async function giveProof(making: Promise<string>, options: ProvingOptions
   const { out } = options
   if (out === undefined) return print({ proof }, options, () => proof.trimEnd())
   writeDurably(resolve(out), proof)
-  // What is there by default needs not be named.
-  const genesis = options['genesis'] ?? (options['dataDir'] && configOf(options).genesis)
-  const verify = `freehold verify ${out}${genesis === undefined ? '' : ` --genesis ${genesis}`}`
-  print({ file: resolve(out) }, options, () => `It is final. To verify: ${verify}`)
+  print({ file: resolve(out) }, options, () => `It is final. To verify: ${verifyHint(out, options)}`)
 }
 
 const exits: Readonly<Record<string, ExitCode>> = {

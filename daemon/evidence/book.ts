@@ -1,5 +1,5 @@
 import { sha256 } from '../../storage/sha256.ts'
-import type { Proven } from './judge.ts'
+import type { Judgement, Proven } from './judge.ts'
 
 /** Evidence that this node keeps. */
 export interface Exhibit extends Proven {
@@ -12,10 +12,10 @@ export interface Exhibit extends Proven {
 }
 
 /** `new`: kept. `same`, `alike`: it, or enough that says the same, is there. `full`: others are accused less often. */
-export type Filed = 'new' | 'same' | 'alike' | 'full' | 'refused'
+export type Filed = 'new' | 'same' | 'alike' | 'full' | Exclude<Judgement, Proven>
 
 export interface BookOptions {
-  readonly judge: (text: string) => Proven | undefined
+  readonly judge: (text: string) => Judgement
   /** Makes it durable. May throw: then it is not kept. */
   readonly keep: (exhibit: Exhibit) => void
   readonly drop: (id: string) => void
@@ -54,7 +54,7 @@ export class EvidenceBook {
     const known = this.#kept.get(id)
     if (known !== undefined) return { filed: 'same', exhibit: known }
     const proven = this.#options.judge(text)
-    if (proven === undefined) return { filed: 'refused', exhibit: undefined }
+    if (typeof proven === 'string') return { filed: proven, exhibit: undefined }
     const exhibit: Exhibit = { ...proven, id, text, keptAtMs }
     if (this.#said.has(sayingOf(exhibit)) || this.#alike(exhibit) >= maxAlike)
       return { filed: 'alike', exhibit }

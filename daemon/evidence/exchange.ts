@@ -1,14 +1,14 @@
 import type { Cancel, Clock, GossipVerdict, Network, PeerId } from '../ports.ts'
 import { EvidenceBook, type Exhibit, type Filed } from './book.ts'
 import type { FoundFile } from './folder.ts'
-import { maxEvidenceChars, type Proven } from './judge.ts'
+import { type Judgement, maxEvidenceChars } from './judge.ts'
 import { Shares } from './shares.ts'
 
 export interface ExchangeOptions {
   readonly network: Network
   readonly clock: Clock
   readonly numberOf: (peer: PeerId) => number | undefined
-  readonly judge: (text: string) => Proven | undefined
+  readonly judge: (text: string) => Judgement
   readonly files: {
     pathOf(id: string): string
     keep(id: string, text: string): void
@@ -27,7 +27,8 @@ const verdicts: Readonly<Record<Filed, GossipVerdict>> = {
   same: 'pass-on',
   alike: 'drop',
   full: 'drop',
-  refused: 'refuse',
+  'of-strangers': 'drop',
+  'proves-nothing': 'refuse',
 }
 
 type Source = 'own' | 'gossip' | 'file'
@@ -85,7 +86,7 @@ export class EvidenceExchange {
     this.#tellAgain()
     for (const { path, text, writtenMs } of this.#options.files.look()) {
       const filed = this.#file(text, 'file', writtenMs)
-      if (filed === 'refused') this.#options.log('evidence-refused', { file: path })
+      if (isRefused(filed)) this.#options.log('evidence-refused', { file: path, code: filed })
       // After a restart the others may never have heard of it.
       if (filed === 'new') this.#tell(text)
     }
@@ -124,8 +125,8 @@ export class EvidenceExchange {
     }
     const isWhole = data[0] === version && data[1]! <= againAfterMs.length
     const text = Buffer.from(data.subarray(2)).toString()
-    const filed = isWhole ? this.#file(text, 'gossip', clock.wallMs()) : 'refused'
-    if (filed === 'refused') count('evidence_refused', { code: 'proves-nothing' })
+    const filed = isWhole ? this.#file(text, 'gossip', clock.wallMs()) : 'proves-nothing'
+    if (isRefused(filed)) count('evidence_refused', { code: filed })
     return verdicts[filed]
   }
 
@@ -144,4 +145,8 @@ export class EvidenceExchange {
       return 'full'
     }
   }
+}
+
+function isRefused(filed: Filed): boolean {
+  return filed === 'proves-nothing' || filed === 'of-strangers'
 }

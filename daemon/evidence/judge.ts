@@ -25,6 +25,8 @@ export interface JudgeOptions {
   readonly logKeys: LogKeys
   /** The node's key for votes. */
   readonly voteKeyOf: (node: number) => Uint8Array | undefined
+  /** Whether the node is, or was, of those who hold the log: what others say of it is no lie about anything. */
+  readonly mayHold: (origin: string, node: number) => boolean
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
 }
 
@@ -37,7 +39,10 @@ export function isForNodes(text: string): boolean {
   return text.length <= maxEvidenceChars && heads.some(head => text.startsWith(`${head}\n`))
 }
 
-/** Judges evidence by itself and the genesis file alone. */
+/** Nodes may differ in who holds a log, so nobody is blamed for such a piece. */
+export type Judgement = Proven | 'proves-nothing' | 'of-strangers'
+
+/** Judges evidence by itself and the genesis file alone; whether it is about anybody of weight, by who may hold the log. */
 export class Judge {
   readonly #options: JudgeOptions
   readonly #origins: ReadonlyMap<string, string>
@@ -47,39 +52,44 @@ export class Judge {
     this.#origins = new Map(options.origins.map(origin => [hexOf(sha256(Buffer.from(origin))), origin]))
   }
 
-  /** Undefined when it proves nothing. */
-  judge(text: string): Proven | undefined {
-    if (!isForNodes(text)) return undefined
+  judge(text: string): Judgement {
+    if (!isForNodes(text)) return 'proves-nothing'
     return text.startsWith(`${twoFacesHead}\n`) ? this.#twoFaces(text) : this.#votes(text)
   }
 
-  #twoFaces(text: string): Proven | undefined {
+  #twoFaces(text: string): Judgement {
     const faces = parseTwoFaces(text)
     const older = faces && readClaim(faces.older)
     const newer = faces && readClaim(faces.newer)
-    if (older === undefined || newer === undefined) return undefined
+    if (older === undefined || newer === undefined) return 'proves-nothing'
     const { origin, size, root } = older.checkpoint
     const other = otherRoot(older.checkpoint, newer.checkpoint, faces!.path)
-    if (other === undefined) return undefined
+    if (other === undefined) return 'proves-nothing'
     const [first, second] = [this.#options.logKeys.verify(older), this.#options.logKeys.verify(newer)]
-    if (first === undefined || second === undefined) return undefined
+    if (first === undefined || second === undefined) return 'proves-nothing'
+    const holders = [first, second].map(({ signers }) =>
+      signers.filter(node => this.#options.mayHold(origin, node)),
+    ) as [number[], number[]]
+    // Whoever has no part in the log could put any of its holders in doubt.
+    if (holders.some(each => each.length === 0)) return 'of-strangers'
     return {
       kind: 'two-faces',
       origin,
-      accused: first.signers.filter(node => second.signers.includes(node)).sort(ascending),
-      signers: [...new Set([...first.signers, ...second.signers])].sort(ascending),
+      accused: holders[0].filter(node => holders[1].includes(node)).sort(ascending),
+      signers: [...new Set(holders.flat())].sort(ascending),
       place: String(size),
       contradiction: [root, other].map(hexOf).sort().join(' '),
     }
   }
 
-  #votes(text: string): Proven | undefined {
+  #votes(text: string): Judgement {
     const evidence = parseVoteEvidence(text)
-    if (evidence === undefined) return undefined
+    if (evidence === undefined) return 'proves-nothing'
     const { statement, by } = evidence.first
     const origin = this.#origins.get(hexOf(statement.authority))
     const kind = verifyEvidence(evidence, this.#options.voteKeyOf, this.#options.verify)
-    if (origin === undefined || kind === undefined) return undefined
+    if (origin === undefined || kind === undefined) return 'proves-nothing'
+    if (!this.#options.mayHold(origin, by.signer)) return 'of-strangers'
     const place = placeOf(statement)
     return { kind, origin, accused: [by.signer], signers: [by.signer], place, contradiction: '' }
   }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { checkCharter } from '../../world/charter.ts'
 import { badConfiguration } from '../config/setup-error.ts'
 import { verifyEndorsement } from '../identity/node-keys.ts'
+import { publicKeyOfPeerId } from '../network/peer-id.ts'
 import { canonicalJson } from './canonical-json.ts'
 import { type GenesisAuthority, type GenesisFile, type GenesisNode, genesisSchema } from './schema.ts'
 
@@ -73,6 +74,7 @@ function findContradiction(file: GenesisFile): string | undefined {
     firstRepeated('group', authorities, authority => authority.group) ??
     firstRepeated('authority', authorities, authority => authority.name) ??
     nodes.map(node => nodeProblem(file.network, node)).find(problem => problem !== undefined) ??
+    sharedKey(nodes) ??
     authorities.map(authority => authorityProblem(file, authority)).find(problem => problem !== undefined)
   )
 }
@@ -99,6 +101,21 @@ function nodeProblem(network: string, node: GenesisNode): string | undefined {
   }
   const endorsed = verifyEndorsement(network, node.peerId, keys, Buffer.from(node.endorsement, 'base64'))
   return endorsed ? undefined : `node ${node.number} did not endorse its keys`
+}
+
+/** What is signed by a key must say who signed it: an endorsement says that a key is one's own, and not that it is nobody else's. */
+function sharedKey(nodes: readonly GenesisNode[]): string | undefined {
+  const owners = new Map<string, number>()
+  for (const { number, peerId, keys } of nodes) {
+    const identity = Buffer.from(publicKeyOfPeerId(peerId)!).toString('base64')
+    for (const key of [identity, keys.vote, keys.cosign, keys.log]) {
+      const owner = owners.get(key) ?? number
+      if (owner !== number)
+        return `nodes ${owner} and ${number} have one key (${key}): each needs keys of its own`
+      owners.set(key, number)
+    }
+  }
+  return undefined
 }
 
 function authorityProblem({ network, nodes }: GenesisFile, authority: GenesisAuthority): string | undefined {

@@ -33,9 +33,14 @@ export function startWatching(
     charters.keys(),
     nodes.map(node => ({ node: node.number, logKey: Buffer.from(node.keys.log, 'base64') })),
   )
+  const mayHold = (origin: string, node: number): boolean => {
+    const { group, members } = charters.get(origin)!
+    return members.includes(node) || engine.mayServe(group).includes(node)
+  }
   const judge = new Judge({
     ...{ origins: [...charters.keys()], logKeys, verify: verifySignature },
     voteKeyOf: node => voteKeys.get(node),
+    mayHold,
   })
   const numberOf = (peer: string): number | undefined => numbers.get(peer)
   const evidence = new EvidenceExchange({
@@ -48,10 +53,7 @@ export function startWatching(
   const comparer = new Comparer({
     keys: logKeys,
     own: origin => engine.authority(charters.get(origin)!.group)?.published,
-    mayHold: (origin, node) => {
-      const { group, members } = charters.get(origin)!
-      return members.includes(node) || engine.mayServe(group).includes(node)
-    },
+    mayHold,
     nowMs: () => clock.monotonicMs(),
     found: text => evidence.found(text),
     count,

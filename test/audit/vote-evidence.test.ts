@@ -5,6 +5,7 @@ import { signBatch } from '../../consensus/finality/batcher.ts'
 import { contradictionOf, encodeEvidence } from '../../consensus/finality/evidence.ts'
 import type { Signed } from '../../consensus/finality/signed.ts'
 import type { Statement } from '../../consensus/finality/statement.ts'
+import type { Proven } from '../../daemon/evidence/judge.ts'
 import { formatVoteEvidence } from '../../daemon/evidence/vote-evidence.ts'
 import { sha256 } from '../../storage/sha256.ts'
 import { fakeRoot, Town } from '../checkpoints/support.ts'
@@ -49,8 +50,10 @@ describe('evidence of a member that votes against itself', () => {
       assert.ok(verdict.ok, verdict.message)
       assert.deepEqual([verdict.facts['contradiction'], verdict.facts['signer']], [kind, 3])
       for (const line of verdict.message.split('\n')) assert.ok(line.length <= 80, line)
-      const proven = town.judge.judge(text)
-      assert.deepEqual([proven?.kind, proven?.accused, proven?.origin], [kind, [3], town.origins[0]])
+      const proven = town.judge.judge(text) as Proven
+      assert.deepEqual([proven.kind, proven.accused, proven.origin], [kind, [3], town.origins[0]])
+      const byStranger = formatVoteEvidence({ first: signed(5, first), second: signed(5, second) })
+      assert.equal(town.judge.judge(byStranger), 'of-strangers')
     }
   })
 
@@ -71,7 +74,7 @@ describe('evidence of a member that votes against itself', () => {
     for (const [one, other] of pairs) {
       const text = formatVoteEvidence({ first: one, second: other })
       assert.equal((await town.verify(text)).ok, false)
-      assert.equal(town.judge.judge(text), undefined)
+      assert.equal(town.judge.judge(text), 'proves-nothing')
     }
   })
 

@@ -47,6 +47,7 @@ export class Town {
     this.judge = new Judge({
       ...{ origins: this.origins, logKeys: this.logKeys, verify: verifySignature },
       voteKeyOf: node => this.nodes[node - 1]?.vote.publicKey,
+      mayHold: (origin, node) => this.mayHold(origin, node),
     })
   }
 
@@ -139,7 +140,7 @@ export class Watcher {
     return await Promise.all(
       this.evidence.map(async text => {
         const proven = town.judge.judge(text)
-        assert.ok(proven, text)
+        assert.ok(typeof proven === 'object', text)
         const verdict = await town.verify(text)
         assert.ok(verdict.ok, verdict.message)
         return proven

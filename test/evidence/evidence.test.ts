@@ -76,11 +76,28 @@ describe('evidence as a node makes it', () => {
       const judge = new Judge({
         ...{ origins: [origin], logKeys, verify: verifySignature },
         voteKeyOf: () => undefined,
+        mayHold: () => true,
       })
-      return judge.judge(text)?.accused
+      const judged = judge.judge(text)
+      return typeof judged === 'string' ? judged : judged.accused
     }
     assert.deepEqual(accused([liar, honest]), [1])
-    assert.equal(accused([honest, liar]), undefined)
+    assert.equal(accused([honest, liar]), 'proves-nothing')
+  })
+
+  it('is about nodes that hold the log: who has no part in it can put nobody in doubt, by what he signs', () => {
+    const [area] = town.origins as [string]
+    const stranger = 5
+    const faces = (older: number, newer: number): string =>
+      formatTwoFaces({
+        ...{ older: town.sign(older, area, 9, fakeRoot(1)), newer: town.sign(newer, area, 9, fakeRoot(2)) },
+        path: [],
+      })
+    assert.equal(town.judge.judge(faces(stranger, stranger)), 'of-strangers')
+    assert.equal(town.judge.judge(faces(stranger, 2)), 'of-strangers')
+    assert.equal(town.judge.judge(faces(2, stranger)), 'of-strangers')
+    const proven = town.judge.judge(faces(2, 3))
+    assert.deepEqual(typeof proven === 'object' && proven.signers, [2, 3])
   })
 
   describe('in its book', () => {
@@ -88,7 +105,7 @@ describe('evidence as a node makes it', () => {
     const book = () => {
       kept.clear()
       return new EvidenceBook({
-        judge: text => JSON.parse(text) as Proven | undefined,
+        judge: text => JSON.parse(text) as Proven,
         keep: ({ id }) => kept.add(id),
         drop: id => kept.delete(id),
       })

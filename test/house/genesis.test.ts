@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
+import { parseGenesis as parseAsAuditor } from '../../audit/genesis.ts'
 import { SetupError } from '../../daemon/config/setup-error.ts'
 import { buildGenesis } from '../../daemon/genesis/build.ts'
 import { canonicalJson, type Json } from '../../daemon/genesis/canonical-json.ts'
@@ -16,7 +17,7 @@ import {
 } from '../../daemon/genesis/genesis.ts'
 import { rulesContentHash } from '../../daemon/genesis/rules-hash.ts'
 import type { GenesisFile } from '../../daemon/genesis/schema.ts'
-import { createNodeKeys } from '../../daemon/identity/node-keys.ts'
+import { createNodeKeys, readNodeKeys } from '../../daemon/identity/node-keys.ts'
 
 describe('the genesis file', () => {
   let dir: string
@@ -179,6 +180,25 @@ describe('the genesis file', () => {
       file.nodes[0]!.endorsement = file.nodes[1]!.endorsement
     })
     assert.match(refusal(swap), /node 1 did not endorse its keys/)
+  })
+
+  it('does not let two nodes have one key, whatever it is for, though both endorse it', () => {
+    const roles = ['identity', 'vote', 'cosign', 'log'] as const
+    for (const [i, mine] of roles.entries()) {
+      if (mine === 'identity') continue
+      const his = roles[(i + 1) % roles.length]!
+      const seeds = JSON.parse(readFileSync(join(dir, 'keys-1.json'), 'utf8')) as Record<string, string>
+      const own = JSON.parse(readFileSync(join(dir, 'keys-2.json'), 'utf8')) as Record<string, string>
+      const path = join(dir, `keys-2-${mine}.json`)
+      writeFileSync(path, JSON.stringify({ ...own, [mine]: seeds[his] }), { mode: 0o600 })
+      const keys = readNodeKeys(path)
+      const shared = changed(file => {
+        file.nodes[1]!.keys[mine] = Buffer.from(keys[mine].publicKey).toString('base64')
+        file.nodes[1]!.endorsement = Buffer.from(keys.endorsement).toString('base64')
+      })
+      assert.match(refusal(shared), /nodes 1 and 2 have one key \(.{44}\): each needs keys of its own/)
+      assert.throws(() => parseAsAuditor(shared, 'g.json'), /nodes 1 and 2 have one key/)
+    }
   })
 
   it('never throws anything but its refusal, whatever the bytes', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { FinalVerifier } from '../../client/protocol/final.ts'
 import { Comparer } from '../../daemon/checkpoints/comparer.ts'
-import { Judge } from '../../daemon/evidence/judge.ts'
+import { Judge, type Proven } from '../../daemon/evidence/judge.ts'
 import { LogKeys, readClaim } from '../../daemon/evidence/log-keys.ts'
 import type { AreaInfo, FinalResult } from '../../daemon/gateway/router.ts'
 import type { FinalAnswer, FinalAsk, FinalProof } from '../../daemon/hosting/final-asks.ts'
@@ -223,9 +223,10 @@ describe('what a member falsely says to be final', () => {
     const judge = new Judge({
       ...{ origins: [area.origin], logKeys, verify: verifySignature },
       voteKeyOf: node => nodeKeys.get(node)?.vote,
+      mayHold: () => true,
     })
     assert.deepEqual(
-      found.map(evidence => judge.judge(evidence)?.accused),
+      found.map(evidence => (judge.judge(evidence) as Proven).accused),
       [[1]],
     )
   })
