@@ -5,7 +5,7 @@ import type { Certificate } from './certificate.ts'
 import { EffectsBuilder } from './effects.ts'
 import { decodeFrame, type Frame, type SignedBatch } from './frame.ts'
 import { mayVote, reachesQuorum } from './member/amnesia.ts'
-import { askAll, askPeer, isWaiting, tick } from './member/catch-up.ts'
+import { askAll, askPeer, askThese, isWaiting, tick } from './member/catch-up.ts'
 import { anchored } from './member/deciding.ts'
 import { membersOf, receive, receiveStatement, signedOwn, stageAgain } from './member/member.ts'
 import type { Staged } from './member/staged.ts'
@@ -245,6 +245,7 @@ export class FinalityHost {
       certifiedSeals: [...state.certificates.values()]
         .map(known => known.seal)
         .sort((a, b) => b.height - a.height),
+      members: state.regime.members,
       leader: leaderOf(state.regime, view),
       hasForgotten: !mayVote(state),
       ...{ group, epoch, view, frozenTo, base, certified: state.tip, finalHeight: state.finalHeight },
@@ -256,6 +257,19 @@ export class FinalityHost {
   reachesQuorum(group: number): boolean {
     const state = this.#members.get(group)
     return state !== undefined && reachesQuorum(state, this.#env)
+  }
+
+  /** Asks these nodes for all that was decided since: what they answer proves itself. For one that is no member, and is told nothing. */
+  ask(group: number, nodes: readonly number[]): void {
+    this.#with(group, state => askThese(state, this.#env, nodes))
+  }
+
+  /** Everybody who was a member of it, as far as this node knows. */
+  everMembers(group: number): number[] {
+    const state = this.#members.get(group)
+    if (state === undefined) return []
+    const later = [...state.activations.values()].flatMap(({ seal }) => seal.nextMembers)
+    return [...new Set([...state.founded.members, ...later].map(({ node }) => node))]
   }
 
   /** The certificates that activated its epochs so far, in order: none in the first. */

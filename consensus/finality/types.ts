@@ -144,6 +144,8 @@ export interface MemberStatus {
   readonly view: number
   /** Above `view` while a view change is under way. */
   readonly frozenTo: number
+  /** Of this epoch, by node, ascending. */
+  readonly members: readonly Voter[]
   /** Who leads this view's Raft instance first. */
   readonly leader: number
   /** Where this view began. */

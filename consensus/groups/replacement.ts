@@ -34,6 +34,23 @@ export function nextReplacementStep(goal: Members, status: GroupStatus): Replace
   return heir === undefined ? { kind: 'change', members: goal } : { kind: 'transfer', to: heir }
 }
 
+/** What a leader is to do next where the members decide by a seal who votes, so that only learners come and go meanwhile. */
+export type SuccessionStep =
+  | { readonly kind: 'done' | 'wait' | 'seal' }
+  | { readonly kind: 'change'; readonly members: Members }
+
+/** Those who shall vote come as learners; when they have caught up a seal may name them. */
+export function nextSuccessionStep(goal: Members, status: GroupStatus): SuccessionStep {
+  const { voters, learners, votersOutgoing } = status.members
+  if (status.role !== 'leader' || votersOutgoing.length > 0) return { kind: 'wait' }
+  const isVoter = (node: number): boolean => voters.includes(node)
+  const others = [...goal.voters, ...goal.learners].filter(node => !isVoter(node))
+  if (!sameIds(learners, others)) return { kind: 'change', members: { voters, learners: others } }
+  if (sameIds(voters, goal.voters)) return { kind: 'done' }
+  const isReady = goal.voters.every(node => isVoter(node) || hasCaughtUp(node, status))
+  return { kind: isReady ? 'seal' : 'wait' }
+}
+
 function hasCaughtUp(node: number, { peers, lastIndex }: GroupStatus): boolean {
   const peer = peers.find(each => each.peer === node)
   return peer?.state === 'replicate' && lastIndex - peer.match <= MAX_LAG_ENTRIES

@@ -56,6 +56,7 @@ export class Jobs {
   abandon(): void {
     this.#inFlight.clear()
     this.#isEndProposed = false
+    this.#nextMembers = undefined
     this.queue.drain()
   }
 

@@ -58,8 +58,16 @@ export interface EngineOptions {
 export interface ViewsOfMembers {
   /** This node votes on what the replica executes: until that is decided, it may fall off. */
   votesOn(group: number): boolean
-  /** The replica's Raft instance is over, and the next one has not begun: it is not to be opened now. */
-  isHeldBack(group: number): boolean
+  /** The replica's Raft instance is over, or not this one, and the next one has not begun: it is not to be opened now. */
+  isHeldBack(group: number, instance?: { readonly epoch: number; readonly view: number }): boolean
+  /** From now on this node learns what the members of this authority decide. @throws FinalityDiskError */
+  follow(group: number): Promise<void>
+  /** An order of who shall be a member has come. */
+  ordered(group: number): void
+  /** Who decides now, node numbers, ascending; undefined when this node does not follow the authority. */
+  membersOf(group: number): readonly number[] | undefined
+  /** Everybody who was a member by what was decided. */
+  everMembersOf(group: number): readonly number[]
   /** An input for this authority has waited for a while on this node. */
   waits(group: number): void
 }

@@ -58,7 +58,10 @@ export class Engine {
     const orders = await Orders.load(store, authorities)
     const engine = new Engine(options, await recoverPromised(store), orders)
     for (const hosted of authorities) {
-      if (orders.hosts(hosted, self)) await engine.#open(hosted)
+      const { group } = hosted.identity
+      if (!orders.knows(hosted, self)) continue
+      await options.views?.follow(group)
+      if (engine.holds(group)) await engine.#open(hosted)
     }
     engine.#membership.endRemoved()
     engine.#begin()
@@ -122,11 +125,13 @@ export class Engine {
       self,
       known: this.#known,
       orders,
+      views: options.views,
       host: this.#host,
       driver: this.driver,
       isNode: number => number === self || peers.has(number),
       open: hosted => this.#open(hosted),
       close: group => this.#close(group),
+      propose: (group, members) => this.#authorities.get(group)?.authority.setNextMembers(members),
       onMembers: options.onMembers,
       onHalted: options.onHalted,
     })
@@ -147,7 +152,8 @@ export class Engine {
       network,
       store: options.store,
       serves: (group, peer) =>
-        this.#authorities.has(group) && this.#membership.isKnown(group, numbers.get(peer) ?? 0),
+        (this.#authorities.has(group) || this.#hasLeft(group)) &&
+        this.#membership.isKnown(group, numbers.get(peer) ?? 0),
       damaged: (group, error) => this.#authorities.get(group)?.halt(error),
       count,
     })
@@ -248,7 +254,27 @@ export class Engine {
 
   /** Node numbers of those who may lead it, as far as this node has been told. */
   mayServe(group: number): readonly number[] {
-    return this.#orders.mayServe(this.#known.get(group)!)
+    return this.#membership.mayServe(group)
+  }
+
+  /** Whether this node is to hold a replica. */
+  holds(group: number): boolean {
+    return this.#membership.holds(group)
+  }
+
+  /** Of finality: whether somebody who may has ordered that exactly these be the members, ascending. */
+  isOrdered(group: number, members: readonly number[]): boolean {
+    return this.#membership.isOrdered(group, members)
+  }
+
+  /** Of finality: the members have decided who comes after them. */
+  activated(group: number): void {
+    this.#membership.activated(group)
+  }
+
+  /** It has taken part, and keeps what it had then, which those who came may lack. */
+  #hasLeft(group: number): boolean {
+    return this.#options.views?.votesOn(group) === true && !this.holds(group)
   }
 
   /** Of finality's views: the replica and its Raft instance end here. */
@@ -265,7 +291,7 @@ export class Engine {
   /** What it takes to bring a replica's disk elsewhere, while it is not open; undefined when none is to be here. */
   restoring(group: number): Restoring | undefined {
     const hosted = this.#known.get(group)
-    if (hosted === undefined || !this.#orders.hosts(hosted, this.#options.self)) return undefined
+    if (hosted === undefined || !this.holds(group)) return undefined
     const { network, clock, sha256, verify } = this.#options
     return {
       ...{ hosted, network, clock, store: this.#store },
@@ -295,12 +321,13 @@ export class Engine {
 
   async #open(hosted: HostedAuthority, begin: Beginning = plainBeginning): Promise<void> {
     const { group } = hosted.identity
-    const isHeldBack = (): boolean => this.#options.views?.isHeldBack(group) === true
-    if (this.#authorities.has(group) || isHeldBack()) return
+    const { views } = this.#options
+    await views?.follow(group)
+    if (this.#authorities.has(group) || views?.isHeldBack(group)) return
     const opened = await this.#opened(hosted, begin)
     // Somebody else may have opened it, or ended it, meanwhile.
-    if (this.#authorities.has(group) || isHeldBack()) return
-    if (!this.#orders.hosts(hosted, this.#options.self)) return
+    if (this.#authorities.has(group) || views?.isHeldBack(group, opened.host.authority.identity)) return
+    if (!this.holds(group)) return
     this.#authorities.set(group, opened.host)
     opened.join(this.#orders.get(group)?.known ?? [])
     void this.#upkeep.opened(group)

@@ -1,8 +1,14 @@
 import type { Departure } from '../../consensus/groups/departures.ts'
 import type { GroupDriver } from '../../consensus/groups/driver.ts'
 import type { GroupHost } from '../../consensus/groups/host.ts'
-import { nextReplacementStep, type ReplacementStep } from '../../consensus/groups/replacement.ts'
+import {
+  nextReplacementStep,
+  nextSuccessionStep,
+  type ReplacementStep,
+} from '../../consensus/groups/replacement.ts'
+import type { GroupStatus, Members } from '../../consensus/groups/types.ts'
 import { names } from '../../consensus/raft/tracker/config.ts'
+import type { ViewsOfMembers } from './engine-options.ts'
 import type { HostedAuthority } from './opening.ts'
 import type { MemberOrder, OrderRefusal, Orders } from './orders.ts'
 
@@ -10,6 +16,8 @@ export interface MembershipParts {
   readonly self: number
   readonly known: ReadonlyMap<number, HostedAuthority>
   readonly orders: Orders
+  /** Where the members vote, they decide who comes after them: undefined, Raft alone changes them. */
+  readonly views: ViewsOfMembers | undefined
   readonly host: GroupHost
   readonly driver: GroupDriver
   readonly isNode: (number: number) => boolean
@@ -17,6 +25,8 @@ export interface MembershipParts {
   readonly open: (hosted: HostedAuthority) => Promise<void>
   /** Ends this node's replica; what it wrote stays on the disk. */
   readonly close: (group: number) => Departure | undefined
+  /** Whom this node's replica, as the leader, is to name in the next seal; undefined: those who are members. */
+  readonly propose: (group: number, members: readonly number[] | undefined) => void
   readonly onMembers: (name: string, members: readonly number[]) => void
   readonly onHalted: (name: string, error: Error) => void
 }
@@ -39,7 +49,7 @@ export class Membership {
   }
 
   change(group: number, order: MemberOrder): { ok: true } | { ok: false; code: OrderRefusal } {
-    const { known, orders, host, driver, self, isNode, onMembers } = this.#parts
+    const { known, orders, views, host, driver, self, isNode, onMembers } = this.#parts
     const hosted = known.get(group)
     if (hosted === undefined) return { ok: false, code: 'unknown-authority' }
     if (![...order.voters, ...order.learners, ...order.before].every(isNode))
@@ -49,11 +59,38 @@ export class Membership {
     driver.addOps([orders.op(group)])
     host.introduce(group, taken.known)
     this.#unsettled.add(group)
-    onMembers(hosted.name, orders.mayServe(hosted))
+    onMembers(hosted.name, this.mayServe(group))
+    views?.ordered(group)
     // The order by which it was removed may come after its removal.
     if (this.#kept.has(group) && host.status(group)?.isMember === false) this.removed(group)
-    else if (taken.hosted) this.#open(hosted)
+    else if (this.holds(group)) this.#open(hosted)
+    else if (views !== undefined) this.#parts.close(group)
     return { ok: true }
+  }
+
+  /** Whether this node is to hold a replica. */
+  holds(group: number): boolean {
+    const { views, orders, known, self } = this.#parts
+    if (views === undefined) return orders.hosts(known.get(group)!, self)
+    return views.membersOf(group)?.includes(self) === true || orders.names(group, self)
+  }
+
+  /** Node numbers of those who may lead it, as far as this node knows; the likeliest first. */
+  mayServe(group: number): readonly number[] {
+    const { views, orders, known } = this.#parts
+    return [...new Set([...(views?.membersOf(group) ?? []), ...orders.mayServe(known.get(group)!)])]
+  }
+
+  /** Whether the newest order wants exactly these as members, ascending. */
+  isOrdered(group: number, members: readonly number[]): boolean {
+    const voters = this.#parts.orders.get(group)?.order.voters ?? []
+    return ascending(voters).join() === members.join()
+  }
+
+  /** The members have decided who comes after them. */
+  activated(group: number): void {
+    this.#unsettled.add(group)
+    this.#parts.onMembers(this.#parts.known.get(group)!.name, this.mayServe(group))
   }
 
   /** This node leads the group from now on. */
@@ -63,9 +100,9 @@ export class Membership {
 
   /** Whether the node was a member of the group once, or is to be one: what members know is not kept from it. */
   isKnown(group: number, number: number): boolean {
-    const { orders, known } = this.#parts
+    const { orders, known, views } = this.#parts
     const members = orders.get(group)?.known ?? known.get(group)?.identity.members
-    return members?.includes(number) === true
+    return members?.includes(number) === true || views?.everMembersOf(group).includes(number) === true
   }
 
   /** At a start: replicas that had applied their removal, but that a crash kept from ending, and what is left of others. */
@@ -83,9 +120,9 @@ export class Membership {
 
   /** This node's replica was removed from its group. An order may want it back, and then its leader will find it. */
   removed(group: number): void {
-    const { orders, self, driver, host, close } = this.#parts
+    const { orders, views, self, driver, host, close } = this.#parts
     const ordered = orders.get(group)
-    const isWanted = ordered?.order.voters.includes(self) || ordered?.order.learners.includes(self)
+    const isWanted = orders.names(group, self) || views?.membersOf(group)?.includes(self) === true
     this.#kept[isWanted ? 'add' : 'delete'](group)
     if (isWanted) return
     const left = close(group)
@@ -101,11 +138,20 @@ export class Membership {
       const ordered = orders.get(group)
       const status = host.status(group)
       if (ordered === undefined || status?.role !== 'leader') this.#unsettled.delete(group)
-      else if (this.#doStep(group, nextReplacementStep(ordered.order, status))) driver.wake()
+      else if (this.#goOn(group, ordered.order, status)) driver.wake()
     }
   }
 
   /** True when something was done. */
+  #goOn(group: number, goal: Members, status: GroupStatus): boolean {
+    const { views, host, propose } = this.#parts
+    if (views?.votesOn(group) !== true) return this.#doStep(group, nextReplacementStep(goal, status))
+    const step = nextSuccessionStep(goal, status)
+    propose(group, step.kind === 'seal' ? ascending(goal.voters) : undefined)
+    if (step.kind === 'done') this.#unsettled.delete(group)
+    return step.kind === 'change' && host.changeMembers(group, step.members).ok
+  }
+
   #doStep(group: number, step: ReplacementStep): boolean {
     if (step.kind === 'done') this.#unsettled.delete(group)
     if (step.kind === 'transfer') this.#parts.host.transfer(group, step.to)
@@ -125,3 +171,5 @@ export class Membership {
     this.#moving.set(group, moved)
   }
 }
+
+const ascending = (numbers: readonly number[]): number[] => [...numbers].sort((a, b) => a - b)

@@ -58,9 +58,15 @@ export async function openAuthority(
   const { charter, name } = hosted
   const { group, origin } = hosted.identity
   const { epoch, view, baseSize } = await readStanding(store, hosted.identity)
-  const identity = { ...hosted.identity, epoch, view }
+  const members = parts.options.views?.membersOf(group) ?? hosted.identity.members
+  const identity = { ...hosted.identity, epoch, view, members }
   const world: WorldHost = { origin, sha256, verifySignature: verify }
-  const { replica, applied, kept, bytesSince } = await recoverAuthority(store, identity, charter, world)
+  const { replica, applied, kept, bytesSince } = await recoverAuthority(
+    store,
+    hosted.identity,
+    charter,
+    world,
+  )
   const recovered = await recoverGroup(store, { group, epoch, view })
   const authority = new Authority(identity, replica, {
     propose: data => {

@@ -53,6 +53,17 @@ export class Orders {
     return this.#byGroup.get(group)
   }
 
+  /** Whether it has taken part, or is to. */
+  knows({ identity }: HostedAuthority, node: number): boolean {
+    return (this.get(identity.group)?.known ?? identity.members).includes(node)
+  }
+
+  /** Whether the newest order wants it. */
+  names(group: number, node: number): boolean {
+    const order = this.get(group)?.order
+    return order !== undefined && (order.voters.includes(node) || order.learners.includes(node))
+  }
+
   /** Whether this node is to hold a replica from its start on. */
   hosts({ identity }: HostedAuthority, self: number): boolean {
     return this.get(identity.group)?.hosted ?? identity.members.includes(self)

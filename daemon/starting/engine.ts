@@ -79,7 +79,7 @@ function cosigning(
     ...{ networkName, network, key: keys.cosign, clock: realClock },
     keyOf: node => keyOf.get(node)!,
     peers: othersOf(genesis, self.number),
-    membersOf: group => parts.engine?.mayServe(group) ?? [],
+    membersOf: group => parts.finality?.membersOf(group) ?? [],
     logOf: group => parts.engine?.authority(group)?.published,
     count,
   })

@@ -23,16 +23,15 @@ export async function loadFinality(
   const finality = await Finality.load({
     self: self.number,
     peers: othersOf(genesis, self.number),
-    authorities: authorities
-      .filter(({ members }) => members.includes(self.number))
-      .map(authority => ({
-        group: authority.group,
-        origin: originOf(networkName, authority),
-        epoch: authority.epoch,
-        members: [...authority.members]
-          .sort((a, b) => a - b)
-          .map(node => ({ node, key: nodeKeys.get(node)!.vote })),
-      })),
+    authorities: authorities.map(authority => ({
+      group: authority.group,
+      origin: originOf(networkName, authority),
+      epoch: authority.epoch,
+      members: [...authority.members]
+        .sort((a, b) => a - b)
+        .map(node => ({ node, key: nodeKeys.get(node)!.vote })),
+    })),
+    voteKeyOf: node => nodeKeys.get(node)?.vote,
     voteKey: keys.vote,
     anchoring: new AnchorsAtOnce(),
     onFinal: group => parts.engine?.authority(group)?.final(finality.final(group)!),

@@ -42,6 +42,7 @@ const unsealedDoor: FinalityDoor = {
     halt: () => {},
     decided: () => {},
   },
+  ...{ holds: () => true, isOrdered: () => false, mayServe: () => [], activated: () => {} },
   signs: () => ({ sealHeight: 0, actions: 0, isUnsealed: true }),
 }
 
@@ -59,6 +60,7 @@ async function start(
     ...{ self, store, network, clock, random, sha256, verify: verifySignature, forgetful },
     peers: new Map(NAMES.flatMap((peer, i) => (i + 1 === self ? [] : [[i + 1, peer] as const]))),
     authorities: [{ group: GROUP, origin: ORIGIN, epoch: 1, members: MEMBERS }],
+    voteKeyOf: node => KEYS[node - 1]?.publicKey,
     voteKey: KEYS[self - 1]!,
     schedule: run => clock.after(0, run),
     addOps: more => ops.push(...more),

@@ -10,6 +10,7 @@ import { MemoryStore } from '../../storage/store-memory.ts'
 const GROUP = 7
 const EPOCH = 1
 const AUTHORITY = sha256(Buffer.from('test/area/0/0'))
+const KEY = sha256(Buffer.from('a key'))
 
 /** What a replica has executed at this height. */
 function applied(height: number): AppliedSeal {
@@ -34,7 +35,7 @@ describe('the chain of seals that a replica has executed', () => {
   })
   const write = (ops: readonly StoreOp[]): Promise<void> =>
     new Promise(resolve => store.write(ops, { sync: true }, () => resolve()))
-  const load = (): Promise<SealChain> => SealChain.load(store, GROUP, AUTHORITY, EPOCH, undefined)
+  const load = (): Promise<SealChain> => SealChain.load(store, GROUP, AUTHORITY, () => KEY, undefined)
 
   it('names in each seal the one below, and is there again after a start', async () => {
     const chain = await load()

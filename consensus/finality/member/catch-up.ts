@@ -69,7 +69,11 @@ function resend(state: MemberState, env: Env): void {
 }
 
 export function askAll(state: MemberState, env: Env): void {
-  env.out.send(state.group, peersOf(state, env.self), { type: 'ask', ask: whereabouts(state) })
+  askThese(state, env, peersOf(state, env.self))
+}
+
+export function askThese(state: MemberState, env: Env, nodes: readonly number[]): void {
+  env.out.send(state.group, nodes, { type: 'ask', ask: whereabouts(state) })
 }
 
 function whereabouts({ sign, tip }: MemberState): Ask {

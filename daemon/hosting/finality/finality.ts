@@ -12,9 +12,10 @@ import type { SigningKey } from '../../identity/signing-key.ts'
 import type { Cancel, Clock, Network, PeerId, Random } from '../../ports.ts'
 import type { DecidedPoint } from '../decided.ts'
 import type { Anchoring } from './anchoring.ts'
+import { Epochs, type MembersDoor } from './epochs.ts'
 import { VoteLanes } from './lanes.ts'
 import { Progress, type Signs } from './progress.ts'
-import { SealChain } from './seal-chain.ts'
+import { SealChain, type VoteKeyOf } from './seal-chain.ts'
 import { type ReplicaDoor, type ViewEvent, Views } from './views.ts'
 
 const tickMs = 100
@@ -28,15 +29,18 @@ const aheadSeals = 8
 export interface VotedAuthority {
   readonly group: number
   readonly origin: string
+  /** As it was founded. */
   readonly epoch: number
-  /** By number, ascending, with their keys for votes. */
+  /** As it was founded: by number, ascending, with their keys for votes. */
   readonly members: readonly Voter[]
 }
 
 export interface FinalityOptions {
   readonly self: number
   readonly peers: ReadonlyMap<number, PeerId>
+  /** All of the network: this node takes part in those that it is a founder of, and follows others when it is told to. */
   readonly authorities: readonly VotedAuthority[]
+  readonly voteKeyOf: VoteKeyOf
   readonly voteKey: SigningKey
   readonly anchoring: Anchoring
   /** The disk may have lost what this node signed. */
@@ -64,7 +68,7 @@ export interface FinalityOptions {
 }
 
 /** What finality asks of those who run the replicas. */
-export interface FinalityDoor extends ReplicaDoor {
+export interface FinalityDoor extends ReplicaDoor, MembersDoor {
   /** How far this node's replica has come; undefined where none runs. */
   signs(group: number): Signs | undefined
   /** The members have decided the log up to this size: what lies beyond may still fall off. */
@@ -92,7 +96,8 @@ export class Finality {
   readonly #final = new Map<number, Certificate>()
   readonly #views: Views
   readonly #progress: Progress
-  readonly #members = new Map<number, readonly Voter[]>()
+  readonly #epochs: Epochs
+  readonly #following = new Map<number, Promise<void>>()
   #ticks = 0
   #timer: Cancel | undefined
 
@@ -102,7 +107,9 @@ export class Finality {
    */
   static async load(options: FinalityOptions): Promise<Finality> {
     const finality = new Finality(options)
-    for (const authority of options.authorities) await finality.#open(authority)
+    for (const { group, members } of options.authorities) {
+      if (members.some(({ node }) => node === options.self)) await finality.follow(group)
+    }
     return finality
   }
 
@@ -126,6 +133,10 @@ export class Finality {
         return this.#chains.get(group)?.restored(base, certified.height) ?? []
       },
       entered: group => this.#hand(group),
+    })
+    this.#epochs = new Epochs({
+      ...{ self, host: this.#host, door: options.door, patienceMs: firstMs },
+      restart: restart => this.#views.restart(restart),
     })
     this.#driver = new FinalityDriver({
       host: this.#host,
@@ -160,19 +171,30 @@ export class Finality {
     })
   }
 
+  /**
+   * This node is or was to hold a replica of it: from now on it learns what the members decide, and takes part where it is one.
+   * @throws FinalityDiskError
+   */
+  follow(group: number): Promise<void> {
+    const authority = this.#options.authorities.find(each => each.group === group)
+    const following = this.#following.get(group) ?? (authority && this.#open(authority)) ?? Promise.resolve()
+    this.#following.set(group, following)
+    return following
+  }
+
   async #open({ group, origin, epoch, members }: VotedAuthority): Promise<void> {
-    const { store, sha256, forgetful } = this.#options
+    const { store, sha256, forgetful, voteKeyOf } = this.#options
     const authority = sha256(Buffer.from(origin))
     const stored = await recoverMember(store, group)
-    const chain = await SealChain.load(store, group, authority, epoch, stored?.tip)
+    const chain = await SealChain.load(store, group, authority, voteKeyOf, stored?.tip)
     this.#chains.set(group, chain)
     this.#groups.set(origin, group)
-    this.#members.set(group, members)
     this.#host.open({ group, authority, epoch, founders: members, stored, forgetful })
     const tip = stored?.tip && decodeCertificate(stored.tip)
     if (tip !== undefined) this.#options.anchoring.anchor(group, tip)
     await this.#views.load(group, { epoch, view: 0 })
     this.#hand(group)
+    if (this.#timer !== undefined) this.#views.begin([group])
   }
 
   begin(): void {
@@ -183,6 +205,7 @@ export class Finality {
     }
     run()
     this.#views.begin(this.#chains.keys())
+    for (const group of this.#chains.keys()) this.#hand(group)
   }
 
   stop(): void {
@@ -203,9 +226,28 @@ export class Finality {
     return this.#chains.has(group)
   }
 
-  /** Whether this node's replica is between two views, and not to be opened now. */
-  isHeldBack(group: number): boolean {
-    return this.#chains.has(group) && this.#views.standing(group) === undefined
+  /** Whether this node's replica is between two views, or in another than this one, and not to be opened now. */
+  isHeldBack(group: number, instance?: { readonly epoch: number; readonly view: number }): boolean {
+    const standing = this.#views.standing(group)
+    if (!this.#chains.has(group)) return false
+    if (standing === undefined || instance === undefined) return standing === undefined
+    return standing.epoch !== instance.epoch || standing.view !== instance.view
+  }
+
+  /** An order of who shall be a member has come: this node may vote for a seal that names these, and may have to hold a replica. */
+  ordered(group: number): void {
+    this.#hand(group)
+    this.#views.begin([group])
+  }
+
+  /** Who decides now, as far as this node knows, ascending; undefined when it does not follow this authority. */
+  membersOf(group: number): readonly number[] | undefined {
+    return this.#host.status(group)?.members.map(({ node }) => node)
+  }
+
+  /** Everybody who was a member by what was decided. */
+  everMembersOf(group: number): readonly number[] {
+    return this.#host.everMembers(group)
   }
 
   /** An input for this authority has waited for a while on this node. */
@@ -224,8 +266,9 @@ export class Finality {
   #lookAtProgress(): void {
     const nowMs = this.#options.clock.monotonicMs()
     for (const group of this.#chains.keys()) {
-      const signs = this.#options.door()?.signs(group)
-      const { certified } = this.#host.status(group)!
+      if (this.#epochs.look(group, nowMs)) this.suspect(group, 'unordered-members')
+      const { certified, votes } = this.#host.status(group)!
+      const signs = votes ? this.#options.door()?.signs(group) : undefined
       // The others have decided what this replica has not come to: the view is well, and it may itself be the reason.
       const isBehind = signs !== undefined && signs.sealHeight < certified.height
       if (signs === undefined || isBehind || !this.#host.reachesQuorum(group)) this.#progress.forget(group)
@@ -238,8 +281,8 @@ export class Finality {
   }
 
   #peersOf(group: number): readonly PeerId[] {
-    const reached = (this.#members.get(group) ?? []).filter(({ node }) => this.#lanes.reaches(node))
-    return reached.map(({ node }) => this.#options.peers.get(node)!)
+    const reached = this.#host.everMembers(group).filter(node => this.#lanes.reaches(node))
+    return reached.map(node => this.#options.peers.get(node)!)
   }
 
   /** Only what was committed in the very instance that the replica takes part in. */
@@ -251,7 +294,9 @@ export class Finality {
     const { epoch, view } = standing
     for (const seal of chain.undecided) {
       if (seal.height > certified.height + aheadSeals) break
-      if (seal.height > certified.height) this.#host.executed(group, epoch, view, seal)
+      if (seal.height <= certified.height) continue
+      if (!this.#epochs.mayDecide(group, seal, this.#options.clock.monotonicMs())) break
+      this.#host.executed(group, epoch, view, seal)
     }
     if (this.#timer !== undefined) this.#driver.wake()
   }
@@ -296,7 +341,9 @@ export class Finality {
     for (const freeze of effects.freeze) {
       this.#views.freeze(freeze)
       this.#progress.forget(freeze.group)
+      this.#epochs.forget(freeze.group)
     }
+    for (const activated of effects.activated) this.#epochs.activated(activated)
     for (const restart of effects.restart) this.#views.restart(restart)
     for (const { group, certificate } of effects.certified) {
       this.#options.addOps(this.#chains.get(group)?.decided(certificate) ?? [])

@@ -11,6 +11,12 @@ const maxUndecided = 10_000
 /** Certificates reach a replica that cannot vote within seconds. */
 const maxRecent = 32
 
+/** A node's public key for votes; undefined for one that the network doesn't have. */
+export type VoteKeyOf = (node: number) => Uint8Array | undefined
+
+/** Of nobody: such a seal is voted for by no honest member, since nobody orders strangers. */
+const noKey = new Uint8Array(32)
+
 function sealKey(group: number, height: number): Uint8Array {
   const start = authorityKey(group, prefix)
   const key = new Uint8Array(start.length + 8)
@@ -26,7 +32,7 @@ function sealKey(group: number, height: number): Uint8Array {
 export class SealChain {
   readonly #group: number
   readonly #authority: Uint8Array
-  readonly #epoch: number
+  readonly #keyOf: VoteKeyOf
   /** The last one that it knows the hash of; undefined: a gap. */
   #head: { readonly height: number; readonly hash: Uint8Array } | undefined = { height: 0, hash: genesisHash }
   #undecided: Seal[]
@@ -35,10 +41,10 @@ export class SealChain {
   /** The newest one that the members have decided. */
   #decided: Seal | undefined
 
-  private constructor(group: number, authority: Uint8Array, epoch: number, undecided: Seal[]) {
+  private constructor(group: number, authority: Uint8Array, keyOf: VoteKeyOf, undecided: Seal[]) {
     this.#group = group
     this.#authority = authority
-    this.#epoch = epoch
+    this.#keyOf = keyOf
     this.#undecided = undecided
   }
 
@@ -47,7 +53,7 @@ export class SealChain {
     store: Store,
     group: number,
     authority: Uint8Array,
-    epoch: number,
+    keyOf: VoteKeyOf,
     tip: Uint8Array | undefined,
   ): Promise<SealChain> {
     const undecided: Seal[] = []
@@ -55,7 +61,7 @@ export class SealChain {
       const seal = decodeSeal(value)
       if (seal !== undefined) undecided.push(seal)
     }
-    const chain = new SealChain(group, authority, epoch, undecided)
+    const chain = new SealChain(group, authority, keyOf, undecided)
     const newest = undecided.at(-1) ?? (tip && decodeCertificate(tip))?.seal
     if (newest !== undefined) chain.#head = { height: newest.height, hash: sealHash(newest) }
     return chain
@@ -79,11 +85,12 @@ export class SealChain {
     return this.#closeGap()
   }
 
-  #append(previous: Uint8Array, { seal, size, root }: AppliedSeal): StoreOp {
-    const { height, stateRoot, tick, timeMs } = seal
+  #append(previous: Uint8Array, { seal, size, root, endsEpoch }: AppliedSeal): StoreOp {
+    const { epoch, height, stateRoot, tick, timeMs, nextMembers } = seal
+    const named = nextMembers.map(node => ({ node, key: this.#keyOf(node) ?? noKey }))
     const next: Seal = {
-      ...{ authority: this.#authority, epoch: this.#epoch, height, previous, size, root },
-      ...{ stateRoot, tick, timeMs, nextEpoch: this.#epoch, nextMembers: [] },
+      ...{ authority: this.#authority, epoch, height, previous, size, root, stateRoot, tick, timeMs },
+      ...{ nextEpoch: epoch + (endsEpoch ? 1 : 0), nextMembers: endsEpoch ? named : [] },
     }
     this.#undecided.push(next)
     this.#head = { height, hash: sealHash(next) }

@@ -58,6 +58,8 @@ export class Views {
   readonly #running = new Set<number>()
   /** A replica that was away for long has these, where it lacks all that are newer. */
   readonly #decidedAtStart = new Map<number, readonly Seal[]>()
+  /** The instance that each authority was founded with: a disk that says nothing else stands there. */
+  readonly #founded = new Map<number, { readonly epoch: number; readonly view: number }>()
   #stopped = false
 
   constructor(options: ViewsOptions) {
@@ -68,6 +70,7 @@ export class Views {
   async load(group: number, first: { readonly epoch: number; readonly view: number }): Promise<void> {
     const status = this.#options.host.status(group)!
     this.#decidedAtStart.set(group, status.certifiedSeals)
+    this.#founded.set(group, first)
     const standing = await readStanding(this.#options.store, { group, ...first })
     if (isOpen(status) && isOf(status, standing)) this.#standing.set(group, standing)
   }
@@ -76,7 +79,8 @@ export class Views {
   begin(groups: Iterable<number>): void {
     for (const group of groups) {
       const status = this.#options.host.status(group)
-      if (status === undefined || this.#standing.has(group) || !isOpen(status)) continue
+      if (status === undefined || this.#standing.has(group) || this.#running.has(group)) continue
+      if (!isOpen(status)) continue
       // It led this view for a moment before a crash, and told nobody of it: the next view is coming.
       if (status.baseSeal === undefined && status.base.height > 0) continue
       const { epoch, view, leader, baseSeal: base } = status
@@ -184,7 +188,7 @@ export class Views {
     const { certifiedSeals, hasForgotten } = host.status(group)!
     const decided = [...certifiedSeals, ...(this.#decidedAtStart.get(group) ?? [])]
     await parts.synced()
-    const first = { group, epoch, view: 0 }
+    const first = { group, ...this.#founded.get(group)! }
     if (distrust === 0 && isOf(await readStanding(store, first), { epoch, view })) return []
     const to: Place = base ?? { size: 0, root: new Uint8Array(0) }
     const peers = (): readonly PeerId[] => rotated(this.#options.peers(group), tries)

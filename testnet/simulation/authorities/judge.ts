@@ -12,7 +12,7 @@ import { Finding } from './finding.ts'
 import { LogTruth } from './log-truth.ts'
 import type { Realm } from './realm.ts'
 import { Told } from './told.ts'
-import { ViewTruth } from './view-truth.ts'
+import { instanceNumber, ViewTruth } from './view-truth.ts'
 
 /** What an authority has bound itself to by a receipt. */
 export interface Promised {
@@ -116,7 +116,7 @@ export class Judge {
     const news: Promised[] = []
     bodies.forEach((body, i) => {
       const outcome = Buffer.from(run.outcomes[i]!).toString('hex')
-      const promised = { group, body: body.slice(), view: run.view, leaf: run.leaf + i, outcome }
+      const promised = { group, body: body.slice(), view: instanceNumber(run), leaf: run.leaf + i, outcome }
       if (this.#promised(promised)) news.push(promised)
     })
     this.#simulation.tellAgain(`n${node} ${this.nameOf(group)}`, 'gives receipts')
@@ -265,11 +265,11 @@ export class Judge {
   look(node: number, engine: Engine): void {
     for (const { authority, name } of engine.authorities()) {
       const { log, lastSeal, voidRecords, malformedEntries } = authority.replica
-      const { group, view } = authority.identity
+      const { group, epoch, view } = authority.identity
       const status = engine.status(group)
       // Before the first entry they are what the node was told; those of a snapshot are there before it is installed.
       if (status !== undefined && status.applied > 0 && status.firstIndex <= status.applied + 1) {
-        const { epoch, applied, members } = status
+        const { applied, members } = status
         this.#agree(
           this.#members,
           `${group}/${epoch}/${view}/${applied}`,
@@ -279,7 +279,7 @@ export class Judge {
       }
       this.#agree(
         this.#roots,
-        `${group}/${view}/${log.size}`,
+        `${group}/${epoch}/${view}/${log.size}`,
         hex(log.root()),
         `n${node}: the log of ${name} at ${log.size}`,
       )
@@ -288,7 +288,7 @@ export class Judge {
         const sealed = [seal.height, size, hex(root), hex(seal.stateRoot), hex(checkpointHash)].join()
         this.#agree(
           this.#seals,
-          `${group}/${view}/${seal.height}`,
+          `${group}/${epoch}/${view}/${seal.height}`,
           sealed,
           `n${node}: seal ${seal.height} of ${name}`,
         )

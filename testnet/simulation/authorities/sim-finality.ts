@@ -54,12 +54,11 @@ export function loadFinality(parts: SimFinalityParts): Promise<Finality> {
   const { clock, random } = context
   return Finality.load({
     ...{ ...rest, clock, random, sha256, self: node.number, voteKey: node.vote, verify: verifySimSignature },
-    authorities: [...realm.hosted.values()]
-      .filter(({ identity }) => identity.members.includes(node.number))
-      .map(({ identity: { group, origin, epoch, members } }) => ({
-        ...{ group, origin, epoch },
-        members: members.map(member => ({ node: member, key: keys.get(member)! })),
-      })),
+    authorities: [...realm.hosted.values()].map(({ identity: { group, origin, epoch, members } }) => ({
+      ...{ group, origin, epoch },
+      members: members.map(member => ({ node: member, key: keys.get(member)! })),
+    })),
+    voteKeyOf: number => keys.get(number),
     anchoring: new AnchorsAtOnce(),
     onFinal: (group, certificate) => {
       judge.views.decided(node.number, group, certificate)

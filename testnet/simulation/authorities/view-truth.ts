@@ -1,7 +1,15 @@
 import type { Certificate } from '../../../consensus/finality/certificate.ts'
 import { type Seal, sealHash } from '../../../consensus/finality/seal.ts'
 
+/** Epochs and their views in one order: a number for each Raft instance of a group. */
+export function instanceNumber({ epoch, view }: { readonly epoch: number; readonly view: number }): number {
+  return epoch * 2 ** 20 + view
+}
+
+const founded = instanceNumber({ epoch: 1, view: 0 })
+
 interface Entered {
+  /** See `instanceNumber`; so is every other `view` here. */
   readonly view: number
   readonly baseSize: number
 }
@@ -45,7 +53,7 @@ export class ViewTruth {
 
   /** The newest view that a replica has begun in. */
   view(group: number): number {
-    return Math.max(0, ...(this.#entered.get(group)?.keys() ?? []))
+    return Math.max(founded, ...(this.#entered.get(group)?.keys() ?? []))
   }
 
   /** Whether what was at this leaf in this view fell off when a later view began. */
@@ -60,7 +68,9 @@ export class ViewTruth {
     return [...this.#of(group).values()].map(({ seal }) => seal)
   }
 
-  decided(node: number, group: number, { seal, view }: Certificate): void {
+  decided(node: number, group: number, certificate: Certificate): void {
+    const { seal } = certificate
+    const view = instanceNumber(certificate)
     const decisions = this.#of(group)
     const hash = Buffer.from(sealHash(seal)).toString('hex')
     const known = decisions.get(seal.height)
@@ -85,7 +95,13 @@ export class ViewTruth {
     this.#count(event)
     if (event === 'evidence') this.#fail(`n${node} accuses an honest node: ${JSON.stringify(facts)}`)
     if (event !== 'view-entered') return
-    const { group, view, size } = facts as { group: number; view: number; size: number }
+    const { group, size, ...instance } = facts as {
+      readonly group: number
+      readonly epoch: number
+      readonly view: number
+      readonly size: number
+    }
+    const view = instanceNumber(instance)
     const entered = this.#entered.get(group) ?? new Map<number, Entered>()
     this.#entered.set(group, entered)
     const known = entered.get(view)
