@@ -1,9 +1,11 @@
+import type { DecidedBase } from './begin.ts'
 import { type BrokenRules, formatBrokenRules, MAX_EVIDENCE_BYTES } from './broken-rules.ts'
 import { fastNodeHash } from './crypto.ts'
 import { type Finding, type FindingCode, Findings } from './findings.ts'
 import type { Genesis, GenesisArea } from './genesis.ts'
 import { type CheckedRecord, checkBundle } from './log/bundle.ts'
 import { bundlesOf } from './log/fetch.ts'
+import { tileWidth } from './log/paths.ts'
 import { readConsistencyPath } from './monitor/consistency-path.ts'
 import { Replay, type ReplayBase, type Segment } from './replay/replay.ts'
 import type { LogSource } from './source/source.ts'
@@ -29,6 +31,8 @@ export interface AccusedLog {
   readonly note: string
   /** Seals that agreed with the replay. */
   readonly segments: readonly Segment[]
+  /** Where the replay began, if not at the first leaf. */
+  readonly base: DecidedBase | undefined
 }
 
 interface Wanted {
@@ -61,28 +65,33 @@ export async function accusationsFor(
 }
 
 /** From the last mark whose seal comes before the finding, so that the members themselves have sealed the state. */
-function wantedFor(finding: Finding, { size, segments }: AccusedLog): Wanted {
-  const from = segments.findLast(({ sealLeaf }) => sealLeaf < finding.lastLeaf)?.markSize ?? 0
-  // That something is missing behind a record shows in the one after it.
-  const to = Math.min(size, finding.lastLeaf + 2)
+function wantedFor(finding: Finding, { size, segments, base }: AccusedLog): Wanted {
+  const segment = segments.findLast(({ sealLeaf }) => sealLeaf < finding.lastLeaf)
+  const from = segment?.markSize ?? base?.size ?? 0
+  // That something is missing behind a record shows in the one after it; and a state without its seal shows nothing.
+  const shown = Math.max(finding.lastLeaf + 1, segment === undefined ? (base?.sealLeaf ?? 0) : 0)
+  const to = Math.min(size, shown + 1)
   return { finding, from, to, records: [], state: [], edge: [], bytes: 0 }
 }
 
 async function collect(log: AccusedLog, wanted: readonly Wanted[]): Promise<void> {
-  const { source, genesis, area, folder, size } = log
+  const { source, genesis, area, folder, size, base } = log
   const unread = new Findings()
-  const replay = new Replay(genesis, area, unread, () => '')
+  const replay = new Replay(genesis, area, unread, () => '', base)
+  const start = base?.size ?? 0
   const roots = new RootOfLeaves(fastNodeHash)
   const end = Math.max(...wanted.map(({ to }) => to))
-  for await (const files of bundlesOf(source, folder, size, true)) {
+  for await (const files of bundlesOf(source, folder, { size }, first => first + tileWidth > start)) {
     if (files.firstLeaf >= end) break
     const leaves = checkBundle(files, genesis.rules.version, true, unread)
     for (const [i, { hash, record }] of leaves.entries()) {
       const leaf = files.firstLeaf + i
-      if (hash === undefined || record === undefined || leaf >= end) return
+      if (hash === undefined || leaf >= end) return
       for (const each of wanted) if (each.from === leaf && leaf > 0) begin(each, replay, roots)
-      replay.apply(leaf, record, () => roots.root())
       roots.add(hash)
+      if (leaf < start) continue
+      if (record === undefined) return
+      replay.apply(leaf, record, () => roots.root())
       for (const each of wanted) if (leaf >= each.from && leaf < each.to) take(each, record)
     }
     await replay.settled()

@@ -25,6 +25,7 @@ export type FindingCode =
   | 'rewritten'
   | 'bodies-withheld'
   | 'bodies-dropped'
+  | 'wrong-snapshot'
   // What is signed, and what was signed before.
   | 'bad-checkpoint'
   | 'bad-signature'
@@ -32,6 +33,8 @@ export type FindingCode =
   | 'fork'
   | 'shrunken'
   | 'other-genesis'
+  | 'bad-certificate'
+  | 'not-decided'
   // What the records say.
   | 'wrong-charter'
   | 'wrong-rules-version'

@@ -8,6 +8,11 @@ export interface AuditReport {
   readonly size: number
   /** The signed root, base64. */
   readonly root: string
+  /** Of the records below this leaf only hashes were checked: their bodies are not there any more. 0: all were replayed. */
+  readonly replayedFrom: number
+  /** Leaves that the members have decided, as the source shows it, and who signed that; 0 and none where it doesn't. */
+  readonly decidedSize: number
+  readonly decidedBy: readonly number[]
   /** Records that were replayed through the rules, and inputs among them. */
   readonly records: number
   readonly inputs: number
@@ -34,11 +39,19 @@ export function withMessage(report: Omit<AuditReport, 'message'>): AuditReport {
 
 function messageOf(report: Omit<AuditReport, 'message'>): string {
   const { origin, size, findings, records, inputs, sealedRoots, root, notes, omittedFindings } = report
+  const { replayedFrom, decidedSize, decidedBy } = report
   const number = (value: number) => value.toLocaleString('en')
   const lines = [
     report.ok ? `${origin} is in order.` : `${origin} is NOT in order.`,
     `Checkpoint: ${number(size)} leaves, root ${root || 'unknown'}`,
+    ...(decidedSize === 0 ? [] : [`Decided: ${number(decidedSize)} leaves, by nodes ${decidedBy.join(' ')}`]),
     `Replayed: ${number(records)} records, ${number(inputs)} of them inputs`,
+    ...(replayedFrom === 0
+      ? []
+      : [
+          `Replayed from leaf ${number(replayedFrom)} on, from a state that the members have decided;`,
+          'before it only hashes and signatures were checked.',
+        ]),
     `State roots that match their seal: ${number(sealedRoots)}`,
     ...notes,
   ]

@@ -1,6 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { EVERYTHING, formatKept, type Kept, parseKept } from '../audit/log/kept.ts'
 import { pathOf, type Resource, resourceAt } from '../audit/log/paths.ts'
+import { parseManifest } from '../audit/replay/snapshot.ts'
 import { parseCheckpoint } from '../audit/verify/checkpoint.ts'
 import { parseNote } from '../audit/verify/note.ts'
 import { SetupError } from '../daemon/config/setup-error.ts'
@@ -12,19 +14,23 @@ export interface ExportedLog {
   /** Leaves under the checkpoint. */
   readonly size: number
   readonly bodies: boolean
-  /** Bundles of bodies that the node had and has dropped. */
+  /** Bundles of bodies that the node had and has dropped, and that were not copied before. */
   readonly droppedBundles: number
+  /** Leaves in the log at each state that was copied: an audit of the rest may begin there. */
+  readonly snapshots: readonly number[]
 }
 
 /** It becomes a folder here, whatever the node says. */
 const originPattern = /^(?!\.)[a-z0-9.-]{1,63}\/(?:area\/[0-3]{1,16}|org\/[a-z0-9-]{1,32})\/\d{1,10}$/
 
+type Copy = (path: string, to?: string) => Promise<Uint8Array | undefined>
+
 /**
- * Copies a log as it is served: `genesis.json`, and below `log/<origin>/` the checkpoint, the charter, all tiles, entry
- * bundles and, where they are disclosed, bodies.
+ * Copies a log as it is served: `genesis.json`, and below `log/<origin>/` the checkpoint, the members' decision, the charter, all
+ * tiles, entry bundles and, where they are disclosed, bodies; with states of the log, where old bodies are gone.
  */
 export async function exportLog(api: NodeApi, origin: string, dir: string): Promise<ExportedLog> {
-  const copy = async (path: string, to = path): Promise<Uint8Array | undefined> => {
+  const copy: Copy = async (path, to = path) => {
     const bytes = await api.bytes(path)
     if (bytes !== undefined) write(join(dir, to), bytes)
     return bytes
@@ -32,6 +38,8 @@ export async function exportLog(api: NodeApi, origin: string, dir: string): Prom
   if (!originPattern.test(origin))
     throw new SetupError('unknown-authority', `${api.root} knows no authority ${origin}.`)
   const log = `log/${origin}`
+  // Before the checkpoint: what the members have decided is under it then.
+  await copy(`${log}/certificates`)
   const checkpoint = await copy(`${log}/checkpoint`)
   if (checkpoint === undefined) {
     throw new SetupError(
@@ -48,22 +56,82 @@ export async function exportLog(api: NodeApi, origin: string, dir: string): Prom
     if ((await copy(path)) === undefined)
       throw new SetupError('incomplete', `${api.root} misses ${path} of its own log.`)
   }
-  let bodies = size > 0
-  let droppedBundles = 0
-  for (const entries of resources('entries', size)) {
-    await needed(`${log}/${pathOf(entries)}`)
-    if (!bodies) continue
-    try {
-      bodies = (await copy(`${log}/${pathOf({ ...entries, section: 'bodies' })}`)) !== undefined
-    } catch (error) {
-      if ((error as SetupError).code !== 'dropped') throw error
-      droppedBundles += 1
-    }
-  }
+  for (const entries of resources('entries', size)) await needed(`${log}/${pathOf(entries)}`)
   for (let level = 0; resourceAt(level, 0, size) !== undefined; level++) {
     for (const tile of resources(level, size)) await needed(`${log}/${pathOf(tile)}`)
   }
-  return { origin, dir, size, bodies, droppedBundles }
+  const dropped = await copyBodies(copy, log, dir, size)
+  const bodies = dropped !== undefined
+  const states = bodies ? await copyStates(api, copy, log, dir, dropped.bodiesFrom) : []
+  return { origin, dir, size, bodies, droppedBundles: dropped?.bundles ?? 0, snapshots: states }
+}
+
+/** Undefined where they are not disclosed. */
+async function copyBodies(
+  copy: Copy,
+  log: string,
+  dir: string,
+  size: number,
+): Promise<{ readonly bundles: number; readonly bodiesFrom: number } | undefined> {
+  let [bundles, bodiesFrom] = [0, 0]
+  for (const resource of resources('bodies', size)) {
+    const bodies = `${log}/${pathOf(resource)}`
+    try {
+      if ((await copy(bodies)) === undefined) return undefined
+    } catch (error) {
+      if ((error as SetupError).code === 'not-disclosed') return undefined
+      if ((error as SetupError).code !== 'dropped') throw error
+      if (existsSync(join(dir, bodies))) continue
+      bundles += 1
+      bodiesFrom = 256 * resource.index + resource.width
+    }
+  }
+  return size === 0 ? undefined : { bundles, bodiesFrom }
+}
+
+/** Of those that were copied before, the first is kept while the bodies behind it are here: most can be replayed from it. */
+async function copyStates(
+  api: NodeApi,
+  copy: Copy,
+  log: string,
+  dir: string,
+  bodiesFrom: number,
+): Promise<readonly number[]> {
+  const path = join(dir, log, 'kept')
+  const folder = join(dir, log, 'snapshot')
+  if (bodiesFrom === 0) {
+    for (const needless of [path, folder]) rmSync(needless, { recursive: true, force: true })
+    return []
+  }
+  const usable = (size: number): boolean => size - (size % 256) >= bodiesFrom
+  const before = existsSync(path) ? parseKept(readFileSync(path, 'utf8')) : undefined
+  const states = new Set(before?.snapshots.filter(usable).slice(0, 1))
+  const served = await api.bytes(`${log}/kept`)
+  const offered = (served && parseKept(Buffer.from(served).toString())) ?? EVERYTHING
+  for (const size of offered.snapshots.filter(usable)) {
+    if (await copyState(copy, `${log}/snapshot/${size}`)) states.add(size)
+  }
+  const kept: Kept = { bodiesFrom, snapshots: [...states].sort((a, b) => a - b) }
+  write(path, Buffer.from(formatKept(kept)))
+  forgetStates(folder, states)
+  return kept.snapshots
+}
+
+/** A node may drop a state while it is being copied. */
+async function copyState(copy: Copy, path: string): Promise<boolean> {
+  const manifest = await copy(`${path}/manifest`)
+  const chunks = manifest && parseManifest(manifest)?.chunks
+  if (chunks === undefined) return false
+  for (let number = 0; number < chunks.length; number++) {
+    if ((await copy(`${path}/${number}`)) === undefined) return false
+  }
+  return true
+}
+
+function forgetStates(folder: string, kept: ReadonlySet<number>): void {
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    if (!kept.has(Number(name))) rmSync(join(folder, name), { recursive: true })
+  }
 }
 
 /** One by one: a node may say of its log that it is of any size. */

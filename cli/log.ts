@@ -59,6 +59,10 @@ async function exportTo(authority: string, dir: string, options: ReadCommandOpti
   if (!exported.bodies)
     say('The authority does not disclose its bodies: signatures and hashes can be audited, the rules not.')
   if (exported.droppedBundles > 0)
-    say('The node has dropped old bodies: ask a member that keeps all, so that the rules can be audited too.')
+    say(
+      exported.snapshots.length > 0
+        ? 'The node has dropped old bodies: the rules can be audited from the state on that was copied instead.'
+        : 'The node has dropped old bodies: ask a member that keeps all, so that the rules can be audited too.',
+    )
   print(exported, options, () => `${exported.size} leaves of ${exported.origin} are in ${exported.dir}`)
 }

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { AuditError } from '../errors.ts'
 import { type Genesis, type GenesisArea, logVerifiers, originOf, readGenesis } from '../genesis.ts'
+import { keptAt } from '../head.ts'
 import { Monitor } from '../monitor/monitor.ts'
 import type { Sighting } from '../monitor/sighting.ts'
 import { keepEvidence, watchedLog } from '../monitor/watched-log.ts'
 import { openCheckpoint } from '../signed-checkpoint.ts'
 import { type LogSource, openSource } from '../source/source.ts'
-import { toBase64 } from '../verify/bytes.ts'
 import type { Checkpoint } from '../verify/checkpoint.ts'
 import { FinishedAudits } from './done.ts'
 import { runJobs } from './pool.ts'
@@ -30,6 +30,7 @@ interface Copy {
   readonly source: LogSource
   readonly from: string
   readonly checkpoint: Checkpoint
+  readonly bodiesFrom: number
 }
 
 const maxCheckpointBytes = 64 * 1024
@@ -51,11 +52,15 @@ export async function auditAll(options: AllOptions): Promise<AllReport> {
   const finished = new FinishedAudits(join(options.memory, 'finished.json'))
   const logs: AuditedLog[] = []
   const jobs: AuditJob[] = []
-  for (const { area, source, from, checkpoint } of options.everyCopy ? copies : largestOf(copies)) {
-    const origin = originOf(genesis, area)
-    const before = finished.find(source.name, origin, checkpoint.size, toBase64(checkpoint.root))
-    if (before !== undefined) logs.push({ source: source.name, report: before, before: true })
-    else jobs.push({ authority: area.name, from, genesis: options.genesis, memory: options.memory })
+  for (const copy of options.everyCopy ? copies : largestOf(copies)) {
+    const { area, source, from, checkpoint, bodiesFrom } = copy
+    const { genesis: genesisPath, memory } = options
+    const fillFrom = options.everyCopy ? [] : fillersOf(copy, copies)
+    const before = finished.find(source.name, originOf(genesis, area), checkpoint)
+    const couldDoMore =
+      before !== undefined && before.replayedFrom > 0 && (bodiesFrom === 0 || fillFrom.length > 0)
+    if (before !== undefined && !couldDoMore) logs.push({ source: source.name, report: before, before: true })
+    else jobs.push({ authority: area.name, from, fillFrom, genesis: genesisPath, memory })
   }
   const failed: FailedAudit[] = []
   const nameOf = (from: string): string => sources.find(it => it.from === from)!.source.name
@@ -109,7 +114,9 @@ async function copiesOf(
       // Who does not answer is among the sightings.
       const bytes = await source.read(`log/${origin}/checkpoint`, maxCheckpointBytes).catch(() => undefined)
       const opened = bytes && openCheckpoint(bytes, origin, keys)
-      return opened?.ok ? { area, source, from, checkpoint: opened.checkpoint } : undefined
+      if (!opened?.ok) return undefined
+      const kept = await keptAt(source, `log/${origin}`).catch(() => undefined)
+      return { area, source, from, checkpoint: opened.checkpoint, bodiesFrom: kept?.bodiesFrom ?? 0 }
     }),
   )
   return found.filter(copy => copy !== undefined)
@@ -122,4 +129,14 @@ function largestOf(copies: readonly Copy[]): Copy[] {
     if (known === undefined || copy.checkpoint.size > known.checkpoint.size) largest.set(copy.area, copy)
   }
   return [...largest.values()]
+}
+
+/** Who has bodies that this one has dropped, up to where its own begin; who has most first. */
+function fillersOf({ area, bodiesFrom }: Copy, copies: readonly Copy[]): string[] {
+  return copies
+    .filter(
+      other => other.area === area && other.bodiesFrom < bodiesFrom && other.checkpoint.size >= bodiesFrom,
+    )
+    .sort((a, b) => a.bodiesFrom - b.bodiesFrom)
+    .map(({ from }) => from)
 }

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { writeDurably } from '../durable-file.ts'
 import type { AuditReport } from '../report.ts'
+import { toBase64 } from '../verify/bytes.ts'
+import type { Checkpoint } from '../verify/checkpoint.ts'
 
 /** An audit that was finished: of this log as this source showed it. */
 export interface FinishedAudit {
@@ -21,13 +23,13 @@ export class FinishedAudits {
   }
 
   /** The report on exactly this log, if it was in order: what was wrong is looked at again. */
-  find(source: string, origin: string, size: number, root: string): AuditReport | undefined {
+  find(source: string, origin: string, { size, root }: Checkpoint): AuditReport | undefined {
     return this.#finished.find(
       ({ source: of, report }) =>
         of === source &&
         report.origin === origin &&
         report.size === size &&
-        report.root === root &&
+        report.root === toBase64(root) &&
         report.ok,
     )?.report
   }

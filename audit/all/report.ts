@@ -54,6 +54,12 @@ function messageOf(parts: Omit<AllReport, 'ok' | 'wrong' | 'message'>, ok: boole
     ok ? 'Everything is in order.' : 'NOT everything is in order.',
     `${inOrder.length} of ${logs.length + failed.length + missing.length} logs are in order: ${sum(it => it.records)} records, ${sum(it => it.inputs)} inputs,`,
     `${sum(it => it.sealedRoots)} state roots that match their seal`,
+    ...inOrder
+      .filter(({ report }) => report.replayedFrom > 0)
+      .flatMap(({ report: { origin, replayedFrom } }) => [
+        `${origin} was replayed from leaf ${number(replayedFrom)} on;`,
+        '  before it only hashes and signatures were checked.',
+      ]),
     ...(ended ? ['It was broken off; what is finished need not be done again.'] : []),
     ...missing.map(name => `No source has a log of ${name}.`),
     ...failed.map(({ authority, error }) => `${authority} could not be audited: ${error}`),

@@ -7,6 +7,8 @@ import type { AuditReport } from '../report.ts'
 export interface AuditJob {
   readonly authority: string
   readonly from: string
+  /** Sources that have bodies which that one has dropped. */
+  readonly fillFrom: readonly string[]
   readonly genesis: string
   readonly memory: string
 }

@@ -1,7 +1,10 @@
 import type { Findings } from '../findings.ts'
 import type { LogSource } from '../source/source.ts'
 import { maxBundleBytes } from './bundle.ts'
+import type { Kept } from './kept.ts'
 import { leavesPerItem, parsePath, pathOf, type Resource, resourceAt, tileWidth } from './paths.ts'
+
+const smallFiles: ReadonlySet<string> = new Set(['checkpoint', 'charter', 'certificates', 'kept'])
 
 /**
  * Looks at files that the log as it is now has no need of. Partial tiles of a time when it was shorter may be there, and
@@ -11,11 +14,13 @@ export async function checkExtraFiles(
   source: LogSource,
   folder: string,
   size: number,
+  { snapshots }: Kept,
   findings: Findings,
 ): Promise<void> {
+  const states = snapshots.map(at => `snapshot/${at}/`)
   for (const file of (await source.list(folder)) ?? []) {
     const path = file.slice(folder.length + 1)
-    if (path === 'checkpoint' || path === 'charter') continue
+    if (smallFiles.has(path) || states.some(state => path.startsWith(state))) continue
     const found = parsePath(path)
     const now = found && resourceAt(found.section, found.index, size)
     if (found === undefined || now === undefined || now.width < found.width) {

@@ -5,19 +5,28 @@ import { pathOf, type Resource, resourceAt, tileWidth } from './paths.ts'
 /** Bundles that are fetched while one is being checked. */
 const lookAhead = 6
 
+export interface BundleRange {
+  /** Leaves in the log. */
+  readonly size: number
+  /** The first bundle, and the one behind the last. Default: all. */
+  readonly from?: number
+  readonly to?: number
+}
+
 /**
- * The files of a log of `size` leaves, bundle by bundle, in order.
+ * The files of a log, bundle by bundle, in order.
  * @param folder as `log/<origin>`
+ * @param wantsBodies of the bundle that begins with this leaf
  */
 export async function* bundlesOf(
   source: LogSource,
   folder: string,
-  size: number,
-  withBodies: boolean,
+  { size, from = 0, to = Number.POSITIVE_INFINITY }: BundleRange,
+  wantsBodies: (firstLeaf: number) => boolean,
 ): AsyncGenerator<BundleFiles> {
   const fetchNamed = async (resource: Resource, maxBytes: number): Promise<NamedFile> => {
     const path = `${folder}/${pathOf(resource)}`
-    const wanted = withBodies || resource.section !== 'bodies'
+    const wanted = resource.section !== 'bodies' || wantsBodies(resource.index * tileWidth)
     return { path, bytes: wanted ? await source.read(path, maxBytes) : undefined }
   }
   const fetchBundle = async (entriesAt: Resource): Promise<BundleFiles> => {
@@ -29,7 +38,7 @@ export async function* bundlesOf(
     return { firstLeaf: entriesAt.index * tileWidth, width: entriesAt.width, bodies, entries, tile }
   }
   const underWay: Promise<BundleFiles>[] = []
-  for (let index = 0; ; index++) {
+  for (let index = from; index < to; index++) {
     const next = resourceAt('entries', index, size)
     if (next === undefined) break
     const bundle = fetchBundle(next)

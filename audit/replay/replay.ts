@@ -77,6 +77,8 @@ export class Replay {
   /** Where the records begin that the next seal is the first to cover. */
   #segmentStart = 0
   #sealedSize = 0
+  /** The leaf of the first record that was replayed, in an earlier audit perhaps. */
+  from = 0
   records = 0
   inputs = 0
   sealedRoots = 0
@@ -160,9 +162,8 @@ export class Replay {
   }
 
   /** A record cannot be read: nothing after it can be replayed. */
-  async abandon(): Promise<void> {
+  abandon(): void {
     this.#attestations.inputs.abandon()
-    await this.settled()
   }
 
   /** After the last of `size` leaves. */
@@ -226,6 +227,8 @@ export class Replay {
 
   #applyMark(leaf: number, { body, salt }: CheckedRecord): void {
     const mark = readMark(body)
+    // Late, or in place of the one that the replay begins with: then that one is never sealed.
+    if (mark !== undefined && this.#mark?.height === 0) return void this.voidRecords++
     const next = this.lastHeight + 1
     if (mark?.height === next) {
       this.#takeChanges()
@@ -239,8 +242,9 @@ export class Replay {
   #seal(leaf: number, body: Uint8Array, logRoot: () => Uint8Array): void {
     const seal = readSeal(body)
     if (seal === undefined) return this.#blame('malformed-record', leaf, 'the seal is malformed')
-    if (this.#mark?.height === 0) this.#learnHeight(seal)
-    if (this.#isLate(seal)) {
+    const isOfMarkBefore = this.#mark?.height === 0 && seal.asOfSize < this.#baseSize
+    if (this.#mark?.height === 0 && !isOfMarkBefore) this.#learnHeight(seal)
+    if (isOfMarkBefore || this.#isLate(seal)) {
       this.voidRecords++
       return
     }

@@ -12,7 +12,7 @@ export interface Stand {
   readonly size: number
   readonly root: string
   /** What was counted up to there. */
-  readonly counts: Pick<Replay, 'records' | 'inputs' | 'sealedRoots' | 'voidRecords'>
+  readonly counts: Pick<Replay, 'from' | 'records' | 'inputs' | 'sealedRoots' | 'voidRecords'>
   readonly state: readonly StateEntry[]
 }
 
@@ -51,8 +51,8 @@ export class StandFile {
   /** Just after a mark at which a replay in good order stands. */
   marked(replay: Replay, size: number, root: () => Uint8Array): void {
     if (size < this.#savedSize + this.#everyLeaves) return
-    const { records, inputs, sealedRoots, voidRecords } = replay
-    const counts = { records, inputs, sealedRoots, voidRecords }
+    const { from, records, inputs, sealedRoots, voidRecords } = replay
+    const counts = { from, records, inputs, sealedRoots, voidRecords }
     this.#taken = { rules: this.#rules, size, root: toBase64(root()), counts, state: replay.stateAtMark() }
   }
 

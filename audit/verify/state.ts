@@ -26,6 +26,21 @@ function innerOf(bit: number, left: Uint8Array, right: Uint8Array): Uint8Array {
   return sha256(concat(Uint8Array.of(1), varint(bit), left, right))
 }
 
+/** What stands beside a node of the tree, and the first bit in which the two differ. */
+export interface PathStep {
+  readonly bit: number
+  readonly sibling: Uint8Array
+}
+
+/** The root, if a node with this hash, whose keys begin as `key` does, has this path above it. */
+export function rootAbove(hash: Uint8Array, key: Uint8Array, path: readonly PathStep[]): Uint8Array {
+  return path.reduce(
+    (below, { bit, sibling }) =>
+      bitOf(key, bit) === 0 ? innerOf(bit, below, sibling) : innerOf(bit, sibling, below),
+    hash,
+  )
+}
+
 function bitOf(key: Uint8Array, bit: number): number {
   const at = Math.floor(bit / 8)
   const byte = at < key.length ? key[at]! : at === key.length ? 0x00 : 0xff
@@ -94,7 +109,7 @@ export function verifyState(
     const sibling = reader.bytes(32)
     if (bit === undefined || !sibling || bit >= below) return false
     if (bitOf(leaf.key, bit) !== bitOf(key, bit)) return false
-    hash = bitOf(key, bit) === 0 ? innerOf(bit, hash, sibling) : innerOf(bit, sibling, hash)
+    hash = rootAbove(hash, key, [{ bit, sibling }])
     below = bit
   }
   return equalBytes(hash, root)

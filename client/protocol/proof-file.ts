@@ -28,6 +28,8 @@ const SALT_BYTES = 16
 const MAX_BODY_BYTES = 65_000
 const MAX_STATE_BYTES = 65_536
 const MAX_STATE_PROOF_BYTES = 65_536
+/** More changes of members than a proof of the largest size has room for. */
+const MAX_ACTIVATIONS = 8192
 const MAX_CHECKPOINT_CHARS = 65_536
 
 interface Common {
@@ -116,21 +118,24 @@ function isTarget(bytes: Uint8Array): boolean {
 }
 
 export function formatProof(proof: OpenedProof): string {
-  const { network, genesisHash, origin, activations, certificate, decision } = proof
+  const { network, genesisHash, origin, decision } = proof
   const { height, timeMs, tick, size } = decision.seal
   const common = [
     `${PROOF_HEAD} ${proof.kind}`,
     ...[`network ${network}`, `genesis ${hex(genesisHash)}`, `log ${origin}`],
     ...[`height ${height}`, `size ${size}`, `tick ${tick}`, `time ${isoTime(timeMs)}`],
   ]
-  const end = [
-    CERTIFICATES,
-    ...activations.map(bytes => `activation ${toBase64(bytes)}`),
-    `certificate ${toBase64(certificate)}`,
-    '',
-  ]
-  if (proof.kind === 'state') return [...common, ...stateHeader(proof), ...end].join('\n')
-  return [...common, ...recordHeader(proof), TLOG_PROOF, proof.tlogProof + end.join('\n')].join('\n')
+  const end = `${CERTIFICATES}\n${formatLinks(proof)}`
+  if (proof.kind === 'state') return [...common, ...stateHeader(proof), end].join('\n')
+  return [...common, ...recordHeader(proof), TLOG_PROOF, proof.tlogProof + end].join('\n')
+}
+
+/** How the members came to decide: the last part of a proof, and what nodes serve with each log. */
+export type Links = Pick<Common, 'activations' | 'certificate'>
+
+export function formatLinks({ activations, certificate }: Links): string {
+  const lines = activations.map(bytes => `activation ${toBase64(bytes)}`)
+  return [...lines, `certificate ${toBase64(certificate)}`, ''].join('\n')
 }
 
 function recordHeader({ tlog, leafData, held, receipt }: OpenedRecord): string[] {
@@ -218,13 +223,15 @@ function stateOf(lines: Lines, common: Common): StateProof | ProofFormFault {
   return { kind: 'state', ...common, target, value: base64Of(lines, 'value'), path }
 }
 
-function parseLinks(text: string): Pick<Common, 'activations' | 'certificate'> | undefined {
-  const lines = text.split('\n')
+/** Undefined unless it is what `formatLinks` makes. */
+export function parseLinks(text: string): Links | undefined {
+  const lines = text.split('\n', MAX_ACTIVATIONS + 2)
   if (lines.pop() !== '') return undefined
   const certificate = linkOf(lines.pop(), 'certificate')
-  const activations = lines.map(line => linkOf(line, 'activation'))
-  if (certificate === undefined || activations.includes(undefined)) return undefined
-  return { certificate, activations: activations as Uint8Array[] }
+  const activations = certificate && lines.map(line => linkOf(line, 'activation'))
+  if (certificate === undefined || !activations || activations.includes(undefined)) return undefined
+  const links = { certificate, activations: activations as Uint8Array[] }
+  return formatLinks(links) === text ? links : undefined
 }
 
 function linkOf(line: string | undefined, name: string): Uint8Array | undefined {

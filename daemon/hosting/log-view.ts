@@ -10,6 +10,7 @@ import { makeVkey, noteAlgorithm } from '../../storage/log/vkey.ts'
 import type { LogView, PublicLeaf } from '../http/view.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
 import type { DecidedPoint } from './decided.ts'
+import type { KeptView, ServedSnapshots } from './served-snapshots.ts'
 
 /** Signs a log's checkpoints with a node's log key, under the log's own name (C2SP tlog-checkpoint). */
 export function checkpointSigner(origin: string, key: SigningKey): NoteSigner {
@@ -34,6 +35,7 @@ export interface LogCosigning {
 interface Shown {
   readonly size: number
   readonly root: Uint8Array
+  readonly certificate: Uint8Array | undefined
   readonly text: string
   note: string | undefined
   own: NoteSignature | undefined
@@ -50,6 +52,7 @@ export class PublishedLog implements LogView {
   readonly #signer: NoteSigner
   readonly #charter: Uint8Array
   readonly #cosigning: LogCosigning | undefined
+  readonly #snapshots: ServedSnapshots | undefined
   #shown: Shown | undefined
 
   constructor(
@@ -59,12 +62,14 @@ export class PublishedLog implements LogView {
     signer: NoteSigner,
     charter: Uint8Array,
     cosigning?: LogCosigning,
+    snapshots?: ServedSnapshots,
   ) {
     this.#origin = origin
     this.#log = log
     this.#reader = reader
     this.#signer = signer
     this.#charter = charter
+    this.#snapshots = snapshots
     this.#cosigning = cosigning
   }
 
@@ -85,11 +90,11 @@ export class PublishedLog implements LogView {
    * Final: its checkpoint is signed and served from now on. Every member signs what the members have decided, and nothing
    * else, so that no two of them show different logs.
    */
-  publish({ size, root }: Omit<DecidedPoint, 'certificate'>): void {
+  publish({ size, root, certificate }: Pick<DecidedPoint, 'size' | 'root'> & Partial<DecidedPoint>): void {
     if (size <= this.size) return
     const text = formatCheckpoint({ origin: this.#origin, size, root, extensions: [] })
     const unsigned = { note: undefined, own: undefined, gathered: undefined, cosignatures: [] }
-    this.#shown = { size, root, text, ...unsigned }
+    this.#shown = { size, root, certificate, text, ...unsigned }
     this.#cosigning?.shown()
   }
 
@@ -177,6 +182,19 @@ export class PublishedLog implements LogView {
 
   async bodiesFrom(leaf: number): Promise<number> {
     return missingAt(await this.#reader.bodiesHere(), leaf) ?? leaf
+  }
+
+  async kept(): Promise<KeptView> {
+    const here = await this.#reader.bodiesHere()
+    return (await this.#snapshots?.kept(here, this.size)) ?? { bodiesFrom: here.from, snapshots: [] }
+  }
+
+  async snapshot(size: number, piece: 'manifest' | number): Promise<Uint8Array | undefined> {
+    return size < this.size ? await this.#snapshots?.piece(size, piece) : undefined
+  }
+
+  get certificate(): Uint8Array | undefined {
+    return this.#shown?.certificate
   }
 
   async proof(leaf: number): Promise<string | undefined> {

@@ -13,6 +13,7 @@ import type { EngineOptions } from './engine-options.ts'
 import { checkpointSigner, PublishedLog } from './log-view.ts'
 import type { NotingStore } from './noting-store.ts'
 import { appliedInRaft, recoverAuthority } from './recover.ts'
+import { ServedSnapshots } from './served-snapshots.ts'
 import { SnapshotKeeper } from './snapshots.ts'
 import { readStanding } from './standing.ts'
 
@@ -108,6 +109,7 @@ export async function openAuthority(
       signer,
       identity.charterBody,
       parts.options.cosigning?.(group),
+      new ServedSnapshots(store, group),
     ),
     reader,
     appliedIndex: applied.index,

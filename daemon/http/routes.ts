@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { formatLinks } from '../../client/protocol/proof-file.ts'
 import { tileWidth } from '../../storage/log/tree.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { entityAnswer, stateProofBody } from './entity.ts'
@@ -155,13 +156,14 @@ function addLogs(server: FastifyInstance, view: NodeView): void {
     const path = parseLogUrl(request.url.slice('/log/'.length))
     if (path === undefined) {
       throw notFound(
-        'No such path in a log: see C2SP tlog-tiles (checkpoint, tile/…, tile/entries/…), bodies/… and charter.',
+        'No such path in a log: see C2SP tlog-tiles (checkpoint, tile/…, tile/entries/…), bodies/…, charter, certificates, kept and snapshot/….',
       )
     }
     const log = view.log(path.origin)
     if (log === undefined) throw notFound(`This node does not host the log ${path.origin}.`)
-    if (path.resource.kind === 'bodies') requireDisclosure(view, path.origin, request)
-    return sendResource(reply, log, path.resource)
+    const { kind } = path.resource
+    if (kind === 'bodies' || kind === 'snapshot') requireDisclosure(view, path.origin, request)
+    return sendResource(reply, log, path.resource, () => view.activations(path.origin))
   })
 }
 
@@ -169,12 +171,22 @@ async function sendResource(
   reply: FastifyReply,
   log: LogView,
   resource: ServedResource,
+  activations: () => readonly Uint8Array[],
 ): Promise<FastifyReply> {
   switch (resource.kind) {
     case 'checkpoint':
       return send(reply, TEXT_TYPE, 'no-store', await log.checkpoint())
     case 'charter':
       return send(reply, JSON_TYPE, IMMUTABLE, log.charter())
+    case 'certificates': {
+      const { certificate } = log
+      const links = certificate && formatLinks({ activations: activations(), certificate })
+      return send(reply, TEXT_TYPE, 'no-store', links)
+    }
+    case 'kept':
+      return send(reply, TEXT_TYPE, 'no-store', keptText(await log.kept()))
+    case 'snapshot':
+      return send(reply, BYTES_TYPE, 'no-store', await log.snapshot(resource.size, resource.piece))
     case 'tile':
       return send(
         reply,
@@ -188,6 +200,12 @@ async function sendResource(
       // A body may be erased later, so no cache may keep it.
       return send(reply, BYTES_TYPE, 'no-store', await bodiesOf(log, resource.index, resource.width))
   }
+}
+
+/** docs/protocol.md, "Logs over HTTP". */
+function keptText({ bodiesFrom, snapshots }: Awaited<ReturnType<LogView['kept']>>): string {
+  const lines = ['freehold.kept/v1', `bodies ${bodiesFrom}`, ...snapshots.map(size => `snapshot ${size}`)]
+  return `${lines.join('\n')}\n`
 }
 
 async function bodiesOf(log: LogView, index: number, width: number): Promise<Uint8Array | undefined> {

@@ -223,6 +223,12 @@ export interface LogView {
   bodies(index: number, width: number): Promise<Uint8Array | undefined>
   /** The first leaf from this one on whose body this node has not dropped: the leaf itself, mostly. */
   bodiesFrom(leaf: number): Promise<number>
+  /** Which bodies and states this node has: bodies of all leaves from `bodiesFrom` on, states of these sizes, ascending. */
+  kept(): Promise<{ readonly bodiesFrom: number; readonly snapshots: readonly number[] }>
+  /** A piece of the state that the log had led to at a size, as the disk has it. */
+  snapshot(size: number, piece: 'manifest' | number): Promise<Uint8Array | undefined>
+  /** The members' decision on the log as it is shown. */
+  readonly certificate: Uint8Array | undefined
   /** A C2SP tlog-proof of a leaf under the checkpoint. */
   proof(leaf: number): Promise<string | undefined>
   /** Body of the log's first leaf: canonical JSON of the authority's charter. */

@@ -5,8 +5,11 @@ import { type BrokenRules, formatBrokenRules, parseBrokenRules } from '../../aud
 import { AuditError } from '../../audit/errors.ts'
 import { formatTwoFaces, parseTwoFaces } from '../../audit/evidence.ts'
 import { parseGenesis as parseAuditorsGenesis } from '../../audit/genesis.ts'
+import { formatKept, parseKept } from '../../audit/log/kept.ts'
 import { parsePath, pathOf } from '../../audit/log/paths.ts'
 import { readMark, readSeal } from '../../audit/replay/bodies.ts'
+import { parseManifest, parseEntries as parseStateEntries } from '../../audit/replay/snapshot.ts'
+import { u32 } from '../../audit/verify/bytes.ts'
 import { parseCertificate } from '../../audit/verify/certificate.ts'
 import { parseCheckpoint } from '../../audit/verify/checkpoint.ts'
 import { parseNote, parseVerifierKey } from '../../audit/verify/note.ts'
@@ -27,6 +30,8 @@ import { formatNote } from '../../storage/log/note.ts'
 import { encodeBatch } from '../../storage/log/record.ts'
 import { formatTlogProof } from '../../storage/log/tlog-proof.ts'
 import { formatVkey, makeVkey } from '../../storage/log/vkey.ts'
+import { encodeManifest } from '../../storage/snapshot/manifest.ts'
+import { writeSnapshot } from '../../storage/snapshot/snapshot.ts'
 import { certificate } from './consensus.ts'
 import { joined } from './damage.ts'
 import { seals } from './nodes.ts'
@@ -65,6 +70,13 @@ const broken: BrokenRules[] = [
     ...{ state: [], edge: [], path: [] },
   },
 ]
+
+const states = [1, 2, 3, 4, 5].map(fill => ({ key: hash32(fill), value: filled(60, fill) }))
+
+/** As a chunk of a snapshot has them, before it is compressed. */
+function entriesOf(entries: readonly { key: Uint8Array; value: Uint8Array }[]): Uint8Array {
+  return joined(...entries.flatMap(({ key, value }) => [key, u32(value.length), value]))
+}
 
 const addCheckpoints = [
   `old 0\n\n${notes[0]}`,
@@ -166,6 +178,27 @@ export const auditParsers: readonly Parser[] = [
     () => [encodeMark({ height: 2 ** 40 + 1 })],
     readMark,
     encodeMark,
+  ),
+  textParser(
+    'audit/log/kept.ts#parseKept',
+    () => [
+      formatKept({ bodiesFrom: 0, snapshots: [] }),
+      formatKept({ bodiesFrom: 512, snapshots: [512, 2 ** 40] }),
+    ],
+    parseKept,
+    formatKept,
+  ),
+  parser(
+    'audit/replay/snapshot.ts#parseManifest',
+    () => [writeSnapshot(states, filled(90, 1), 100).manifest, writeSnapshot([], filled(0, 0)).manifest],
+    parseManifest,
+    ({ stateRoot, info, chunks }) => encodeManifest({ stateRoot, sealInfo: info, chunks }),
+  ),
+  parser(
+    'audit/replay/snapshot.ts#parseEntries',
+    () => [entriesOf(states)],
+    bytes => parseStateEntries(bytes),
+    entriesOf,
   ),
   parser('audit/replay/bodies.ts#readSeal', () => seals.map(encodeSeal), readSeal, encodeSeal),
 ]

@@ -3,8 +3,10 @@ import { encoded } from '../../client/protocol/encode.ts'
 import type { ClientMessage } from '../../client/protocol/gateway.pb.js'
 import { writeClientMessage, writeServerMessage } from '../../client/protocol/gateway.pb.js'
 import {
+  formatLinks,
   formatProof,
   openProof,
+  parseLinks,
   parseProof,
   type RecordProof,
   type StateProof,
@@ -107,6 +109,12 @@ export const clientParsers: readonly Parser[] = [
       return parsed.ok ? parsed.proof : undefined
     },
     formatProof,
+  ),
+  textParser(
+    'client/protocol/proof-file.ts#parseLinks',
+    () => [formatLinks(chain), formatLinks({ ...chain, activations: [] })],
+    parseLinks,
+    formatLinks,
   ),
   parser(
     'daemon/gateway/messages.ts#parseRequest',

@@ -37,6 +37,7 @@ export async function fetchAll(root: string, name: string, origin: string, heade
     ...['status', 'nodes', 'peers', 'authorities', 'config', 'genesis'].map(path => `api/v1/${path}`),
     ...['livez', 'readyz', 'metrics', '', `log/${origin}/charter`],
     ...[tile('tile/0'), tile('tile/entries'), tile('bodies'), `log/${origin}/bodies/000`],
+    ...['kept', 'certificates', 'snapshot/1/manifest', 'snapshot/1/0'].map(path => `log/${origin}/${path}`),
     ...[`api/v1/certificate?${here}`, `api/v1/leaves?${here}&from=0&limit=1000`],
     ...[`api/v1/entity?${here}&player=${player}`, `api/v1/entity?${here}&player=${player}&consistency=local`],
     ...Array.from({ length: Math.min(size, 12) }, (_, leaf) => `api/v1/proof?${here}&leaf=${leaf}`),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { parseManifest } from '../../audit/replay/snapshot.ts'
 import { nextDrop, nextFill, parseKeepBodies } from '../../daemon/hosting/retention.ts'
 import { allBodies } from '../../storage/log/bodies-here.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
@@ -108,6 +109,13 @@ describe(TITLE, function () {
         assert.equal((await read(published.entries(0, 256)))?.length, 256 * 38)
         assert.equal(await read(published.bodies(0, 256)), undefined)
         assert.equal(await read(published.bodiesFrom(0)), from)
+        const kept = await read(published.kept())
+        assert.equal(kept.bodiesFrom, from)
+        const state = kept.snapshots.find(at => at >= from)
+        assert.ok(state !== undefined, 'an audit can begin where bodies do')
+        const manifest = await read(published.snapshot(state, 'manifest'))
+        assert.ok(manifest !== undefined && parseManifest(manifest) !== undefined)
+        assert.ok((await read(published.snapshot(state, 0))) !== undefined)
         assert.deepEqual(
           (await read(published.leaves(from - 1, from + 1))).map(({ dropped }) => dropped),
           [true, false],

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { formatKept } from '../../audit/log/kept.ts'
+import { parseLinks } from '../../client/protocol/proof-file.ts'
 import { createMetrics } from '../../daemon/metrics/metrics.ts'
 import { exposeNode } from '../../daemon/metrics/node-metrics.ts'
 import { fakeEntity, fakeEvidence, fakeLeaf, fakeNode, LEAVES, ORIGIN } from './fake-node.ts'
@@ -255,6 +257,31 @@ describe('the HTTP API', () => {
       assert.equal((await fetch(`${bare.server.url}/log/${ORIGIN}/bodies/007`)).status, 404)
     } finally {
       await bare.server.close()
+    }
+  })
+
+  it('says what it keeps of a log, and serves states and certificates below it, as files that can be mirrored', async () => {
+    const text = async (path: string) => await (await get(`/log/${ORIGIN}/${path}`)).text()
+    assert.equal(await text('kept'), formatKept({ bodiesFrom: 0, snapshots: [256] }))
+    assert.equal(await text('snapshot/256/manifest'), 'piece manifest')
+    assert.equal(await text('snapshot/256/12'), 'piece 12')
+    const bytes = (word: string) => new Uint8Array(Buffer.from(word))
+    assert.deepEqual(parseLinks(await text('certificates')), {
+      activations: [bytes('an activation')],
+      certificate: bytes('a certificate'),
+    })
+    for (const path of ['snapshot/255/manifest', 'snapshot/256/01', 'snapshot/0/0', 'snapshot/256', 'kept/0'])
+      assert.equal((await get(`/log/${ORIGIN}/${path}`)).status, 404, path)
+    const hidden = await serve({ view: fakeNode({ discloses: () => false }) })
+    try {
+      const statusOf = async (path: string) =>
+        (await fetch(`${hidden.server.url}/log/${ORIGIN}/${path}`)).status
+      assert.deepEqual(await Promise.all(['snapshot/256/0', 'snapshot/9/manifest', 'kept'].map(statusOf)), [
+        ...[403, 403],
+        200,
+      ])
+    } finally {
+      await hidden.server.close()
     }
   })
 

@@ -71,6 +71,9 @@ const fakeLog: LogView = {
   },
   proof: async leaf => `c2sp.org/tlog-proof@v1\nindex ${leaf}\n`,
   charter: () => Buffer.from('{"kind":"area"}'),
+  kept: async () => ({ bodiesFrom: 0, snapshots: [256] }),
+  snapshot: async (size, piece) => (size === 256 ? Buffer.from(`piece ${piece}`) : undefined),
+  certificate: Buffer.from('a certificate'),
 }
 
 export const fakeEvidence: EvidenceView = {

@@ -5,7 +5,8 @@ import { auditAll } from '../../../audit/all/all.ts'
 import { parseGenesis } from '../../../audit/genesis.ts'
 import { verifyBytes } from '../../../audit/verify-file.ts'
 import type { LogRecord } from '../../../storage/log/record.ts'
-import { exportTo, foundTown, playTown, publish, removeTown, type Town } from '../support/log.ts'
+import { publishDropped } from '../support/dropped.ts'
+import { exportTo, foundTown, playTown, publish, removeTown, type Served, type Town } from '../support/log.ts'
 
 describe('an audit of everything', function () {
   this.timeout(60_000)
@@ -70,6 +71,25 @@ describe('an audit of everything', function () {
         [false, false],
       ],
     )
+  })
+
+  it('takes bodies that one source has dropped from another, and says of what nobody has that it was not replayed', async () => {
+    const long = playTown(town, 900)
+    const copied = async (name: string, log: Served) => await exportTo(town, log, name)
+    const dropped = await copied('dropped', await publishDropped(town, long, 512))
+    const behind = long.findIndex(({ kind }, leaf) => leaf > 600 && kind === 7) + 1
+    const complete = await copied('complete', await publish(town, long.slice(0, behind)))
+    const memory = join(town.folder, 'memory-filled')
+    const alone = await audit([dropped], { memory })
+    assert.ok(alone.ok && alone.logs[0]!.report.replayedFrom > 512, alone.message)
+    assert.match(alone.message, /was replayed from leaf \d+ on;/)
+    const filled = await audit([dropped, complete], { memory })
+    assert.ok(filled.ok, filled.message)
+    const { report, before, source } = filled.logs[0]!
+    assert.deepEqual([report.replayedFrom, report.records, before], [0, long.length, false])
+    assert.match(source, /dropped$/)
+    const again = await audit([dropped], { memory })
+    assert.deepEqual([again.logs[0]!.before, again.logs[0]!.report.replayedFrom], [true, 0])
   })
 
   it('can be broken off', async () => {

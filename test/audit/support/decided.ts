@@ -71,6 +71,7 @@ export function decidedOn(
   }
   return {
     published: served.published,
+    store: served.store,
     async read(path) {
       const [, name, query] = /^api\/v1\/([a-z-]+)\?(.*)$/.exec(path) ?? []
       if (name === undefined) return served.read(path)

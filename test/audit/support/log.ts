@@ -4,9 +4,11 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { formatKept } from '../../../audit/log/kept.ts'
 import { exportLog } from '../../../cli/log-export.ts'
 import type { NodeApi } from '../../../cli/node-api.ts'
 import { inputBatchMessage } from '../../../client/protocol/attestation.ts'
+import { formatLinks } from '../../../client/protocol/proof-file.ts'
 import { sessionIdOf } from '../../../client/protocol/session.ts'
 import { Authority } from '../../../daemon/authority/authority.ts'
 import { bodyHash } from '../../../daemon/authority/batch.ts'
@@ -14,10 +16,12 @@ import { decodeSeal, encodeSeal, type Seal } from '../../../daemon/authority/bod
 import { Replica } from '../../../daemon/authority/replica.ts'
 import { treeEntry } from '../../../daemon/authority/state-entry.ts'
 import type { AuthorityIdentity } from '../../../daemon/authority/types.ts'
+import { SetupError } from '../../../daemon/config/setup-error.ts'
 import { buildGenesis } from '../../../daemon/genesis/build.ts'
 import { canonicalJson } from '../../../daemon/genesis/canonical-json.ts'
 import { encodeGenesis, type Genesis, originOf, parseGenesis } from '../../../daemon/genesis/genesis.ts'
 import { checkpointSigner, PublishedLog } from '../../../daemon/hosting/log-view.ts'
+import { ServedSnapshots } from '../../../daemon/hosting/served-snapshots.ts'
 import { parseLogUrl } from '../../../daemon/http/log-path.ts'
 import { createNodeKeys, type NodeKeys } from '../../../daemon/identity/node-keys.ts'
 import { verifySignature } from '../../../daemon/identity/signing-key.ts'
@@ -25,7 +29,7 @@ import { batchOp, LogReader, tileOps, tileReader } from '../../../storage/log/lo
 import { encodeBatch, type LogRecord, leafHashes, recordKind } from '../../../storage/log/record.ts'
 import { MerkleLog } from '../../../storage/log/tree.ts'
 import { StateTree } from '../../../storage/state/state-tree.ts'
-import type { StoreOp } from '../../../storage/store.ts'
+import type { Store, StoreOp } from '../../../storage/store.ts'
 import { MemoryStore } from '../../../storage/store-memory.ts'
 import { encodeInput, logTagOf } from '../../../world/codec.ts'
 import { createWorld } from '../../../world/world.ts'
@@ -174,6 +178,7 @@ export function inputOf({ origin }: Town, player: number, seq: number): Uint8Arr
 /** A log as a node serves it. */
 export interface Served {
   readonly published: PublishedLog
+  readonly store: Store
   /** Answered with 403. */
   readonly refuses?: (path: string) => boolean
   /** Answered with 410. */
@@ -182,7 +187,12 @@ export interface Served {
 }
 
 /** Publishes records as they are, under a member's signature: what a node does, and what a liar can do. */
-export async function publish(town: Town, records: readonly LogRecord[], signer = 0): Promise<Served> {
+export async function publish(
+  town: Town,
+  records: readonly LogRecord[],
+  signer = 0,
+  certificate?: Uint8Array,
+): Promise<Served> {
   const { group } = town.identity
   const store = new MemoryStore()
   const log = new MerkleLog(tileReader(store, group))
@@ -200,9 +210,11 @@ export async function publish(town: Town, records: readonly LogRecord[], signer 
     new LogReader(store, group),
     checkpointSigner(town.origin, key),
     town.identity.charterBody,
+    undefined,
+    new ServedSnapshots(store, group),
   )
-  published.publish({ size: log.size, root: log.root() })
-  return { published, read: path => readServed(town, published, path) }
+  published.publish({ size: log.size, root: log.root(), ...(certificate && { certificate }) })
+  return { published, store, read: path => readServed(town, published, path) }
 }
 
 async function readServed(
@@ -225,13 +237,25 @@ async function readServed(
       return await published.bodies(resource.index, resource.width)
     case 'tile':
       return await published.tile(resource.level, resource.index, resource.width)
+    case 'kept':
+      return Buffer.from(formatKept(await published.kept()))
+    case 'snapshot':
+      return await published.snapshot(resource.size, resource.piece)
+    case 'certificates': {
+      const { certificate } = published
+      return certificate && Buffer.from(formatLinks({ activations: [], certificate }))
+    }
   }
 }
 
 /** What `freehold log export` does. */
 export async function exportTo(town: Town, served: Served, name: string): Promise<string> {
   const folder = join(town.folder, name)
-  const api = { root: 'memory', bytes: served.read } as unknown as NodeApi
+  const bytes = async (path: string): Promise<Uint8Array | undefined> => {
+    if (served.dropped?.(`/${path}`)) throw new SetupError('dropped', 'The node has dropped it.')
+    return await served.read(path)
+  }
+  const api = { root: 'memory', bytes } as unknown as NodeApi
   await exportLog(api, town.origin, folder)
   return folder
 }

@@ -1,0 +1,47 @@
+/** What the members of an authority have decided of its log, as its file `certificates` shows it. */
+import { parseLinks } from '../client/protocol/proof-file.ts'
+import type { LogCase } from './case.ts'
+import { verifyEd25519 } from './crypto.ts'
+import { type Certificate, parseCertificate, verifyChain } from './verify/certificate.ts'
+import { proofTrust } from './verify-proof.ts'
+
+export interface Decision {
+  readonly height: number
+  /** Of the log, just after the seal. */
+  readonly size: number
+  readonly root: Uint8Array
+  /** Numbers of the members that signed, and how many members there were. */
+  readonly by: readonly number[]
+  readonly members: number
+}
+
+/** One certificate for each change of members. */
+const maxCertificatesBytes = 4 * 1024 * 1024
+
+/** Undefined where the source shows none, as older copies of a log do; one that is wrong is a finding as well. */
+export async function readDecision(log: LogCase): Promise<Decision | undefined> {
+  const path = `${log.folder}/certificates`
+  const bytes = await log.source.read(path, maxCertificatesBytes)
+  if (bytes === undefined) return undefined
+  const decision =
+    bytes.length <= maxCertificatesBytes ? verified(log, Buffer.from(bytes).toString()) : 'long'
+  if (typeof decision !== 'string') return decision
+  log.findings.add('bad-certificate', path, 0, 0, `the members' decision does not hold (${decision})`)
+  return undefined
+}
+
+function verified({ genesis, origin }: LogCase, text: string): Decision | string {
+  const links = parseLinks(text)
+  const certificate = links && parseCertificate(links.certificate)
+  const activations = links?.activations.map(parseCertificate)
+  if (certificate === undefined || activations === undefined || activations.includes(undefined))
+    return 'malformed'
+  const { height, size, root } = certificate.seal
+  // Members that came after it are nothing to it.
+  const before = (activations as Certificate[]).filter(({ seal }) => seal.height < height)
+  const founders = proofTrust(genesis).founders.get(origin)!
+  const chain = verifyChain(founders, before, certificate, verifyEd25519)
+  if (!chain.ok) return chain.code
+  const by = certificate.votes.map(({ signer }) => signer)
+  return { height, size, root, by, members: chain.members.length }
+}
