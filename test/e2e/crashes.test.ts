@@ -11,7 +11,7 @@ import { until } from './support/processes.ts'
 
 /** One network through all of it, in this order, while bots play. */
 describe('a network of five nodes under play', function () {
-  this.timeout(60_000)
+  this.timeout(90_000)
   const recordsBetweenSnapshots = 120
   let network: TestNetwork
 

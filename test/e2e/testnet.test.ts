@@ -13,7 +13,7 @@ import { processesOn, type Running, root, startProgram, until } from './support/
 
 /** In this order: a run with chaos, one that goes on with its data, and then fresh ones that are ended in every way. */
 describe('a testnet on one machine', function () {
-  this.timeout(60_000)
+  this.timeout(90_000)
   const nodes = 3
   let dir: string
   let port: number

@@ -19,7 +19,8 @@ export interface AuditSummary {
   readonly findings: readonly string[]
 }
 
-const settleMs = 20_000
+/** A busy machine may take long to decide the last records. */
+const settleMs = 30_000
 
 /**
  * Audits every replica of every area over HTTP, and holds clients' promises against each. The audits share a memory, so that
@@ -30,10 +31,11 @@ export async function auditNetwork(
   book: PromiseBook,
   progress: (line: string) => void,
 ): Promise<AuditSummary> {
-  await settled(network, book)
+  const unsettled = await settled(network, book)
   const memory = mkdtempSync(join(tmpdir(), 'freehold-audit-'))
   try {
-    return await auditAll(network, book, memory, progress)
+    const { findings, ...summary } = await auditAll(network, book, memory, progress)
+    return { ...summary, ok: summary.ok && unsettled.length === 0, findings: [...unsettled, ...findings] }
   } finally {
     rmSync(memory, { recursive: true, force: true })
   }
@@ -72,22 +74,32 @@ async function auditAll(
   return { ok: findings.length === 0, records, sealedRoots, replicas, findings }
 }
 
-/** Waits until every replica has decided all that was promised, and all replicas of an area stand alike. */
-async function settled(network: LocalNetwork, book: PromiseBook): Promise<void> {
+/**
+ * Waits until every replica has decided all that was promised, and all replicas of an area stand alike. What has not come
+ * so far in time is told, since what a replica has not decided yet is missing from its log.
+ */
+async function settled(network: LocalNetwork, book: PromiseBook): Promise<string[]> {
   const deadline = performance.now() + settleMs
-  while (performance.now() < deadline) {
-    const views = (await Promise.all(network.nodes.map(node => network.authoritiesOf(node)))).flatMap(
-      view => view ?? [],
-    )
-    const hosted = views.filter(authority => authority.hosted)
-    const sizes = new Map<string, Set<number>>()
-    for (const { name, finalSize } of hosted) sizes.set(name, (sizes.get(name) ?? new Set()).add(finalSize))
-    const expected = network.genesis.file.authorities.reduce((sum, area) => sum + area.members.length, 0)
-    const alike = hosted.length === expected && [...sizes.values()].every(each => each.size === 1)
-    const sealed = hosted.every(
-      authority => authority.finalSize > Math.max(0, book.highestLeaf(authority.origin)),
-    )
-    if (alike && sealed) return
+  for (;;) {
+    const behind = await unsettled(network, book)
+    if (behind.length === 0 || performance.now() >= deadline) return behind
     await sleep(200)
   }
+}
+
+async function unsettled(network: LocalNetwork, book: PromiseBook): Promise<string[]> {
+  const { file } = network.genesis
+  const views = await Promise.all(network.nodes.map(node => network.authoritiesOf(node)))
+  const sizeOn = (member: number, name: string): number =>
+    views[member - 1]?.find(authority => authority.hosted && authority.name === name)?.finalSize ?? 0
+  return file.authorities.flatMap(area => {
+    const promised = Math.max(0, book.highestLeaf(originOf(file.network, area))) + 1
+    const largest = Math.max(promised, ...area.members.map(member => sizeOn(member, area.name)))
+    return area.members
+      .filter(member => sizeOn(member, area.name) < largest)
+      .map(
+        member =>
+          `node ${member}: of ${area.name} ${sizeOn(member, area.name)} records are final, ${largest} were promised or are final elsewhere`,
+      )
+  })
 }
