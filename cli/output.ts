@@ -32,7 +32,7 @@ export function facts(pairs: readonly (readonly [string, string | number])[]): s
   return pairs.map(([name, value]) => clip(`${name.padEnd(width)}  ${value}`)).join('\n')
 }
 
-export function clip(line: string): string {
+function clip(line: string): string {
   return line.length <= WIDTH ? line : `${line.slice(0, WIDTH - 1)}…`
 }
 

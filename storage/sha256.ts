@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 
-export const sha256Bytes = 32
+const sha256Bytes = 32
 
 /**
  * The hash comes as text and is written where it belongs: a buffer of the crypto module's own has memory outside the heap,

@@ -42,7 +42,7 @@ export class MemoryStore implements Store {
 }
 
 /** Applies one batch. Copies what it keeps, as a disk does, so that the writer may use its buffers again. */
-export function applyOps(entries: SortedBytes, ops: readonly StoreOp[]): void {
+function applyOps(entries: SortedBytes, ops: readonly StoreOp[]): void {
   for (const op of ops) {
     if (op.value === undefined) entries.delete(op.key)
     else entries.set(copyBytes(op.key), copyBytes(op.value))

@@ -51,7 +51,7 @@ const statementBytes = new Map([
   [4, headBytes + 4 + ballotBytes],
   [5, headBytes + 4 + 8 + 8 + 32],
 ])
-export const MAX_VOTE_EVIDENCE_BYTES = 2_048
+const MAX_VOTE_EVIDENCE_BYTES = 2_048
 
 /** Undefined unless the bytes are exactly two signed statements. Whether they contradict each other is another question. */
 export function parseVoteEvidence(bytes: Uint8Array): VoteEvidence | undefined {

@@ -15,7 +15,7 @@ const pairs = Array.from({ length: MAX_DEPTH + 1 }, () => {
 })
 
 /** How many levels above the leaves a tree of `count` leaves has. */
-export function depthOf(count: number): number {
+function depthOf(count: number): number {
   return count <= 1 ? 0 : 32 - Math.clz32(count - 1)
 }
 

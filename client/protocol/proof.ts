@@ -162,7 +162,7 @@ async function receiptFault(
 }
 
 /** State keys: 'e' ‖ an entity's id, 'p' ‖ a player's key; in the tree under their hash, beside their value (docs/protocol.md). */
-export function stateKeyOf(target: Uint8Array): Uint8Array {
+function stateKeyOf(target: Uint8Array): Uint8Array {
   return concat(Uint8Array.of(target.length === 16 ? 0x65 : 0x70), target)
 }
 

@@ -41,7 +41,7 @@ export interface ReceiptBatch {
   readonly count: number
 }
 
-export const MAX_RECEIPT_BYTES = 16_384
+const MAX_RECEIPT_BYTES = 16_384
 export const HEADER_BYTES = 4
 export const SALT_BYTES = 16
 const LEAF_BYTES = 8

@@ -131,10 +131,7 @@ function sizeOf(tlog: TlogProof | undefined): number | undefined {
   return text === undefined ? undefined : parseCheckpoint(text)?.size
 }
 
-export async function newestDecision(
-  origin: string,
-  { source }: ProveOptions,
-): Promise<Decision | undefined> {
+async function newestDecision(origin: string, { source }: ProveOptions): Promise<Decision | undefined> {
   const query = new URLSearchParams({ authority: origin })
   const certificate = await source.bytes(`api/v1/certificate?${query}`)
   if (certificate === undefined) return undefined

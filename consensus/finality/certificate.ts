@@ -34,7 +34,7 @@ export function ballotOf({ view, seal }: Quorum): Ballot {
 }
 
 /** What each of its signers signed. */
-export function voteOf(quorum: Quorum): Vote {
+function voteOf(quorum: Quorum): Vote {
   const { kind, seal, epoch } = quorum
   return { kind, authority: seal.authority, epoch, ballot: ballotOf(quorum) }
 }

@@ -61,7 +61,7 @@ export function leaderOf({ members, epoch }: Regime, view: number): number {
   return members[(epoch + view) % members.length]!.node
 }
 
-export function keyOfMember({ members }: Regime, node: number): Uint8Array | undefined {
+function keyOfMember({ members }: Regime, node: number): Uint8Array | undefined {
   return members.find(member => member.node === node)?.key
 }
 

@@ -3,7 +3,7 @@ import { sha256 } from '../../storage/sha256.ts'
 import { type ByteReader, ByteWriter, parse } from './bytes.ts'
 
 export const hashBytes = 32
-export const keyBytes = 32
+const keyBytes = 32
 export const maxMembers = 64
 
 export interface Voter {

@@ -33,7 +33,7 @@ export function changeMembers(parts: HostParts, hosted: HostedGroup, wanted: Mem
 }
 
 /** A new leader can't know of the changes in its log until it has applied what it found there. */
-export function changeIsUnderWay({ node }: HostedGroup): boolean {
+function changeIsUnderWay({ node }: HostedGroup): boolean {
   const { tracker, pendingConfIndex, log } = node.raft
   return tracker.config.votersOutgoing.length > 0 || pendingConfIndex > log.applied
 }

@@ -2,7 +2,7 @@ import { hexOf } from '../../world/codec.ts'
 import type { Replica } from './replica.ts'
 
 export const idBytes = 16
-export const playerKeyBytes = 32
+const playerKeyBytes = 32
 
 /** An entity as it was at one moment, which lies between the asking and the answer. */
 export interface EntityState {

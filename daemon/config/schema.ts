@@ -46,7 +46,7 @@ export const multiaddrText = z
   .max(256, ADDRESS_PROBLEM)
   .refine(isMultiaddr, ADDRESS_PROBLEM)
 
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 export const settingsSchema = z.strictObject({
   network: networkName

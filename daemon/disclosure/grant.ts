@@ -21,7 +21,6 @@ export interface GrantedLog {
 }
 
 const version = 1
-export const grantBytes = 1 + 4 + 8 + 16 + 64
 const domain = Buffer.from('freehold/disclosure/1\n')
 
 /** What the member signs: the domain ‖ genesis hash ‖ u16 length ‖ origin ‖ the grant without its signature. */

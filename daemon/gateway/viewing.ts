@@ -6,7 +6,7 @@ import { Interest, ROUNDS_PER_SURVEY, Scratch, type Sight } from './interest.ts'
 import type { Connection, Session } from './session.ts'
 
 /** Each client gets a view this often. */
-export const ROUND_MS = 100
+const ROUND_MS = 100
 /** A round is served in so many parts, so that no part holds up the inputs for long. */
 const PARTS = 5
 /** With nothing to show, a client still hears the tick this often, and knows that the line is up. */

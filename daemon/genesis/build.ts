@@ -5,7 +5,7 @@ import { rulesContentHash } from './rules-hash.ts'
 import type { GenesisAuthority, GenesisNode } from './schema.ts'
 
 /** The network protocols that this program speaks. */
-export const PROTOCOL = { min: 1, max: 1 } as const
+const PROTOCOL = { min: 1, max: 1 } as const
 
 const BASE_TILE_MM = 10_000_000
 /** Digits of a base tile's quadkey: a world of 16 × 16 base tiles, 160 km wide. */

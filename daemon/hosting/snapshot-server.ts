@@ -17,7 +17,7 @@ import {
 } from './snapshot.pb.js'
 
 export const snapshotProtocol = 'snapshot/1'
-export const snapshotChannels = { maxFrameBytes: 80 * 1024 * 1024, maxChannelsPerPeer: 4 }
+const snapshotChannels = { maxFrameBytes: 80 * 1024 * 1024, maxChannelsPerPeer: 4 }
 export const pieceKind = { manifest: 1, chunk: 2, leaves: 3 } as const
 /** Leaves that are proven together: 147 KB. */
 export const maxPieceHeight = 12

@@ -95,7 +95,7 @@ export function takeLock(file: string, dataDir: string): void {
   throw lockedError(dataDir, 'another')
 }
 
-export function lockedError(dataDir: string, pid: string): SetupError {
+function lockedError(dataDir: string, pid: string): SetupError {
   return new SetupError(
     'data-dir-locked',
     `${dataDir} is in use by process ${pid}: stop that one (freehold stop), or start this one with another --data-dir.`,

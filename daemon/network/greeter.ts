@@ -13,7 +13,7 @@ import { helloProtocol } from './names.ts'
 import type { Greeted } from './options.ts'
 
 /** From the connection's opening to the end of the handshake. */
-export const handshakeTimeoutMs = 5000
+const handshakeTimeoutMs = 5000
 
 export type HandshakeEnd = { readonly greeted: Greeted } | { readonly refusal: Refusal }
 

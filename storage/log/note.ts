@@ -3,9 +3,9 @@ import { putU32, readU32 } from '../bytes.ts'
 import { decodeBase64, encodeBase64 } from './base64.ts'
 import { isKeyName } from './vkey.ts'
 
-export const maxNoteChars = 1024 * 1024
+const maxNoteChars = 1024 * 1024
 /** The limit of Go's sumdb/note; the specification asks for at least 16. */
-export const maxNoteSignatures = 100
+const maxNoteSignatures = 100
 
 export interface NoteSignature {
   readonly name: string

@@ -11,14 +11,14 @@ import { putU16, putU32, putU64, readU16, readU32, readU64 } from '../bytes.ts'
 import { putSha256 } from '../sha256.ts'
 
 export const recordVersion = 1
-export const batchFormat = 1
+const batchFormat = 1
 export const headerBytes = 4
 export const saltBytes = 16
 export const hashBytes = 32
 export const leafDataBytes = headerBytes + hashBytes
 export const maxBodyBytes = 65_000
 export const maxBatchRecords = 65_536
-export const maxBatchBytes = 16 * 1024 * 1024
+const maxBatchBytes = 16 * 1024 * 1024
 
 /** What a record is about. */
 export const recordKind = {
@@ -62,7 +62,7 @@ const batchHeaderBytes = 5
 const recordOverheadBytes = headerBytes + saltBytes + 4
 
 /** How many bytes a record takes in a batch. */
-export function recordSizeBytes(bodySizeBytes: number): number {
+function recordSizeBytes(bodySizeBytes: number): number {
   return recordOverheadBytes + bodySizeBytes
 }
 

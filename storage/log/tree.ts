@@ -307,7 +307,7 @@ export function inclusionRanges(index: number, size: number): LeafRange[] {
 }
 
 /** The largest subtrees of a log of `size` leaves that hold none of these (ascending), from left to right. */
-export function rangesAround(leaves: readonly number[], size: number): LeafRange[] {
+function rangesAround(leaves: readonly number[], size: number): LeafRange[] {
   const ranges: LeafRange[] = []
   let next = 0
   const visit = (start: number, end: number): void => {

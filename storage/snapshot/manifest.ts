@@ -8,14 +8,14 @@
 import { copyBytes, putU16, putU32, readU16, readU32 } from '../bytes.ts'
 import type { PathStep } from '../state/proof.ts'
 
-export const snapshotFormat = 1
+const snapshotFormat = 1
 export const maxSealBytes = 65_536
-export const maxChunks = 65_536
+const maxChunks = 65_536
 /** Of a chunk before compression. One entry may be larger than what the writer aims at, but not than this. */
 export const maxChunkRawBytes = 16 * 1024 * 1024
-export const maxManifestBytes = 64 * 1024 * 1024
+const maxManifestBytes = 64 * 1024 * 1024
 /** zstd makes incompressible bytes a little longer. */
-export const maxChunkPackedBytes = maxChunkRawBytes + 128 * 1024
+const maxChunkPackedBytes = maxChunkRawBytes + 128 * 1024
 /** Keys have 256 bits. */
 const maxPathSteps = 256
 

@@ -142,7 +142,7 @@ export function inputOf(origin: string, seq: number, action: Action): Uint8Array
 }
 
 /** What the node says first on a new stream of this protocol, once it has been asked; undefined when it ends the stream. */
-export async function firstFrame(
+async function firstFrame(
   from: Intruder,
   protocol: string,
   ask: Uint8Array,

@@ -9,7 +9,7 @@ export const LEAVES = 300
 
 const queue = { length: 0, dropped: 0 }
 
-export function fakeAuthority(name: string, hosted: boolean): AuthorityView {
+function fakeAuthority(name: string, hosted: boolean): AuthorityView {
   return {
     ...{
       name,

@@ -18,7 +18,7 @@ export const systemClock: Clock = {
   },
 }
 
-export const systemRandom: Random = {
+const systemRandom: Random = {
   bytes: length => randomBytes(length),
   below: below => randomInt(Math.max(1, Math.floor(below))),
 }

@@ -62,7 +62,7 @@ export class PromiseBook {
 }
 
 /** What one replica's audited log says of the promises that were made in its name. */
-export class ReplicaTally {
+class ReplicaTally {
   readonly origin: string
   /** How often each input was applied: by player, session and seq. */
   readonly applied = new Map<string, number>()

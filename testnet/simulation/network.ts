@@ -7,7 +7,7 @@ import type { Scope } from './scope.ts'
 import type { Simulation } from './simulation.ts'
 import { Way } from './way.ts'
 
-export class SimNetworkError extends Error {
+class SimNetworkError extends Error {
   override readonly name = 'NetworkError'
   readonly code: 'not-connected' | 'no-protocol' | 'too-many-channels'
 

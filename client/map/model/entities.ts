@@ -32,13 +32,13 @@ function grown(value: number, since: number, cap: number, everyTicks: number, ti
   return Math.min(cap, value + Math.max(0, Math.floor((tick - since) / everyTicks)))
 }
 
-export function healthOf(entity: EntityView, tick: number): number {
+function healthOf(entity: EntityView, tick: number): number {
   if (entity.kind !== 'character' && entity.kind !== 'npc') return HEALTH_MAX
   if (entity.health === 0) return 0
   return grown(entity.health, entity.healthTick, HEALTH_MAX, HEALTH_REGROW_TICKS, tick)
 }
 
-export function stockOf(entity: EntityView, tick: number): number {
+function stockOf(entity: EntityView, tick: number): number {
   if (entity.kind !== 'resource') return 0
   return grown(entity.stock, entity.stockTick, entity.capacity, entity.regrowTicks, tick)
 }

@@ -81,7 +81,7 @@ function forgetOldest({ changes }: MemberState, signer: number): void {
   if (left.size === 0) changes.delete(oldest)
 }
 
-export function showVotes(state: MemberState, env: Env, quorum: Quorum): void {
+function showVotes(state: MemberState, env: Env, quorum: Quorum): void {
   for (const vote of signedVotes(quorum)) {
     const evidence = state.pool.add(vote)
     if (evidence !== undefined) env.out.evidence.push({ group: state.group, evidence })

@@ -9,7 +9,7 @@ import {
   encodeCosignRequest,
 } from './cosign-codec.ts'
 
-export const cosignProtocol = 'cosign/1'
+const cosignProtocol = 'cosign/1'
 const maxFrameBytes = 256
 /** Whoever has not cosigned by then has not decided yet, or is gone. */
 const gatherMs = 150

@@ -74,7 +74,7 @@ export const anyStatement: fc.Arbitrary<Statement> = fc.oneof(
   }),
 )
 
-export const anySignature: fc.Arbitrary<Signature> = record({
+const anySignature: fc.Arbitrary<Signature> = record({
   signer: u32,
   others: fc.array(hash32, { maxLength: 20 }),
   leaf: hash32,

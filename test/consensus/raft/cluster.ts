@@ -281,7 +281,7 @@ export class Cluster {
   }
 }
 
-export function sameEntry(a: Entry, b: Entry): boolean {
+function sameEntry(a: Entry, b: Entry): boolean {
   return a.term === b.term && a.type === b.type && Buffer.compare(a.data, b.data) === 0
 }
 

@@ -47,7 +47,7 @@ export const AREA = 'area/0'
 export const ORIGIN = `${NETWORK}/${AREA}/0`
 
 const SIDE_MM = 10_000_000
-export const CHARTER: AreaCharter = {
+const CHARTER: AreaCharter = {
   name: AREA,
   quadkey: '0',
   xMm: 0,

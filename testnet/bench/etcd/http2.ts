@@ -1,6 +1,6 @@
 /** As much of HTTP/2 (RFC 9113) and HPACK (RFC 7541) as a gRPC client needs that makes one kind of call. */
 
-export const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
+const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
 
 export const frameType = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goAway: 7, windowUpdate: 8 }
 export const flag = { ack: 1, endStream: 1, endHeaders: 4 }

@@ -7,8 +7,6 @@ const insideVariable = 'BENCH_OWN_NETWORK'
 const cutPreference = '10'
 const localPreference = '100'
 
-export type CutBy = 'blackhole' | 'closing'
-
 export function hasOwnNetwork(): boolean {
   return env[insideVariable] === '1'
 }

@@ -12,7 +12,7 @@ import type { Party, World } from './world.ts'
 const TICK_MS = 100
 const FOLLOW_MS = 50
 const LEASE_MS = 3000
-export const RESEND_MS = 300
+const RESEND_MS = 300
 
 export interface Surroundings {
   readonly world: World

@@ -20,7 +20,7 @@ export function statementsIn(bytes: Uint8Array, from: number): Said[] {
   return said
 }
 
-export function statementsOf(message: Message): Signed[] {
+function statementsOf(message: Message): Signed[] {
   const quoted = (proof: Quorum | undefined): Signed[] => (proof === undefined ? [] : signedVotes(proof))
   switch (message.type) {
     case 'statement':

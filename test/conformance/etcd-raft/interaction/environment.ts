@@ -108,7 +108,7 @@ export class Environment {
 }
 
 /** The sentence of etcd's error for the same refusal; undefined where that library stays silent. */
-export function stepError(message: Message, result: StepResult): string | undefined {
+function stepError(message: Message, result: StepResult): string | undefined {
   if (result.ok) return undefined
   if (result.code === 'not-member') return 'raft: cannot step as peer not found'
   if (result.code === 'local-message') return 'raft: cannot step raft local message'

@@ -12,7 +12,7 @@ import {
 } from '../../../../consensus/raft/index.ts'
 
 /** The log of a scripted node: whoever asks for a snapshot gets the newest state of the node's state machine. */
-export class HistoryLog extends MemoryLog {
+class HistoryLog extends MemoryLog {
   readonly #history: readonly Snapshot[]
 
   constructor(first: Snapshot, history: readonly Snapshot[]) {

@@ -8,7 +8,7 @@ import { type Fault, type Field, pickNode, shuffled } from './fault.ts'
  * What each protocol says that it withstands between the ends of one channel; docs/testing.md has the reasons. Order
  * between channels, and between a channel and the one that comes in its place, nobody may rely on.
  */
-export function withstands(protocol: string, first: Uint8Array): Tolerance {
+function withstands(protocol: string, first: Uint8Array): Tolerance {
   if (protocol === raftProtocol) return first[0] === 0 ? 'twice-in-a-row' : 'any-order'
   if (protocol === intentProtocol || protocol === syncProtocol) return 'any-order'
   return 'nothing'
