@@ -5,7 +5,7 @@ import { type Decision, readDecision } from './decision.ts'
 import { AuditError } from './errors.ts'
 import { Findings } from './findings.ts'
 import { type Genesis, readGenesis } from './genesis.ts'
-import { checkSmallFiles, readCheckpoint, readKept } from './head.ts'
+import { checkSmallFiles, readCheckpoint, readKept, type SignedHead } from './head.ts'
 import { checkExtraFiles } from './log/extra-files.ts'
 import type { Kept } from './log/kept.ts'
 import { KnownSizes } from './memory.ts'
@@ -20,7 +20,6 @@ import { filledFrom } from './source/filled.ts'
 import { IMPATIENT } from './source/http.ts'
 import { type LogSource, openSource } from './source/source.ts'
 import { toBase64 } from './verify/bytes.ts'
-import type { Checkpoint } from './verify/checkpoint.ts'
 
 export { AuditError } from './errors.ts'
 export type { Finding } from './findings.ts'
@@ -133,7 +132,7 @@ class Audit {
     }
     if (memoryFolder !== undefined && isSigned && !isStand(begin))
       await this.#accuse(memoryFolder, note, replay, begin)
-    return this.#report(checkpoint, replay, decision)
+    return this.#report(opened, replay, decision)
   }
 
   async #begin(
@@ -197,14 +196,15 @@ class Audit {
     }
   }
 
-  #report(checkpoint: Checkpoint | undefined, replay: Replay, decision: Decision | undefined): AuditReport {
+  #report(head: SignedHead | undefined, replay: Replay, decision: Decision | undefined): AuditReport {
     const { evidence, origin, notes } = this.#log
     const { records, inputs, sealedRoots, lastHeight, voidRecords } = replay
     return withMessage({
       ok: this.#findings.count === 0,
       origin,
-      size: checkpoint?.size ?? 0,
-      root: checkpoint === undefined ? '' : toBase64(checkpoint.root),
+      size: head?.checkpoint.size ?? 0,
+      root: head === undefined ? '' : toBase64(head.checkpoint.root),
+      signedBy: head?.signedBy ?? [],
       ...{ replayedFrom: replay.from, records, inputs, sealedRoots, lastHeight, voidRecords },
       decidedSize: decision?.size ?? 0,
       decidedBy: decision?.by ?? [],

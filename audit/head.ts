@@ -10,8 +10,13 @@ import { equalBytes } from './verify/bytes.ts'
 const smallFileBytes = 1024 * 1024
 const genesisFileBytes = 16 * 1024 * 1024
 
+export interface SignedHead extends OpenedCheckpoint {
+  /** Numbers of the nodes whose log keys signed it. */
+  readonly signedBy: readonly number[]
+}
+
 /** Undefined, and a finding, when no member signed it. @throws AuditError `not-found` */
-export async function readCheckpoint(log: LogCase): Promise<OpenedCheckpoint | undefined> {
+export async function readCheckpoint(log: LogCase): Promise<SignedHead | undefined> {
   const { source, folder, origin, genesis, area, findings } = log
   const path = `${folder}/checkpoint`
   const bytes = await source.read(path, smallFileBytes)
@@ -21,8 +26,12 @@ export async function readCheckpoint(log: LogCase): Promise<OpenedCheckpoint | u
       `${source.name} has no checkpoint of ${origin}: ask a node that holds it.`,
     )
   }
-  const opened = openCheckpoint(bytes, origin, [...logVerifiers(genesis, area).values()])
-  if (opened.ok) return opened
+  const verifiers = logVerifiers(genesis, area)
+  const opened = openCheckpoint(bytes, origin, [...verifiers.values()])
+  if (opened.ok) {
+    const signedBy = [...verifiers].filter(([, key]) => opened.signers.includes(key)).map(([node]) => node)
+    return { ...opened, signedBy }
+  }
   const unsigned = opened.code === 'bad-signature'
   const what = unsigned
     ? 'no member of the authority signed it; without a signature there is nothing to check against'

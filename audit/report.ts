@@ -13,6 +13,8 @@ export interface AuditReport {
   /** Leaves that the members have decided, as the source shows it, and who signed that; 0 and none where it doesn't. */
   readonly decidedSize: number
   readonly decidedBy: readonly number[]
+  /** Numbers of the nodes that signed the checkpoint with their log keys: they answer for what it covers. */
+  readonly signedBy: readonly number[]
   /** Records that were replayed through the rules, and inputs among them. */
   readonly records: number
   readonly inputs: number
@@ -39,12 +41,13 @@ export function withMessage(report: Omit<AuditReport, 'message'>): AuditReport {
 
 function messageOf(report: Omit<AuditReport, 'message'>): string {
   const { origin, size, findings, records, inputs, sealedRoots, root, notes, omittedFindings } = report
-  const { replayedFrom, decidedSize, decidedBy } = report
+  const { replayedFrom, decidedSize, decidedBy, signedBy } = report
   const number = (value: number) => value.toLocaleString('en')
   const lines = [
     report.ok ? `${origin} is in order.` : `${origin} is NOT in order.`,
     `Checkpoint: ${number(size)} leaves, root ${root || 'unknown'}`,
-    ...(decidedSize === 0 ? [] : [`Decided: ${number(decidedSize)} leaves, by nodes ${decidedBy.join(' ')}`]),
+    ...(signedBy.length === 0 ? [] : [`Signed by ${nodes(signedBy)}`]),
+    ...(decidedSize === 0 ? [] : [`Decided: ${number(decidedSize)} leaves, by ${nodes(decidedBy)}`]),
     `Replayed: ${number(records)} records, ${number(inputs)} of them inputs`,
     ...(replayedFrom === 0
       ? []
@@ -63,6 +66,10 @@ function messageOf(report: Omit<AuditReport, 'message'>): string {
   const more = findings.length - shown + omittedFindings
   if (more > 0) lines.push(`and ${number(more)} more`)
   return lines.flatMap(wrapped).join('\n')
+}
+
+function nodes(numbers: readonly number[]): string {
+  return `${numbers.length === 1 ? 'node' : 'nodes'} ${numbers.join(' ')}`
 }
 
 /** Lines of at most 80 columns, broken at spaces where there are some. */
