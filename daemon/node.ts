@@ -9,6 +9,7 @@ import type { NodeView } from './http/view.ts'
 import { dataDirFiles, openDataDir } from './identity/data-dir.ts'
 import { readNodeKeys } from './identity/node-keys.ts'
 import { openOwnStore } from './identity/own-store.ts'
+import { verifySignature, verifySignatureAside } from './identity/signing-key.ts'
 import { knownPeersIn } from './known-peers.ts'
 import type { Logger } from './log.ts'
 import { createMetrics } from './metrics/metrics.ts'
@@ -18,6 +19,7 @@ import type { RunningNetwork } from './network/options.ts'
 import { setupErrorOf, wrongClock } from './node-errors.ts'
 import { nodeView } from './node-view.ts'
 import { realClock, realRandom } from './real-ports.ts'
+import { GatewaySignatures } from './routing/gateway-signatures.ts'
 import type { InputRouter } from './routing/router.ts'
 import { startAdverts } from './starting/adverts.ts'
 import { startEngine } from './starting/engine.ts'
@@ -77,6 +79,7 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   const basis: Basis = {
     ...{ config, genesis, keys, self, dataDir, metrics, log: dependencies.log },
     count: (name, labels) => metrics.count(name, labels),
+    signatures: new GatewaySignatures(verifySignature, verifySignatureAside),
   }
   const starting = new Starting(basis, dependencies)
   try {

@@ -34,10 +34,13 @@ export interface PendingMark {
   readonly tick: number
 }
 
-export interface AppliedEntry {
+export interface AppliedRecords {
   /** The leaf of the first record; the others follow. */
   readonly firstLeaf: number
   readonly records: readonly LogRecord[]
+}
+
+export interface AppliedEntry extends AppliedRecords {
   /** 32 bytes for each record, one after another. */
   readonly leafHashes: Uint8Array
   /** What the rules made of each record; undefined for those that the rules don't see. */

@@ -7,7 +7,7 @@ import type { Authority } from '../authority/authority.ts'
 import type { InputBatch } from '../authority/batch.ts'
 import { type BatchWaiter, tell } from '../authority/intake.ts'
 import type { ReadAnswer } from '../authority/reading.ts'
-import type { AppliedSeal } from '../authority/replica.ts'
+import type { AppliedEntry, AppliedSeal } from '../authority/replica.ts'
 import type { Lookup } from '../authority/types.ts'
 import { FeedPublisher } from '../feed/publisher.ts'
 import type { Clock } from '../ports.ts'
@@ -31,6 +31,8 @@ export interface AuthorityHostParts {
   readonly write: (ops: readonly StoreOp[], written: () => void) => void
   /** Calls `done` once all that was put into batches so far is durable. */
   readonly sync: (done: () => void) => void
+  /** An entry was applied; before what is told of the seals in it. */
+  readonly applied: (entry: AppliedEntry) => void
   /** A seal was executed. What is returned goes into the batch with its records. */
   readonly sealed: (seal: AppliedSeal) => readonly StoreOp[]
   /** What is final by now, as far as this node knows. */
@@ -192,6 +194,7 @@ export class AuthorityHost {
     const delivery = this.authority.committed(entries)
     const tiles: Tile[] = delivery.entries.flatMap(entry => entry.tiles)
     const { log } = this.authority.replica
+    for (const entry of delivery.entries) this.#parts.applied(entry)
     const sealOps = delivery.seals.flatMap(seal => this.#parts.sealed(seal))
     this.#parts.write([...delivery.ops, ...sealOps], () => log.tilesWritten(tiles))
     this.#decided.advance()

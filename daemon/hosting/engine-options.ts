@@ -1,5 +1,6 @@
+import type { LogRecord } from '../../storage/log/record.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
-import type { AppliedSeal } from '../authority/replica.ts'
+import type { AppliedRecords, AppliedSeal } from '../authority/replica.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
 import type { Clock, Network, PeerId, Random } from '../ports.ts'
 import type { DecidedPoint } from './decided.ts'
@@ -70,4 +71,10 @@ export interface ViewsOfMembers {
   everMembersOf(group: number): readonly number[]
   /** An input for this authority has waited for a while on this node. */
   waits(group: number): void
+  /** The replica takes part from now on, with so many leaves on the disk. */
+  opened(group: number, logSize: number): void
+  /** It has applied an entry. */
+  applied(group: number, entry: AppliedRecords): void
+  /** Of records that fell off its log, those that may be proposed again. */
+  attested(group: number, records: readonly LogRecord[]): Promise<readonly LogRecord[]>
 }

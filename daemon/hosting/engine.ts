@@ -117,6 +117,7 @@ export class Engine {
       anew: async group => (await this.#opened(this.#known.get(group)!, plainBeginning)).host,
       replaced: (group, host) => {
         this.#authorities.set(group, host)
+        options.views?.opened(group, host.authority.replica.log.size)
         void this.#upkeep.opened(group)
       },
       halt: (group, error) => this.halt(group, error),
@@ -314,6 +315,10 @@ export class Engine {
     return { sealHeight: lastSeal?.seal.height ?? 0, actions, isUnsealed: unsealedRecords > 0 }
   }
 
+  leader(group: number): number {
+    return this.#authorities.get(group)?.authority.leader ?? 0
+  }
+
   /** The members have decided the log up to this size. */
   decided(group: number, size: number): void {
     this.#authorities.get(group)?.authority.decided(size)
@@ -329,6 +334,7 @@ export class Engine {
     if (this.#authorities.has(group) || views?.isHeldBack(group, opened.host.authority.identity)) return
     if (!this.holds(group)) return
     this.#authorities.set(group, opened.host)
+    this.#options.views?.opened(group, opened.host.authority.replica.log.size)
     opened.join(this.#orders.get(group)?.known ?? [])
     void this.#upkeep.opened(group)
     this.#setApart(group)

@@ -69,6 +69,9 @@ export async function openAuthority(
     world,
   )
   const recovered = await recoverGroup(store, { group, epoch, view })
+  const { views } = parts.options
+  // What a lying leader had made up fell off too: an honest one must not propose it again.
+  const fallen = (await views?.attested(group, begin.fallen)) ?? []
   const authority = new Authority(identity, replica, {
     propose: data => {
       const proposed = driver.propose(group, data)
@@ -79,8 +82,8 @@ export async function openAuthority(
       }
     },
     random,
-    isVotedOn: parts.options.views?.votesOn(group) === true,
-    fallen: begin.fallen,
+    isVotedOn: views?.votesOn(group) === true,
+    fallen,
     signer: { number: self, sign: message => logKey.sign(message) },
     certifiedHeight: () => parts.options.certifiedHeight?.(group),
     count,
@@ -94,7 +97,7 @@ export async function openAuthority(
     write: ops => driver.addOps(ops),
     compact: (index, meta) => void parts.host.compact(group, index, meta),
     recordsBetween: parts.options.recordsBetweenSnapshots,
-    ...(parts.options.views?.votesOn(group) && {
+    ...(views?.votesOn(group) && {
       decidedSize: () => parts.options.final?.(group)?.size ?? 0,
     }),
   })
@@ -121,6 +124,7 @@ export async function openAuthority(
       store.onWritten(written)
     },
     sync: done => driver.sync(done),
+    applied: entry => views?.applied(group, entry),
     sealed: seal => parts.options.onSeal?.(group, seal) ?? [],
     final: parts.options.final?.(group),
     count,

@@ -48,6 +48,22 @@ export function verifySignature(publicKey: Uint8Array, message: Uint8Array, sign
   }
 }
 
+/** The same on another thread of this process. */
+export function verifySignatureAside(
+  publicKey: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+  done: (good: boolean) => void,
+): void {
+  if (publicKey.length !== 32 || signature.length !== 64) return queueMicrotask(() => done(false))
+  try {
+    const key = publicKeyObject(publicKey)
+    verify(null, message, key, signature, (error, good) => done(error === null && good))
+  } catch {
+    queueMicrotask(() => done(false)) // not a point of the curve
+  }
+}
+
 /** Keys that were used lately: making one from its bytes costs a good part of a verification. The oldest goes first. */
 const knownKeys = new Map<string, KeyObject>()
 const maxKnownKeys = 4096

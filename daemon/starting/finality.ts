@@ -7,12 +7,12 @@ import { Finality } from '../hosting/finality/finality.ts'
 import { verifySignature } from '../identity/signing-key.ts'
 import type { RunningNetwork } from '../network/options.ts'
 import { atEndOfTurn, realClock, realRandom } from '../real-ports.ts'
-import { nodeKeysOf, othersOf } from './from-genesis.ts'
+import { identityKeysOf, nodeKeysOf, othersOf } from './from-genesis.ts'
 import type { Basis, Parts } from './parts.ts'
 
 /** This node's votes, read back from its disk. `forgetful`: that disk may have lost some. */
 export async function loadFinality(
-  { genesis, keys, self, log, count }: Basis,
+  { genesis, keys, self, log, count, signatures }: Basis,
   parts: Parts,
   store: Store,
   network: RunningNetwork,
@@ -20,6 +20,7 @@ export async function loadFinality(
 ): Promise<Finality> {
   const { authorities, network: networkName } = genesis.file
   const nodeKeys = nodeKeysOf(genesis)
+  const identityKeys = identityKeysOf(genesis)
   const finality = await Finality.load({
     self: self.number,
     peers: othersOf(genesis, self.number),
@@ -43,6 +44,8 @@ export async function loadFinality(
     schedule: atEndOfTurn,
     sha256,
     verify: verifySignature,
+    signatures,
+    gatewayKeyOf: node => identityKeys.get(node),
     addOps: ops => parts.engine?.driver.addOps(ops),
     sync: done => parts.engine?.driver.sync(done),
     count,

@@ -3,6 +3,7 @@ import { canonicalJson } from '../genesis/canonical-json.ts'
 import { type Genesis, originOf } from '../genesis/genesis.ts'
 import type { GenesisAuthority } from '../genesis/schema.ts'
 import type { HostedAuthority } from '../hosting/opening.ts'
+import { publicKeyOfPeerId } from '../network/peer-id.ts'
 
 /** The network's authorities, as they were born. */
 export function authoritiesOf(genesis: Genesis): HostedAuthority[] {
@@ -38,6 +39,11 @@ export function nodeKeysOf({ file }: Genesis): Map<number, { log: Uint8Array; vo
   return new Map(
     file.nodes.map(({ number, keys }) => [number, { log: bytes32(keys.log), vote: bytes32(keys.vote) }]),
   )
+}
+
+/** By node number: the key of its identity, under which it signs as a gateway. */
+export function identityKeysOf({ file }: Genesis): Map<number, Uint8Array> {
+  return new Map(file.nodes.map(({ number, peerId }) => [number, publicKeyOfPeerId(peerId)!]))
 }
 
 /** By number: the peer ids of all nodes but this one. */

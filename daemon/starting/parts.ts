@@ -12,6 +12,7 @@ import type { NodeKeys } from '../identity/node-keys.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { RunningNetwork } from '../network/options.ts'
+import type { GatewaySignatures } from '../routing/gateway-signatures.ts'
 import type { InputRouter } from '../routing/router.ts'
 import type { WitnessAsking } from '../witnesses/asking.ts'
 import type { Watching } from './watching.ts'
@@ -26,6 +27,7 @@ export interface Basis {
   readonly log: Logger
   readonly metrics: Metrics
   readonly count: (name: string, labels: Record<string, string>) => void
+  readonly signatures: GatewaySignatures
 }
 
 /** Set once the servers listen. */

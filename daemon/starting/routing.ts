@@ -23,7 +23,7 @@ export function startRouting(
   network: RunningNetwork,
   engine: Engine,
 ): InputRouter {
-  const { genesis, keys, self, count } = basis
+  const { genesis, keys, self, count, signatures } = basis
   const { nodes } = genesis.file
   const peerIds = new Map(nodes.map(({ number, peerId }) => [number, peerId]))
   serveOthers(basis, network, engine)
@@ -37,7 +37,11 @@ export function startRouting(
     clock: realClock,
     schedule: atEndOfTurn,
     waits: group => engine.expectProgress(group),
-    sign: message => keys.identity.sign(message),
+    sign: message => {
+      const signature = keys.identity.sign(message)
+      signatures.made(keys.identity.publicKey, message, signature)
+      return signature
+    },
     isFinal: finalChecks(basis, parts, areas),
     count,
   })
@@ -54,7 +58,11 @@ function areasOf({ genesis: { file } }: Basis, engine: Engine): AreaInfo[] {
     }))
 }
 
-function serveOthers({ genesis: { file }, count }: Basis, network: RunningNetwork, engine: Engine): void {
+function serveOthers(
+  { genesis: { file }, count, signatures }: Basis,
+  network: RunningNetwork,
+  engine: Engine,
+): void {
   const nodes = new Map(
     file.nodes.map(({ number, peerId }) => [peerId, { number, identityKey: publicKeyOfPeerId(peerId)! }]),
   )
@@ -71,7 +79,7 @@ function serveOthers({ genesis: { file }, count }: Basis, network: RunningNetwor
     originOf: group => origins.get(group),
     mayAsk,
     local,
-    verify: verifySignature,
+    verify: (key, message, signature) => signatures.verify(key, message, signature),
     count,
   })
   serveReads({ network, schedule: atEndOfTurn, isNode, mayAsk, local, count })

@@ -5,7 +5,10 @@ import { genesisHash } from '../../consensus/finality/seal.ts'
 import type { AppliedSeal } from '../../daemon/authority/replica.ts'
 import { AnchorsAtOnce } from '../../daemon/hosting/finality/anchoring.ts'
 import { Finality, type FinalityDoor } from '../../daemon/hosting/finality/finality.ts'
-import { signingKeyOf, verifySignature } from '../../daemon/identity/signing-key.ts'
+import { signingKeyOf, verifySignature, verifySignatureAside } from '../../daemon/identity/signing-key.ts'
+import { GatewaySignatures } from '../../daemon/routing/gateway-signatures.ts'
+import { batchOp, LogReader } from '../../storage/log/log-store.ts'
+import { encodeBatch, type LogRecord, recordKind } from '../../storage/log/record.ts'
 import { sha256 } from '../../storage/sha256.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import type { SimContext, SimNode } from '../../testnet/simulation/node.ts'
@@ -26,6 +29,12 @@ function applied(height: number, history = ''): AppliedSeal {
   return { seal, size: 10 * height, root, checkpointHash: root, endsEpoch: false }
 }
 
+/** A log that has nothing in it for which a gateway would have to sign. */
+function ticks(count: number): LogRecord[] {
+  const tick = { kind: recordKind.tick, rulesVersion: 1, salt: new Uint8Array(16), body: new Uint8Array(16) }
+  return Array.from({ length: count }, () => tick)
+}
+
 interface Program {
   readonly finality: Finality
   /** The replica executes the seal of this height. */
@@ -43,6 +52,7 @@ const unsealedDoor: FinalityDoor = {
     decided: () => {},
   },
   ...{ holds: () => true, isOrdered: () => false, mayServe: () => [], activated: () => {} },
+  leader: () => 0,
   signs: () => ({ sealHeight: 0, actions: 0, isUnsealed: true }),
 }
 
@@ -67,15 +77,25 @@ async function start(
     sync: write,
     anchoring: new AnchorsAtOnce(),
     onFinal: () => {},
+    signatures: new GatewaySignatures(verifySignature, verifySignatureAside),
+    gatewayKeyOf: () => undefined,
     door: () => door,
     count: () => {},
     onEvidence: found => evidence.push(found),
     log: event => (heard === undefined ? assert.fail(event) : heard.push(event)),
   })
   finality.begin()
+  let logSize = 0
+  for await (const { records } of new LogReader(store, GROUP).batches(0)) logSize += records.length
+  finality.opened(GROUP, logSize)
   return {
     ...{ finality, evidence },
-    execute: (height, history) => ops.push(...finality.sealed(GROUP, applied(height, history))),
+    execute: (height, history) => {
+      const records = ticks(10 * height)
+      finality.applied(GROUP, { firstLeaf: 0, records })
+      ops.push(batchOp(GROUP, 0, { index: 1, term: 1, batch: encodeBatch(records) }))
+      ops.push(...finality.sealed(GROUP, applied(height, history)))
+    },
   }
 }
 

@@ -3,6 +3,7 @@ import { logUpTo } from '../../daemon/hosting/recover.ts'
 import { decodeSyncBatch, encodeSyncBatch, syncProtocol } from '../../daemon/hosting/sync.ts'
 import { HONEST, type Wiring } from '../../testnet/simulation/authorities/daemon.ts'
 import type { Field } from '../../testnet/simulation/authorities/faults/fault.ts'
+import { FORGING_FAULTS } from '../../testnet/simulation/authorities/faults/forging.ts'
 import { VIEW_FAULTS } from '../../testnet/simulation/authorities/faults/views.ts'
 import { SimRealm } from '../../testnet/simulation/authorities/sim-realm.ts'
 import { seedOr, simulate } from '../../testnet/simulation/replay.ts'
@@ -66,12 +67,13 @@ function suspect(realm: SimRealm, ...numbers: readonly number[]): void {
 
 /** Faults are done to this node alone. */
 function onlyOn(realm: SimRealm, number: number): Field {
-  const { simulation, players, directory } = realm
+  const { simulation, players, directory, judge } = realm
   const [votersOf, membersOf] = [(): number[] => MEMBERS, (): number[] => MEMBERS]
   return {
     simulation,
     players,
     directory,
+    judge,
     realm: realm.realm,
     nodes: [realm.node(number)],
     votersOf,
@@ -133,6 +135,22 @@ describe(TITLE, function () {
         await assertProgress(realm, 10_000)
       }
       assert.equal(realm.judge.counters.get('views'), 2)
+    })
+  })
+
+  it('is taken from a leader that makes inputs up, at once: what it made up falls off, and nobody proposes it again', async () => {
+    await simulate(seedOr(39), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      for (let view = 1; view <= 5; view++) {
+        FORGING_FAULTS['forging-leader'].inject(onlyOn(realm, realm.leaderOf(GROUP)!))
+        await isIn(realm, view)
+        await assertProgress(realm, 10_000)
+      }
+      const { counters } = realm.judge
+      // Who has not seen it yet goes along with those who have.
+      assert.ok(counters.get('finality_forged')! >= 2 * 5)
+      assert.ok(counters.get('authority_inputs_again')! > 0)
+      assert.equal(counters.get('views'), 5)
     })
   })
 

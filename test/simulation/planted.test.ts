@@ -9,6 +9,8 @@ import { outcomeOf } from '../../testnet/simulation/outcome.ts'
 
 const PLAN = { nodes: 5, clients: 6, groups: 3, seconds: 6, faults: FAULT_NAMES }
 
+const VOTING = { nodes: 4, clients: 4, groups: 1, votes: true }
+
 /** Within how many seeds, from 1 on, a bug is found; some to spare, since timing shifts when code changes. */
 const SEEDS = 6
 /** Bugs that need more, or faults of one kind; all faults together find them too, but not so soon. */
@@ -18,6 +20,9 @@ const RARE: Readonly<
     {
       seeds: number
       seconds: number
+      nodes?: number
+      groups?: number
+      votes?: boolean
       clients?: number
       faults?: readonly FaultName[]
       notBy?: readonly string[]
@@ -42,6 +47,7 @@ const RARE: Readonly<
   'removed-voter-counts': { seeds: 6, seconds: 6, faults: ['membership'] },
   'never-wakes': { seeds: 24, seconds: 2, faults: ['pause', 'crash'] },
   'router-waits-for-good': { seeds: 24, seconds: 2, faults: ['pause', 'crash'] },
+  'votes-unchecked': { ...VOTING, seeds: 4, seconds: 6, faults: ['forging-leader'] },
   'votes-for-shorter-logs': { seeds: 16, seconds: 20 },
 }
 

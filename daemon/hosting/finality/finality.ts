@@ -6,16 +6,20 @@ import type { Evidence } from '../../../consensus/finality/evidence.ts'
 import { FinalityHost } from '../../../consensus/finality/host.ts'
 import type { Seal, Voter } from '../../../consensus/finality/seal.ts'
 import type { Effects } from '../../../consensus/finality/types.ts'
+import type { LogRecord } from '../../../storage/log/record.ts'
 import type { Store, StoreOp } from '../../../storage/store.ts'
-import type { AppliedSeal } from '../../authority/replica.ts'
+import type { AppliedRecords, AppliedSeal } from '../../authority/replica.ts'
 import type { SigningKey } from '../../identity/signing-key.ts'
 import type { Cancel, Clock, Network, PeerId, Random } from '../../ports.ts'
+import type { GatewaySignatures } from '../../routing/gateway-signatures.ts'
 import type { DecidedPoint } from '../decided.ts'
 import type { Anchoring } from './anchoring.ts'
 import { Epochs, type MembersDoor } from './epochs.ts'
 import { VoteLanes } from './lanes.ts'
 import { Progress, type Signs } from './progress.ts'
 import { SealChain, type VoteKeyOf } from './seal-chain.ts'
+import type { Forged } from './vetted-log.ts'
+import { Vetting } from './vetting.ts'
 import { type ReplicaDoor, type ViewEvent, Views } from './views.ts'
 
 const tickMs = 100
@@ -52,6 +56,9 @@ export interface FinalityOptions {
   readonly schedule: (run: () => void) => void
   readonly sha256: (bytes: Uint8Array) => Uint8Array
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
+  readonly signatures: GatewaySignatures
+  /** A node's identity key, for what it signs as a gateway; undefined for a number that no node has. */
+  readonly gatewayKeyOf: (node: number) => Uint8Array | undefined
   /** Puts ops into the node's next batch; `sync` says when all that was put is durable. */
   readonly addOps: (ops: readonly StoreOp[]) => void
   readonly sync: (done: () => void) => void
@@ -64,7 +71,7 @@ export interface FinalityOptions {
   readonly progressMs?: number
   /** A member has contradicted itself. */
   readonly onEvidence: (evidence: Evidence) => void
-  readonly log: (event: 'finality-stopped' | 'view-suspected' | ViewEvent, facts: object) => void
+  readonly log: (event: 'finality-stopped' | 'view-suspected' | 'forged' | ViewEvent, facts: object) => void
 }
 
 /** What finality asks of those who run the replicas. */
@@ -73,6 +80,8 @@ export interface FinalityDoor extends ReplicaDoor, MembersDoor {
   signs(group: number): Signs | undefined
   /** The members have decided the log up to this size: what lies beyond may still fall off. */
   decided(group: number, size: number): void
+  /** Who leads its Raft instance, as far as this node knows; 0 for nobody. */
+  leader(group: number): number
 }
 
 /** How far an authority's members have decided, as this node knows. */
@@ -96,6 +105,7 @@ export class Finality {
   readonly #final = new Map<number, Certificate>()
   readonly #views: Views
   readonly #progress: Progress
+  readonly #vetting: Vetting
   readonly #epochs: Epochs
   readonly #following = new Map<number, Promise<void>>()
   #ticks = 0
@@ -125,6 +135,11 @@ export class Finality {
       isReachable: node => this.#lanes.reaches(node),
     })
     this.#progress = new Progress(progressMs)
+    this.#vetting = new Vetting({
+      ...options,
+      checked: group => this.#hand(group),
+      forged: (group, forged) => this.#forged(group, forged),
+    })
     this.#views = new Views({
       ...{ host: this.#host, store: options.store, clock, door: options.door, count, log: options.log },
       peers: group => this.#peersOf(group),
@@ -201,6 +216,7 @@ export class Finality {
     const run = (): void => {
       this.#timer = this.#options.clock.after(tickMs, run)
       if (++this.#ticks % ticksPerLook === 0) this.#lookAtProgress()
+      this.#vetting.tick()
       this.#driver.tick()
     }
     run()
@@ -213,6 +229,35 @@ export class Finality {
     this.#options.anchoring.stop()
     this.#views.stop()
     this.#lanes.stop()
+  }
+
+  /** A replica of this node takes part from now on, with so many leaves on the disk. */
+  opened(group: number, logSize: number): void {
+    const [decided] = this.#host.status(group)?.certifiedSeals ?? []
+    if (!this.#chains.has(group)) return
+    this.#vetting.opened(group, this.#originOf(group), decided?.size ?? 0, logSize)
+    this.#hand(group)
+  }
+
+  /** It has applied an entry, before what is said of the seals in it. */
+  applied(group: number, entry: AppliedRecords): void {
+    this.#vetting.applied(group, entry)
+  }
+
+  /** Of records that fell off its log, those that may be proposed again. */
+  async attested(group: number, records: readonly LogRecord[]): Promise<readonly LogRecord[]> {
+    return await this.#vetting.attested(this.#originOf(group), records)
+  }
+
+  #originOf(group: number): string {
+    return this.#options.authorities.find(each => each.group === group)!.origin
+  }
+
+  /** Its leader had members commit what no honest leader does: nobody votes for that, and another one is needed. */
+  #forged(group: number, forged: Forged): void {
+    this.#options.log('forged', { group, ...forged, leader: this.#options.door()?.leader(group) ?? 0 })
+    this.#options.count('finality_forged', { code: forged.code })
+    this.suspect(group, 'forged')
   }
 
   /** A replica of this node has executed a seal. The ops belong to the batch with its records. */
@@ -285,7 +330,7 @@ export class Finality {
     return reached.map(node => this.#options.peers.get(node)!)
   }
 
-  /** Only what was committed in the very instance that the replica takes part in. */
+  /** Only what was committed in the very instance that the replica takes part in, and only what was checked. */
   #hand(group: number): void {
     const { certified } = this.#host.status(group) ?? {}
     const chain = this.#chains.get(group)
@@ -296,6 +341,7 @@ export class Finality {
       if (seal.height > certified.height + aheadSeals) break
       if (seal.height <= certified.height) continue
       if (!this.#epochs.mayDecide(group, seal, this.#options.clock.monotonicMs())) break
+      if (!this.#vetting.covers(group, seal.size)) break
       this.#host.executed(group, epoch, view, seal)
     }
     if (this.#timer !== undefined) this.#driver.wake()
@@ -340,6 +386,7 @@ export class Finality {
   #carryOut(effects: Omit<Effects, 'write' | 'send'>): void {
     for (const freeze of effects.freeze) {
       this.#views.freeze(freeze)
+      this.#vetting.ended(freeze.group)
       this.#progress.forget(freeze.group)
       this.#epochs.forget(freeze.group)
     }
@@ -347,6 +394,7 @@ export class Finality {
     for (const restart of effects.restart) this.#views.restart(restart)
     for (const { group, certificate } of effects.certified) {
       this.#options.addOps(this.#chains.get(group)?.decided(certificate) ?? [])
+      this.#vetting.decided(group, certificate.seal.size)
       this.#options.anchoring.anchor(group, certificate)
       this.#options.door()?.decided(group, certificate.seal.size)
       this.#hand(group)

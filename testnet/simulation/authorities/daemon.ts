@@ -8,6 +8,7 @@ import type { EngineOptions } from '../../../daemon/hosting/engine-options.ts'
 import type { Finality } from '../../../daemon/hosting/finality/finality.ts'
 import type { MemberOrder } from '../../../daemon/hosting/orders.ts'
 import type { Clock, Network } from '../../../daemon/ports.ts'
+import { GatewaySignatures } from '../../../daemon/routing/gateway-signatures.ts'
 import { serveIntake } from '../../../daemon/routing/intake-server.ts'
 import { serveReads } from '../../../daemon/routing/read-server.ts'
 import { InputRouter, type LocalAuthority } from '../../../daemon/routing/router.ts'
@@ -48,6 +49,8 @@ export interface ClientSide {
 
 const GATEWAY_TICK_MS = 50
 const REPORT_MS = 100
+/** Other threads have more to do. */
+const VERIFYING_MS = 20
 
 /** One node as the daemon composes it, but for libp2p, HTTP and WebSocket. */
 export class SimDaemon {
@@ -131,13 +134,17 @@ export async function startDaemon(
       judge.count('restored-from-snapshot')
   }
   const peers = new Map(others.map(({ number, name }) => [number, name]))
+  const signatures = new GatewaySignatures(verifySimSignature, (key, message, signature, done) => {
+    clock.after(random.below(VERIFYING_MS), () => done(verifySimSignature(key, message, signature)))
+  })
   const votes: Votes = { withheld: false, dropped: () => judge.count('votes-dropped') }
   const late: { engine?: Engine; router?: InputRouter } = {}
   const finality =
     settings.progressMs === undefined
       ? undefined
       : await loadFinality({
-          ...{ realm, judge, context, node, peers, store, schedule, count, forgetful: isNewStore },
+          ...{ realm, judge, context, node, peers, store, signatures, schedule, count },
+          forgetful: isNewStore,
           ...{
             network: withholding(context.network, votes),
             progressMs: settings.progressMs,
@@ -203,7 +210,7 @@ export async function startDaemon(
     originOf: group => realm.hosted.get(group)?.identity.origin,
     mayAsk,
     local,
-    verify: verifySimSignature,
+    verify: (key, message, signature) => signatures.verify(key, message, signature),
     count,
   })
   const isNode = (peer: string): boolean => realm.nodes.some(({ name }) => name === peer)
@@ -217,7 +224,11 @@ export async function startDaemon(
     network: context.network,
     clock,
     schedule,
-    sign: message => node.identity.sign(message),
+    sign: message => {
+      const signature = node.identity.sign(message)
+      signatures.made(node.identity.publicKey, message, signature)
+      return signature
+    },
     count,
     waits: group => engine.expectProgress(group),
     // Nobody asks here for what is final.

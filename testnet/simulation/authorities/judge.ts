@@ -60,6 +60,9 @@ export class Judge {
   /** Log roots by group and size, and seals by group and height, as first seen anywhere. */
   readonly #roots = new Map<string, string>()
   readonly #seals = new Map<string, string>()
+  /** By group: inputs that nobody asked for, and how far what is decided has none of them. */
+  readonly #forgeries = new Map<number, readonly Uint8Array[]>()
+  readonly #unforgedSize = new Map<number, number>()
   /** By leader, those whose promise to it is over. */
   readonly #free = new Map<number, Set<number>>()
   /** By instance and index of what is applied. */
@@ -105,6 +108,22 @@ export class Judge {
 
   fail(problem: string): void {
     this.#simulation.fail(new Finding(problem))
+  }
+
+  /** A leader lies: it logs this input, which nobody asked for. */
+  forged(group: number, body: Uint8Array): void {
+    this.#forgeries.set(group, [...(this.#forgeries.get(group) ?? []), body])
+  }
+
+  /** The members have decided the log up to this size, and this node has it. */
+  decided(node: number, group: number, size: number): void {
+    const from = this.#unforgedSize.get(group) ?? 0
+    if (size <= from) return
+    for (const { value } of this.#diskOf(node).visible.slice(logBatchRange(group, from, size))) {
+      if (this.#forgeries.get(group)?.some(body => holds(value, body)))
+        this.fail(`forged: ${this.nameOf(group)} has a move that nobody asked for, and it is decided`)
+    }
+    this.#unforgedSize.set(group, size)
   }
 
   /** An authority's word leaves `node`: it must stand on the disks of a quorum now, whatever crashes next. */

@@ -224,6 +224,15 @@ export class SimPlayer {
     this.#nextSeq = 1
   }
 
+  /** The next input of its session that it never asks for: it does not walk as fast. `lastSeq`: as a log has it. */
+  neverAsked(lastSeq: (player: Uint8Array, session: Uint8Array) => number): Uint8Array {
+    const { publicKey: player } = this.key
+    const [session, log] = [this.#sessionId, this.#logTag]
+    const action: Action = { kind: 'move', vxMmPerTick: 601, vyMmPerTick: 0 }
+    const seq = lastSeq(player, session) + 1
+    return encodeInput({ player, session, seq, log, action, signature: undefined })
+  }
+
   #sendDue(nowMs: number): void {
     if (nowMs < this.#waitUntilMs) return
     const due = this.#items.filter(({ sentMs }) => sentMs === undefined).slice(0, OUTCOMES_KEPT)

@@ -3,6 +3,7 @@ import type { Engine } from '../../../daemon/hosting/engine.ts'
 import { AnchorsAtOnce } from '../../../daemon/hosting/finality/anchoring.ts'
 import { Finality } from '../../../daemon/hosting/finality/finality.ts'
 import type { Network } from '../../../daemon/ports.ts'
+import type { GatewaySignatures } from '../../../daemon/routing/gateway-signatures.ts'
 import type { Store } from '../../../storage/store.ts'
 import type { SimContext } from '../node.ts'
 import type { Judge } from './judge.ts'
@@ -16,6 +17,7 @@ export interface SimFinalityParts {
   readonly context: SimContext
   readonly peers: ReadonlyMap<number, string>
   readonly store: Store
+  readonly signatures: GatewaySignatures
   readonly network: Network
   readonly progressMs: number
   readonly forgetful: boolean
@@ -52,6 +54,7 @@ export function loadFinality(parts: SimFinalityParts): Promise<Finality> {
   const { realm, node, judge, context, engine, ...rest } = parts
   const keys = new Map(realm.nodes.map(({ number, vote }) => [number, vote.publicKey]))
   const { clock, random } = context
+  const identities = new Map(realm.nodes.map(({ number, identity }) => [number, identity.publicKey]))
   return Finality.load({
     ...{ ...rest, clock, random, sha256, self: node.number, voteKey: node.vote, verify: verifySimSignature },
     authorities: [...realm.hosted.values()].map(({ identity: { group, origin, epoch, members } }) => ({
@@ -59,13 +62,14 @@ export function loadFinality(parts: SimFinalityParts): Promise<Finality> {
       members: members.map(member => ({ node: member, key: keys.get(member)! })),
     })),
     voteKeyOf: number => keys.get(number),
+    gatewayKeyOf: number => identities.get(number),
     anchoring: new AnchorsAtOnce(),
     onFinal: (group, certificate) => {
       judge.views.decided(node.number, group, certificate)
       const { size, root } = certificate.seal
-      engine()
-        ?.authority(group)
-        ?.final({ size, root, certificate: encodeQuorum(certificate) })
+      const host = engine()?.authority(group)
+      if ((host?.authority.replica.log.size ?? 0) >= size) judge.decided(node.number, group, size)
+      host?.final({ size, root, certificate: encodeQuorum(certificate) })
     },
     addOps: ops => engine()?.driver.addOps(ops),
     sync: done => engine()?.driver.sync(done),

@@ -3,6 +3,22 @@ import type { Bug } from './bug.ts'
 /** Changes of members. */
 export const MEMBER_BUGS: readonly Bug[] = [
   {
+    name: 'votes-unchecked',
+    what: 'A member votes on what it has executed, whether gateways signed for the inputs in it or not.',
+    edits: [
+      {
+        file: 'daemon/hosting/finality/vetting.ts',
+        from: 'if (log === undefined || log.size >= size) return log !== undefined',
+        to: 'if (log !== undefined) return true',
+      },
+      {
+        file: 'daemon/hosting/finality/finality.ts',
+        from: "this.suspect(group, 'forged')",
+        to: '',
+      },
+    ],
+  },
+  {
     name: 'members-too-early',
     what: 'A restart takes a change of members for valid that stands in the log, applied or not.',
     edits: [

@@ -2,6 +2,7 @@ import type { SimNode } from '../../node.ts'
 import type { SimRandom } from '../../random.ts'
 import type { Simulation } from '../../simulation.ts'
 import type { SimDaemon } from '../daemon.ts'
+import type { Judge } from '../judge.ts'
 import type { SimPlayer } from '../player.ts'
 import type { Realm } from '../realm.ts'
 import type { SimDirectory } from '../sim-directory.ts'
@@ -15,6 +16,7 @@ export interface Field {
   readonly players: readonly SimPlayer[]
   readonly realm: Realm
   readonly directory: SimDirectory
+  readonly judge: Judge
   /** Numbers of the nodes that decide in a group. */
   votersOf(group: number): readonly number[]
   /** And of those who keep its log. */

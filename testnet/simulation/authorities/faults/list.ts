@@ -3,6 +3,7 @@ import { CLOCK_FAULTS } from './clock.ts'
 import { DISK_FAULTS } from './disk.ts'
 import { ELECTION_FAULTS } from './election.ts'
 import type { Fault } from './fault.ts'
+import { FORGING_FAULTS } from './forging.ts'
 import { MEMBERSHIP_FAULTS } from './membership.ts'
 import { NETWORK_FAULTS } from './network.ts'
 import { PROCESS_FAULTS } from './process.ts'
@@ -19,9 +20,13 @@ const BY_NAME = {
   ...PROCESS_FAULTS,
 }
 
-export type FaultName = keyof typeof BY_NAME | keyof typeof VIEW_FAULTS
+export type FaultName = keyof typeof BY_NAME | keyof typeof VIEW_FAULTS | keyof typeof FORGING_FAULTS
 
-export const FAULTS: Readonly<Record<FaultName, Fault>> = { ...VIEW_FAULTS, ...BY_NAME }
+export const FAULTS: Readonly<Record<FaultName, Fault>> = {
+  ...VIEW_FAULTS,
+  ...FORGING_FAULTS,
+  ...BY_NAME,
+}
 /** Where nobody votes. */
 export const FAULT_NAMES = Object.keys(BY_NAME) as FaultName[]
 
