@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Browser, chromium, type Page, type ViewportSize } from 'playwright-core'
+import { type Browser, type BrowserContext, chromium, type Page, type ViewportSize } from 'playwright-core'
 import { buildMap } from '../../client/map/build.ts'
 import { positionAt } from '../../world/motion.ts'
 import { TestNetwork } from './network.ts'
@@ -29,6 +29,8 @@ export class MapFixture {
   page!: Page
   #folder = ''
   #browser: Browser | undefined
+  #context: BrowserContext | undefined
+  #started: TestNetwork | undefined
   #faults: string[] = []
 
   /** False, and a line that says so, when there is no Chromium here. */
@@ -52,12 +54,13 @@ export class MapFixture {
 
   async startNetwork(): Promise<void> {
     this.network = await TestNetwork.start(join(this.#folder, 'page'), SIZE)
+    this.#started = this.network
   }
 
   /** Opens the page as node 1 serves it, in a browser that was never here before. */
   async open(viewport: ViewportSize = WIDE): Promise<void> {
-    const context = await this.#browser!.newContext({ viewport, acceptDownloads: true })
-    this.page = await context.newPage()
+    this.#context = await this.#browser!.newContext({ viewport, acceptDownloads: true })
+    this.page = await this.#context.newPage()
     this.page.setDefaultTimeout(8_000)
     this.#faults = []
     this.page.on('pageerror', error => this.#faults.push(error.message))
@@ -67,8 +70,12 @@ export class MapFixture {
     await this.page.goto(`${this.network.nodes[0]!.http.url}/`)
   }
 
-  async close(): Promise<void> {
-    await this.page.context().close()
+  /** Ends the page and the network, as far as they were begun. */
+  async leave(): Promise<void> {
+    await this.#context?.close()
+    await this.#started?.stop()
+    this.#context = undefined
+    this.#started = undefined
     assert.deepEqual(this.#faults, [])
   }
 

@@ -7,6 +7,7 @@ describe('the map page, looked at', function () {
   const asked = new Set<string>()
 
   before(async function () {
+    this.timeout(60_000)
     if (!(await map.start())) this.skip()
     await map.startNetwork()
     await map.open()
@@ -15,9 +16,11 @@ describe('the map page, looked at', function () {
   })
 
   after(async () => {
-    await map.close()
-    await map.network.stop()
-    await map.stop()
+    try {
+      await map.leave()
+    } finally {
+      await map.stop()
+    }
   })
 
   it('goes to the town and draws what moves in it', async () => {

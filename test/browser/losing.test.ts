@@ -6,6 +6,7 @@ describe('the map page, when nodes are lost', function () {
   const map = new MapFixture()
 
   before(async function () {
+    this.timeout(60_000)
     if (!(await map.start())) this.skip()
   })
 
@@ -13,10 +14,7 @@ describe('the map page, when nodes are lost', function () {
 
   beforeEach(() => map.startNetwork())
 
-  afterEach(async () => {
-    await map.close()
-    await map.network.stop()
-  })
+  afterEach(() => map.leave())
 
   it('goes on at other nodes, and the player with it, when the node that serves it is killed', async () => {
     await map.open(WIDE)

@@ -7,6 +7,7 @@ describe('the map page, played on', function () {
   const map = new MapFixture()
 
   before(async function () {
+    this.timeout(60_000)
     if (!(await map.start())) this.skip()
   })
 
@@ -17,10 +18,7 @@ describe('the map page, played on', function () {
     await map.open()
   })
 
-  afterEach(async () => {
-    await map.close()
-    await map.network.stop()
-  })
+  afterEach(() => map.leave())
 
   const ada = () => map.network.towns[0]!.characterNamed('Ada')!
 
