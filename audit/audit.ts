@@ -17,7 +17,7 @@ import { type AuditReport, withMessage } from './report.ts'
 import { ownRulesHash } from './rules-hash.ts'
 import { compareWithMemory } from './seen-before.ts'
 import { filledFrom } from './source/filled.ts'
-import { IMPATIENT } from './source/http.ts'
+import { IMPATIENT, PATIENT } from './source/http.ts'
 import { type LogSource, openSource } from './source/source.ts'
 import { toBase64 } from './verify/bytes.ts'
 
@@ -35,6 +35,8 @@ export interface AuditOptions {
   readonly fillFrom?: readonly string[] | undefined
   /** Path of the genesis file to trust. */
   readonly genesis: string
+  /** In base64, for an org that does not show its records to everybody. */
+  readonly grant?: string | undefined
   /** Folder with what was seen before; nothing is remembered without it. */
   readonly memory?: string | undefined
   /** So far apart are the places from which an audit that was broken off is taken up; 50,000 leaves. */
@@ -90,8 +92,9 @@ class Audit {
 
   constructor(options: AuditOptions, genesis: Genesis) {
     this.#options = options
-    this.#others = (options.fillFrom ?? []).map(from => openSource(from, IMPATIENT))
-    const source = filledFrom(openSource(options.from), this.#others)
+    const { grant } = options
+    this.#others = (options.fillFrom ?? []).map(from => openSource(from, IMPATIENT, grant))
+    const source = filledFrom(openSource(options.from, PATIENT, grant), this.#others)
     this.#log = openCase(source, genesis, options.authority, this.#findings)
     const { memory, standEveryLeaves = 50_000 } = options
     const { contentHash } = genesis.rules
@@ -173,7 +176,8 @@ class Audit {
     for (const leaf of [0, size - 1]) {
       if ((await source.read(bodiesFile(this.#log, leaf, size), 0)) !== undefined) return true
     }
-    const what = 'the source withholds the bodies, so the records cannot be replayed'
+    const what =
+      'the source withholds the bodies, so the records cannot be replayed; a member may give you a grant'
     this.#findings.add('bodies-withheld', `${folder}/bodies`, 0, size - 1, what)
     return false
   }

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { EXIT, SetupError } from '../daemon/config/setup-error.ts'
+import { badUsage, EXIT, SetupError } from '../daemon/config/setup-error.ts'
 import { asSetupError } from './audit-errors.ts'
+import { grantOf, withGrant } from './grant-file.ts'
 import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
 import { wholeNumber } from './numbers.ts'
 import { print, say } from './output.ts'
@@ -16,9 +17,11 @@ type AuditOptions = ReadCommandOptions & {
 }
 
 export function auditCommand(): Command {
-  return readCommand(
-    'audit',
-    "check an authority's whole log: signatures, hashes, and every record replayed through the rules",
+  return withGrant(
+    readCommand(
+      'audit',
+      "check an authority's whole log: signatures, hashes, and every record replayed through the rules",
+    ),
   )
     .argument('<AUTHORITY>', 'as area/0000; all: every log, on several threads, compared between sources')
     .option(
@@ -52,6 +55,7 @@ async function audit(authority: string, options: AuditOptions): Promise<void> {
     authority,
     from: options.from[0] ?? nodeApi(options).root,
     genesis: config.genesis,
+    grant: grantOf(options),
     // What was seen before must not have changed.
     memory: join(config.dataDir, 'audit'),
     onProgress: say,
@@ -61,6 +65,7 @@ async function audit(authority: string, options: AuditOptions): Promise<void> {
 }
 
 async function auditEverything(options: AuditOptions): Promise<void> {
+  if (grantOf(options) !== undefined) throw badUsage('usage', 'A grant is for one log: audit that one alone.')
   const config = configOf(options)
   const signals = stopSignals()
   signals.atOnce.addEventListener('abort', () => process.exit(EXIT.failed))

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import type { ExportFormat } from '../audit/export/export.ts'
 import { EXIT } from '../daemon/config/setup-error.ts'
 import { asSetupError } from './audit-errors.ts'
+import { grantOf, withGrant } from './grant-file.ts'
 import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
 import { print, say } from './output.ts'
 import { configOf } from './settings-options.ts'
@@ -10,7 +11,7 @@ import { configOf } from './settings-options.ts'
 type ExportOptions = ReadCommandOptions & { readonly format: ExportFormat; readonly from?: string }
 
 export function exportCommand(): Command {
-  return readCommand('export', "audit an authority's log and write all of it to one file")
+  return withGrant(readCommand('export', "audit an authority's log and write all of it to one file"))
     .argument('<AUTHORITY>', 'as area/0000')
     .argument('<FILE>', 'file to write')
     .addOption(
@@ -31,9 +32,10 @@ async function exportTo(authority: string, file: string, options: ExportOptions)
   const { exportAuthority } = await import('../audit/export/export.ts')
   const { format } = options
   const from = options.from ?? nodeApi(options).root
-  const report = await exportAuthority({ authority, from, genesis, file, format, onProgress: say }).catch(
-    asSetupError,
-  )
+  const grant = grantOf(options)
+  const report = await exportAuthority({
+    ...{ authority, from, genesis, grant, file, format, onProgress: say },
+  }).catch(asSetupError)
   const { ok, origin, size } = report
   print({ ok, origin, size, file: resolve(file), format, findings: report.findings }, options, () =>
     ok ? `${size} records of ${origin} are in ${file}` : `${report.message}\nNothing was written.`,

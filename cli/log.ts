@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { LeafSummary } from '../daemon/http/leaves.ts'
 import type { AuthorityView } from '../daemon/http/view.ts'
+import { withGrant } from './grant-file.ts'
 import { exportLog } from './log-export.ts'
 import { logProveCommand } from './log-prove.ts'
 import { logWitnessCommand } from './log-witness.ts'
@@ -16,7 +17,7 @@ type ShowOptions = ReadCommandOptions & { readonly from?: number; readonly limit
 export function logCommand(): Command {
   const command = new Command('log').description("show, prove and export an authority's log")
   command.addCommand(
-    readCommand('show', 'leaves of a log: what is public of each record')
+    withGrant(readCommand('show', 'leaves of a log: what is public of each record'))
       .argument('<AUTHORITY>', 'as area/0000')
       .option('--from <LEAF>', `first leaf (default: the last ${SHOWN})`, wholeNumber(0))
       .option('--limit <N>', 'how many', wholeNumber(1, 1000), SHOWN)
@@ -24,7 +25,7 @@ export function logCommand(): Command {
   )
   command.addCommand(logProveCommand())
   command.addCommand(
-    readCommand('export', 'copy a log to a folder that can be audited without the node')
+    withGrant(readCommand('export', 'copy a log to a folder that can be audited without the node'))
       .argument('<AUTHORITY>', 'as area/0000')
       .argument('<DIR>', 'folder to write to')
       .action(exportTo),

@@ -5,6 +5,7 @@ import type { SettingName } from '../daemon/config/schema.ts'
 import { EXIT, SetupError } from '../daemon/config/setup-error.ts'
 import { dataDirFiles } from '../daemon/identity/data-dir.ts'
 import { readRunFile } from '../daemon/identity/run-file.ts'
+import { grantOf } from './grant-file.ts'
 import type { ReadOptions } from './output.ts'
 import { addSettings, configOf } from './settings-options.ts'
 
@@ -26,13 +27,16 @@ export function readCommand(
 /** What a node answers, with exit codes: 69 where nobody does. */
 export class NodeApi {
   readonly root: string
+  readonly #grant: string | undefined
 
-  constructor(root: string) {
+  /** @param grant shown with every question */
+  constructor(root: string, grant?: string) {
     this.root = root.replace(/\/+$/, '')
+    this.#grant = grant
   }
 
   async json<T extends object>(path: string): Promise<T> {
-    const bytes = await askNode(this.root, `api/v1/${path}`).catch(asExit)
+    const bytes = await askNode(this.root, `api/v1/${path}`, this.#grant).catch(asExit)
     try {
       return asObject(JSON.parse(new TextDecoder().decode(bytes))) as T
     } catch {
@@ -49,7 +53,7 @@ export class NodeApi {
 
   /** Undefined where the node says that there is nothing. */
   async bytes(path: string): Promise<Uint8Array | undefined> {
-    return await askNode(this.root, path).catch((error: ClientError) =>
+    return await askNode(this.root, path, this.#grant).catch((error: ClientError) =>
       error.facts['status'] === 404 ? undefined : asExit(error),
     )
   }
@@ -67,7 +71,8 @@ function asExit({ code, message }: ClientError): never {
 /** Exit 2 for a URL that is none, 69 when no node runs there. */
 export function nodeApi(options: ReadCommandOptions): NodeApi {
   if (options.url !== undefined) {
-    if (URL.canParse(options.url) && /^https?:/.test(options.url)) return new NodeApi(options.url)
+    if (URL.canParse(options.url) && /^https?:/.test(options.url))
+      return new NodeApi(options.url, grantOf(options))
     throw new SetupError(
       'usage',
       `--url is "${options.url}": it must look like http://127.0.0.1:7302.`,
@@ -76,7 +81,7 @@ export function nodeApi(options: ReadCommandOptions): NodeApi {
   }
   const { dataDir } = configOf(options)
   const running = readRunFile(dataDirFiles(dataDir).run)
-  if (running !== undefined) return new NodeApi(running.httpUrl)
+  if (running !== undefined) return new NodeApi(running.httpUrl, grantOf(options))
   throw new SetupError(
     'unreachable',
     `No node runs on ${dataDir}: start it (freehold start), or name another with --url or --data-dir.`,

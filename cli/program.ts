@@ -5,6 +5,7 @@ import { auditCommand } from './audit.ts'
 import { authoritiesCommand } from './authorities.ts'
 import { evidenceCommand } from './evidence.ts'
 import { exportCommand } from './export.ts'
+import { grantCommand } from './grant.ts'
 import { importCommand } from './import.ts'
 import { initCommand } from './init.ts'
 import { logCommand } from './log.ts'
@@ -45,6 +46,7 @@ export function buildProgram(): Command {
       monitorCommand(),
       evidenceCommand(),
       witnessCommand(),
+      grantCommand(),
       testnetCommand(),
     ],
   ]
@@ -62,6 +64,11 @@ function inherit(command: Command, parent: Command, path: string): Command {
 
 export async function main(args: readonly string[]): Promise<void> {
   endQuietlyWithReader()
+  await run(args)
+}
+
+/** Never rejects: what went wrong is on stderr, and in the exit code. */
+export async function run(args: readonly string[]): Promise<void> {
   try {
     await buildProgram().parseAsync(args, { from: 'user' })
   } catch (error) {

@@ -11,6 +11,7 @@ import { nodeSource } from '../client/sdk/node-source.ts'
 import type { ProveOptions } from '../client/sdk/proofs.ts'
 import { badUsage, EXIT, type ExitCode, SetupError } from '../daemon/config/setup-error.ts'
 import { asSetupError } from './audit-errors.ts'
+import { grantOf, withGrant } from './grant-file.ts'
 import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
 import { wholeNumber } from './numbers.ts'
 import { print } from './output.ts'
@@ -22,7 +23,7 @@ export type ProvingOptions = ReadCommandOptions & { readonly out?: string; reado
 const defaultWaitS = 15
 
 export function provingCommand(name: string, description: string): Command {
-  return readCommand(name, description, ['network', 'dataDir', 'genesis'])
+  return withGrant(readCommand(name, description, ['network', 'dataDir', 'genesis']))
     .option('--out <FILE>', 'write it to this file (default: print it)')
     .option('--wait <SECONDS>', 'how long it may take to become final', wholeNumber(1, 600), defaultWaitS)
 }
@@ -30,7 +31,7 @@ export function provingCommand(name: string, description: string): Command {
 /** The node that is asked, and what its answers are checked against. */
 export function proveOptions(options: ProvingOptions): ProveOptions {
   return {
-    source: nodeSource(nodeApi(options).root),
+    source: nodeSource(nodeApi(options).root, grantOf(options)),
     trust: trustOf(options),
     waitMs: options.wait * 1000,
     checks: { ed25519: verifyEd25519, mlDsa44: undefined },

@@ -4,6 +4,7 @@ import type { AdvertBoard } from './adverts/board.ts'
 import type { BoundedQueue } from './authority/queue.ts'
 import { stateOf } from './authority/reading.ts'
 import type { Replica } from './authority/replica.ts'
+import type { WithdrawnGrants } from './disclosure/grants.ts'
 import { holdsGrant, isOpen } from './disclosure/policy.ts'
 import type { Exhibit } from './evidence/book.ts'
 import type { EvidenceExchange } from './evidence/exchange.ts'
@@ -44,6 +45,7 @@ export interface NodeViewParts {
   readonly evidence: EvidenceExchange
   readonly board: AdvertBoard
   readonly router: AuthorityRouter
+  readonly withdrawn: WithdrawnGrants
   readonly clock: Clock
   readonly startedAtMs: number
   readonly sessions: () => number
@@ -117,7 +119,7 @@ function read(
 }
 
 function discloses(
-  { genesis, engine, clock }: NodeViewParts,
+  { genesis, engine, clock, withdrawn }: NodeViewParts,
   authority: GenesisAuthority | undefined,
   origin: string,
   grant: string | undefined,
@@ -129,6 +131,7 @@ function discloses(
   return holdsGrant(grant, {
     log: { genesisHash: genesis.hash, origin },
     ...{ members: engine.mayServe(authority.group), keyOf, verify: verifySignature, nowMs: clock.wallMs() },
+    isWithdrawn: serial => withdrawn.has(serial),
   })
 }
 

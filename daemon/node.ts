@@ -2,6 +2,7 @@ import type { Store } from '../storage/store.ts'
 import type { AdvertBoard } from './adverts/board.ts'
 import type { NodeConfig } from './config/settings.ts'
 import { badConfiguration, type SetupError } from './config/setup-error.ts'
+import { WithdrawnGrants } from './disclosure/grants.ts'
 import { readGenesis } from './genesis/genesis.ts'
 import { rulesContentHash } from './genesis/rules-hash.ts'
 import type { Engine } from './hosting/engine.ts'
@@ -138,6 +139,7 @@ class Starting {
       evidence: watching.evidence,
       board,
       router,
+      withdrawn: new WithdrawnGrants(basis.dataDir.files.grants, error => basis.log.warn(error.message)),
       clock: realClock,
       startedAtMs,
       sessions: () => parts.gateway?.core.stats.sessions ?? 0,

@@ -9,6 +9,8 @@ export interface ExportOptions {
   readonly authority: string
   readonly from: string
   readonly genesis: string
+  /** In base64, for an org that does not show its records to everybody. */
+  readonly grant?: string | undefined
   readonly file: string
   readonly format: ExportFormat
   readonly onProgress?: (line: string) => void
@@ -24,11 +26,11 @@ const writers: Readonly<Record<ExportFormat, (path: string) => ExportWriter>> = 
  * @throws AuditError when no audit could be made
  */
 export async function exportAuthority(options: ExportOptions): Promise<AuditReport> {
-  const { authority, from, genesis, onProgress } = options
+  const { authority, from, genesis, grant, onProgress } = options
   const writer = writers[options.format](options.file)
   try {
     const report = await auditAuthority({
-      ...{ authority, from, genesis, onProgress },
+      ...{ authority, from, genesis, grant, onProgress },
       onLog: log => writer.begin(log),
       onRecord: told => writer.record(told),
     })

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { askHttp } from '../../client/protocol/http.ts'
+import { askHttp, type HttpQuestion } from '../../client/protocol/http.ts'
 import { AuditError } from '../errors.ts'
 import type { LogSource } from './source.ts'
 
@@ -19,13 +19,14 @@ export const PATIENT: Patience = { timeoutMs: 15_000, attempts: 4, politeAttempt
 /** For whoever comes again soon, and has others to ask. */
 export const IMPATIENT: Patience = { timeoutMs: 2_000, attempts: 1, politeAttempts: 1 }
 
-/** A node's HTTP API. */
-export function httpSource(url: string, patience: Patience): LogSource {
+/** A node's HTTP API. @param grant in base64, for what an org does not show to everybody */
+export function httpSource(url: string, patience: Patience, grant?: string): LogSource {
   const root = url.replace(/\/+$/, '')
   const dropped = new Set<string>()
   return {
     name: root,
-    read: (path, maxBytes) => readUrl(`${root}/${path}`, root, maxBytes, patience, () => dropped.add(path)),
+    read: (path, maxBytes) =>
+      readUrl(`${root}/${path}`, root, { ...patience, maxBytes, bearer: grant }, () => dropped.add(path)),
     hasDropped: path => dropped.has(path),
     list: async () => undefined,
   }
@@ -34,15 +35,14 @@ export function httpSource(url: string, patience: Patience): LogSource {
 async function readUrl(
   url: string,
   root: string,
-  maxBytes: number,
-  { timeoutMs, attempts, politeAttempts }: Patience,
+  { attempts, politeAttempts, ...question }: Patience & HttpQuestion,
   onDropped: () => void,
 ): Promise<Uint8Array | undefined> {
   let failures = 0
   let waits = 0
   for (;;) {
     try {
-      const { status, body, retryAfterMs } = await askHttp(url, { timeoutMs, maxBytes })
+      const { status, body, retryAfterMs } = await askHttp(url, question)
       if (status >= 200 && status < 300) return body
       if (status === 410) {
         onDropped()

@@ -18,8 +18,9 @@ export interface LogSource {
   list(path: string): Promise<readonly string[] | undefined>
 }
 
-export function openSource(from: string, patience: Patience = PATIENT): LogSource {
-  if (/^https?:\/\//.test(from) && URL.canParse(from)) return httpSource(from, patience)
+/** @param grant shown to a node, for what an org does not show to everybody */
+export function openSource(from: string, patience: Patience = PATIENT, grant?: string): LogSource {
+  if (/^https?:\/\//.test(from) && URL.canParse(from)) return httpSource(from, patience, grant)
   if (existsSync(from)) return folderSource(from)
   throw new AuditError('unreachable', `${from} is neither a folder nor a URL like http://127.0.0.1:7302.`)
 }

@@ -6,6 +6,13 @@ export interface HttpLimits {
   readonly maxBytes: number
 }
 
+export interface HttpQuestion extends HttpLimits {
+  /** What is posted; without it, it is a GET. */
+  readonly post?: string
+  /** What is shown to be let in (RFC 6750). */
+  readonly bearer?: string | undefined
+}
+
 export interface HttpAnswer {
   readonly status: number
   /** Where there is more than `maxBytes`, these and one more; the rest is not read. */
@@ -17,18 +24,17 @@ export interface HttpAnswer {
 
 /**
  * Asks there and nowhere else: nobody is followed to another place.
- * @param post what is posted; undefined: it is a GET
  * @throws Error whose message says in a few words why there is no answer
  */
 export async function askHttp(
   url: string,
-  { timeoutMs, maxBytes }: HttpLimits,
-  post?: string,
+  { timeoutMs, maxBytes, post, bearer }: HttpQuestion,
 ): Promise<HttpAnswer> {
   try {
     const response = await fetch(url, {
       ...{ signal: AbortSignal.timeout(timeoutMs), redirect: 'error', cache: 'no-store' },
       ...(post !== undefined && { method: 'POST', body: post }),
+      ...(bearer !== undefined && { headers: { authorization: `Bearer ${bearer}` } }),
     })
     const body = await bodyUpTo(response, maxBytes)
     const afterS = Number(response.headers.get('retry-after') ?? 1)

@@ -7,11 +7,14 @@ const LIMITS = { timeoutMs: 10_000, maxBytes: 32 * 1024 * 1024 }
 const MAX_TRIES = 20
 const MAX_RETRY_AFTER_MS = 2_000
 
-/** A node's HTTP API, as `http://host:port`. In a browser: of the node that served the page. */
-export function nodeSource(root: string): ProofSource {
+/**
+ * A node's HTTP API, as `http://host:port`. In a browser: of the node that served the page.
+ * @param grant in base64, for what an org does not show to everybody
+ */
+export function nodeSource(root: string, grant?: string): ProofSource {
   return {
     bytes: path =>
-      askNode(root, path).catch((error: ClientError) => {
+      askNode(root, path, grant).catch((error: ClientError) => {
         // Not there, or not yet.
         if ([404, 503].includes(error.facts['status'] as number)) return undefined
         throw error
@@ -23,10 +26,10 @@ export function nodeSource(root: string): ProofSource {
  * What a node has at this path below its root; it is asked again while it has too much to do.
  * @throws ClientError `unreachable`, `too-long`, or with the node's own code and its `status`
  */
-export async function askNode(root: string, path: string): Promise<Uint8Array> {
+export async function askNode(root: string, path: string, grant?: string): Promise<Uint8Array> {
   const url = `${root.replace(/\/+$/, '')}/${path}`
   for (let tries = 1; ; tries++) {
-    const answer = await askHttp(url, LIMITS).catch((error: Error) => {
+    const answer = await askHttp(url, { ...LIMITS, bearer: grant }).catch((error: Error) => {
       throw new ClientError('unreachable', `No node answers at ${root} (${error.message}).`)
     })
     if (!answer.isWhole) {

@@ -17,6 +17,8 @@ export interface GrantCheck {
   readonly keyOf: (member: number) => Uint8Array
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
   readonly nowMs: number
+  /** This node takes it no more. */
+  readonly isWithdrawn: (serial: Uint8Array) => boolean
 }
 
 /** @param text the grant in base64, as `Authorization: Bearer` carries it */
@@ -24,5 +26,6 @@ export function holdsGrant(text: string | undefined, check: GrantCheck): boolean
   const grant = text === undefined ? undefined : decodeGrant(Buffer.from(text, 'base64'))
   if (grant === undefined || grant.expiresAtMs <= check.nowMs || !check.members.includes(grant.member))
     return false
+  if (check.isWithdrawn(grant.serial)) return false
   return check.verify(check.keyOf(grant.member), grantMessage(check.log, grant), grant.signature)
 }

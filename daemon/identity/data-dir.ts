@@ -19,6 +19,8 @@ export function dataDirFiles(dataDir: string) {
     store: join(dataDir, 'store'),
     /** Witnesses that are asked to cosign (witnesses/list.ts). */
     witnesses: join(dataDir, 'witnesses.json'),
+    /** Whom this node has let read what its orgs show to members only (disclosure/grants.ts). */
+    grants: join(dataDir, 'grants.json'),
     /** Proof of what others did (evidence/folder.ts), and what a witness that runs on this directory leaves of it. */
     evidence: join(dataDir, 'evidence'),
     witnessEvidence: join(dataDir, 'witness', 'evidence'),

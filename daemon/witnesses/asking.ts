@@ -2,7 +2,8 @@ import { askHttp } from '../../client/protocol/http.ts'
 import { noteVerifier } from '../../storage/log/note-keys.ts'
 import { parseVkey } from '../../storage/log/vkey.ts'
 import type { PublishedLog } from '../hosting/log-view.ts'
-import { readWitnesses, stampOf, type WitnessEntry } from './list.ts'
+import { stampOf } from '../identity/list-file.ts'
+import { readWitnesses, type WitnessEntry } from './list.ts'
 import { WitnessClient } from './witness-client.ts'
 
 export interface AskingParts {
@@ -101,7 +102,7 @@ export class WitnessAsking {
 function askedOf(entry: WitnessEntry): Asked {
   const url = `${entry.url.replace(/\/+$/, '')}/add-checkpoint`
   const client = new WitnessClient(noteVerifier(parseVkey(entry.vkey)!), async post => {
-    const { status, body, isWhole } = await askHttp(url, limits, post)
+    const { status, body, isWhole } = await askHttp(url, { ...limits, post })
     if (!isWhole) throw new Error('its answer is too long')
     return { status, body: new TextDecoder().decode(body) }
   })

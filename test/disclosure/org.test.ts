@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeAdvert, type LedAuthority } from '../../daemon/adverts/advert.ts'
 import { encodeGrant, grantMessage } from '../../daemon/disclosure/grant.ts'
 import type { LogRecord } from '../../storage/log/record.ts'
+import { freeholdHere as freehold } from '../cli/harness.ts'
 import { Intruder } from '../e2e/support/intruder.ts'
 import { recordsIn, rootFor, speedsByLeaf, windowsOf } from './brute-force.ts'
 import { Guilds, orgNames, walkAt } from './guilds.ts'
@@ -91,6 +94,79 @@ describe('where those of an org have been', function () {
       assert.equal(response.status, 403)
       assert.equal(((await response.json()) as { error: { code: string } }).error.code, 'not-disclosed')
     }
+  })
+
+  it('is shown to whom a member lets read it, who can audit it then, until the member takes that back', async () => {
+    const dirOf = (node: number): string => join(guilds.folder, `node-${node}`)
+    const genesis = join(dirOf(1), 'genesis.json')
+    const grants = async (node: number, ...args: string[]) => {
+      const { code, stdout, stderr } = await freehold(['grant', ...args, '--data-dir', dirOf(node)])
+      assert.equal(code, 0, stderr)
+      return stdout
+    }
+    const shown = (await grants(1, 'add', 'org/two', '--for', 'an auditor', '--days', '2')).trim()
+    assert.match(await grants(1, 'list'), /good +1d 23h +1 +sea\/org\/two\/0 +an auditor\n$/)
+    const statuses = async (): Promise<number[]> =>
+      await Promise.all(
+        guilds.nodes.map(async ({ httpUrl }) => {
+          const { what } = fetched.get('org/two')!.find(item => item.what.includes('/bodies/'))!
+          return (await fetch(`${httpUrl}/${what}`, { headers: { authorization: `Bearer ${shown}` } })).status
+        }),
+      )
+    assert.deepEqual(await statuses(), [200, 200])
+
+    const file = join(guilds.folder, 'auditors.grant')
+    writeFileSync(file, `${shown}\n`)
+    const audit = (...args: string[]) =>
+      freehold([
+        ...['audit', 'org/two', '--from', guilds.nodes[1]!.httpUrl, '--genesis', genesis],
+        ...['--data-dir', join(guilds.folder, 'auditor'), ...args],
+      ])
+    const withheld = await audit()
+    assert.equal(withheld.code, 3)
+    assert.match(withheld.stdout, /withholds the bodies/)
+    const whole = await audit('--grant', file)
+    assert.equal(whole.code, 0, whole.stdout + whole.stderr)
+
+    await grants(1, 'remove', /"serial":"([0-9a-f]{8})/.exec(await grants(1, 'list', '--json'))![1]!)
+    assert.deepEqual(await statuses(), [403, 200])
+    await grants(2, 'remove', file)
+    assert.deepEqual(await statuses(), [403, 403])
+    for (const node of [1, 2]) assert.match(await grants(node, 'list'), /removed/)
+  })
+
+  it('is shown to nobody by a node that cannot read which grants were taken back', async () => {
+    const list = join(guilds.folder, 'node-1', 'grants.json')
+    const before = readFileSync(list)
+    writeFileSync(list, '[{')
+    utimesSync(list, 1, 1)
+    assert.equal((await bodies('org/one', grant('org/one'))).status, 403)
+    writeFileSync(list, before)
+    utimesSync(list, 2, 2)
+    assert.equal((await bodies('org/one', grant('org/one'))).status, 200)
+  })
+
+  it('is for the log of an org, and for one that there is', async () => {
+    const dir = join(guilds.folder, 'node-1')
+    const refused = async (...args: string[]) => {
+      const { code, stderr } = await freehold(['grant', ...args, '--data-dir', dir])
+      return [code, stderr]
+    }
+    assert.deepEqual(await refused('add', area), [
+      2,
+      'freehold: area/0000 is shown to everybody: it needs no grant.\n',
+    ])
+    assert.deepEqual(await refused('add', 'org/none'), [
+      2,
+      'freehold: The genesis file knows no authority org/none.\n',
+    ])
+    assert.deepEqual(await refused('remove', 'abcd'), [
+      1,
+      'freehold: There is no grant abcd here, and no such file.\n',
+    ])
+    assert.deepEqual(await refused('remove', dir), [1, `freehold: ${dir} cannot be read (EISDIR).\n`])
+    const keys = join(dir, 'node-keys.json')
+    assert.deepEqual(await refused('remove', keys), [1, `freehold: ${keys} is no grant.\n`])
   })
 
   it('stands in nothing that a stranger is given: no salt, no body, no state, and no count of what is there', async () => {
