@@ -20,6 +20,7 @@ const ARGS = [
 const SIZE = { nodes: 4, areas: 2, bots: 20 }
 /** More than a press reaches, and what somebody walks until it comes. */
 const FREE_PX = 20
+const RESTING_FRAMES = 8
 export const WIDE = { width: 1280, height: 800 }
 export const PHONE = { width: 390, height: 844 }
 
@@ -98,13 +99,21 @@ export class MapFixture {
     return { xMm: xMm!, yMm: yMm!, mmPerPx: mmPerPx! }
   }
 
-  /** The view once it has stopped gliding. */
+  /** The view once it has stopped gliding: it has stood for some frames, however long each takes. */
   async restingView(): Promise<{ xMm: number; yMm: number; mmPerPx: number }> {
-    for (let before = '', now = await this.#viewText(); before !== now; ) {
-      before = now
-      await this.page.waitForTimeout(120)
-      now = await this.#viewText()
-    }
+    await this.page.evaluate(
+      frames =>
+        new Promise<void>(done => {
+          const canvas = document.querySelector('.map canvas')!
+          const look = (before: string, stood: number): void => {
+            const now = canvas.getAttribute('data-view') ?? ''
+            if (now === before && stood === frames) return done()
+            requestAnimationFrame(() => look(now, now === before ? stood + 1 : 0))
+          }
+          look('', 0)
+        }),
+      RESTING_FRAMES,
+    )
     return this.view()
   }
 

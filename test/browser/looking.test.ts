@@ -65,6 +65,7 @@ describe('the map page, looked at', function () {
     await details.waitFor({ state: 'detached' })
     await page.locator('[data-authority="area/0231"] button').click()
     assert.match((await details.textContent()) ?? '', /area\/0231.*leadernode 2.*replicas2, 3, 4/)
+    await map.restingView()
     await map.pressMap(0.02, 0.5)
     await details.getByRole('heading', { name: 'area/0230' }).waitFor()
     await page.getByRole('button', { name: 'Close the details' }).click()
