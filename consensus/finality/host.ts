@@ -5,7 +5,7 @@ import type { Certificate } from './certificate.ts'
 import { EffectsBuilder } from './effects.ts'
 import { decodeFrame, type Frame, type SignedBatch } from './frame.ts'
 import { mayVote, reachesQuorum } from './member/amnesia.ts'
-import { askAll, askPeer, askThese, isWaiting, tick } from './member/catch-up.ts'
+import { askAll, askPeer, askThese, endQuiet, isWaiting, tick } from './member/catch-up.ts'
 import { anchored } from './member/deciding.ts'
 import { membersOf, receive, receiveStatement, signedOwn, stageAgain } from './member/member.ts'
 import type { Staged } from './member/staged.ts'
@@ -105,6 +105,7 @@ export class FinalityHost {
   peerUp(peer: number): void {
     for (const state of this.#members.values()) {
       if (!isMember(state, peer)) continue
+      endQuiet(state, peer)
       askPeer(state, this.#env, peer)
       this.#touched.add(state)
     }

@@ -50,6 +50,17 @@ describe('the chain of seals that a replica has executed', () => {
     assert.deepEqual((await load()).undecided.at(-1)!.previous, sealHash(three!))
   })
 
+  it('is not begun from a seal that the disk gives back otherwise than it was written', async () => {
+    const chain = await load()
+    const [{ key, value }] = chain.executed(applied(1)) as [StoreOp]
+    for (const at of [0, 10, value!.length - 1]) {
+      const other = value!.slice()
+      other[at]! ^= 4
+      await write([{ key, value: other }])
+      await assert.rejects(load(), { code: 'corrupt' })
+    }
+  })
+
   it('keeps no seal that is decided', async () => {
     const chain = await load()
     for (const height of [1, 2, 3]) await write(chain.executed(applied(height)))

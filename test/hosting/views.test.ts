@@ -74,6 +74,7 @@ function onlyOn(realm: SimRealm, number: number): Field {
     players,
     directory,
     judge,
+    forgetful: undefined,
     realm: realm.realm,
     nodes: [realm.node(number)],
     votersOf,

@@ -94,6 +94,11 @@ export function isQuiet(state: MemberState, env: Env, what: string): boolean {
   return false
 }
 
+/** The peer is heard again: what was said to it before may be lost, and is no reason to be quiet. */
+export function endQuiet({ quietUntilMs }: MemberState, peer: number): void {
+  for (const what of ['ask', 'answer', 'view']) quietUntilMs.delete(`${what} ${peer}`)
+}
+
 /** Everything that it sends proves itself, so that it does not matter who asks. */
 export function answerAsk(state: MemberState, env: Env, peer: number, ask: Ask): void {
   const { sign, tip, group, certificates } = state

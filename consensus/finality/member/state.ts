@@ -1,4 +1,5 @@
 import { equalBytes } from '../../../storage/bytes.ts'
+import { startAnew } from '../../../storage/store-error.ts'
 import { hashKey, parse } from '../bytes.ts'
 import { ballotOf, type Certificate, decodeCertificate, type Quorum } from '../certificate.ts'
 import type { EffectsBuilder } from '../effects.ts'
@@ -145,9 +146,7 @@ export class FinalityDiskError extends Error {
   readonly group: number
 
   constructor(group: number, what: string) {
-    super(
-      `What authority ${group} has signed is damaged on disk (${what}): restore this node's data from a backup.`,
-    )
+    super(`What this node has signed for group ${group} is damaged on its disk (${what}): ${startAnew}.`)
     this.name = 'FinalityDiskError'
     this.group = group
   }

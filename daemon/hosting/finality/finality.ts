@@ -90,6 +90,8 @@ export interface FinalityStatus {
   readonly finalHeight: number
   /** Leaves under the final seal. */
   readonly finalSize: number
+  /** This node may have voted in the present view and not know it any more: it has no vote in it. */
+  readonly hasForgotten: boolean
 }
 
 /**
@@ -350,10 +352,11 @@ export class Finality {
   status(group: number): FinalityStatus | undefined {
     const status = this.#host.status(group)
     if (status === undefined) return undefined
-    const { certified, finalHeight } = status
+    const { certified, finalHeight, hasForgotten } = status
     return {
       certifiedHeight: certified.height,
       finalHeight,
+      hasForgotten,
       finalSize: this.#final.get(group)?.seal.size ?? 0,
     }
   }

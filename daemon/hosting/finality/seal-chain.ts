@@ -1,6 +1,8 @@
 import { type Certificate, decodeCertificate } from '../../../consensus/finality/certificate.ts'
+import { FinalityDiskError } from '../../../consensus/finality/member/state.ts'
 import { decodeSeal, encodeSeal, genesisHash, type Seal, sealHash } from '../../../consensus/finality/seal.ts'
 import { equalBytes, putU64 } from '../../../storage/bytes.ts'
+import { checked, withChecksum } from '../../../storage/checksum.ts'
 import { authorityKey, prefixRange } from '../../../storage/keys.ts'
 import type { Store, StoreOp } from '../../../storage/store.ts'
 import type { AppliedSeal } from '../../authority/replica.ts'
@@ -48,7 +50,7 @@ export class SealChain {
     this.#undecided = undecided
   }
 
-  /** @param tip the newest certificate on this disk */
+  /** @param tip the newest certificate on this disk. @throws FinalityDiskError */
   static async load(
     store: Store,
     group: number,
@@ -58,8 +60,10 @@ export class SealChain {
   ): Promise<SealChain> {
     const undecided: Seal[] = []
     for await (const { value } of store.range(prefixRange(authorityKey(group, prefix)))) {
-      const seal = decodeSeal(value)
-      if (seal !== undefined) undecided.push(seal)
+      const bytes = checked(value)
+      const seal = bytes && decodeSeal(bytes)
+      if (seal === undefined) throw new FinalityDiskError(group, 'a seal')
+      undecided.push(seal)
     }
     const chain = new SealChain(group, authority, keyOf, undecided)
     const newest = undecided.at(-1) ?? (tip && decodeCertificate(tip))?.seal
@@ -94,7 +98,7 @@ export class SealChain {
     }
     this.#undecided.push(next)
     this.#head = { height, hash: sealHash(next) }
-    return { key: sealKey(this.#group, height), value: encodeSeal(next) }
+    return { key: sealKey(this.#group, height), value: withChecksum(encodeSeal(next)) }
   }
 
   /** The replica was brought to this seal, or to the empty log: what it executed beyond counts no more. */
@@ -109,7 +113,7 @@ export class SealChain {
     this.#head =
       base === undefined ? { height: 0, hash: genesisHash } : { height: base.height, hash: sealHash(base) }
     if (isDecided) return gone
-    return [...gone, { key: sealKey(this.#group, base.height), value: encodeSeal(base) }]
+    return [...gone, { key: sealKey(this.#group, base.height), value: withChecksum(encodeSeal(base)) }]
   }
 
   /** The members have decided it: what lies below needs no vote any more. */

@@ -43,6 +43,25 @@ describe('a view that is given up', () => {
     )
   })
 
+  it('is left by one that was away, too, once it is heard again, whatever was lost of what it asked or was answered', () => {
+    for (const lost of ['question', 'answer']) {
+      const cluster = new Cluster(4)
+      cluster.loses = (from, to) => from === 4 || to === 4
+      cluster.suspect([1, 2, 3])
+      cluster.loses = (from, to) => (lost === 'question' ? from === 4 : to === 4)
+      const meet = (): void => {
+        cluster.node(4).host.peerUp(1)
+        cluster.node(1).host.peerUp(4)
+        cluster.settle()
+      }
+      meet()
+      assert.equal(cluster.node(4).status().view, 0)
+      cluster.loses = () => false
+      meet()
+      assert.equal(cluster.node(4).status().view, 1, `the ${lost} was not repeated`)
+    }
+  })
+
   it('hands on what one of its members had locked, and nothing else can follow', () => {
     const cluster = new Cluster(4)
     cluster.executed(one)

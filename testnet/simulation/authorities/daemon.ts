@@ -98,6 +98,10 @@ export class SimDaemon {
   changeMembers(group: number, order: MemberOrder): void {
     this.#context.clock.after(0, () => this.engine.changeMembers(group, order))
   }
+
+  suspect(group: number, why: string): void {
+    this.#context.clock.after(0, () => this.finality?.suspect(group, why))
+  }
 }
 
 export async function startDaemon(
@@ -139,18 +143,26 @@ export async function startDaemon(
   })
   const votes: Votes = { withheld: false, dropped: () => judge.count('votes-dropped') }
   const late: { engine?: Engine; router?: InputRouter } = {}
+  const unlessDiskEndsIt = <T>(start: Promise<T>): Promise<T> =>
+    start.catch(error => {
+      if (!endedByDisk(machine, judge, error)) throw error
+      // This life is over.
+      return new Promise<never>(() => {})
+    })
   const finality =
     settings.progressMs === undefined
       ? undefined
-      : await loadFinality({
-          ...{ realm, judge, context, node, peers, store, signatures, schedule, count },
-          forgetful: isNewStore,
-          ...{
-            network: withholding(context.network, votes),
-            progressMs: settings.progressMs,
-          },
-          engine: () => late.engine,
-        })
+      : await unlessDiskEndsIt(
+          loadFinality({
+            ...{ realm, judge, context, node, peers, store, signatures, schedule, count },
+            forgetful: isNewStore,
+            ...{
+              network: withholding(context.network, votes),
+              progressMs: settings.progressMs,
+            },
+            engine: () => late.engine,
+          }),
+        )
   const options: EngineOptions = {
     self,
     peers,
@@ -189,11 +201,7 @@ export async function startDaemon(
     },
     ...wiring.engineOptions?.(self, () => late.engine),
   }
-  const engine = await Engine.start(options).catch(error => {
-    if (!endedByDisk(machine, judge, error)) throw error
-    // This life is over.
-    return new Promise<never>(() => {})
-  })
+  const engine = await unlessDiskEndsIt(Engine.start(options))
   late.engine = engine
   finality?.begin()
   watch.started(engine, machine.disk)

@@ -127,7 +127,7 @@ class Run {
       const members = this.#sim.realm.hosted.get(group)!.identity.members
       const programs = members.flatMap(member => this.#sim.node(member).program ?? [])
       if (programs.every(({ engine }) => engine.status(group) !== undefined)) continue
-      for (const { finality } of programs) finality?.suspect(group, 'another-is-frozen')
+      for (const program of programs) program.suspect(group, 'another-is-frozen')
     }
   }
 

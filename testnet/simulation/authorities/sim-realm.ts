@@ -28,12 +28,14 @@ export class SimRealm {
   readonly nodes: SimNode<SimDaemon>[] = []
   readonly players: SimPlayer[] = []
   readonly directory: SimDirectory
+  readonly #votes: boolean
   readonly #playerOf = new Map<number, SimPlayer>()
   #connections = 0
 
   constructor(simulation: Simulation, plan: RealmPlan, wiring: Wiring = HONEST) {
     this.simulation = simulation
     this.realm = foundRealm(plan)
+    this.#votes = plan.progressMs !== undefined
     const founders = (group: number): readonly number[] => this.realm.hosted.get(group)!.identity.members
     this.directory = new SimDirectory(simulation, this.nodes, founders)
     this.judge = new Judge(simulation, this.realm, this.diskOf, this.engineOf)
@@ -46,6 +48,10 @@ export class SimRealm {
   readonly storeOf = (number: number): Store => readOnly(this.diskOf(number))
 
   readonly engineOf = (number: number): Engine | undefined => this.node(number).program?.engine
+
+  get forgetful(): SimNode<SimDaemon> | undefined {
+    return this.#votes ? this.nodes[this.simulation.seed % this.nodes.length] : undefined
+  }
 
   node(number: number): SimNode<SimDaemon> {
     return this.nodes[number - 1]!
@@ -70,20 +76,20 @@ export class SimRealm {
   #configOf(group: number): GroupStatus['members'] {
     const [known] = this.nodes
       .flatMap(({ program }) => program?.engine.status(group) ?? [])
-      .sort((a, b) => b.applied - a.applied)
+      .sort((a, b) => b.epoch - a.epoch || b.view - a.view || b.applied - a.applied)
     if (known !== undefined) return known.members
     const voters = this.realm.hosted.get(group)!.identity.members
     return { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false }
   }
 
-  /** The number of the node that leads the group and serves it; not one that hangs and has missed a later term. */
+  /** The number of the node that leads the group and serves it; not one that hangs and has missed a later view or term. */
   leaderOf(group: number): number | undefined {
-    const termOf = (member: number): number => {
+    const leaders = this.membersOf(group).flatMap(member => {
       const authority = this.authorityOn(member, group)?.authority
-      return authority?.serving ? authority.term : 0
-    }
-    const [newest] = [...this.membersOf(group)].sort((a, b) => termOf(b) - termOf(a))
-    return newest !== undefined && termOf(newest) > 0 ? newest : undefined
+      return authority?.serving ? [{ member, term: authority.term, ...authority.identity }] : []
+    })
+    leaders.sort((a, b) => b.epoch - a.epoch || b.view - a.view || b.term - a.term)
+    return leaders[0]?.member
   }
 
   #startNode(name: string, plan: RealmPlan, wiring: Wiring): void {
@@ -167,13 +173,13 @@ export class SimRealm {
     const status = program?.engine.status(group)
     if (program === undefined || status === undefined) return `${name} down`
     const { authority } = program.engine.authority(group)!
-    const { role, term, leader, commit, applied, firstIndex, lastIndex } = status
+    const { view, role, term, leader, commit, applied, firstIndex, lastIndex } = status
     const served = authority.serving ? ' serving' : ''
     const size = authority.replica.log.size
     const { voters, votersOutgoing, learners } = status.members
     const members = `[${voters}][${votersOutgoing}][${learners}]`
     const lacks = status.rejoining === undefined ? '' : ` ${JSON.stringify(status.rejoining)}`
     const peers = status.peers.map(({ peer, state, match }) => ` ${peer}:${state}@${match}`).join('')
-    return `${name} ${role}${served} t${term} l${leader} c${commit} a${applied} ${firstIndex}..${lastIndex} ${members} size ${size}${lacks}${peers}`
+    return `${name} ${role}${served} v${view} t${term} l${leader} c${commit} a${applied} ${firstIndex}..${lastIndex} ${members} size ${size}${lacks}${peers}`
   }
 }

@@ -82,9 +82,12 @@ export const DISK_FAULTS = {
   },
 } satisfies Record<string, Fault>
 
-/** Groups have three voters: one node at a time may be without what it promised. */
+/**
+ * Groups have three voters: one node at a time may be without what it promised. Of four members that vote, one may ever forget what it
+ * signed, since it never answers another one that asks.
+ */
 function spoil(field: Field, how: (node: Node) => void): void {
-  if (field.nodes.length >= LEAST_NODES && allAreWhole(field)) how(pickNode(field))
+  if (field.nodes.length >= LEAST_NODES && allAreWhole(field)) how(field.forgetful ?? pickNode(field))
 }
 
 /** Everybody has all that it promised, and nothing makes anybody lose that. */
@@ -99,10 +102,17 @@ function isWhole(field: Field, { disk, program }: Node, number: number): boolean
   const isMember = (group: number): boolean =>
     [...field.membersOf(group), ...field.directory.orderedIn(group)].includes(number)
   const isBack = (group: number): boolean => {
+    if (program?.finality?.status(group)?.hasForgotten) return false
     const status = program?.engine.status(group)
     return status !== undefined && status.rejoining === undefined
   }
-  return !groupsToRejoin(disk).some(group => isMember(group) && !isBack(group))
+  return !groupsThatForgot(field, disk).some(group => isMember(group) && !isBack(group))
+}
+
+/** An instance that was lost is over with its view, which the votes go on asking for. */
+function groupsThatForgot({ forgetful, realm }: Field, disk: Node['disk']): number[] {
+  if (forgetful?.disk === disk) return realm.areas.map(({ group }) => group)
+  return groupsToRejoin(disk)
 }
 
 function groupsToRejoin({ durable }: Node['disk']): number[] {

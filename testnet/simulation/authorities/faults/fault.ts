@@ -17,6 +17,8 @@ export interface Field {
   readonly realm: Realm
   readonly directory: SimDirectory
   readonly judge: Judge
+  /** Where members vote, the one node that may forget what it has signed. */
+  readonly forgetful: Node | undefined
   /** Numbers of the nodes that decide in a group. */
   votersOf(group: number): readonly number[]
   /** And of those who keep its log. */

@@ -30,14 +30,8 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
 /** Where nobody votes. */
 export const FAULT_NAMES = Object.keys(BY_NAME) as FaultName[]
 
-/** Members don't change by orders where they vote, and of four only one may ever forget what it signed. */
-const NOT_WHERE_MEMBERS_VOTE: readonly FaultName[] = [
-  'membership',
-  'lost-sync',
-  'torn-write',
-  'read-corruption',
-  'wiped-disk',
-]
+/** Members don't change by orders where they vote. */
+const NOT_WHERE_MEMBERS_VOTE: readonly FaultName[] = ['membership']
 export const VOTING_FAULT_NAMES = (Object.keys(FAULTS) as FaultName[]).filter(
   name => !NOT_WHERE_MEMBERS_VOTE.includes(name),
 )

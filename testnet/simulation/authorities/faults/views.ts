@@ -43,7 +43,7 @@ function suspect(field: Field): Node[] {
   const { random } = field.simulation
   const group = pick(random, field.realm.areas).group
   const chosen = field.nodes.filter(() => random.chance(0.4))
-  for (const { program } of chosen) program?.finality?.suspect(group, 'fault')
+  for (const { program } of chosen) program?.suspect(group, 'fault')
   if (chosen.length > 0) field.simulation.countFault('view-suspected')
   return chosen
 }
