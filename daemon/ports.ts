@@ -1,5 +1,5 @@
 /**
- * What the daemon's deciding parts are given instead of the world: the real ones are made in `daemon/main`,
+ * What the daemon's deciding parts are given instead of the world: the real ones are made in `daemon/real-ports.ts`,
  * the simulated ones in `testnet/simulation`. Nothing that decides reaches past them.
  */
 
