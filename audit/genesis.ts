@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { type AreaCharter, checkCharter } from '../world/charter.ts'
 import { sha256, verifyEd25519 } from './crypto.ts'
 import { AuditError } from './errors.ts'
+import { isWhole, jsonOf, objectOf } from './json.ts'
 import { keyOfPeerId } from './peer-id.ts'
 import { concat, fromBase64, hex, toBase64, utf8 } from './verify/bytes.ts'
 import { parseVerifierKey, type VerifierKey } from './verify/note.ts'
@@ -56,7 +57,7 @@ export function parseGenesis(bytes: Uint8Array, path: string): Genesis {
     if (!good) throw new AuditError('bad-genesis', `The genesis file ${path} is refused: ${why}.`)
   }
   check(bytes.length <= maxBytes, 'it is too large')
-  const file = objectOf(jsonOf(bytes))
+  const file = objectOf(jsonOf(textOf(bytes)))
   check(file !== undefined, 'it is no JSON object in UTF-8')
   const { format, network, nodes, authorities } = file!
   const rules = objectOf(file!['rules'])
@@ -128,21 +129,12 @@ export function logVerifiers(genesis: Genesis, area: GenesisArea): Map<number, V
   )
 }
 
-function jsonOf(bytes: Uint8Array): unknown {
+function textOf(bytes: Uint8Array): string {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
-    return undefined
+    return ''
   }
-}
-
-function objectOf(value: unknown): Record<string, unknown> | undefined {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-  return isObject ? (value as Record<string, unknown>) : undefined
-}
-
-function isWhole(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
 /** Keys sorted by UTF-16 code units, no spaces. */

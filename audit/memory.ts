@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeDurably } from './durable-file.ts'
 import { AuditError } from './errors.ts'
+import { isText, isWhole, jsonOf, listOf, objectOf } from './json.ts'
+import { readKeptFile } from './kept-file.ts'
 import { equalBytes } from './verify/bytes.ts'
 import type { Checkpoint } from './verify/checkpoint.ts'
 
@@ -16,6 +17,7 @@ export interface Seen {
 /** The newest one is always kept; of the older ones every second goes when there are too many. */
 const maxSeen = 64
 const maxSources = 1000
+const maxFileBytes = 16 * 1024 * 1024
 
 /**
  * What an auditor saw of one log before: signed checkpoints, and how far each source was. A log that grew holds every one of them
@@ -71,32 +73,29 @@ export class LogMemory {
   }
 
   #save(): void {
-    const file = {
-      format: 1,
-      checkpoints: this.#seen.map(({ note }) => note),
-      sources: Object.fromEntries(this.#sources),
-    }
-    writeDurably(this.#path, `${JSON.stringify(file, undefined, 2)}\n`)
+    writeDurably(
+      this.#path,
+      formatMemory({ notes: this.#seen.map(({ note }) => note), sources: this.#sources }),
+    )
   }
 
   #load(): { checkpoints: Seen[]; sources: Map<string, number> } {
-    let text: string
+    let text: string | undefined
     try {
-      text = readFileSync(this.#path, 'utf8')
+      text = readKeptFile(this.#path, maxFileBytes)
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'ENOENT') return { checkpoints: [], sources: new Map() }
-      throw this.#bad(`it cannot be read (${code})`)
+      const { code, message } = error as NodeJS.ErrnoException
+      throw this.#bad(`it cannot be read (${code ?? message})`)
     }
-    const file = jsonOf(text)
-    if (file?.format !== 1 || !Array.isArray(file.checkpoints)) throw this.#bad('it is malformed')
-    const checkpoints = file.checkpoints.map(note => {
-      const checkpoint = typeof note === 'string' ? this.#open(note) : undefined
+    if (text === undefined) return { checkpoints: [], sources: new Map() }
+    const kept = parseMemory(text)
+    if (kept === undefined) throw this.#bad('it is malformed')
+    const checkpoints = kept.notes.map(note => {
+      const checkpoint = this.#open(note)
       if (checkpoint === undefined) throw this.#bad('a checkpoint in it is not signed by a member')
-      return { note: note as string, checkpoint }
+      return { note, checkpoint }
     })
-    const sources = Object.entries(file.sources ?? {}).filter(([, size]) => Number.isSafeInteger(size))
-    return { checkpoints, sources: new Map(sources as [string, number][]) }
+    return { checkpoints, sources: new Map(kept.sources) }
   }
 
   #bad(why: string): AuditError {
@@ -107,12 +106,27 @@ export class LogMemory {
   }
 }
 
-function jsonOf(text: string): { format?: unknown; checkpoints?: unknown[]; sources?: object } | undefined {
-  try {
-    return (JSON.parse(text) ?? undefined) as ReturnType<typeof jsonOf>
-  } catch {
+/** What stands in the file. */
+export interface KeptMemory {
+  /** Signed checkpoints, by size. */
+  readonly notes: readonly string[]
+  readonly sources: ReadonlyMap<string, number>
+}
+
+export function formatMemory({ notes, sources }: KeptMemory): string {
+  const file = { format: 1, checkpoints: notes, sources: Object.fromEntries(sources) }
+  return `${JSON.stringify(file, undefined, 2)}\n`
+}
+
+/** Undefined unless it is what `formatMemory` makes. */
+export function parseMemory(text: string): KeptMemory | undefined {
+  const file = objectOf(jsonOf(text))
+  const notes = listOf(file?.['checkpoints'], isText)
+  const sources = Object.entries(objectOf(file?.['sources']) ?? {})
+  if (notes === undefined || !sources.every((pair): pair is [string, number] => isWhole(pair[1])))
     return undefined
-  }
+  const memory = { notes, sources: new Map(sources) }
+  return formatMemory(memory) === text ? memory : undefined
 }
 
 /** Follows a log's root as it grows, and stops at every size of which a checkpoint is known. */

@@ -1,4 +1,5 @@
 import type { Finding } from './findings.ts'
+import { isText, isWhole, listOf, objectOf } from './json.ts'
 
 export interface AuditReport {
   /** Nothing is wrong, and everything was checked. */
@@ -37,6 +38,31 @@ const shown = 20
 
 export function withMessage(report: Omit<AuditReport, 'message'>): AuditReport {
   return { ...report, message: messageOf(report) }
+}
+
+/** A report that was kept as JSON; undefined when it is none, or not as this program would write it. */
+export function reportOf(value: unknown): AuditReport | undefined {
+  const report = objectOf(value)
+  const findings = listOf(report?.['findings'], isFinding)
+  if (report === undefined || findings === undefined) return undefined
+  const [origin, root, ok] = [report['origin'], report['root'], report['ok']]
+  const notes = listOf(report['notes'], isText)
+  const [decidedBy, signedBy] = [listOf(report['decidedBy'], isWhole), listOf(report['signedBy'], isWhole)]
+  if (!isText(origin) || !isText(root) || typeof ok !== 'boolean' || !notes || !decidedBy || !signedBy)
+    return undefined
+  const counts = numbers.map(name => report[name])
+  return counts.every(isWhole) ? withMessage(report as unknown as Omit<AuditReport, 'message'>) : undefined
+}
+
+const numbers = [
+  ...(['size', 'replayedFrom', 'decidedSize', 'records', 'inputs', 'sealedRoots'] as const),
+  ...(['lastHeight', 'voidRecords', 'omittedFindings'] as const),
+]
+
+function isFinding(value: unknown): value is Finding {
+  const { code, file, firstLeaf, lastLeaf, message, evidence } = objectOf(value) ?? {}
+  const isTold = isText(code) && isText(file) && isText(message)
+  return isTold && isWhole(firstLeaf) && isWhole(lastLeaf) && (evidence === undefined || isText(evidence))
 }
 
 function messageOf(report: Omit<AuditReport, 'message'>): string {

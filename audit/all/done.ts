@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { writeDurably } from '../durable-file.ts'
-import type { AuditReport } from '../report.ts'
+import { isText, jsonOf, listOf, objectOf } from '../json.ts'
+import { readKeptFile } from '../kept-file.ts'
+import { type AuditReport, reportOf } from '../report.ts'
 import { toBase64 } from '../verify/bytes.ts'
 import type { Checkpoint } from '../verify/checkpoint.ts'
 
@@ -11,6 +12,7 @@ export interface FinishedAudit {
 }
 
 const maxFinished = 10_000
+const maxFileBytes = 64 * 1024 * 1024
 
 /** Finished audits, kept in a file, so that one that was broken off is taken up where it was. */
 export class FinishedAudits {
@@ -40,16 +42,33 @@ export class FinishedAudits {
     if (older >= 0) this.#finished.splice(older, 1)
     this.#finished.push(finished)
     if (this.#finished.length > maxFinished) this.#finished.shift()
-    writeDurably(this.#path, `${JSON.stringify({ format: 1, finished: this.#finished })}\n`)
+    writeDurably(this.#path, formatFinished(this.#finished))
   }
 }
 
 /** What cannot be read is audited again. */
 function load(path: string): FinishedAudit[] {
   try {
-    const file = JSON.parse(readFileSync(path, 'utf8')) as { format?: unknown; finished?: unknown }
-    return file.format === 1 && Array.isArray(file.finished) ? file.finished : []
+    return parseFinished(readKeptFile(path, maxFileBytes) ?? '') ?? []
   } catch {
     return []
   }
+}
+
+export function formatFinished(finished: readonly FinishedAudit[]): string {
+  return `${JSON.stringify({ format: 1, finished })}\n`
+}
+
+/** Undefined unless it is what `formatFinished` makes. */
+export function parseFinished(text: string): FinishedAudit[] | undefined {
+  const finished = listOf(objectOf(jsonOf(text))?.['finished'], isObject)?.map(({ source, report }) => {
+    return { source, report: reportOf(report) }
+  })
+  const isOne = (it: object): it is FinishedAudit => 'source' in it && isText(it.source)
+  if (finished === undefined || !finished.every(it => isOne(it) && it.report !== undefined)) return undefined
+  return formatFinished(finished as FinishedAudit[]) === text ? (finished as FinishedAudit[]) : undefined
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return objectOf(value) !== undefined
 }

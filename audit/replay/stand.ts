@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StateEntry } from '../../world/world.ts'
 import { writeDurably } from '../durable-file.ts'
+import { isText, isWhole, jsonOf, listOf, objectOf } from '../json.ts'
+import { readKeptFile } from '../kept-file.ts'
 import { fromBase64, toBase64 } from '../verify/bytes.ts'
 import type { Replay } from './replay.ts'
 
@@ -18,6 +19,45 @@ export interface Stand {
 
 /** Of the keys and values: a larger state is replayed from the beginning. */
 const maxStateBytes = 64 * 1024 * 1024
+/** In base64 it is a third longer, and small entries are half of quotes and commas. */
+const maxFileBytes = 4 * maxStateBytes
+
+export function formatStand({ rules, size, root, counts, state }: Stand): string {
+  const { from, records, inputs, sealedRoots, voidRecords } = counts
+  const file = {
+    ...{ rules, size, root, counts: { from, records, inputs, sealedRoots, voidRecords } },
+    state: state.map(({ key, value }) => [toBase64(key), toBase64(value)]),
+  }
+  return `${JSON.stringify(file)}\n`
+}
+
+/** Undefined unless it is what `formatStand` makes. */
+export function parseStand(text: string): Stand | undefined {
+  const file = objectOf(jsonOf(text))
+  const counts = objectOf(file?.['counts'])
+  const { rules, size, root } = file ?? {}
+  const { from, records, inputs, sealedRoots, voidRecords } = counts ?? {}
+  if (!isText(rules) || !isText(root) || !isWhole(size) || size === 0) return undefined
+  if (
+    !isWhole(from) ||
+    !isWhole(records) ||
+    !isWhole(inputs) ||
+    !isWhole(sealedRoots) ||
+    !isWhole(voidRecords)
+  )
+    return undefined
+  const state = listOf(file?.['state'], isPair)?.map(([key, value]) => {
+    return { key: fromBase64(key), value: fromBase64(value) }
+  })
+  if (!state?.every((entry): entry is StateEntry => entry.key !== undefined && entry.value !== undefined))
+    return undefined
+  const stand = { rules, size, root, counts: { from, records, inputs, sealedRoots, voidRecords }, state }
+  return formatStand(stand) === text ? stand : undefined
+}
+
+function isPair(value: unknown): value is [string, string] {
+  return Array.isArray(value) && value.length === 2 && value.every(isText)
+}
 
 /** Keeps one stand of each log in a file, and takes a new one every `everyLeaves`. */
 export class StandFile {
@@ -35,17 +75,15 @@ export class StandFile {
 
   /** Undefined when there is none that can be read, or it is of other rules. */
   load(): Stand | undefined {
+    let stand: Stand | undefined
     try {
-      const { state, ...stand } = JSON.parse(readFileSync(this.#path, 'utf8')) as Omit<Stand, 'state'> & {
-        state: readonly (readonly [string, string])[]
-      }
-      if (stand.rules !== this.#rules || !Number.isSafeInteger(stand.size) || stand.size < 1) return undefined
-      this.#savedSize = stand.size
-      const entries = state.map(([key, value]) => ({ key: fromBase64(key)!, value: fromBase64(value)! }))
-      return { ...stand, state: entries }
+      stand = parseStand(readKeptFile(this.#path, maxFileBytes) ?? '')
     } catch {
       return undefined
     }
+    if (stand?.rules !== this.#rules) return undefined
+    this.#savedSize = stand.size
+    return stand
   }
 
   /** Just after a mark at which a replay in good order stands. */
@@ -65,7 +103,6 @@ export class StandFile {
     for (const { key, value } of taken.state) bytes += key.length + value.length
     if (bytes > maxStateBytes) return
     this.#savedSize = taken.size
-    const state = taken.state.map(({ key, value }) => [toBase64(key), toBase64(value)])
-    writeDurably(this.#path, `${JSON.stringify({ ...taken, state })}\n`)
+    writeDurably(this.#path, formatStand(taken))
   }
 }

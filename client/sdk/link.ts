@@ -1,5 +1,4 @@
-import { PbfReader } from 'pbf'
-import { encoded, fieldsAreFew } from '../protocol/encode.ts'
+import { decoded, encoded } from '../protocol/encode.ts'
 import {
   type Challenge,
   type ClientMessage,
@@ -7,6 +6,7 @@ import {
   type ServerMessage,
   type Welcome,
   writeClientMessage,
+  writeServerMessage,
 } from '../protocol/gateway.pb.js'
 import {
   challengeMessage,
@@ -19,6 +19,9 @@ import {
 import { ClientError } from './errors.ts'
 import type { Signer } from './keys.ts'
 import { checkNetwork, type Trust } from './trust.ts'
+
+/** A gateway has no reason to say more at once. */
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 /** The part of a WebSocket that a link uses: the browser's and Node's own have it, and so has the package ws. */
 export interface SocketLike {
@@ -177,12 +180,8 @@ function encodeClient(message: ClientMessage): Uint8Array<ArrayBuffer> {
   return encoded(writeClientMessage, message)
 }
 
-/** Undefined for what is no message of a gateway. It may come in more than one form: nothing of it is kept or signed. */
+/** Undefined for what is no message of a gateway in its one form. */
 export function decodeServer(data: ArrayBuffer): ServerMessage | undefined {
-  try {
-    const bytes = new Uint8Array(data)
-    return fieldsAreFew(new PbfReader(bytes), 1) ? readServerMessage(new PbfReader(bytes)) : undefined
-  } catch {
-    return undefined
-  }
+  if (data.byteLength > MAX_MESSAGE_BYTES) return undefined
+  return decoded(new Uint8Array(data), readServerMessage, writeServerMessage, 1)
 }

@@ -1,6 +1,6 @@
 /**
  * Views are put together from ready pieces: an entity's bytes are encoded once for all clients, and each client's
- * message is a copy of pieces. So this one message of gateway.proto is written by hand, not by pbf.
+ * message is a copy of pieces. So this one message of gateway.proto is written by hand, not by pbf, in the same form.
  */
 
 const LENGTH_DELIMITED = 2
@@ -8,7 +8,7 @@ const VIEW_FIELD = 4
 const VIEW = { area: 1, tick: 2, reset: 3, seen: 4, gone: 5, events: 6 }
 const SEEN = { handle: 1, entity: 2 }
 
-/** A `View.seen` field, tag and all. */
+/** A `View.seen` field, tag and all. @param handle above 0 */
 export function seenPiece(handle: number, entity: Uint8Array): Uint8Array {
   const bodyBytes = 1 + varintBytes(handle) + 1 + varintBytes(entity.length) + entity.length
   const piece = new Uint8Array(1 + varintBytes(bodyBytes) + bodyBytes)
@@ -29,16 +29,19 @@ export function eventPiece(event: Uint8Array): Uint8Array {
 
 /** Collects one client's view. Made once and used again for every client. */
 export class ViewFrame {
-  pieces: Uint8Array[] = []
   gone: number[] = []
+  private readonly seen: Uint8Array[] = []
+  private readonly events: Uint8Array[] = []
   private pieceBytes = 0
 
   get empty(): boolean {
-    return this.pieces.length === 0 && this.gone.length === 0
+    return this.seen.length === 0 && this.events.length === 0 && this.gone.length === 0
   }
 
   add(piece: Uint8Array): void {
-    this.pieces.push(piece)
+    const isEvent = piece[0]! >> 3 === VIEW.events
+    const pieces = isEvent ? this.events : this.seen
+    pieces.push(piece)
     this.pieceBytes += piece.length
   }
 
@@ -47,31 +50,48 @@ export class ViewFrame {
     let goneBytes = 0
     for (const handle of this.gone) goneBytes += varintBytes(handle)
     const goneField = goneBytes === 0 ? 0 : 1 + varintBytes(goneBytes) + goneBytes
-    const headBytes = 1 + varintBytes(area) + 1 + varintBytes(tick) + (reset ? 2 : 0)
+    const headBytes = numberFieldBytes(area) + numberFieldBytes(tick) + (reset ? 2 : 0)
     const viewBytes = headBytes + goneField + this.pieceBytes
     const message = new Uint8Array(1 + varintBytes(viewBytes) + viewBytes)
     let at = putLengthTag(message, 0, VIEW_FIELD, viewBytes)
-    message[at++] = VIEW.area << 3
-    at = putVarint(message, at, area)
-    message[at++] = VIEW.tick << 3
-    at = putVarint(message, at, tick)
+    at = putNumberField(message, at, VIEW.area, area)
+    at = putNumberField(message, at, VIEW.tick, tick)
     if (reset) {
       message[at++] = VIEW.reset << 3
       message[at++] = 1
     }
+    at = putPieces(message, at, this.seen)
     if (goneBytes > 0) {
       at = putLengthTag(message, at, VIEW.gone, goneBytes)
       for (const handle of this.gone) at = putVarint(message, at, handle)
     }
-    for (const piece of this.pieces) {
-      message.set(piece, at)
-      at += piece.length
-    }
-    this.pieces.length = 0
+    putPieces(message, at, this.events)
+    this.seen.length = 0
+    this.events.length = 0
     this.gone.length = 0
     this.pieceBytes = 0
     return message
   }
+}
+
+function putPieces(bytes: Uint8Array, at: number, pieces: readonly Uint8Array[]): number {
+  let end = at
+  for (const piece of pieces) {
+    bytes.set(piece, end)
+    end += piece.length
+  }
+  return end
+}
+
+/** A field that is 0 is left out. */
+function putNumberField(bytes: Uint8Array, at: number, field: number, value: number): number {
+  if (value === 0) return at
+  bytes[at] = field << 3
+  return putVarint(bytes, at + 1, value)
+}
+
+function numberFieldBytes(value: number): number {
+  return value === 0 ? 0 : 1 + varintBytes(value)
 }
 
 function putLengthTag(bytes: Uint8Array, at: number, field: number, length: number): number {

@@ -39,7 +39,7 @@ describe('an audit that goes on where one ended', function () {
   ) {
     const stand = JSON.parse(readFileSync(standOf(memory), 'utf8'))
     change(stand)
-    writeFileSync(standOf(memory), JSON.stringify(stand))
+    writeFileSync(standOf(memory), `${JSON.stringify(stand)}\n`)
   }
 
   it('finds what an audit of all of it finds', async () => {

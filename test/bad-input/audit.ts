@@ -1,14 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { formatFinished, parseFinished } from '../../audit/all/done.ts'
 import { type BrokenRules, formatBrokenRules, parseBrokenRules } from '../../audit/broken-rules.ts'
 import { AuditError } from '../../audit/errors.ts'
 import { formatTwoFaces, parseTwoFaces } from '../../audit/evidence.ts'
 import { parseGenesis as parseAuditorsGenesis } from '../../audit/genesis.ts'
 import { formatKept, parseKept } from '../../audit/log/kept.ts'
 import { parsePath, pathOf } from '../../audit/log/paths.ts'
+import { formatMemory, parseMemory } from '../../audit/memory.ts'
 import { readMark, readSeal } from '../../audit/replay/bodies.ts'
 import { parseManifest, parseEntries as parseStateEntries } from '../../audit/replay/snapshot.ts'
+import { formatStand, parseStand, type Stand } from '../../audit/replay/stand.ts'
+import { withMessage } from '../../audit/report.ts'
 import { u32 } from '../../audit/verify/bytes.ts'
 import { parseCertificate } from '../../audit/verify/certificate.ts'
 import { parseCheckpoint } from '../../audit/verify/checkpoint.ts'
@@ -77,6 +81,20 @@ const states = [1, 2, 3, 4, 5].map(fill => ({ key: hash32(fill), value: filled(6
 function entriesOf(entries: readonly { key: Uint8Array; value: Uint8Array }[]): Uint8Array {
   return joined(...entries.flatMap(({ key, value }) => [key, u32(value.length), value]))
 }
+
+const stand: Stand = {
+  ...{ rules: 'ab'.repeat(32), size: 2 ** 40, root: encodeBase64(hash32(1)), state: states },
+  counts: { from: 0, records: 9, inputs: 3, sealedRoots: 2, voidRecords: 1 },
+}
+
+const report = withMessage({
+  ...{ ok: false, origin: 'try/area/0000/0', size: 9, root: encodeBase64(hash32(1)), replayedFrom: 0 },
+  ...{ decidedSize: 9, decidedBy: [1, 2], signedBy: [1], records: 9, inputs: 3, sealedRoots: 2 },
+  ...{ lastHeight: 2, voidRecords: 0, notes: ['A note.'], omittedFindings: 0 },
+  findings: [
+    { code: 'wrong-tick', file: 'f', firstLeaf: 3, lastLeaf: 4, message: 'f, leaf 3: wrong', evidence: 'e' },
+  ],
+})
 
 const addCheckpoints = [
   `old 0\n\n${notes[0]}`,
@@ -178,6 +196,22 @@ export const auditParsers: readonly Parser[] = [
     () => [encodeMark({ height: 2 ** 40 + 1 })],
     readMark,
     encodeMark,
+  ),
+  textParser('audit/replay/stand.ts#parseStand', () => [formatStand(stand)], parseStand, formatStand),
+  textParser(
+    'audit/memory.ts#parseMemory',
+    () => [
+      formatMemory({ notes, sources: new Map([['http://127.0.0.1:7302', 2 ** 40]]) }),
+      formatMemory({ notes: [], sources: new Map() }),
+    ],
+    parseMemory,
+    formatMemory,
+  ),
+  textParser(
+    'audit/all/done.ts#parseFinished',
+    () => [formatFinished([{ source: '/a/folder', report }]), formatFinished([])],
+    parseFinished,
+    formatFinished,
   ),
   textParser(
     'audit/log/kept.ts#parseKept',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { encoded } from '../../client/protocol/encode.ts'
-import type { ClientMessage } from '../../client/protocol/gateway.pb.js'
+import type { ClientMessage, ServerMessage } from '../../client/protocol/gateway.pb.js'
 import { writeClientMessage, writeServerMessage } from '../../client/protocol/gateway.pb.js'
 import {
   formatLinks,
@@ -52,6 +52,54 @@ const requests: ClientMessage[] = [
   { watch: { ...watch, place: false, area: '', xMm: 0 } },
   { read: { number: 300, target: filled(16, 1) } },
   { finalAsk: { number: 300, leaves: [0, 7, 2 ** 40], soon: true } },
+]
+
+const area = {
+  ...{ name: 'area/0000', origin: 'try/area/0000/0', group: 1, quadkey: '0000', xMm: -5, yMm: 2 ** 40 },
+  ...{ sideMm: 10_000_000, epoch: 1, founders: [1, 2, 300] },
+}
+const told: ServerMessage[] = [
+  {
+    challenge: {
+      ...{ nonce: hash32(1), gatewayId: '12D3KooW', genesisHash: hash32(2) },
+      ...{ versionMin: 1, versionMax: 2, nowMs: 1_700_000_000_000 },
+    },
+  },
+  {
+    welcome: {
+      ...{
+        version: 2,
+        network: 'try',
+        tickMs: 100,
+        areas: [area, { ...area, founders: [] }],
+        area: 'area/0000',
+      },
+      ...{ inputsPerSecond: 50, inputBurst: 100, inputsInFlight: 16, maxBodyBytes: 4096, node: 1 },
+      nodes: [{ number: 1, logKey: hash32(3), voteKey: hash32(4) }],
+    },
+  },
+  { answer: { seq: 7, expectedSeq: 0, retryAfterMs: 200, code: 'busy' } },
+  {
+    view: {
+      ...{ area: 0, tick: 300, reset: true, gone: [1, 300], events: [filled(9, 1)] },
+      seen: [{ handle: 5, entity: filled(60, 1) }],
+    },
+  },
+  { problem: { code: 'malformed', message: 'What came is malformed.' } },
+  { receipts: encodeReceipts(run) },
+  {
+    readAnswer: {
+      ...{ number: 3, retryAfterMs: 0, code: '' },
+      state: { entity: filled(60, 1), size: 2 ** 40, tick: 9, byLease: true },
+    },
+  },
+  { readAnswer: { number: 3, state: undefined, retryAfterMs: 5, code: 'busy' } },
+  {
+    finalAnswer: {
+      ...{ number: 3, retryAfterMs: 0, code: '' },
+      final: { certificate: filled(300, 1), checkpoint: 'text', hashes: filled(64, 2), proof: filled(96, 3) },
+    },
+  },
 ]
 
 function writeRequest(request: Exclude<Request, { kind: 'refused' }>): Uint8Array {
@@ -127,8 +175,8 @@ export const clientParsers: readonly Parser[] = [
   ),
   parser(
     'client/sdk/link.ts#decodeServer',
-    () => [encoded(writeServerMessage, { receipts: encodeReceipts(run) })],
+    () => told.map(message => encoded(writeServerMessage, message)),
     bytes => decodeServer(bytes.slice().buffer),
-    "a gateway's word, which nobody keeps or signs; receipts in it have one form",
+    message => encoded(writeServerMessage, message),
   ),
 ]

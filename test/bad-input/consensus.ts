@@ -1,10 +1,12 @@
+import type { BatchTree } from '../../consensus/finality/batch-tree.ts'
 import { signBatch } from '../../consensus/finality/batcher.ts'
 import { decodeCertificate, encodeQuorum } from '../../consensus/finality/certificate.ts'
 import { decodeEvidence, encodeEvidence } from '../../consensus/finality/evidence.ts'
-import { decodeFrame, encodeFrame } from '../../consensus/finality/frame.ts'
+import { type BatchItem, decodeFrame, encodeFrame, type Frame } from '../../consensus/finality/frame.ts'
 import { decodeMessage, encodeMessage, type Message } from '../../consensus/finality/message.ts'
 import { decodeSeal, encodeSeal, sealHash } from '../../consensus/finality/seal.ts'
 import { decodeSignState, encodeSignState } from '../../consensus/finality/sign-state.ts'
+import type { Signature } from '../../consensus/finality/signed.ts'
 import type { Statement } from '../../consensus/finality/statement.ts'
 import {
   decodeFrame as decodeGroupFrame,
@@ -63,6 +65,33 @@ function frames(): Uint8Array[] {
     encodeFrame(undefined, [], said),
     encodeFrame(batch, [0, 1, 2], []),
   ]
+}
+
+/** As its signer wrote it, from what a peer has read. */
+function rewrittenFrame({ batch, messages }: Frame): Uint8Array {
+  const said = messages.map(({ group, message }) => ({ group, bytes: encodeMessage(message) }))
+  if (batch === undefined) return encodeFrame(undefined, [], said)
+  const indexes = batch.items.map(({ signed }) => signed.by.index)
+  const items: BatchItem[] = Array(batch.items[0]!.signed.by.count)
+  for (const { group, signed } of batch.items) items[signed.by.index] = { group, statement: signed.statement }
+  const tree = { rest: () => restOf(batch.items.map(({ signed }) => signed.by)) } as unknown as BatchTree
+  return encodeFrame({ items, tree, signature: batch.signature }, indexes, said)
+}
+
+/** The hashes of their paths that do not follow from the statements themselves: level by level, in order. */
+function restOf(signatures: readonly Signature[]): Uint8Array[] {
+  const rest: Uint8Array[] = []
+  let nodes = signatures.map(({ index, path }) => ({ at: index, path: [...path] }))
+  for (let width = signatures[0]!.count; width > 1; width = (width + 1) >>> 1) {
+    const known = new Set(nodes.map(({ at }) => at))
+    for (const { at, path } of nodes) {
+      const sibling = (at ^ 1) < width ? path.shift() : undefined
+      if (sibling !== undefined && !known.has(at ^ 1)) rest.push(sibling)
+    }
+    nodes = nodes.filter(({ at }, i) => i === 0 || nodes[i - 1]!.at >>> 1 !== at >>> 1)
+    nodes = nodes.map(({ at, path }) => ({ at: at >>> 1, path }))
+  }
+  return rest
 }
 
 const append: RaftMessage = {
@@ -183,8 +212,12 @@ export const consensusParsers: readonly Parser[] = [
   parser(
     'consensus/finality/frame.ts#decodeFrame',
     frames,
-    bytes => decodeFrame(bytes, 7),
-    'messages in it that are malformed are counted and left out; each that is taken has one form',
+    bytes => {
+      // Of those in another form the rest is taken: they are counted, and left out.
+      const frame = decodeFrame(bytes, 7)
+      return frame?.malformed === 0 ? frame : undefined
+    },
+    rewrittenFrame,
   ),
   parser(
     'consensus/finality/seal.ts#decodeSeal',
