@@ -49,6 +49,7 @@ export class Judge {
     problem => this.fail(problem),
   )
   readonly views = new ViewTruth(
+    group => this.#realm.hosted.get(group)!.identity.members,
     problem => this.fail(problem),
     (who, what) => this.tell(who, what),
     name => this.count(name),

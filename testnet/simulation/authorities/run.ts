@@ -124,7 +124,7 @@ class Run {
   /** Who gave a view up alone stays out of it until the next one: it comes, so that all can be compared. */
   #bringAllAlong(): void {
     for (const { group } of this.#sim.realm.areas) {
-      const members = this.#sim.realm.hosted.get(group)!.identity.members
+      const members = this.#sim.votersOf(group)
       const programs = members.flatMap(member => this.#sim.node(member).program ?? [])
       if (programs.every(({ engine }) => engine.status(group) !== undefined)) continue
       for (const program of programs) program.suspect(group, 'another-is-frozen')

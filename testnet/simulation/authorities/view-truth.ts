@@ -1,4 +1,5 @@
 import type { Certificate } from '../../../consensus/finality/certificate.ts'
+import { quorumSize } from '../../../consensus/finality/quorum.ts'
 import { type Seal, sealHash } from '../../../consensus/finality/seal.ts'
 
 /** Epochs and their views in one order: a number for each Raft instance of a group. */
@@ -31,12 +32,15 @@ export class ViewTruth {
   /** By group, then by height. */
   readonly #decisions = new Map<number, Map<number, Decision>>()
   readonly #entered = new Map<number, Map<number, Entered>>()
+  readonly #foundersOf: (group: number) => readonly number[]
 
   constructor(
+    foundersOf: (group: number) => readonly number[],
     fail: (problem: string) => void,
     tell: (who: string, what: string) => void,
     count: (name: string) => void,
   ) {
+    this.#foundersOf = foundersOf
     this.#fail = fail
     this.#tell = tell
     this.#count = count
@@ -75,6 +79,8 @@ export class ViewTruth {
     const hash = Buffer.from(sealHash(seal)).toString('hex')
     const known = decisions.get(seal.height)
     if (known === undefined) this.#count('seals-decided')
+    if (known === undefined && seal.nextMembers.length > 0) this.#count('epochs-begun')
+    this.#checkEpoch(node, group, certificate)
     if (known !== undefined && known.hash !== hash)
       this.#fail(`n${node}: seal ${seal.height} of group ${group} is decided, and another one is too`)
     decisions.set(seal.height, { view: Math.min(view, known?.view ?? view), seal, hash })
@@ -88,6 +94,20 @@ export class ViewTruth {
         this.#fail(`seal ${height} of group ${group} is decided, and is no child of the one below`)
     }
     for (const later of this.#entered.get(group)?.values() ?? []) this.#checkBase(group, later)
+  }
+
+  /** Only the members of an epoch decide in it, and nothing above the seal that ended it. */
+  #checkEpoch(node: number, group: number, { seal, epoch, votes }: Certificate): void {
+    const ends = this.decisions(group).filter(({ nextMembers }) => nextMembers.length > 0)
+    const begun = ends.find(({ nextEpoch }) => nextEpoch === epoch)
+    const ended = ends.find(it => it.epoch === epoch)
+    const members = begun?.nextMembers.map(member => member.node) ?? this.#foundersOf(group)
+    if (begun === undefined && epoch > 1) return // its activation is told later
+    if (ended !== undefined && seal.height > ended.height)
+      this.#fail(`n${node}: seal ${seal.height} of group ${group} is decided in epoch ${epoch}, which has ended`)
+    const stranger = votes.find(({ signer }) => !members.includes(signer))
+    if (stranger !== undefined || votes.length !== quorumSize(members.length))
+      this.#fail(`n${node}: seal ${seal.height} of group ${group} is decided by others than the members`)
   }
 
   hears(node: number, event: string, facts: object): void {

@@ -30,11 +30,7 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
 /** Where nobody votes. */
 export const FAULT_NAMES = Object.keys(BY_NAME) as FaultName[]
 
-/** Members don't change by orders where they vote. */
-const NOT_WHERE_MEMBERS_VOTE: readonly FaultName[] = ['membership']
-export const VOTING_FAULT_NAMES = (Object.keys(FAULTS) as FaultName[]).filter(
-  name => !NOT_WHERE_MEMBERS_VOTE.includes(name),
-)
+export const VOTING_FAULT_NAMES = Object.keys(FAULTS) as FaultName[]
 
 /** From `all`, `none`, or names with commas between them. @throws an Error with the names that there are */
 export function faultNames(list: string, votes = false): FaultName[] {
