@@ -36,6 +36,7 @@ export interface FinalAsk {
   number: number
   leaves: number[]
   soon: boolean
+  epoch: number
 }
 export interface ServerMessage {
   kind?:
@@ -123,6 +124,7 @@ export interface Final {
   checkpoint: string
   hashes: Uint8Array | undefined
   proof: Uint8Array | undefined
+  activations: readonly Uint8Array[]
 }
 export interface View {
   area: number

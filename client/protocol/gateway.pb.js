@@ -93,12 +93,13 @@ export function writeRead(obj, pbf) {
 }
 
 export function readFinalAsk(pbf, end) {
-    const obj = {number: 0, leaves: [], soon: false};
+    const obj = {number: 0, leaves: [], soon: false, epoch: 0};
     let field;
     while ((field = pbf.nextField(end))) {
         if (field === 1) obj.number = pbf.readVarint();
         else if (field === 2) pbf.readPackedVarint(obj.leaves);
         else if (field === 3) obj.soon = pbf.readBoolean();
+        else if (field === 4) obj.epoch = pbf.readVarint();
     }
     return obj;
 }
@@ -106,6 +107,7 @@ export function writeFinalAsk(obj, pbf) {
     if (obj.number) pbf.writeVarintField(1, obj.number);
     if (obj.leaves) pbf.writePackedVarint(2, obj.leaves);
     if (obj.soon) pbf.writeBooleanField(3, obj.soon);
+    if (obj.epoch) pbf.writeVarintField(4, obj.epoch);
 }
 
 export function readServerMessage(pbf, end) {
@@ -305,13 +307,14 @@ export function writeFinalAnswer(obj, pbf) {
 }
 
 export function readFinal(pbf, end) {
-    const obj = {certificate: undefined, checkpoint: "", hashes: undefined, proof: undefined};
+    const obj = {certificate: undefined, checkpoint: "", hashes: undefined, proof: undefined, activations: []};
     let field;
     while ((field = pbf.nextField(end))) {
         if (field === 1) obj.certificate = pbf.readBytes();
         else if (field === 2) obj.checkpoint = pbf.readString();
         else if (field === 3) obj.hashes = pbf.readBytes();
         else if (field === 4) obj.proof = pbf.readBytes();
+        else if (field === 5) obj.activations.push(pbf.readBytes());
     }
     return obj;
 }
@@ -320,6 +323,7 @@ export function writeFinal(obj, pbf) {
     if (obj.checkpoint) pbf.writeStringField(2, obj.checkpoint);
     if (obj.hashes != null) pbf.writeBytesField(3, obj.hashes);
     if (obj.proof != null) pbf.writeBytesField(4, obj.proof);
+    if (obj.activations) for (const item of obj.activations) pbf.writeBytesField(5, item);
 }
 
 export function readView(pbf, end) {

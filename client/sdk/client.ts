@@ -234,7 +234,8 @@ export class Client {
     for (let from = 0; from < due.length; from += atOnce)
       link.send({ inputs: { bodies: due.slice(from, from + atOnce) } })
     for (const read of this.reads.due(nowMs)) link.send({ read })
-    for (const finalAsk of this.finals.due(nowMs)) link.send({ finalAsk })
+    const area = this.lifeline.trust?.areas.get(this.area)
+    for (const finalAsk of this.finals.due(area, nowMs)) link.send({ finalAsk })
     clearTimeout(this.pumpTimer)
     this.pumpTimer = undefined
     const waitsMs = [this.inputs, this.reads, this.finals].map(each => each.waitMs(nowMs) ?? NEVER_MS)

@@ -17,6 +17,8 @@ export interface Final {
   readonly seal: DecidedSeal
   /** The decision itself, for anybody who knows the genesis file (docs/finality.md). */
   readonly certificate: Uint8Array
+  /** How the members came to be the members: the certificates that lead there from the founders, in order. */
+  readonly activations: readonly Uint8Array[]
   /** The log's decided checkpoint, signed by a member (C2SP signed-note). */
   readonly checkpoint: string
   /** The leaf's inclusion path under the checkpoint (RFC 6962, section 2.1.1). */
@@ -86,7 +88,9 @@ export class Finals {
   }
 
   /** What to send now; it counts as sent. */
-  due(nowMs: number): FinalAsk[] {
+  due(area: AreaTrust | undefined, nowMs: number): FinalAsk[] {
+    if (area === undefined) return []
+    const epoch = this.verifier.epochOf(area.founders)
     for (const [number, { sentMs }] of this.asks) if (nowMs - sentMs >= RESEND_MS) this.putBack(number)
     this.tokens.refill(nowMs)
     const due: FinalAsk[] = []
@@ -95,7 +99,7 @@ export class Finals {
       const wanted = this.queue.splice(0, MAX_ASKED_LEAVES)
       const number = ++this.last
       this.asks.set(number, { wanted, sentMs: nowMs })
-      due.push({ number, leaves: leavesOf(wanted), soon: this.soon })
+      due.push({ number, leaves: leavesOf(wanted), soon: this.soon, epoch })
     }
     return due
   }
@@ -162,9 +166,9 @@ function settle(wanted: Wanted, decided: DecidedLeaves, nowMs: number): void {
       'It was committed and fell off: the members have decided a log with another record in its place.'
     return wanted.reject(new ClientError('fell-off', text, { seq, leaf }))
   }
-  const { seal, certificate, checkpoint } = decided
+  const { seal, certificate, activations, checkpoint } = decided
   wanted.resolve({
-    ...{ leaf, seal, certificate, checkpoint, latencyMs: nowMs - askedMs },
+    ...{ leaf, seal, certificate, activations, checkpoint, latencyMs: nowMs - askedMs },
     get path() {
       return decided.pathOf(leaf)
     },

@@ -61,21 +61,20 @@ export async function proofOf(promise: ReceiptFile, options: ProveOptions): Prom
 }
 
 /**
- * The same of what is final already, as the gateway has proven it: nobody is asked. It needs members that the genesis file
- * names; where they have changed since, `proofOf` has the certificates in between.
+ * The same of what is final already, as the gateway has proven it: nobody is asked.
  */
 export async function proofOfFinal(
   { receipt, body }: ReceiptFile,
-  final: Pick<Final, 'certificate' | 'checkpoint' | 'path'>,
+  final: Pick<Final, 'certificate' | 'activations' | 'checkpoint' | 'path'>,
   options: Pick<ProveOptions, 'trust' | 'checks'>,
 ): Promise<string> {
   const { origin, leaf, salt, header } = receipt
-  const { certificate, checkpoint, path } = final
+  const { certificate, activations, checkpoint, path } = final
   const extra = recordLeafData(header, salt, body)
   const proof = recordOf(
     origin,
     { extra, index: leaf, proof: path, checkpoint },
-    { certificate, activations: [] },
+    { certificate, activations },
     options,
   )
   return await finished({ ...proof, held: { salt, body }, receipt }, options)

@@ -292,10 +292,10 @@ export class GatewayCore {
   private whenFinal(connection: Connection, ask: FinalAsk, nowMs: number): void {
     const { session } = connection
     if (session === undefined) return this.refuse(connection, 'unauthenticated')
-    const { number, leaves } = ask
+    const { number, leaves, epoch } = ask
     const passOn = (answered: (result: FinalResult) => void): void => {
       const soon = ask.soon && take(session.seals, nowMs)
-      this.ports.router.whenFinal(session.area, { leaves, soon }, answered)
+      this.ports.router.whenFinal(session.area, { leaves, soon, epoch }, answered)
     }
     const offence = this.finals.ask(session.finals, nowMs, passOn, result => {
       const finalAnswer =

@@ -85,8 +85,8 @@ function checkedRead(read: Read): Request {
 }
 
 function checkedFinalAsk(finalAsk: FinalAsk): Request {
-  const { number, leaves } = finalAsk
-  return isCount(number) && areLeaves(leaves) ? { kind: 'finalAsk', finalAsk } : MALFORMED
+  const { number, leaves, epoch } = finalAsk
+  return isCount(number) && isCount(epoch) && areLeaves(leaves) ? { kind: 'finalAsk', finalAsk } : MALFORMED
 }
 
 function isCount(value: number): boolean {

@@ -37,6 +37,8 @@ export interface AuthorityHostParts {
   readonly sealed: (seal: AppliedSeal) => readonly StoreOp[]
   /** What is final by now, as far as this node knows. */
   readonly final: DecidedPoint | undefined
+  /** Certificates that activated the epochs after this one, in order. */
+  readonly activations: (epoch: number) => readonly Uint8Array[]
   /** Asks the group from which index on a state is new enough; `readTold` gets the answer. */
   readonly askRead: (context: number) => ReadAsked
   /** An input came to a replica that does not lead: it may be that nobody does. */
@@ -80,6 +82,7 @@ export class AuthorityHost {
     this.#finals = new FinalAsks({
       log: replica.log,
       signed: () => published.signed(),
+      activations: parts.activations,
       sealSoon: () => this.authority.sealSoon(),
       isSealAsked: () => this.authority.isSealAsked,
       leads: () => this.authority.serving,

@@ -8,6 +8,8 @@ export interface FinalAsk {
   readonly leaves: readonly number[]
   /** The next seal is to come at once. */
   readonly soon: boolean
+  /** The newest one whose members are known to who asks. */
+  readonly epoch: number
 }
 
 /** What stands at the leaves, in the log that the members have decided. */
@@ -19,6 +21,8 @@ export interface FinalProof {
   /** Leaf hashes, and those of the subtrees around them (`MerkleLog.leavesProof`). */
   readonly hashes: Uint8Array
   readonly proof: Uint8Array
+  /** Certificates that activated the epochs after the one that was asked from, in order. */
+  readonly activations: readonly Uint8Array[]
 }
 
 export type FinalAnswer =
@@ -33,6 +37,8 @@ export interface FinalAsksPorts {
   readonly log: MerkleLog
   /** The checkpoint that is shown now, as this node signs it. */
   readonly signed: () => { readonly size: number; readonly note: string } | undefined
+  /** Certificates that activated the epochs after this one, in order. */
+  readonly activations: (epoch: number) => readonly Uint8Array[]
   readonly sealSoon: () => void
   /** A seal is asked for and not begun: it will be about all that is committed now. */
   readonly isSealAsked: () => boolean
@@ -127,12 +133,13 @@ export class FinalAsks {
     const { size, certificate } = this.#point!
     const signed = this.#ports.signed()
     const answers = await Promise.all(
-      covered.map(async ({ leaves }): Promise<FinalAnswer> => {
+      covered.map(async ({ leaves, epoch }): Promise<FinalAnswer> => {
         if (signed?.size !== size) return { kind: 'not-yet' }
         const { log } = this.#ports
+        const activations = this.#ports.activations(epoch)
         const made = await log.leavesProof(leaves, size).catch(() => undefined)
         if (made === undefined) return elsewhere
-        return { kind: 'final', proof: { certificate, checkpoint: signed.note, ...made } }
+        return { kind: 'final', proof: { certificate, checkpoint: signed.note, ...made, activations } }
       }),
     )
     covered.forEach(({ answer }, i) => {

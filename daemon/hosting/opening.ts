@@ -127,6 +127,7 @@ export async function openAuthority(
     applied: entry => views?.applied(group, entry),
     sealed: seal => parts.options.onSeal?.(group, seal) ?? [],
     final: parts.options.final?.(group),
+    activations: after => parts.options.views?.activationsAfter(group, after) ?? [],
     count,
     askRead: context => driver.read(group, context),
     inputWaits: () => parts.expectProgress(group),

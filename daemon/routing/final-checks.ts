@@ -1,4 +1,4 @@
-import { type FinalFault, FinalVerifier } from '../../client/protocol/final.ts'
+import { type FinalExpectation, type FinalFault, FinalVerifier } from '../../client/protocol/final.ts'
 import type { AreaInfo } from '../gateway/router.ts'
 import type { FinalProof } from '../hosting/final-asks.ts'
 
@@ -35,13 +35,21 @@ export class FinalChecks {
     this.#logKeys = new Map(Array.from(options.nodeKeys, ([number, { log }]) => [number, log]))
   }
 
+  /** The newest epoch of an area whose members are known here. */
+  epochOf(area: AreaInfo): number {
+    return this.#verifiers.get(area.name)!.epochOf(this.#foundersOf(area))
+  }
+
+  #foundersOf({ origin, epoch, founders }: AreaInfo): FinalExpectation['founders'] {
+    const members = founders.map(member => ({ node: member, key: this.#options.nodeKeys.get(member)!.vote }))
+    return { origin, epoch, members: members.sort((a, b) => a.node - b.node) }
+  }
+
   /** Whether this proves what a client will want to see proven. */
   holds(area: AreaInfo, node: number, leaves: readonly number[], proof: FinalProof): boolean {
-    const { origin, epoch, founders } = area
-    const members = founders.map(member => ({ node: member, key: this.#options.nodeKeys.get(member)!.vote }))
     const verdict = this.#verifiers.get(area.name)!.verify(proof, {
       leaves,
-      founders: { origin, epoch, members: members.sort((a, b) => a.node - b.node) },
+      founders: this.#foundersOf(area),
       logKeys: this.#logKeys,
     })
     if (verdict.ok) return true

@@ -31,7 +31,7 @@ export interface FinalAnswers {
 export function encodeFinalRequest({ group, batch, asks }: FinalRequest): Uint8Array {
   return encoded(writeFinalRequest, {
     ...{ group, batch },
-    asks: asks.map(({ leaves, soon }) => ({ leaves: [...leaves], soon })),
+    asks: asks.map(({ leaves, soon, epoch }) => ({ leaves: [...leaves], soon, epoch })),
   })
 }
 
@@ -41,7 +41,9 @@ export function decodeFinalRequest(frame: Uint8Array): FinalRequest | undefined 
   if (request === undefined) return undefined
   const { group, batch, asks } = request
   const isSane = isWhole(group) && isWhole(batch) && asks.length > 0 && asks.length <= maxBatchAsks
-  return isSane && asks.every(({ leaves }) => areLeaves(leaves)) ? request : undefined
+  return isSane && asks.every(({ leaves, epoch }) => areLeaves(leaves) && isWhole(epoch))
+    ? request
+    : undefined
 }
 
 export function encodeFinalAnswers({ batch, answers }: FinalAnswers): Uint8Array {
@@ -80,8 +82,8 @@ function fromWire({ proof: given, retryAfterMs, notYet, notLeader }: WireAnswer)
   if (notLeader) return { kind: 'not-leader', leader: 0 }
   if (notYet) return { kind: 'not-yet' }
   if (given === undefined) return isWhole(retryAfterMs) ? { kind: 'busy', retryAfterMs } : undefined
-  const { certificate, checkpoint, hashes, proof } = given
+  const { certificate, checkpoint, hashes, proof, activations } = given
   if (certificate === undefined || hashes === undefined || proof === undefined) return undefined
   if (hashes.length > maxAskedLeaves * hashBytes || proof.length > maxProofBytes) return undefined
-  return { kind: 'final', proof: { certificate, checkpoint, hashes, proof } }
+  return { kind: 'final', proof: { certificate, checkpoint, hashes, proof, activations } }
 }

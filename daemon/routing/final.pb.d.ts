@@ -3,6 +3,7 @@ import type { PbfReader, PbfWriter } from 'pbf'
 export interface FinalAsked {
   leaves: number[]
   soon: boolean
+  epoch: number
 }
 
 export interface FinalRequest {
@@ -16,6 +17,7 @@ export interface FinalProof {
   checkpoint: string
   hashes: Uint8Array | undefined
   proof: Uint8Array | undefined
+  activations: readonly Uint8Array[]
 }
 
 export interface FinalAnswered {

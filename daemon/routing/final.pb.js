@@ -17,17 +17,19 @@ export function writeFinalRequest(obj, pbf) {
 }
 
 export function readFinalAsked(pbf, end) {
-    const obj = {leaves: [], soon: false};
+    const obj = {leaves: [], soon: false, epoch: 0};
     let field;
     while ((field = pbf.nextField(end))) {
         if (field === 1) pbf.readPackedVarint(obj.leaves);
         else if (field === 2) obj.soon = pbf.readBoolean();
+        else if (field === 3) obj.epoch = pbf.readVarint();
     }
     return obj;
 }
 export function writeFinalAsked(obj, pbf) {
     if (obj.leaves) pbf.writePackedVarint(1, obj.leaves);
     if (obj.soon) pbf.writeBooleanField(2, obj.soon);
+    if (obj.epoch) pbf.writeVarintField(3, obj.epoch);
 }
 
 export function readFinalAnswers(pbf, end) {
@@ -65,13 +67,14 @@ export function writeFinalAnswered(obj, pbf) {
 }
 
 export function readFinalProof(pbf, end) {
-    const obj = {certificate: undefined, checkpoint: "", hashes: undefined, proof: undefined};
+    const obj = {certificate: undefined, checkpoint: "", hashes: undefined, proof: undefined, activations: []};
     let field;
     while ((field = pbf.nextField(end))) {
         if (field === 1) obj.certificate = pbf.readBytes();
         else if (field === 2) obj.checkpoint = pbf.readString();
         else if (field === 3) obj.hashes = pbf.readBytes();
         else if (field === 4) obj.proof = pbf.readBytes();
+        else if (field === 5) obj.activations.push(pbf.readBytes());
     }
     return obj;
 }
@@ -80,4 +83,5 @@ export function writeFinalProof(obj, pbf) {
     if (obj.checkpoint) pbf.writeStringField(2, obj.checkpoint);
     if (obj.hashes != null) pbf.writeBytesField(3, obj.hashes);
     if (obj.proof != null) pbf.writeBytesField(4, obj.proof);
+    if (obj.activations) for (const item of obj.activations) pbf.writeBytesField(5, item);
 }

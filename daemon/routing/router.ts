@@ -11,9 +11,10 @@ import type {
   InputSource,
   ReadResult,
 } from '../gateway/router.ts'
-import type { FinalAnswer, FinalAsk, FinalProof } from '../hosting/final-asks.ts'
+import type { FinalAnswer, FinalAsk } from '../hosting/final-asks.ts'
 import type { Clock, Network, PeerId } from '../ports.ts'
 import { AskLane } from './ask-lane.ts'
+import type { FinalChecks } from './final-checks.ts'
 import {
   decodeFinalAnswers,
   encodeFinalRequest,
@@ -66,7 +67,7 @@ export interface RouterOptions {
   /** The node identity's signature. */
   readonly sign: (message: Uint8Array) => Uint8Array
   /** Whether what another member says to be final is proven. */
-  readonly isFinal: (area: AreaInfo, node: number, leaves: readonly number[], proof: FinalProof) => boolean
+  readonly finalChecks: Pick<FinalChecks, 'holds' | 'epochOf'>
   readonly count: (name: string, labels: Record<string, string>) => void
 }
 
@@ -237,7 +238,7 @@ export class InputRouter implements AuthorityRouter {
   }
 
   #newFinalLane(area: AreaInfo): FinalLane {
-    const { self, local, clock, schedule, count, isFinal } = this.#options
+    const { self, local, clock, schedule, count, finalChecks } = this.#options
     const { group, members } = area
     const nextBatch = (): number => ++this.#batches
     return new AskLane<FinalAsk, FinalAnswer>({
@@ -246,11 +247,16 @@ export class InputRouter implements AuthorityRouter {
       waits: () => {},
       again: (answer, { leaves }, from) => {
         if (answer.kind === 'final')
-          return from === self || isFinal(area, from, leaves, answer.proof) ? undefined : 'lie'
+          return from === self || finalChecks.holds(area, from, leaves, answer.proof) ? undefined : 'lie'
         return answer.kind === 'not-yet' ? 'here' : answer.kind === 'not-leader' ? 'elsewhere' : undefined
       },
       send: (node, batch, asks) => {
-        if (node !== self) return this.#finals.send(node, () => encodeFinalRequest({ group, batch, asks }))
+        if (node !== self) {
+          // What this gateway is shown it must be able to check too.
+          const known = finalChecks.epochOf(area)
+          const asked = asks.map(ask => ({ ...ask, epoch: Math.min(ask.epoch, known) }))
+          return this.#finals.send(node, () => encodeFinalRequest({ group, batch, asks: asked }))
+        }
         const authority = local(group)
         if (authority === undefined) return 'unreachable'
         asks.forEach((ask, index) => {

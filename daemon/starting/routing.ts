@@ -42,7 +42,7 @@ export function startRouting(
       signatures.made(keys.identity.publicKey, message, signature)
       return signature
     },
-    isFinal: finalChecks(basis, parts, areas),
+    finalChecks: finalChecks(basis, parts, areas),
     count,
   })
 }
@@ -87,12 +87,8 @@ function serveOthers(
   serveFinals({ network, schedule: atEndOfTurn, numberOf: peer => nodes.get(peer)?.number, local, count })
 }
 
-function finalChecks(
-  { genesis, log, count }: Basis,
-  parts: Parts,
-  areas: readonly AreaInfo[],
-): FinalChecks['holds'] {
-  const checks = new FinalChecks({
+function finalChecks({ genesis, log, count }: Basis, parts: Parts, areas: readonly AreaInfo[]): FinalChecks {
+  return new FinalChecks({
     ...{ areas, nodeKeys: nodeKeysOf(genesis), verify: verifySignature },
     lied: ({ checkpoint, ...facts }) => {
       count('routing_false_finals', { node: `${facts.node}`, code: facts.code })
@@ -100,5 +96,4 @@ function finalChecks(
       parts.watching?.doubts(facts.node, checkpoint)
     },
   })
-  return (area, node, leaves, proof) => checks.holds(area, node, leaves, proof)
 }

@@ -51,7 +51,7 @@ const requests: ClientMessage[] = [
   { watch },
   { watch: { ...watch, place: false, area: '', xMm: 0 } },
   { read: { number: 300, target: filled(16, 1) } },
-  { finalAsk: { number: 300, leaves: [0, 7, 2 ** 40], soon: true } },
+  { finalAsk: { number: 300, leaves: [0, 7, 2 ** 40], soon: true, epoch: 1 } },
 ]
 
 const area = {

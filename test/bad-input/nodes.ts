@@ -76,7 +76,7 @@ export const seals = [
 ]
 const finalProof = {
   ...{ certificate: filled(300, 1), checkpoint: 'try/area/0/0\n7\nroot\n' },
-  ...{ hashes: filled(64, 2), proof: filled(96, 3) },
+  ...{ hashes: filled(64, 2), proof: filled(96, 3), activations: [filled(300, 4)] },
 }
 const attestation = { gateway: 3, slots: [undefined, hash32(4), undefined], signature: filled(64, 5) }
 
@@ -303,8 +303,8 @@ export const nodeParsers: readonly Parser[] = [
       encodeFinalRequest({
         ...{ group: 1, batch: 300 },
         asks: [
-          { leaves: [0, 7, 300, 2 ** 40], soon: true },
-          { leaves: [9], soon: false },
+          { leaves: [0, 7, 300, 2 ** 40], soon: true, epoch: 1 },
+          { leaves: [9], soon: false, epoch: 1 },
         ],
       }),
     ],

@@ -137,7 +137,9 @@ describe('what a client knows to be final', function () {
 
   it('fits into one message, for as many leaves as one may ask for', () => {
     const leaves = Array.from({ length: 128 }, (_, i) => 2 ** 45 + i * 2 ** 30)
-    assert.ok(encodeFinalRequest({ group: 1, batch: 1, asks: [{ leaves, soon: true }] }).length < 4_096)
+    assert.ok(
+      encodeFinalRequest({ group: 1, batch: 1, asks: [{ leaves, soon: true, epoch: 1 }] }).length < 4_096,
+    )
   })
 })
 

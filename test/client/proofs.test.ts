@@ -86,7 +86,7 @@ describe('a receipt that is made into a proof', function () {
     const { leaf } = promise.receipt
     const { proof, checkpoint } = parseTlogProof((await served.published.proof(leaf))!)!
     const trust = proofTrustOf(town.genesis.bytes)
-    const final = { certificate, checkpoint, path: proof }
+    const final = { certificate, activations: [], checkpoint, path: proof }
     assert.equal(await proofOfFinal(promise, final, { trust }), await proofOf(promise, options(node(served))))
     const other = { ...promise, receipt: { ...promise.receipt, leaf: leaf + 1 } }
     await assert.rejects(proofOfFinal(other, final, { trust }), { code: 'bad-proof' })

@@ -57,7 +57,7 @@ export async function askAll(from: Intruder, guilds: Guilds, name: string): Prom
   const requests: [string, Uint8Array][] = [
     ['sync/1', encodeSyncRequest({ group, from: 0, to: 1_000 })],
     ['snapshot/1', encoded(writeSnapshotRequest, snapshot)],
-    ['final/1', encodeFinalRequest({ group, batch: 1, asks: [{ leaves: [0], soon: true }] })],
+    ['final/1', encodeFinalRequest({ group, batch: 1, asks: [{ leaves: [0], soon: true, epoch: 1 }] })],
     ['feed/1', encodeSubscribe(group)],
     ['read/1', encodeReadRequest({ group, batch: 1, targets: [target] })],
     ['cosign/1', encodeCosignRequest({ group, size: 1 })],

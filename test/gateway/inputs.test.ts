@@ -177,7 +177,8 @@ describe('the gateway core: inputs', () => {
     }
     const limits = { finalsInFlight: 3, inputsPerSecond: 1, inputBurst: 5 }
     const gateway = new Harness({ router, limits })
-    const ask = (number: number) => gateway.say(1, { finalAsk: { number, leaves: [3, 300], soon: true } })
+    const ask = (number: number) =>
+      gateway.say(1, { finalAsk: { number, leaves: [3, 300], soon: true, epoch: 1 } })
     gateway.core.connected(1, '127.0.0.1')
     ask(1)
     assert.deepEqual(gateway.takeProblems(1), ['unauthenticated'])
@@ -196,7 +197,7 @@ describe('the gateway core: inputs', () => {
     assert.equal(gateway.core.stats.inFlight, 0)
     assert.equal(told().length, 3)
     for (const leaves of [[], [5, 5], [7, 5], Array.from({ length: 129 }, (_, i) => i)])
-      gateway.say(1, { finalAsk: { number: 1, leaves, soon: false } })
+      gateway.say(1, { finalAsk: { number: 1, leaves, soon: false, epoch: 1 } })
     assert.deepEqual(gateway.takeProblems(1), ['malformed', 'malformed', 'malformed', 'malformed'])
   })
 
@@ -216,7 +217,8 @@ describe('the gateway core: inputs', () => {
     const gateway = new Harness({ router, limits: { sealsPerSecond: 2, sealBurst: 3 } })
     gateway.join(1, ada)
     gateway.take(1)
-    const ask = (soon: boolean): void => gateway.say(1, { finalAsk: { number: 1, leaves: [3], soon } })
+    const ask = (soon: boolean): void =>
+      gateway.say(1, { finalAsk: { number: 1, leaves: [3], soon, epoch: 1 } })
     for (let i = 0; i < 5; i++) ask(true)
     assert.deepEqual(passedOn.splice(0), [true, true, true, false, false])
     gateway.nowMs += 1_000

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { parseCertificate, verifyChain } from '../../audit/verify/certificate.ts'
+import { KnownEpochs } from '../../client/protocol/epochs.ts'
 import type { MemberOrder } from '../../daemon/hosting/orders.ts'
+import { verifySimSignature } from '../../testnet/simulation/authorities/sim-key.ts'
 import { SimRealm } from '../../testnet/simulation/authorities/sim-realm.ts'
 import { seedOr, simulate } from '../../testnet/simulation/replay.ts'
 import type { Simulation } from '../../testnet/simulation/simulation.ts'
@@ -54,6 +57,31 @@ async function assertProgress(realm: SimRealm, limitMs: number): Promise<void> {
     realm.players.every((player, i) => player.answered > before[i]! + 2) &&
     judge.views.decidedHeight(GROUP) > height + 1
   assert.ok(await realm.simulation.runUntil(progressed, limitMs), `no progress:\n${realm.describe()}`)
+}
+
+/** What this node shows proves to somebody who knows the founders who decides now, and no part of it can be left out. */
+function leadsFromTheFounders(realm: SimRealm, number: number, epoch: number): void {
+  const { origin } = realm.realm.areas[0]!
+  const { finality } = realm.node(number).program!
+  const keyOf = (node: number): Uint8Array => realm.realm.nodes[node - 1]!.vote.publicKey
+  const members = FOUNDERS.map(node => ({ node, key: keyOf(node) }))
+  const known = (): KnownEpochs => new KnownEpochs({ origin, epoch: 1, members }, verifySimSignature)
+  const activations = finality!.activations(origin)
+  const client = known()
+  assert.equal(client.learn(activations.slice(0, 2)), undefined)
+  assert.equal(client.learn(activations), undefined)
+  assert.equal(client.newest, epoch)
+  const certificate = parseCertificate(finality!.certificate(origin)!)!
+  assert.ok(verifyChain(client.membersIn(epoch)!, [], certificate, verifySimSignature).ok)
+  assert.deepEqual(
+    client.leadingTo(epoch).map(it => Buffer.from(it)),
+    activations.map(it => Buffer.from(it)),
+  )
+  assert.equal(known().learn(activations.toSpliced(1, 1)), 'broken-chain')
+  assert.equal(known().learn([Uint8Array.of(1)]), 'malformed')
+  const strangers = members.map(({ node }) => ({ node, key: keyOf(node + 1) }))
+  const others = new KnownEpochs({ origin, epoch: 1, members: strangers }, verifySimSignature)
+  assert.equal(others.learn(activations), 'not-a-quorum')
 }
 
 describe(TITLE, function () {
@@ -114,6 +142,7 @@ describe(TITLE, function () {
       for (const node of realm.nodes) node.restart()
       await comesTo(realm, ways.length + 1, before)
       await assertProgress(realm, 20_000)
+      leadsFromTheFounders(realm, 7, ways.length + 1)
     })
   })
 

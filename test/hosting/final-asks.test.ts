@@ -28,7 +28,7 @@ describe('those who wait for leaves of a log to become final', () => {
     sealAsked = false
     leads = true
     asks = new FinalAsks({
-      ...{ log, leads: () => leads, isSealAsked: () => sealAsked },
+      ...{ log, leads: () => leads, isSealAsked: () => sealAsked, activations: () => [] },
       sealSoon: () => {
         seals++
         sealAsked = true
@@ -39,7 +39,7 @@ describe('those who wait for leaves of a log to become final', () => {
 
   function ask(leaves: number[], nowMs = 0, soon = true, from = 1): FinalAnswer[] {
     const answers: FinalAnswer[] = []
-    asks.ask({ leaves, soon }, from, nowMs, answer => answers.push(answer))
+    asks.ask({ leaves, soon, epoch: 1 }, from, nowMs, answer => answers.push(answer))
     return answers
   }
 
@@ -145,7 +145,10 @@ describe("what is final, on its way between gateways' nodes and members", () => 
     .uniqueArray(whole, { minLength: 1, maxLength: 128 })
     .map(some => some.sort((a, b) => a - b))
   const bytes = fc.uint8Array({ minLength: 1, maxLength: 200 })
-  const proof = fc.record({ certificate: bytes, checkpoint: fc.string(), hashes: bytes, proof: bytes })
+  const proof = fc.record({
+    ...{ certificate: bytes, checkpoint: fc.string(), hashes: bytes, proof: bytes },
+    activations: fc.array(bytes, { maxLength: 3 }),
+  })
   const answer: fc.Arbitrary<FinalAnswer> = fc.oneof(
     proof.map(it => ({ kind: 'final' as const, proof: { ...it } })),
     fc.integer({ min: 1, max: 1e6 }).map(retryAfterMs => ({ kind: 'busy' as const, retryAfterMs })),
@@ -154,7 +157,10 @@ describe("what is final, on its way between gateways' nodes and members", () => 
   )
 
   it('comes out as it went in', () => {
-    const asked = fc.array(fc.record({ leaves, soon: fc.boolean() }), { minLength: 1, maxLength: 8 })
+    const asked = fc.array(fc.record({ leaves, soon: fc.boolean(), epoch: fc.nat() }), {
+      minLength: 1,
+      maxLength: 8,
+    })
     fc.assert(
       fc.property(whole, whole, asked, (group, batch, some) => {
         const asks = some.map(it => ({ ...it }))
@@ -186,7 +192,7 @@ describe("what is final, on its way between gateways' nodes and members", () => 
       }),
     )
     for (const some of [[], [5, 5], [7, 5], Array.from({ length: 129 }, (_, i) => i)]) {
-      const asks = [{ leaves: some, soon: false }]
+      const asks = [{ leaves: some, soon: false, epoch: 1 }]
       assert.equal(decodeFinalRequest(encodeFinalRequest({ group: 1, batch: 1, asks })), undefined)
     }
   })

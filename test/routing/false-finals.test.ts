@@ -88,7 +88,7 @@ class Town {
         this.#router = new InputRouter({
           ...{ areas: [area], self: gateway, peerOf: nameOf, local: () => undefined, network, clock },
           ...{ schedule: run => queueMicrotask(run), waits: () => {}, sign: () => new Uint8Array(64) },
-          isFinal: (...said) => checks.holds(...said),
+          finalChecks: checks,
           count: () => {},
         })
       })
@@ -96,7 +96,9 @@ class Town {
   }
 
   whenFinal(): Promise<FinalResult> {
-    return new Promise(resolve => this.#router.whenFinal(area.name, { leaves, soon: true }, resolve))
+    return new Promise(resolve =>
+      this.#router.whenFinal(area.name, { leaves, soon: true, epoch: 1 }, resolve),
+    )
   }
 
   leaderIs(node: number): void {
@@ -187,7 +189,7 @@ describe('what a member falsely says to be final', () => {
 
   it('costs the signatures of a quorum once per seal, however many ask', async () => {
     const log = logOf(1)
-    const once = log.decided({ leaves, soon: true })
+    const once = log.decided({ leaves, soon: true, epoch: 1 })
     const town = new Town(async () => ({ kind: 'final', proof: await once }))
     await town.simulation.runFor(2_000)
     for (let i = 0; i < 50; i++) {
@@ -214,7 +216,7 @@ describe('what a member falsely says to be final', () => {
       return { kind: 'final', proof: node === 1 ? { ...proof, checkpoint: lie } : proof }
     })
     // As gossip, which it tells the truth.
-    comparer.hear(1, readClaim((await logOf(1).decided({ leaves, soon: true })).checkpoint)!)
+    comparer.hear(1, readClaim((await logOf(1).decided({ leaves, soon: true, epoch: 1 })).checkpoint)!)
     await town.simulation.runFor(2_000)
     void town.whenFinal()
     await town.simulation.runFor(1_000)

@@ -18,7 +18,7 @@ describe('what other nodes ask to be told once it is final', () => {
         }) as never,
       count: () => {},
     })
-    const asks = Array.from({ length: maxBatchAsks }, () => ({ leaves: [7], soon: false }))
+    const asks = Array.from({ length: maxBatchAsks }, () => ({ leaves: [7], soon: false, epoch: 1 }))
     const ask = (peer: string, frames: number): void => {
       const batches = Array.from({ length: frames }, (_, i) => i + 1)
       askers.ask(

@@ -61,7 +61,7 @@ function routerOn(): { attempts: Attempt[]; flap: () => void; router: InputRoute
     sign: () => new Uint8Array(64),
     count: () => {},
     waits: () => {},
-    isFinal: () => true,
+    finalChecks: { holds: () => true, epochOf: () => 1 },
   })
   const flap = (): void => {
     for (const heard of listeners) heard(OWNER, false)

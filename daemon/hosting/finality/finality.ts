@@ -383,7 +383,13 @@ export class Finality {
 
   /** The certificates that lead from the first members of this log's authority to the present ones. */
   activations(origin: string): Uint8Array[] {
-    return this.#host.activations(this.#groups.get(origin) ?? 0).map(encodeQuorum)
+    return this.activationsAfter(this.#groups.get(origin) ?? 0, 0)
+  }
+
+  /** The same, of the epochs after this one. */
+  activationsAfter(group: number, epoch: number): Uint8Array[] {
+    const later = this.#host.activations(group).filter(({ seal }) => seal.nextEpoch > epoch)
+    return later.map(encodeQuorum)
   }
 
   #carryOut(effects: Omit<Effects, 'write' | 'send'>): void {

@@ -65,7 +65,8 @@ export class DecidedLog {
     }
     const text = formatCheckpoint({ origin: this.#origin, size, root, extensions: [] })
     const checkpoint = signNote(text, [checkpointSigner(this.#origin, this.#logKey)])
-    return { certificate: this.#certify(seal), checkpoint, ...(await this.#log.leavesProof(leaves, size)) }
+    const certificate = this.#certify(seal)
+    return { certificate, activations: [], checkpoint, ...(await this.#log.leavesProof(leaves, size)) }
   }
 
   #certify(seal: Seal): Uint8Array {

@@ -240,7 +240,7 @@ export async function startDaemon(
     count,
     waits: group => engine.expectProgress(group),
     // Nobody asks here for what is final.
-    isFinal: () => true,
+    finalChecks: { holds: () => true, epochOf: () => 1 },
   })
   late.router = router
   const gateway = new GatewayCore(

@@ -104,7 +104,9 @@ export class ViewTruth {
     const members = begun?.nextMembers.map(member => member.node) ?? this.#foundersOf(group)
     if (begun === undefined && epoch > 1) return // its activation is told later
     if (ended !== undefined && seal.height > ended.height)
-      this.#fail(`n${node}: seal ${seal.height} of group ${group} is decided in epoch ${epoch}, which has ended`)
+      this.#fail(
+        `n${node}: seal ${seal.height} of group ${group} is decided in epoch ${epoch}, which has ended`,
+      )
     const stranger = votes.find(({ signer }) => !members.includes(signer))
     if (stranger !== undefined || votes.length !== quorumSize(members.length))
       this.#fail(`n${node}: seal ${seal.height} of group ${group} is decided by others than the members`)
