@@ -1,8 +1,9 @@
 import type { Ask } from '../message.ts'
 import { leaderOf } from '../new-view.ts'
-import { askOthers, canTakePart, isRecalling, reachesQuorum } from './amnesia.ts'
+import { askOthers, canTakePart, mayVote, reachesQuorum } from './amnesia.ts'
 import { type Env, isFrozen, isMember, type MemberState, peersOf, quorumOf } from './state.ts'
-import { changesFor, changeView } from './view-change.ts'
+import { takeAlong } from './taking-along.ts'
+import { changesFor, changeView, hasGoneBeyond } from './view-change.ts'
 import { candidate, vote } from './voting.ts'
 
 /** Certificates in one answer. */
@@ -12,8 +13,8 @@ const maxActivations = 8
 /** Something is under way: the clock matters, and what was said may have to be said again. */
 export function isWaiting(state: MemberState, env: Env): boolean {
   if (state.halted || !isMember(state, env.self)) return false
-  const isSilent = isFrozen(state) || isRecalling(state) || state.unsaid !== undefined
-  return isSilent || candidate(state) !== undefined
+  const isSilent = isFrozen(state) || !mayVote(state) || state.unsaid !== undefined
+  return isSilent || state.changes.size > 0 || candidate(state) !== undefined
 }
 
 /** Called while `isWaiting`, every now and then. */
@@ -21,6 +22,9 @@ export function tick(state: MemberState, env: Env): void {
   const nowMs = env.nowMs()
   vote(state, env)
   watchProgress(state, env, nowMs)
+  // It may have voted in this view and not know it any more: now that its replica has come along, it is of use in the next one.
+  if (!mayVote(state) && candidate(state) !== undefined) changeView(state, env, state.sign.view + 1)
+  takeAlong(state, env, nowMs)
   if (nowMs < state.resendAtMs) return
   state.resendAtMs = nowMs + env.resendMs
   resend(state, env)
@@ -34,22 +38,25 @@ function watchProgress(state: MemberState, env: Env, nowMs: number): void {
   const { sign } = state
   const frozen = isFrozen(state)
   const isDue = frozen ? changesFor(state, sign.frozenTo) >= quorumOf(state) : candidate(state) !== undefined
-  if (!isDue || !reachesQuorum(state, env)) state.deadlineMs = undefined
-  else if (state.deadlineMs === undefined) state.deadlineMs = nowMs + patienceMs(state, env)
-  else if (nowMs >= state.deadlineMs) {
+  if (!isDue || !reachesQuorum(state, env)) {
     state.deadlineMs = undefined
-    // Without a lease nobody may decide, and another leader would not help.
-    if (!frozen && nowMs >= env.leaseUntilMs()) return
-    if (frozen) state.failures++
-    changeView(state, env, Math.max(sign.frozenTo, sign.view) + 1)
+    return
   }
+  state.deadlineMs = Math.min(state.deadlineMs ?? Number.POSITIVE_INFINITY, nowMs + patienceMs(state, env))
+  if (nowMs < state.deadlineMs) return
+  state.deadlineMs = undefined
+  // Without a lease nobody may decide, and another leader would not help.
+  if (!frozen && nowMs >= env.leaseUntilMs()) return
+  if (frozen) state.failures++
+  changeView(state, env, Math.max(sign.frozenTo, sign.view) + 1)
 }
 
-/** A view whose leader is not there, or has forgotten what it signed, won't be brought about. */
+/** A view whose leader is not there, has forgotten what it signed, or waits for a later one, won't be brought about. */
 function patienceMs(state: MemberState, env: Env): number {
-  const leader = leaderOf(state.regime, state.sign.frozenTo)
-  if (isFrozen(state) && !canTakePart(state, env, leader)) return env.resendMs
-  return env.progressMs(state.failures)
+  const { frozenTo } = state.sign
+  const leader = leaderOf(state.regime, frozenTo)
+  const willLead = canTakePart(state, env, leader) && !hasGoneBeyond(state, frozenTo, leader)
+  return isFrozen(state) && !willLead ? env.resendMs : env.progressMs(state.failures)
 }
 
 function resend(state: MemberState, env: Env): void {

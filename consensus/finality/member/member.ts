@@ -11,7 +11,14 @@ import { answerAsk, askPeer } from './catch-up.ts'
 import { acceptCertificate } from './deciding.ts'
 import type { Staged } from './staged.ts'
 import { type Env, isFrozen, isMember, type MemberState, peersOf } from './state.ts'
-import { publishNewView, stageViewChange, takeNewView, takeViewChange, tryLead } from './view-change.ts'
+import {
+  changeView,
+  publishNewView,
+  stageViewChange,
+  takeNewView,
+  takeViewChange,
+  tryLead,
+} from './view-change.ts'
 import { takeVote, vote, voteStatement } from './voting.ts'
 
 /** What `peer` says about this authority. Whatever it is, it is taken or refused and counted. */
@@ -32,7 +39,7 @@ export function receive(state: MemberState, env: Env, peer: number, message: Mes
     case 'recall':
       return answerRecall(state, env, peer, message.nonce)
     case 'recalled':
-      return takeRecalled(state, peer, message.recalled)
+      return takeRecalled(state, env, peer, message.recalled)
   }
 }
 
@@ -165,6 +172,8 @@ export function stageAgain(state: MemberState, env: Env): void {
     if (mayChangeView(state, sign.frozenTo)) stageViewChange(state, sign.frozenTo)
     return
   }
+  // It led this view for a moment before a crash, and told nobody of it: nobody else can bring it about.
+  if (sign.view > 0 && state.newView === undefined) return changeView(state, env, sign.view + 1)
   if (!mayVote(state)) return
   const { vote1, vote2 } = sign
   if (vote1 !== undefined && isOpen(vote1)) {

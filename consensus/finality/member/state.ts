@@ -76,6 +76,8 @@ export interface MemberState {
   failures: number
   /** When the present view is given up. */
   deadlineMs: number | undefined
+  /** Since when members that could take part have waited for the next view, and too few to take all others along. */
+  aloneSinceMs: number | undefined
   resendAtMs: number
   /** Who was answered or asked lately, and until when that is enough. */
   readonly quietUntilMs: Map<string, number>
@@ -117,7 +119,7 @@ export function openMember(options: MemberOptions, env: Env): MemberState {
       ownChanges: [],
       pool: new EvidencePool(),
       failures: 0,
-      deadlineMs: undefined,
+      ...{ deadlineMs: undefined, aloneSinceMs: undefined },
     },
     ...{ resendAtMs: 0, quietUntilMs: new Map(), recall: { nonce: 0, answers: new Map() } },
     ...{ recallingUntilMs: new Map(), halted: false },

@@ -116,6 +116,12 @@ export function changesFor(state: MemberState, view: number): number {
   return signers.size
 }
 
+/** Whether this member has signed a view change to a view above this one. */
+export function hasGoneBeyond({ changes }: MemberState, view: number, signer: number): boolean {
+  for (const [target, each] of changes) if (target > view && each.has(signer)) return true
+  return false
+}
+
 /** The leader of the view that is to come fixes its base as soon as a quorum has reported. */
 export function tryLead(state: MemberState, env: Env): void {
   const { sign, regime } = state

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import { encodeFrame } from '../../../consensus/finality/frame.ts'
+import { encodeMessage } from '../../../consensus/finality/message.ts'
 import { genesisHash, sealHash } from '../../../consensus/finality/seal.ts'
 import { Cluster } from './cluster.ts'
-import { seal } from './generate.ts'
+import { authority, seal, sign } from './generate.ts'
 
 const one = seal(1, genesisHash)
 const two = seal(2, sealHash(one))
@@ -104,6 +106,74 @@ describe('a view that is given up', () => {
     assert.deepEqual(
       cluster.nodes.map(node => node.status().view),
       [1, 1, 1, 1],
+    )
+  })
+
+  it('is left after a while for the sake of one member that gave it up alone, which then votes again', () => {
+    const cluster = new Cluster(4)
+    cluster.suspect([4])
+    cluster.executed(one, [1, 2, 3])
+    const views = (): number[] => cluster.nodes.map(node => node.status().view)
+    cluster.run(10_000)
+    assert.deepEqual(views(), [0, 0, 0, 0])
+    cluster.run(3_000)
+    assert.deepEqual(views(), [1, 1, 1, 1])
+    cluster.loses = (from, to) => from === 1 || to === 1
+    cluster.executed(one, [2, 3, 4], 0, 1)
+    cluster.executed(two, [2, 3, 4], 0, 1)
+    assert.equal(cluster.node(4).status().certified.height, 2)
+  })
+
+  it('is left at once for that member when the others can not decide without it', () => {
+    const cluster = new Cluster(4)
+    cluster.suspect([4])
+    cluster.run(1_000)
+    cluster.unreachable = [3]
+    cluster.loses = (from, to) => from === 3 || to === 3
+    cluster.run(500)
+    assert.deepEqual(
+      [1, 2, 4].map(number => cluster.node(number).status().view),
+      [1, 1, 1],
+    )
+    cluster.executed(one, [1, 2, 4], 0, 1)
+    assert.equal(cluster.node(4).status().certified.height, 1)
+  })
+
+  it('is not left at all for one that can not be reached, and only for the next one, whatever that member asks for', () => {
+    const cluster = new Cluster(4)
+    const ballot = { view: 0, height: 0, hash: genesisHash }
+    const signed = sign(4, { kind: 3, authority, epoch: 0, view: 40, ballot })
+    const bytes = encodeMessage({ type: 'view-change', viewChange: { signed, proof: undefined } })
+    const frame = encodeFrame(undefined, [], [{ group: 1, bytes }])
+    cluster.loses = (from, to) => from === 4 || to === 4
+    cluster.unreachable = [4]
+    for (const number of [1, 2, 3]) cluster.node(number).host.receive(4, frame)
+    const views = (): number[] => [1, 2, 3].map(number => cluster.node(number).status().view)
+    cluster.run(60_000)
+    assert.deepEqual(views(), [0, 0, 0])
+    cluster.unreachable = []
+    cluster.run(13_000)
+    assert.deepEqual(views(), [1, 1, 1])
+  })
+
+  it('is passed over soon when its leader began it for a moment, and forgot how in a crash', () => {
+    const cluster = new Cluster(4)
+    cluster.executed(one)
+    cluster.loses = from => from === 2
+    cluster.suspect([1, 3, 4])
+    const leader = cluster.node(2)
+    assert.equal(leader.status().view, 1)
+    leader.disk.delete('1/view')
+    leader.start()
+    cluster.loses = () => false
+    cluster.run(800)
+    assert.deepEqual(
+      cluster.nodes.map(node => node.status().view),
+      [2, 2, 2, 2],
+    )
+    assert.deepEqual(
+      cluster.nodes.flatMap(node => node.all('evidence')),
+      [],
     )
   })
 
@@ -237,7 +307,7 @@ describe('a view that is given up', () => {
 })
 
 describe('a node that may have forgotten what it signed', () => {
-  it('does not vote in the views that others know of, and does in the next one', () => {
+  it('does not vote in the views that others know of, asks for the next one, and votes there', () => {
     const cluster = new Cluster(4)
     cluster.executed(one)
     const node = cluster.node(4)
@@ -248,7 +318,8 @@ describe('a node that may have forgotten what it signed', () => {
     const before = node.signatures
     cluster.executed(two, [2, 3, 4])
     cluster.run(500)
-    assert.equal(node.signatures, before)
+    assert.equal(node.signatures, before + 1)
+    assert.equal(node.status().frozenTo, 1)
     assert.equal(cluster.node(2).status().certified.height, 1)
     cluster.executed(two, [1])
     cluster.run(500)
@@ -256,7 +327,7 @@ describe('a node that may have forgotten what it signed', () => {
     cluster.run(500)
     assert.equal(node.status().view, 1)
     cluster.executed(seal(3, sealHash(two)), [2, 3, 4], 0, 1)
-    assert.ok(node.signatures > before)
+    assert.ok(node.signatures > before + 1)
     assert.equal(cluster.node(2).status().certified.height, 3)
   })
 
@@ -275,6 +346,69 @@ describe('a node that may have forgotten what it signed', () => {
     cluster.run(500)
     assert.equal(node.signatures, before)
     assert.equal(node.status().frozenTo, 0)
+  })
+})
+
+describe('of three members', () => {
+  const lose = (cluster: Cluster, number: number): void => {
+    cluster.node(number).disk = new Map()
+    cluster.node(number).start(true)
+  }
+
+  it('a second one may forget once the first has been told, and all go on in a later view', () => {
+    const cluster = new Cluster(3)
+    cluster.executed(one)
+    lose(cluster, 2)
+    cluster.run(500)
+    lose(cluster, 3)
+    cluster.run(500)
+    cluster.executed(two)
+    assert.equal(
+      cluster.node(1).status().certified.height,
+      1,
+      'neither votes in a view that it may have voted in',
+    )
+    cluster.run(5_000)
+    const view = cluster.node(1).status().view
+    assert.ok(view > 0)
+    const voted = [2, 3].map(number => cluster.node(number).signatures)
+    let previous = two
+    for (const height of [2, 3]) {
+      const next = height === 2 ? two : seal(3, sealHash(previous))
+      cluster.executed(next, undefined, 0, cluster.node(1).status().view)
+      previous = next
+    }
+    assert.deepEqual(cluster.certified(), [3, 3, 3])
+    assert.ok(cluster.node(2).signatures > voted[0]!)
+    // The second one to forget knows of views up to a later one, and is of use in those above.
+    cluster.suspect([1, 2])
+    cluster.run(3_000)
+    cluster.loses = (from, to) => from === 2 || to === 2
+    cluster.unreachable = [2]
+    cluster.run(3_000)
+    const last = seal(4, sealHash(previous))
+    cluster.executed(last, [1, 3], 0, cluster.node(1).status().view)
+    cluster.run(10_000)
+    cluster.executed(last, [1, 3], 0, cluster.node(1).status().view)
+    assert.equal(cluster.node(3).status().certified.height, 4)
+    assert.deepEqual(
+      cluster.nodes.flatMap(node => node.all('evidence')),
+      [],
+    )
+  })
+
+  it('two that forget at once have no vote: nobody is left who shares a past with them', () => {
+    const cluster = new Cluster(3)
+    cluster.executed(one)
+    lose(cluster, 2)
+    lose(cluster, 3)
+    const before = [2, 3].map(number => cluster.node(number).signatures)
+    cluster.executed(two)
+    cluster.run(60_000)
+    assert.deepEqual(
+      [2, 3].map(number => cluster.node(number).signatures),
+      before,
+    )
   })
 })
 

@@ -35,6 +35,8 @@ interface Item {
   readonly body: Uint8Array
   /** Undefined while it has to be sent (again). */
   sentMs: number | undefined
+  /** It was answered, and its leaf fell off with a change of views. */
+  readonly fellOff?: true
 }
 
 interface Line {
@@ -304,12 +306,18 @@ export class SimPlayer {
       judge.count(`answer-${answer.code}`)
       this.#waitUntilMs = simulation.nowMs + answer.retryAfterMs
       for (const each of this.#items) if (each.seq >= item.seq) each.sentMs = undefined
+    } else if (item.fellOff && answer.code === 'outcome-forgotten') {
+      // It was proposed again with all that came after it: applied, and longer ago than outcomes are kept.
+      judge.count('outcomes-forgotten')
+      this.#items = this.#items.filter(each => each !== item)
     } else judge.fail(`player ${index}: seq ${item.seq} was refused: ${answer.code}`)
   }
 
   /** What was answered, and fell off with a change of views, is asked for again. */
   #takeBack(fromSeq: number): void {
-    const fallen = this.#answeredLately.filter(({ seq }) => seq >= fromSeq)
+    const fallen = this.#answeredLately
+      .filter(({ seq }) => seq >= fromSeq)
+      .map(item => ({ ...item, fellOff: true as const }))
     if (fallen.length === 0) return
     this.#parts.judge.count('fell-off', fallen.length)
     this.#answeredLately = this.#answeredLately.filter(({ seq }) => seq < fromSeq)

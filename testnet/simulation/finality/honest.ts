@@ -81,6 +81,11 @@ export class HonestNode implements Party, Watched {
     this.pump()
   }
 
+  /** There are authorities in whose view it does not vote, since it may have forgotten that it has. */
+  get hasForgotten(): boolean {
+    return [...this.around.orderings.keys()].some(group => this.host.status(group)!.hasForgotten)
+  }
+
   #options(group: number, ordering: Ordering): MemberOptions {
     const { founders } = this.around
     const get = (name: string): Uint8Array | undefined => this.disk.get(`${group}/${name}`)

@@ -12,6 +12,8 @@ import { World } from './world.ts'
 
 const PEACE_MS = 25_000
 const FAULTS_MS = 35_000
+const MOST_FORGOTTEN = 3
+const BACKUP_AGE_MS = 4000
 
 export interface FinalityPlan {
   readonly seed: number
@@ -55,7 +57,9 @@ class Run {
   readonly #liars: number
   readonly #beyond: boolean
   readonly #pool: readonly Voter[]
+  /** Nodes that have forgotten so far. */
   #forgotten = 0
+  #forgetAgainAtMs = 0
   readonly #caution: number
 
   constructor({ seed, members, liars }: FinalityPlan) {
@@ -123,7 +127,8 @@ class Run {
     const next: Voter[] = []
     while (next.length < size && left.length > 0)
       next.push(left.splice(this.#world.random.below(left.length), 1)[0]!)
-    const faulty = next.filter(({ node }) => this.#cabal.liars.has(node)).length + this.#forgotten
+    const faulty =
+      next.filter(({ node }) => this.#cabal.liars.has(node)).length + Math.min(this.#forgotten, 1)
     return faulty > toleratedLiars(next.length) ? undefined : next.sort((a, b) => a.node - b.node)
   }
 
@@ -191,16 +196,24 @@ class Run {
     this.#world.after(downMs, () => node.start())
   }
 
-  /** Its disk is wiped, or an older copy of it put back. It counts as faulty, until it is known again what it signed. */
+  /**
+   * Its disk is wiped, or an older copy of it put back. It counts as faulty until it knows again how far it has gone; then another
+   * one may forget. Three members withstand that too, where all three are there.
+   */
   #forget(node: HonestNode, downMs: number): void {
     const isAllowed =
-      !this.#beyond && this.#forgotten === 0 && this.#liars + 1 <= toleratedLiars(this.#members)
+      !this.#beyond &&
+      this.#liars + 1 <= Math.max(1, toleratedLiars(this.#members)) &&
+      this.#forgotten < MOST_FORGOTTEN &&
+      this.#world.nowMs >= this.#forgetAgainAtMs &&
+      this.#honest.every(one => one.isUp && !one.hasForgotten)
     if (!isAllowed || !node.isUp) return this.#restart(node, downMs)
     this.#forgotten++
+    this.#forgetAgainAtMs = this.#world.nowMs + BACKUP_AGE_MS + downMs + 1000
     const backup = new Map(node.disk)
     const isWiped = this.#random.chance(0.5)
     this.#world.fault(isWiped ? 'wiped disk' : 'restored backup')
-    this.#world.after(isWiped ? 0 : 4000, () => {
+    this.#world.after(isWiped ? 0 : BACKUP_AGE_MS, () => {
       node.crash()
       node.disk = isWiped ? new Map() : backup
       node.isForgetful = true
