@@ -155,6 +155,9 @@ export class Judge {
     this.told.tell(group, leaf + 1, promised.view)
     const key = promiseKey(head)
     const known = this.promises.get(key)
+    // The leader of a view that is over, which has not heard of that, may tell what was promised in the next one since.
+    const isLate = known !== undefined && promised.view < known.view
+    if (isLate && this.views.fellOff(group, promised.view, leaf)) return false
     const isAgain = known !== undefined && this.views.fellOff(group, known.view, known.leaf)
     if (isAgain) this.count('promised-again')
     if (known === undefined || (isAgain && promised.view > known.view)) this.promises.set(key, promised)
