@@ -97,7 +97,10 @@ const told: ServerMessage[] = [
   {
     finalAnswer: {
       ...{ number: 3, retryAfterMs: 0, code: '' },
-      final: { certificate: filled(300, 1), checkpoint: 'text', hashes: filled(64, 2), proof: filled(96, 3) },
+      final: {
+        ...{ certificate: filled(300, 1), checkpoint: 'text', hashes: filled(64, 2), proof: filled(96, 3) },
+        activations: [filled(300, 4)],
+      },
     },
   },
 ]
