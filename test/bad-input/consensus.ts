@@ -15,6 +15,9 @@ import {
   type Frame as GroupFrame,
   type Outgoing,
 } from '../../consensus/groups/frame.ts'
+import { decodeOrder, encodeOrder } from '../../consensus/handover/inherit.ts'
+import { decodeMessage as decodeWord, encodeMessage as encodeWord } from '../../consensus/handover/message.ts'
+import { decodeRecord, encodeRecord, type HandoverRecord } from '../../consensus/handover/record.ts'
 import { decodeConfChange, encodeConfChange } from '../../consensus/raft/confchange/codec.ts'
 import { MessageType, newMessage, type Message as RaftMessage } from '../../consensus/raft/types.ts'
 import { decodeMessage as decodeRaft, encodeMessage as encodeRaft } from '../../consensus/raft/wire.ts'
@@ -170,6 +173,23 @@ function rewritten(frame: GroupFrame): Uint8Array {
     : new Uint8Array([...groups, ...encodeLiveness(frame.liveness)])
 }
 
+const ids = [1, 2, 3].map(n => Buffer.from(hash32(n)).toString('hex'))
+const handover = { source: ids[0]!, target: ids[1]!, n: 2 ** 40 }
+const shown = {
+  final: encodeQuorum(certificate),
+  parts: [
+    { key: filled(74, 1), value: filled(100, 2), path: filled(66, 3) },
+    { key: filled(34, 4), value: undefined, path: filled(40, 5) },
+  ],
+}
+const handoverRecords: HandoverRecord[] = [
+  { kind: 'lock', entity: ids[0]!.slice(0, 32), target: ids[1]! },
+  { kind: 'accept', id: handover, shown },
+  { kind: 'close', successors: ids },
+  { kind: 'inherit', predecessor: ids[2]!, final: filled(10, 1), order: undefined },
+  { kind: 'inherit', predecessor: ids[2]!, final: filled(10, 1), order: shown },
+]
+
 export const consensusParsers: readonly Parser[] = [
   parser(
     'consensus/raft/wire.ts#decodeMessage',
@@ -247,5 +267,26 @@ export const consensusParsers: readonly Parser[] = [
     ],
     decodeSignState,
     encodeSignState,
+  ),
+  parser(
+    'consensus/handover/record.ts#decodeRecord',
+    () => handoverRecords.map(encodeRecord),
+    decodeRecord,
+    encodeRecord,
+  ),
+  parser(
+    'consensus/handover/message.ts#decodeMessage',
+    () => [
+      encodeWord({ word: 'locked', isTired: true, id: handover, shown }),
+      encodeWord({ word: 'released', isTired: false, id: handover, shown: { ...shown, parts: [] } }),
+    ],
+    decodeWord,
+    encodeWord,
+  ),
+  parser(
+    'consensus/handover/inherit.ts#decodeOrder',
+    () => [encodeOrder({ height: 2 ** 40, successors: ids })],
+    decodeOrder,
+    encodeOrder,
   ),
 ]

@@ -2,6 +2,7 @@ import { AUTHORITY_BUGS } from './authority.ts'
 import type { Bug } from './bug.ts'
 import { FINALITY_BUGS } from './finality.ts'
 import { GROUP_BUGS } from './groups.ts'
+import { HANDOVER_BUGS } from './handover.ts'
 import { MEMBER_BUGS } from './members.ts'
 import { RAFT_BUGS } from './raft.ts'
 import { WAY_BUGS } from './ways.ts'
@@ -15,5 +16,5 @@ export const BUGS: readonly Bug[] = [
 ]
 
 export function bugNamed(name: string): Bug | undefined {
-  return [...BUGS, ...FINALITY_BUGS].find(bug => bug.name === name)
+  return [...BUGS, ...FINALITY_BUGS, ...HANDOVER_BUGS].find(bug => bug.name === name)
 }
