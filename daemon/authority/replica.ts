@@ -10,7 +10,7 @@ import type { Applied, World } from '../../world/world.ts'
 import { decodeMark, decodeSeal, type Seal } from './bodies.ts'
 import { DivergenceError } from './errors.ts'
 import { hidingKey, treeEntry, treeKey } from './state-entry.ts'
-import type { Regime } from './types.ts'
+import type { Fault, Regime } from './types.ts'
 
 /** The last seal that this replica executed, and the checkpoint after it. */
 export interface AppliedSeal {
@@ -41,6 +41,8 @@ export interface AppliedRecords {
 }
 
 export interface AppliedEntry extends AppliedRecords {
+  /** The last one in it. */
+  readonly fault: Fault | undefined
   /** 32 bytes for each record, one after another. */
   readonly leafHashes: Uint8Array
   /** What the rules made of each record; undefined for those that the rules don't see. */
@@ -72,10 +74,13 @@ export interface ReplicaParts {
   readonly actions: number
 }
 
+/** Marks of one height whose seals may come late. */
+const maxReplacedMarks = 64
 const noSeal = new Uint8Array(hashBytes)
 
-const nothingIn = (firstLeaf: number): AppliedEntry => ({
+const nothingIn = (firstLeaf: number, fault: Fault | undefined): AppliedEntry => ({
   firstLeaf,
+  fault,
   records: [],
   leafHashes: new Uint8Array(0),
   applied: [],
@@ -106,6 +111,12 @@ export class Replica {
   actions: number
   /** Records since the last seal, seals and marks not counted. */
   unsealedRecords = 0
+  /** The newest one since the log began, or the snapshot that it was read back from. */
+  lastFault: Fault | undefined
+  /** Sizes after marks of the next height that another one has replaced. */
+  #replacedMarks: number[] = []
+  /** Where it was read back from a snapshot: of the marks before that one it knows none. */
+  readonly #unknownSize: number
   readonly #isHidden: boolean
   readonly #charterBody: Uint8Array
 
@@ -119,6 +130,7 @@ export class Replica {
     this.lastSeal = parts.lastSeal
     this.pendingMark = parts.pendingMark
     this.actions = parts.actions
+    this.#unknownSize = parts.log.size
     this.#isHidden = parts.isHidden
     this.#charterBody = parts.charterBody
   }
@@ -138,8 +150,12 @@ export class Replica {
    */
   apply(entry: { index: number; term: number; data: Uint8Array }, ops: StoreOp[]): AppliedEntry {
     const batch = decodeBatch(entry.data)
-    if (!batch.ok) this.malformedEntries++
-    if (!batch.ok || batch.records.length === 0) return nothingIn(this.log.size)
+    if (!batch.ok) {
+      this.malformedEntries++
+      this.#blame(this.log.size, 'malformed-entry', `an entry of Raft is no batch (${batch.code})`)
+      return nothingIn(this.log.size, this.lastFault)
+    }
+    if (batch.records.length === 0) return nothingIn(this.log.size, undefined)
     ops.push(batchOp(this.group, this.log.size, { index: entry.index, term: entry.term, batch: entry.data }))
     return this.applyRecords(batch.records, ops)
   }
@@ -159,29 +175,46 @@ export class Replica {
       // A checkpoint is the log's root just after its seal, so the log must stand exactly there.
       tiles.push(...this.log.append(hashes.subarray(appended * hashBytes, (i + 1) * hashBytes)))
       appended = i + 1
-      sealed = this.#applySeal(record) ?? sealed
+      sealed = this.#applySeal(record, firstLeaf + i) ?? sealed
     }
     tiles.push(...this.log.append(hashes.subarray(appended * hashBytes)))
     ops.push(...tileOps(this.group, tiles))
     const marked =
       batch[batch.length - 1]!.kind === recordKind.mark && this.pendingMark?.size === this.log.size
-    return { firstLeaf, records: batch, leafHashes: hashes, applied, tiles, marked, sealed }
+    const { lastFault } = this
+    const fault = lastFault !== undefined && lastFault.leaf >= firstLeaf ? lastFault : undefined
+    return { firstLeaf, fault, records: batch, leafHashes: hashes, applied, tiles, marked, sealed }
+  }
+
+  #blame(leaf: number, code: string, what: string): void {
+    this.lastFault = { leaf, code, what }
   }
 
   #applyToState(record: LogRecord, leaf: number): Applied | undefined {
+    if (leaf === 0 && record.kind !== recordKind.charter)
+      this.#blame(leaf, 'unexpected-record', 'the first record is no charter')
     switch (record.kind) {
       case recordKind.input:
-      case recordKind.intent:
-      case recordKind.tick:
+      case recordKind.tick: {
         this.unsealedRecords++
         if (record.kind === recordKind.input) this.actions++
+        const applied = this.world.apply(record.kind, record.body, leaf)
+        const code = record.kind === recordKind.tick ? 'wrong-tick' : 'malformed-record'
+        if (applied.ignored !== undefined) this.#blame(leaf, code, `it is passed by: ${applied.ignored.code}`)
+        return applied
+      }
+      case recordKind.intent:
+        this.unsealedRecords++
+        this.#blame(leaf, 'unexpected-record', 'there are no intents yet')
         return this.world.apply(record.kind, record.body, leaf)
       case recordKind.mark:
         this.#applyMark(record, leaf)
         return undefined
       case recordKind.charter:
         this.unsealedRecords++
-        if (leaf !== 0 || !equalBytes(record.body, this.#charterBody)) this.voidRecords++
+        if (leaf === 0 && equalBytes(record.body, this.#charterBody)) return undefined
+        this.voidRecords++
+        this.#blame(leaf, 'wrong-charter', 'it is not the charter, or not in its place')
         return undefined
       default:
         return undefined
@@ -192,8 +225,13 @@ export class Replica {
     const mark = decodeMark(record.body)
     if (mark === undefined || mark.height !== this.nextHeight) {
       this.voidRecords++
+      // A leader that was in doubt proposes one once more.
+      const isLate = mark !== undefined && mark.height === this.lastSeal?.seal.height
+      if (!isLate) this.#blame(leaf, 'wrong-mark', `the mark is not one of height ${this.nextHeight}`)
       return
     }
+    if (this.pendingMark !== undefined) this.#replacedMarks.push(this.pendingMark.size)
+    if (this.#replacedMarks.length > maxReplacedMarks) this.#replacedMarks.shift()
     for (const { key, value } of this.world.takeDirty()) {
       if (value === undefined) this.tree.set(treeKey(key), undefined)
       else {
@@ -209,7 +247,19 @@ export class Replica {
     this.pendingMark = { height: mark.height, size: leaf + 1, stateRoot: this.tree.root(), tick }
   }
 
-  #applySeal(record: LogRecord): AppliedSeal | undefined {
+  /** A leader that was in doubt proposes a seal once more: the second has no effect, nor has one of a mark that was replaced. */
+  #isLate({ height, asOfSize, stateRoot, previous }: Seal): boolean {
+    const last = this.lastSeal?.seal
+    if (height === last?.height) {
+      const isSame = asOfSize === last.asOfSize && equalBytes(previous, last.previous)
+      return isSame && equalBytes(stateRoot, last.stateRoot)
+    }
+    const isUnknown = asOfSize > (this.lastSeal?.size ?? 0) && asOfSize < this.#unknownSize
+    const isReplaced = isUnknown || this.#replacedMarks.includes(asOfSize)
+    return height === this.nextHeight && isReplaced
+  }
+
+  #applySeal(record: LogRecord, leaf: number): AppliedSeal | undefined {
     const seal = decodeSeal(record.body)
     const mark = this.pendingMark
     const fits =
@@ -225,6 +275,8 @@ export class Replica {
       equalBytes(seal.previous, this.previousHash)
     if (!fits) {
       this.voidRecords++
+      if (seal === undefined) this.#blame(leaf, 'malformed-record', 'the seal is malformed')
+      else if (!this.#isLate(seal)) this.#blame(leaf, 'wrong-seal', 'the seal does not fit where it stands')
       return undefined
     }
     if (!equalBytes(seal.stateRoot, mark.stateRoot)) {
@@ -238,6 +290,7 @@ export class Replica {
     this.lastSeal = { seal, size, root, checkpointHash: hash('sha256', text, 'buffer'), endsEpoch }
     if (endsEpoch) this.regime = { epoch: epoch + 1, members: seal.nextMembers }
     this.pendingMark = undefined
+    this.#replacedMarks = []
     this.unsealedRecords = 0
     return this.lastSeal
   }

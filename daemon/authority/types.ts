@@ -80,6 +80,14 @@ export interface AuthorityPorts {
 /** A record of this authority's, under a fresh salt. */
 export type RecordMaker = (kind: number, body: Uint8Array) => LogRecord
 
+/** What no honest leader has its members commit: no member votes on a log with this in it, and an auditor would blame it. */
+export interface Fault {
+  /** The first that it is about. */
+  readonly leaf: number
+  readonly code: string
+  readonly what: string
+}
+
 /** What the area's gateways are told after a delivery of committed entries. */
 export interface FeedDelta {
   readonly tick: number

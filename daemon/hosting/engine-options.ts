@@ -1,6 +1,6 @@
 import type { LogRecord } from '../../storage/log/record.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
-import type { AppliedRecords, AppliedSeal } from '../authority/replica.ts'
+import type { AppliedEntry, AppliedSeal, Replica } from '../authority/replica.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
 import type { Clock, Network, PeerId, Random } from '../ports.ts'
 import type { DecidedPoint } from './decided.ts'
@@ -73,10 +73,10 @@ export interface ViewsOfMembers {
   everMembersOf(group: number): readonly number[]
   /** An input for this authority has waited for a while on this node. */
   waits(group: number): void
-  /** The replica takes part from now on, with so many leaves on the disk. */
-  opened(group: number, logSize: number): void
+  /** The replica takes part from now on, with what the disk has. */
+  opened(group: number, replica: Replica): void
   /** It has applied an entry. */
-  applied(group: number, entry: AppliedRecords): void
+  applied(group: number, entry: AppliedEntry): void
   /** Of records that fell off its log, those that may be proposed again. */
   attested(group: number, records: readonly LogRecord[]): Promise<readonly LogRecord[]>
 }

@@ -117,7 +117,7 @@ export class Engine {
       anew: async group => (await this.#opened(this.#known.get(group)!, plainBeginning)).host,
       replaced: (group, host) => {
         this.#authorities.set(group, host)
-        options.views?.opened(group, host.authority.replica.log.size)
+        options.views?.opened(group, host.authority.replica)
         void this.#upkeep.opened(group)
       },
       halt: (group, error) => this.halt(group, error),
@@ -334,7 +334,7 @@ export class Engine {
     if (this.#authorities.has(group) || views?.isHeldBack(group, opened.host.authority.identity)) return
     if (!this.holds(group)) return
     this.#authorities.set(group, opened.host)
-    this.#options.views?.opened(group, opened.host.authority.replica.log.size)
+    this.#options.views?.opened(group, opened.host.authority.replica)
     opened.join(this.#orders.get(group)?.known ?? [])
     void this.#upkeep.opened(group)
     this.#setApart(group)

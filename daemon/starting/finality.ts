@@ -45,6 +45,7 @@ export async function loadFinality(
     sha256,
     verify: verifySignature,
     signatures,
+    rulesVersion: genesis.file.rules.version,
     gatewayKeyOf: node => identityKeys.get(node),
     addOps: ops => parts.engine?.driver.addOps(ops),
     sync: done => parts.engine?.driver.sync(done),

@@ -79,6 +79,7 @@ async function start(
     onFinal: () => {},
     signatures: new GatewaySignatures(verifySignature, verifySignatureAside),
     gatewayKeyOf: () => undefined,
+    rulesVersion: 1,
     door: () => door,
     count: () => {},
     onEvidence: found => evidence.push(found),
@@ -87,7 +88,7 @@ async function start(
   finality.begin()
   let logSize = 0
   for await (const { records } of new LogReader(store, GROUP).batches(0)) logSize += records.length
-  finality.opened(GROUP, logSize)
+  finality.opened(GROUP, { log: { size: logSize }, lastFault: undefined })
   return {
     ...{ finality, evidence },
     execute: (height, history) => {

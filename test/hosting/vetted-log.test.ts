@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { encodeAttestation, inputBatchMessage } from '../../client/protocol/attestation.ts'
 import { bodyHash } from '../../daemon/authority/batch.ts'
 import type { AppliedRecords } from '../../daemon/authority/replica.ts'
-import { type Forged, VettedLog } from '../../daemon/hosting/finality/vetted-log.ts'
+import type { Fault } from '../../daemon/authority/types.ts'
+import { VettedLog } from '../../daemon/hosting/finality/vetted-log.ts'
 import { Vetting } from '../../daemon/hosting/finality/vetting.ts'
 import { signingKeyOf, verifySignature } from '../../daemon/identity/signing-key.ts'
 import { GatewaySignatures } from '../../daemon/routing/gateway-signatures.ts'
@@ -60,7 +61,7 @@ describe('a log that a member checks before it votes', () => {
   let threads: Threads
   let store: MemoryStore
   let entries: LogRecord[][]
-  let forged: Forged[]
+  let forged: Fault[]
   let checked: number
 
   beforeEach(() => {
@@ -84,9 +85,15 @@ describe('a log that a member checks before it votes', () => {
 
   function opened(decidedSize = 0): VettedLog {
     const parts = {
-      ...{ origin: ORIGIN, keyOf, signatures: threads.signatures, reader: new LogReader(store, GROUP) },
+      ...{
+        origin: ORIGIN,
+        rulesVersion: 1,
+        keyOf,
+        signatures: threads.signatures,
+        reader: new LogReader(store, GROUP),
+      },
       checked: () => checked++,
-      forged: (found: Forged) => forged.push(found),
+      forged: (found: Fault) => forged.push(found),
     }
     return new VettedLog(parts, decidedSize, sizeOf())
   }
@@ -195,7 +202,7 @@ describe('a log that a member checks before it votes', () => {
 
   it('gives back of what fell off only what a gateway had signed', async () => {
     const vetting = new Vetting({
-      ...{ store, signatures: threads.signatures, gatewayKeyOf: keyOf },
+      ...{ store, signatures: threads.signatures, gatewayKeyOf: keyOf, rulesVersion: 1 },
       checked: () => {},
       forged: () => {},
     })

@@ -155,6 +155,18 @@ describe(TITLE, function () {
     })
   })
 
+  it('is taken from a leader that logs what the rules pass by, or time that is not there yet', async () => {
+    await simulate(seedOr(40), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      for (let view = 1; view <= 6; view++) {
+        FORGING_FAULTS['unruly-leader'].inject(onlyOn(realm, realm.leaderOf(GROUP)!))
+        await isIn(realm, view)
+        await assertProgress(realm, 10_000)
+      }
+      assert.equal(realm.judge.counters.get('views'), 6)
+    })
+  })
+
   it('does without votes that one member withholds, and changes no view for it', async () => {
     await simulate(seedOr(34), TITLE, async simulation => {
       const realm = await playing(simulation)

@@ -8,7 +8,8 @@ import type { Seal, Voter } from '../../../consensus/finality/seal.ts'
 import type { Effects } from '../../../consensus/finality/types.ts'
 import type { LogRecord } from '../../../storage/log/record.ts'
 import type { Store, StoreOp } from '../../../storage/store.ts'
-import type { AppliedRecords, AppliedSeal } from '../../authority/replica.ts'
+import type { AppliedSeal } from '../../authority/replica.ts'
+import type { Fault } from '../../authority/types.ts'
 import type { SigningKey } from '../../identity/signing-key.ts'
 import type { Cancel, Clock, Network, PeerId, Random } from '../../ports.ts'
 import type { GatewaySignatures } from '../../routing/gateway-signatures.ts'
@@ -18,8 +19,8 @@ import { Epochs, type MembersDoor } from './epochs.ts'
 import { VoteLanes } from './lanes.ts'
 import { Progress, type Signs } from './progress.ts'
 import { SealChain, type VoteKeyOf } from './seal-chain.ts'
-import type { Forged } from './vetted-log.ts'
-import { Vetting } from './vetting.ts'
+import type { VettedEntry } from './vetted-log.ts'
+import { type VettedBeginning, Vetting } from './vetting.ts'
 import { type ReplicaDoor, type ViewEvent, Views } from './views.ts'
 
 const tickMs = 100
@@ -57,6 +58,8 @@ export interface FinalityOptions {
   readonly sha256: (bytes: Uint8Array) => Uint8Array
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
   readonly signatures: GatewaySignatures
+  /** Of all records. */
+  readonly rulesVersion: number
   /** A node's identity key, for what it signs as a gateway; undefined for a number that no node has. */
   readonly gatewayKeyOf: (node: number) => Uint8Array | undefined
   /** Puts ops into the node's next batch; `sync` says when all that was put is durable. */
@@ -233,16 +236,16 @@ export class Finality {
     this.#lanes.stop()
   }
 
-  /** A replica of this node takes part from now on, with so many leaves on the disk. */
-  opened(group: number, logSize: number): void {
+  /** A replica of this node takes part from now on, with what the disk has. */
+  opened(group: number, begin: VettedBeginning): void {
     const [decided] = this.#host.status(group)?.certifiedSeals ?? []
     if (!this.#chains.has(group)) return
-    this.#vetting.opened(group, this.#originOf(group), decided?.size ?? 0, logSize)
+    this.#vetting.opened(group, this.#originOf(group), decided?.size ?? 0, begin)
     this.#hand(group)
   }
 
   /** It has applied an entry, before what is said of the seals in it. */
-  applied(group: number, entry: AppliedRecords): void {
+  applied(group: number, entry: VettedEntry): void {
     this.#vetting.applied(group, entry)
   }
 
@@ -256,7 +259,7 @@ export class Finality {
   }
 
   /** Its leader had members commit what no honest leader does: nobody votes for that, and another one is needed. */
-  #forged(group: number, forged: Forged): void {
+  #forged(group: number, forged: Fault): void {
     this.#options.log('forged', { group, ...forged, leader: this.#options.door()?.leader(group) ?? 0 })
     this.#options.count('finality_forged', { code: forged.code })
     this.suspect(group, 'forged')

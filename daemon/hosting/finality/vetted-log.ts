@@ -1,18 +1,13 @@
 import { type AttestedBatch, AttestedInputs } from '../../../client/protocol/attested-inputs.ts'
 import type { LogReader } from '../../../storage/log/log-store.ts'
 import { putSha256 } from '../../../storage/sha256.ts'
-import type { AppliedRecords } from '../../authority/replica.ts'
+import type { AppliedEntry, AppliedRecords } from '../../authority/replica.ts'
+import type { Fault } from '../../authority/types.ts'
 import type { GatewaySignatures } from '../../routing/gateway-signatures.ts'
-
-/** What no honest leader has its members commit. */
-export interface Forged {
-  readonly leaf: number
-  readonly code: string
-  readonly what: string
-}
 
 export interface VettedLogParts {
   readonly origin: string
+  readonly rulesVersion: number
   readonly signatures: GatewaySignatures
   /** A node's identity key; undefined for a number that no node of the genesis file has. */
   readonly keyOf: (gateway: number) => Uint8Array | undefined
@@ -20,15 +15,18 @@ export interface VettedLogParts {
   /** What `waitFor` asked for is checked. */
   readonly checked: () => void
   /** Told once. */
-  readonly forged: (forged: Forged) => void
+  readonly forged: (forged: Fault) => void
 }
+
+/** An entry, with what the replica itself found to be wrong with it. */
+export type VettedEntry = AppliedRecords & Partial<Pick<AppliedEntry, 'fault'>>
 
 /** Entries that are kept while older ones are read from the disk. */
 const maxLate = 64
 
 /**
  * A replica's log past what its members have decided, checked for what the rules don't see: that a gateway has signed for
- * every input. Signatures are verified on other threads, while the replica goes on. Records come as they are applied; those that
+ * every input, and that no record stands there which is passed by and no honest leader logs. Signatures are verified on other threads, while the replica goes on. Records come as they are applied; those that
  * were there before, or came when too much waited, are read from the disk, so that little is in memory whatever a leader does.
  */
 export class VettedLog {
@@ -55,7 +53,7 @@ export class VettedLog {
     this.#inputs = new AttestedInputs(parts.origin, {
       putHash: putSha256,
       batch: batch => this.#verify(batch),
-      wrong: ({ code, firstLeaf, what }) => this.#refuse({ leaf: firstLeaf, code, what }),
+      wrong: ({ code, firstLeaf, what }) => this.refuse({ leaf: firstLeaf, code, what }),
     })
     this.goOn()
   }
@@ -71,7 +69,8 @@ export class VettedLog {
     this.#wantedSize = size
   }
 
-  applied(entry: AppliedRecords): void {
+  applied(entry: VettedEntry): void {
+    if (entry.fault !== undefined) this.refuse(entry.fault)
     this.#endLeaf = Math.max(this.#endLeaf, entry.firstLeaf + entry.records.length)
     if (!this.#isReading) this.#look(entry)
     else if (this.#late.push(entry) > maxLate) this.#late = []
@@ -122,25 +121,32 @@ export class VettedLog {
   #look({ firstLeaf, records }: AppliedRecords): boolean {
     if (firstLeaf + records.length <= this.#decidedSize) this.#skipTo(firstLeaf + records.length)
     if (firstLeaf > this.#nextLeaf) return false
-    for (const { kind, body } of records.slice(this.#nextLeaf - firstLeaf)) {
+    for (const { kind, rulesVersion, body } of records.slice(this.#nextLeaf - firstLeaf)) {
       if (this.#parts.signatures.isFull) return false
+      if (rulesVersion !== this.#parts.rulesVersion) this.#refuseRules(rulesVersion)
       this.#inputs.record(this.#nextLeaf++, kind, body)
     }
     return true
+  }
+
+  #refuseRules(version: number): void {
+    const { rulesVersion } = this.#parts
+    const what = `the record is of rules version ${version}, not ${rulesVersion}`
+    this.refuse({ leaf: this.#nextLeaf, code: 'wrong-rules-version', what })
   }
 
   #verify({ firstLeaf, gateway, message, signature }: AttestedBatch): void {
     const code = 'bad-attestation'
     const key = this.#parts.keyOf(gateway)
     if (key === undefined)
-      return this.#refuse({ leaf: firstLeaf, code, what: `no node ${gateway} that could attest inputs` })
+      return this.refuse({ leaf: firstLeaf, code, what: `no node ${gateway} that could attest inputs` })
     this.#verifying.add(firstLeaf)
     this.#parts.signatures.verifyAside(key, message, signature, good => {
       // Decided meanwhile, or the replica is another one.
       if (this.#ended || !this.#verifying.delete(firstLeaf)) return
       const what = `node ${gateway} did not sign for exactly these inputs`
       if (good) this.#tell()
-      else this.#refuse({ leaf: firstLeaf, code, what })
+      else this.refuse({ leaf: firstLeaf, code, what })
     })
   }
 
@@ -150,7 +156,9 @@ export class VettedLog {
     this.#parts.checked()
   }
 
-  #refuse(forged: Forged): void {
+  /** No member votes on this record, unless others have decided it. */
+  refuse(forged: Fault): void {
+    if (forged.leaf < this.#decidedSize) return
     const isFirst = this.#forgedLeaf === Number.POSITIVE_INFINITY
     this.#forgedLeaf = Math.min(this.#forgedLeaf, forged.leaf)
     if (isFirst && !this.#ended) this.#parts.forged(forged)

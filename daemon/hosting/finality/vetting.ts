@@ -3,20 +3,25 @@ import { LogReader } from '../../../storage/log/log-store.ts'
 import type { LogRecord } from '../../../storage/log/record.ts'
 import { putSha256 } from '../../../storage/sha256.ts'
 import type { Store } from '../../../storage/store.ts'
-import type { AppliedRecords } from '../../authority/replica.ts'
+import type { Replica } from '../../authority/replica.ts'
+import type { Fault } from '../../authority/types.ts'
 import type { GatewaySignatures } from '../../routing/gateway-signatures.ts'
-import { type Forged, VettedLog } from './vetted-log.ts'
+import { type VettedEntry, VettedLog } from './vetted-log.ts'
 
 export interface VettingOptions {
   readonly store: Store
   readonly signatures: GatewaySignatures
+  readonly rulesVersion: number
   /** A node's identity key; undefined for a number that no node of the genesis file has. */
   readonly gatewayKeyOf: (node: number) => Uint8Array | undefined
   /** What was to be voted on, and was not checked, is checked by now. */
   readonly checked: (group: number) => void
   /** Told once of each opening of a replica. */
-  readonly forged: (group: number, forged: Forged) => void
+  readonly forged: (group: number, forged: Fault) => void
 }
+
+/** What a replica was when it was read back from the disk. */
+export type VettedBeginning = Pick<Replica, 'lastFault'> & { readonly log: Pick<Replica['log'], 'size'> }
 
 /**
  * Holds the leaders of this node's replicas to what the rules don't see, before this node votes: a member votes only for what
@@ -30,16 +35,18 @@ export class Vetting {
     this.#options = options
   }
 
-  /** A replica takes part, with so many leaves on the disk; the first ones are decided. */
-  opened(group: number, origin: string, decidedSize: number, logSize: number): void {
-    const { store, signatures, gatewayKeyOf, checked, forged } = this.#options
+  /** A replica takes part, with what the disk has; the first leaves are decided. */
+  opened(group: number, origin: string, decidedSize: number, begin: VettedBeginning): void {
+    const { store, signatures, gatewayKeyOf, rulesVersion, checked, forged } = this.#options
     this.#logs.get(group)?.end()
     const parts = {
-      ...{ origin, signatures, keyOf: gatewayKeyOf, reader: new LogReader(store, group) },
+      ...{ origin, rulesVersion, signatures, keyOf: gatewayKeyOf, reader: new LogReader(store, group) },
       checked: () => checked(group),
-      forged: (what: Forged) => forged(group, what),
+      forged: (what: Fault) => forged(group, what),
     }
-    this.#logs.set(group, new VettedLog(parts, decidedSize, logSize))
+    const log = new VettedLog(parts, decidedSize, begin.log.size)
+    this.#logs.set(group, log)
+    if (begin.lastFault !== undefined) log.refuse(begin.lastFault)
   }
 
   ended(group: number): void {
@@ -47,7 +54,7 @@ export class Vetting {
     this.#logs.delete(group)
   }
 
-  applied(group: number, entry: AppliedRecords): void {
+  applied(group: number, entry: VettedEntry): void {
     this.#logs.get(group)?.applied(entry)
   }
 

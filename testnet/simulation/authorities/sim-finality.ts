@@ -62,6 +62,7 @@ export function loadFinality(parts: SimFinalityParts): Promise<Finality> {
       members: members.map(member => ({ node: member, key: keys.get(member)! })),
     })),
     voteKeyOf: number => keys.get(number),
+    rulesVersion: 1,
     gatewayKeyOf: number => identities.get(number),
     anchoring: new AnchorsAtOnce(),
     onFinal: (group, certificate) => {

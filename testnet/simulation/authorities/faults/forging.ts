@@ -4,9 +4,19 @@ import {
   encodeAttestation,
 } from '../../../../client/protocol/attestation.ts'
 import { SIGNATURE_BYTES } from '../../../../client/protocol/session.ts'
+import type { Authority } from '../../../../daemon/authority/authority.ts'
+import { encodeMark, encodeSeal } from '../../../../daemon/authority/bodies.ts'
 import type { AuthorityHost } from '../../../../daemon/hosting/authority-host.ts'
 import { LogReader } from '../../../../storage/log/log-store.ts'
-import { encodeBatch, type LogRecord, recordKind, saltBytes } from '../../../../storage/log/record.ts'
+import {
+  encodeBatch,
+  hashBytes,
+  type LogRecord,
+  recordKind,
+  saltBytes,
+} from '../../../../storage/log/record.ts'
+import { encodeTick } from '../../../../world/codec.ts'
+import type { SimRandom } from '../../random.ts'
 import { readOnly } from '../final.ts'
 import { type Fault, type Field, type Node, pick, pickNode } from './fault.ts'
 
@@ -19,6 +29,8 @@ const LOOK_BACK_LEAVES = 200
  */
 export const FORGING_FAULTS = {
   'forging-leader': { counters: ['input-forged'], inject: field => void forge(field) },
+  /** A leader logs what the rules pass by, or time that is not there yet, and goes on. */
+  'unruly-leader': { counters: ['record-out-of-order'], inject: breakRules },
 } satisfies Record<string, Fault>
 
 async function forge(field: Field): Promise<void> {
@@ -34,6 +46,45 @@ async function forge(field: Field): Promise<void> {
     node.program?.engine.driver.propose(group, encodeBatch(records))
     field.simulation.countFault('input-forged')
   }
+}
+
+function breakRules(field: Field): void {
+  const { random } = field.simulation
+  const { program } = pickNode(field)
+  for (const { authority } of program?.engine.authorities() ?? []) {
+    if (!authority.serving) continue
+    const { group, rulesVersion } = authority.identity
+    const { kind, body, version = rulesVersion } = pick(random, outOfOrder(random, authority))
+    field.judge.forged(group, body)
+    const record = { kind, rulesVersion: version, salt: random.bytes(saltBytes), body }
+    program?.engine.driver.propose(group, encodeBatch([record]))
+    field.simulation.countFault('record-out-of-order')
+  }
+}
+
+interface OutOfOrder {
+  readonly kind: number
+  readonly body: Uint8Array
+  readonly version?: number
+}
+
+function outOfOrder(random: SimRandom, { replica, identity }: Authority): readonly OutOfOrder[] {
+  const { tick } = replica.world
+  // No clock shows this time, so that the bytes stand nowhere else.
+  const timeMs = random.below(2 ** 40)
+  const { epoch, members } = replica.regime
+  const root = random.bytes(hashBytes)
+  const seal = { epoch, nextMembers: members, tick, timeMs, previous: root, stateRoot: root, asOfSize: 1 }
+  return [
+    { kind: recordKind.charter, body: random.bytes(identity.charterBody.length) },
+    { kind: recordKind.mark, body: encodeMark({ height: 2 ** 40 + random.below(2 ** 40) }) },
+    { kind: recordKind.seal, body: encodeSeal({ ...seal, height: replica.nextHeight }) },
+    { kind: recordKind.seal, body: random.bytes(99) },
+    { kind: recordKind.intent, body: random.bytes(99) },
+    { kind: recordKind.tick, body: encodeTick({ tick: 0, timeMs }) },
+    { kind: recordKind.tick, body: encodeTick({ tick: 2 ** 40, timeMs }) },
+    { kind: recordKind.tick, body: encodeTick({ tick: tick + 1, timeMs }), version: 2 },
+  ]
 }
 
 async function forgery(field: Field, node: Node, host: AuthorityHost): Promise<LogRecord[] | undefined> {

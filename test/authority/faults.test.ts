@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { Ahead } from '../../daemon/authority/ahead.ts'
+import { decodeSeal, encodeMark, encodeSeal } from '../../daemon/authority/bodies.ts'
+import type { Replica } from '../../daemon/authority/replica.ts'
+import { type LogRecord, recordKind } from '../../storage/log/record.ts'
+import { encodeTick } from '../../world/codec.ts'
+import { foundTown, newReplica, playTown, removeTown, type Town } from '../audit/support/log.ts'
+
+const DAY_MS = 24 * 60 * 60 * 1000
+
+describe('what no honest leader logs', () => {
+  let town: Town
+  let played: LogRecord[]
+  let seal: LogRecord
+  let replica: Replica
+
+  before(() => {
+    town = foundTown()
+    played = playTown(town, 300)
+    seal = played.at(-1)!
+  })
+  after(() => removeTown(town))
+  beforeEach(() => {
+    replica = newReplica(town)
+    replica.applyRecords(played, [])
+  })
+
+  const record = (kind: number, body: Uint8Array): LogRecord => ({ ...seal, kind, body })
+  const codeOf = (...records: LogRecord[]) => replica.applyRecords(records, []).fault?.code
+
+  it('is not found where nothing is wrong, nor in marks and seals that come once more', () => {
+    assert.equal(replica.lastFault, undefined)
+    const { height } = decodeSeal(seal.body)!
+    const [again, next] = [encodeMark({ height }), encodeMark({ height: height + 1 })]
+    assert.equal(codeOf(seal, record(recordKind.mark, again)), undefined)
+    replica.applyRecords([record(recordKind.mark, next)], [])
+    const { size, stateRoot } = replica.pendingMark!
+    const late = { ...decodeSeal(seal.body)!, height: height + 1, asOfSize: size, stateRoot }
+    const body = encodeSeal({ ...late, previous: replica.previousHash, tick: replica.world.tick })
+    assert.equal(codeOf(record(recordKind.mark, next), record(recordKind.seal, body)), undefined)
+    assert.equal(replica.voidRecords, 3)
+    assert.equal(replica.lastFault, undefined)
+  })
+
+  it('is found in records that have no effect, at their leaf', () => {
+    const { height } = decodeSeal(seal.body)!
+    const wrongSeal = encodeSeal({ ...decodeSeal(seal.body)!, height: height + 1 })
+    for (const [kind, body, code] of [
+      [recordKind.charter, played[0]!.body, 'wrong-charter'],
+      [recordKind.intent, new Uint8Array(9), 'unexpected-record'],
+      [recordKind.input, new Uint8Array(9), 'malformed-record'],
+      [recordKind.tick, encodeTick({ tick: replica.world.tick, timeMs: 1 }), 'wrong-tick'],
+      [recordKind.mark, encodeMark({ height: height + 2 }), 'wrong-mark'],
+      [recordKind.mark, new Uint8Array(7), 'wrong-mark'],
+      [recordKind.seal, wrongSeal, 'wrong-seal'],
+      [recordKind.seal, new Uint8Array(7), 'malformed-record'],
+    ] as const) {
+      assert.equal(codeOf(record(kind, body)), code)
+      assert.equal(replica.lastFault!.leaf, replica.log.size - 1)
+      const next = encodeTick({ tick: replica.world.tick + 1, timeMs: 1 })
+      assert.equal(codeOf(record(recordKind.tick, next)), undefined)
+    }
+  })
+
+  it('is found in an entry that is no batch, and in a log that does not begin with its charter', () => {
+    const entry = { index: 1, term: 1, data: new Uint8Array(9) }
+    assert.equal(replica.apply(entry, []).fault?.code, 'malformed-entry')
+    const anew = newReplica(town)
+    assert.equal(anew.applyRecords(played.slice(1, 2), []).fault?.code, 'unexpected-record')
+  })
+
+  it("is time that is far ahead of a member's own clock, but not an honest clock that is a day wrong", () => {
+    const { tickMs, createdAtMs } = town.identity
+    const ahead = new Ahead(town.identity, replica)
+    const wallMs = createdAtMs + replica.world.tick * tickMs
+    ahead.wallMs = wallMs
+    const ticked = (tick: number, timeMs: number) =>
+      ahead.fault(replica.applyRecords([record(recordKind.tick, encodeTick({ tick, timeMs }))], []))?.code
+    const inADay = replica.world.tick + DAY_MS / tickMs
+    assert.equal(ticked(inADay, wallMs + DAY_MS), undefined)
+    assert.equal(ticked(inADay + 1, wallMs + 3 * DAY_MS), 'ahead-of-time')
+    assert.equal(ticked(inADay + (2 * DAY_MS) / tickMs, wallMs), 'ahead-of-time')
+    // Where the members have decided so, time goes on from there.
+    assert.equal(ticked(replica.world.tick + 1, wallMs), undefined)
+  })
+})
