@@ -1,6 +1,6 @@
 /**
  * The whole mocha suite: `npm test`, or a part of it: `npm test -- storage`, `npm test -- --grep snapshot`.
- * Files run two at a time; those in test/e2e, which start real networks and take longest, come first.
+ * Files run two at a time, those that take longest first: at the end both cores are busy with short ones.
  */
 import { spawn } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -16,6 +16,8 @@ interface Counts {
 }
 
 const EXIT_GRACE_MS = 15_000
+/** Real networks, whole networks under virtual time, and processes. */
+const LONGEST = ['test/e2e/', 'test/simulation/', 'test/cli/', 'test/browser/']
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -39,8 +41,11 @@ async function main(): Promise<number> {
     console.error(`No test file's path contains ${positionals.map(part => `"${part}"`).join(' or ')}.`)
     return 2
   }
-  const isLong = (file: string) => file.startsWith('test/e2e/')
-  const ordered = [...files.filter(isLong), ...files.filter(file => !isLong(file))]
+  const rank = (file: string): number => {
+    const at = LONGEST.findIndex(folder => file.startsWith(folder))
+    return at === -1 ? LONGEST.length : at
+  }
+  const ordered = files.toSorted((a, b) => rank(a) - rank(b))
   const total = judge(await runMocha(ordered, files.length > 1 && values.jobs !== '1'))
   console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
   return total.failed === 0 ? 0 : 1

@@ -34,8 +34,8 @@ describe('npm run sim', function () {
 
   it('prints the same trace for the same seed in whatever process it runs', async () => {
     const [alone, shared] = await Promise.all([
-      run('--seconds', '2', '--seed', '6', '--seeds', '2'),
-      run('--seconds', '2', '--seed', '6', '--seeds', '2', '--jobs', '2'),
+      run(...SMALL, '--seed', '6', '--seeds', '2'),
+      run(...SMALL, '--seed', '6', '--seeds', '2', '--jobs', '2'),
     ])
     assert.equal(alone.code, 0, alone.err)
     assert.equal(traces(alone.out).length, 2)
