@@ -14,6 +14,8 @@ export type AuditErrorCode =
   /** An export that is damaged, or none. */
   | 'bad-backup'
   | 'unreadable-file'
+  /** Whoever wanted it wants it no more. */
+  | 'broken-off'
 
 /** The message is one sentence for a person. */
 export class AuditError extends Error {

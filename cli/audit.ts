@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { badUsage, EXIT, SetupError } from '../daemon/config/setup-error.ts'
 import { asSetupError } from './audit-errors.ts'
 import { grantOf, withGrant } from './grant-file.ts'
@@ -24,17 +24,17 @@ export function auditCommand(): Command {
     ),
   )
     .argument('<AUTHORITY>', 'as area/0000; all: every log, on several threads, compared between sources')
-    .option(
-      '--from <URL|DIR...>',
-      "a node's HTTP API or an exported log (default: the node of the data directory)",
-      [],
+    .addOption(
+      new Option('--from <URL|DIR...>', "a node's HTTP API or an exported log").default(
+        [],
+        'the node of the data directory',
+      ),
     )
     .option('--every-copy', 'with all: replay the copy of every source, not one of each log')
-    .option(
-      '--threads <N>',
-      'with all: audits at once (default: one for each processor)',
-      wholeNumber(1, 64),
-      availableParallelism(),
+    .addOption(
+      new Option('--threads <N>', 'with all: audits at once')
+        .argParser(wholeNumber(1, 64))
+        .default(availableParallelism(), 'one for each processor'),
     )
     .option('--genesis <FILE>', 'genesis file to trust (default: genesis.json in the data directory)')
     .action((authority: string, options: AuditOptions) =>

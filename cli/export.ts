@@ -7,6 +7,7 @@ import { grantOf, withGrant } from './grant-file.ts'
 import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
 import { print, say } from './output.ts'
 import { configOf } from './settings-options.ts'
+import { stopSignals } from './signals.ts'
 
 type ExportOptions = ReadCommandOptions & { readonly format: ExportFormat; readonly from?: string }
 
@@ -33,9 +34,16 @@ async function exportTo(authority: string, file: string, options: ExportOptions)
   const { format } = options
   const from = options.from ?? nodeApi(options).root
   const grant = grantOf(options)
+  const until = stopSignals().graceful
   const report = await exportAuthority({
     ...{ authority, from, genesis, grant, file, format, onProgress: say },
-  }).catch(asSetupError)
+    until,
+  }).catch(error => {
+    if (!until.aborted) asSetupError(error)
+    say(error.message)
+    // What is under way goes nowhere.
+    process.exit(EXIT.failed)
+  })
   const { ok, origin, size } = report
   print({ ok, origin, size, file: resolve(file), format, findings: report.findings }, options, () =>
     ok ? `${size} records of ${origin} are in ${file}` : `${report.message}\nNothing was written.`,

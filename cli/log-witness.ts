@@ -58,10 +58,11 @@ function remove(url: string, options: Options): void {
 
 function list(options: Options): void {
   const { entries } = listOf(options)
-  print({ witnesses: entries }, options, () =>
-    table(
-      ['NAME', 'URL'],
-      entries.map(entry => [cosignerName(entry.vkey)!, entry.url]),
-    ),
-  )
+  print({ witnesses: entries }, options, () => {
+    if (entries.length === 0) return 'No witness is asked.'
+    return table(
+      ['URL', 'NAME'],
+      entries.map(entry => [entry.url, cosignerName(entry.vkey)!]),
+    )
+  })
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { type Sighting, sentenceOf } from '../audit/monitor/sighting.ts'
 import { EXIT } from '../daemon/config/setup-error.ts'
 import { asSetupError } from './audit-errors.ts'
@@ -24,7 +24,9 @@ export function monitorCommand(): Command {
   const command = new Command('monitor')
     .description('watch what several nodes show of the same logs, and catch two faces')
     .argument('<URL...>', "nodes' HTTP APIs, or folders that mirror them")
-    .option('--authority <NAME...>', 'only these, as area/0000 (default: all of the genesis file)', [])
+    .addOption(
+      new Option('--authority <NAME...>', 'only these, as area/0000').default([], 'all of the genesis file'),
+    )
     .option('--every-ms <MS>', 'how often to look', wholeNumber(100, 3_600_000), EVERY_MS)
     .option(
       '--still-after <SECONDS>',

@@ -26,7 +26,7 @@ function optionsOf(field: SettingField): Option[] {
   const negated = field.flag.replace(/^--/, '--no-')
   return [
     new Option(field.flag, field.description + suffix),
-    new Option(negated, `do not ${field.description}`),
+    new Option(negated, `do not ${field.description.split(';')[0]}`),
   ]
 }
 

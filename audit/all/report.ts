@@ -36,23 +36,35 @@ const harmless: ReadonlySet<Sighting['kind']> = new Set<Sighting['kind']>([
   'answers-again',
 ])
 
-export function allReport(parts: Omit<AllReport, 'ok' | 'wrong' | 'message'>): AllReport {
-  const { logs, failed, missing, sightings, ended } = parts
-  const suspicious = sightings.some(({ kind }) => !harmless.has(kind))
-  const wrong = suspicious || logs.some(({ report }) => !report.ok)
+type Parts = Omit<AllReport, 'ok' | 'wrong' | 'message'>
+
+export function allReport(parts: Parts): AllReport {
+  const { logs, failed, missing, ended } = parts
+  const wrong = isWrong(parts)
   const ok = !wrong && !ended && failed.length === 0 && missing.length === 0 && logs.length > 0
   return { ...parts, ok, wrong, message: messageOf(parts, ok) }
 }
 
-function messageOf(parts: Omit<AllReport, 'ok' | 'wrong' | 'message'>, ok: boolean): string {
+function isWrong({ logs, sightings }: Pick<Parts, 'logs' | 'sightings'>): boolean {
+  return sightings.some(({ kind }) => !harmless.has(kind)) || logs.some(({ report }) => !report.ok)
+}
+
+function headline({ ended, logs, sightings }: Parts, ok: boolean): string {
+  if (ok) return 'Everything is in order.'
+  return ended && !isWrong({ logs, sightings })
+    ? 'Broken off: nothing wrong was found so far.'
+    : 'NOT everything is in order.'
+}
+
+function messageOf(parts: Parts, ok: boolean): string {
   const { logs, failed, missing, sightings, ended } = parts
   const number = (value: number) => value.toLocaleString('en')
   const inOrder = logs.filter(({ report }) => report.ok)
   const sum = (of: (report: AuditReport) => number): string =>
     number(logs.reduce((total, { report }) => total + of(report), 0))
   return [
-    ok ? 'Everything is in order.' : 'NOT everything is in order.',
-    `${inOrder.length} of ${logs.length + failed.length + missing.length} logs are in order: ${sum(it => it.records)} records, ${sum(it => it.inputs)} inputs,`,
+    headline(parts, ok),
+    `${inOrder.length} of ${ended ? 'the' : logs.length + failed.length + missing.length} logs are in order: ${sum(it => it.records)} records, ${sum(it => it.inputs)} inputs,`,
     `${sum(it => it.sealedRoots)} state roots that match their seal`,
     ...inOrder
       .filter(({ report }) => report.replayedFrom > 0)
@@ -60,7 +72,7 @@ function messageOf(parts: Omit<AllReport, 'ok' | 'wrong' | 'message'>, ok: boole
         `${origin} was replayed from leaf ${number(replayedFrom)} on;`,
         '  before it only hashes and signatures were checked.',
       ]),
-    ...(ended ? ['It was broken off; what is finished need not be done again.'] : []),
+    ...(ended ? ['What is finished need not be done again.'] : []),
     ...missing.map(name => `No source has a log of ${name}.`),
     ...failed.map(({ authority, error }) => `${authority} could not be audited: ${error}`),
     ...sightings.map(sentenceOf),

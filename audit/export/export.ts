@@ -1,4 +1,5 @@
 import { type AuditReport, auditAuthority } from '../audit.ts'
+import { AuditError } from '../errors.ts'
 import { JsonLinesWriter } from './json-lines.ts'
 import { SqliteWriter } from './sqlite.ts'
 import type { ExportWriter } from './writer.ts'
@@ -14,6 +15,8 @@ export interface ExportOptions {
   readonly file: string
   readonly format: ExportFormat
   readonly onProgress?: (line: string) => void
+  /** Aborted: nothing is to be written any more. */
+  readonly until?: AbortSignal
 }
 
 const writers: Readonly<Record<ExportFormat, (path: string) => ExportWriter>> = {
@@ -23,17 +26,18 @@ const writers: Readonly<Record<ExportFormat, (path: string) => ExportWriter>> = 
 
 /**
  * Audits a log and writes what it held. A log that is not in order is not exported: the file is not there then.
- * @throws AuditError when no audit could be made
+ * @throws AuditError when no audit could be made, or it was broken off
  */
 export async function exportAuthority(options: ExportOptions): Promise<AuditReport> {
   const { authority, from, genesis, grant, onProgress } = options
   const writer = writers[options.format](options.file)
   try {
-    const report = await auditAuthority({
+    const audit = auditAuthority({
       ...{ authority, from, genesis, grant, onProgress },
       onLog: log => writer.begin(log),
       onRecord: told => writer.record(told),
     })
+    const report = await Promise.race([audit, brokenOff(options.until)])
     if (report.ok) await writer.end()
     else writer.abandon()
     return report
@@ -41,4 +45,11 @@ export async function exportAuthority(options: ExportOptions): Promise<AuditRepo
     writer.abandon()
     throw error
   }
+}
+
+function brokenOff(until: AbortSignal | undefined): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const end = (): void => reject(new AuditError('broken-off', 'Broken off: nothing was written.'))
+    until?.addEventListener('abort', end, { once: true })
+  })
 }

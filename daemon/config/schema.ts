@@ -81,7 +81,7 @@ export const settingsSchema = z.strictObject({
     .default(100)
     .meta({ description: 'time between signs of life', value: 'MS' }),
   leaseReads: z.boolean('must be true or false').default(false).meta({
-    description: 'leaders answer reads by their clock; only where no machine is ever suspended or paused',
+    description: 'let leaders answer reads by their clock; only where no machine is ever suspended or paused',
   }),
   maxPeers: whole(1, 10_000)
     .default(300)

@@ -95,6 +95,7 @@ describe('an audit of everything', function () {
   it('can be broken off', async () => {
     const report = await audit([whole], { until: AbortSignal.abort() })
     assert.deepEqual([report.ok, report.wrong, report.ended, report.logs.length], [false, false, true, 0])
+    assert.match(report.message, /^Broken off: nothing wrong was found so far\.\n0 of the logs are in order/)
   })
 
   it('finds sources that show two faces, and leaves evidence that proves itself', async () => {

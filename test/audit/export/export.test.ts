@@ -7,7 +7,16 @@ import { type ExportFormat, exportAuthority } from '../../../audit/export/export
 import { restoreLog } from '../../../audit/export/restore.ts'
 import { type LogRecord, recordKind } from '../../../storage/log/record.ts'
 import { isMoving, positionAt } from '../../../world/codec.ts'
-import { exportTo, foundTown, newReplica, playTown, publish, removeTown, type Town } from '../support/log.ts'
+import {
+  exportTo,
+  foundTown,
+  newReplica,
+  playTown,
+  publish,
+  removeTown,
+  serveHttp,
+  type Town,
+} from '../support/log.ts'
 
 const formats: readonly ExportFormat[] = ['json', 'sqlite']
 
@@ -125,6 +134,32 @@ describe('an export of a log', function () {
       assert.equal(existsSync(path(`none.${format}`)), false)
       await assert.rejects(exportAs(format, `nowhere.${format}`, path('nowhere')), { code: 'unreachable' })
       assert.equal(existsSync(path(`nowhere.${format}.partial`)), false)
+    })
+  }
+
+  for (const format of formats) {
+    it(`as ${format} leaves nothing behind when it is broken off, at whatever record`, async () => {
+      for (const at of [0, 300]) {
+        const until = new AbortController()
+        const { url, server } = await serveHttp({
+          ...(await publish(town, records)),
+          refuses: asked => {
+            if (asked.endsWith(at === 0 ? 'checkpoint' : 'bodies/001')) until.abort()
+            return false
+          },
+        })
+        const file = path(`broken-${at}.${format}`)
+        const options = { authority: 'area/0000', from: url, genesis: town.genesisPath, file, format }
+        await assert.rejects(exportAuthority({ ...options, until: until.signal }), {
+          code: 'broken-off',
+          message: 'Broken off: nothing was written.',
+        })
+        server.close()
+        assert.deepEqual(
+          readdirSync(town.folder).filter(name => name.startsWith(`broken-${at}.${format}`)),
+          [],
+        )
+      }
     })
   }
 
