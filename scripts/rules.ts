@@ -87,7 +87,11 @@ const BANNED_IN_WORLD: readonly (readonly [RegExp, string])[] = [
 ]
 
 const BANNED_WHERE_STRANGERS_ANSWER: readonly (readonly [RegExp, string])[] = [
-  [/\bfetch\s*\(/g, 'fetch has no limits: take askHttp of client/protocol/http.ts'],
+  // A method may well have such a name.
+  [
+    /(?:(?<![\w.#])|\b(?:globalThis|window)\s*\.\s*)fetch\s*\(/g,
+    'fetch has no limits: take askHttp of client/protocol/http.ts',
+  ],
 ]
 /** The one that sets the limits, and benchmarks, which ask what they have started. */
 const MAY_FETCH = /^(?:client\/protocol\/http\.ts$|testnet\/bench\/)/

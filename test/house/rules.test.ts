@@ -48,6 +48,8 @@ describe('the rules of the house', () => {
   it('lets nothing be asked over HTTP without a limit', () => {
     for (const path of ['cli/audit.ts', 'client/map/main.tsx', 'audit/source/http.ts', 'daemon/node.ts'])
       assert.equal(messages(path, 'await fetch(url)').length, 1, path)
+    assert.equal(messages('cli/audit.ts', 'await globalThis.fetch(url)').length, 1)
+    assert.deepEqual(messages('testnet/x.ts', 'this.#fetch(it); it.fetch(x); prefetch(y)'), [])
     for (const path of ['client/protocol/http.ts', 'test/client/http.test.ts'])
       assert.deepEqual(messages(path, 'await fetch(url)'), [], path)
   })
