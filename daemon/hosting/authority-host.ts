@@ -41,8 +41,11 @@ export interface AuthorityHostParts {
   readonly activations: (epoch: number) => readonly Uint8Array[]
   /** Asks the group from which index on a state is new enough; `readTold` gets the answer. */
   readonly askRead: (context: number) => ReadAsked
-  /** An input came to a replica that does not lead: it may be that nobody does. */
-  readonly inputWaits: () => void
+  /**
+   * An input came to a replica that does not lead: it may be that nobody does. Where this member knows who leads, that is
+   * no sign that the leader serves nobody: whoever offers it may never have asked it.
+   */
+  readonly inputWaits: (knowsLeader: boolean) => void
   readonly count: (name: string, labels: Record<string, string>) => void
   /** The replica must not go on: it diverged, or its disk is damaged. */
   readonly halted: (name: string, error: Error) => void
@@ -103,21 +106,21 @@ export class AuthorityHost {
 
   offer(batch: InputBatch, waiter: BatchWaiter): void {
     this.authority.offer(batch, waiter)
-    if (!this.authority.serving) this.#parts.inputWaits()
+    if (!this.authority.serving) this.#parts.inputWaits(this.authority.leader !== noLeader)
     this.#flushSoon()
   }
 
   /** How an entity is now, on any member; nothing is logged. */
   read(target: Uint8Array, answer: (answer: ReadAnswer) => void): void {
     if (this.#halted) return answer({ kind: 'not-leader', leader: noLeader })
-    if (this.authority.leader === noLeader) this.#parts.inputWaits()
+    if (this.authority.leader === noLeader) this.#parts.inputWaits(false)
     this.#reads.read(target, this.#parts.clock.monotonicMs(), answer)
   }
 
   /** Tells once these leaves are final; a leader has them sealed. `from` is the node at whose gateway it is asked. */
   whenFinal(ask: FinalAsk, from: number, answer: (answer: FinalAnswer) => void): void {
     if (this.#halted) return answer({ kind: 'not-leader', leader: noLeader })
-    if (this.authority.leader === noLeader) this.#parts.inputWaits()
+    if (this.authority.leader === noLeader) this.#parts.inputWaits(false)
     this.#finals.ask(ask, from, this.#parts.clock.monotonicMs(), answer)
   }
 

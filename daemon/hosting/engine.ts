@@ -199,8 +199,13 @@ export class Engine {
 
   /** An input waits for an answer from this authority. Nothing happens when no replica of it is here. */
   expectProgress(group: number): void {
-    this.#host.expectProgress(group)
     this.#options.views?.waits(group)
+    this.#awaken(group)
+  }
+
+  /** A group that sleeps looks whether its leader is still there. */
+  #awaken(group: number): void {
+    this.#host.expectProgress(group)
     this.driver.wake()
   }
 
@@ -343,7 +348,8 @@ export class Engine {
 
   #opened(hosted: HostedAuthority, begin: Beginning): Promise<OpenedAuthority> {
     const { driver } = this
-    const expectProgress = (waiting: number): void => this.expectProgress(waiting)
+    const expectProgress = (group: number, knowsLeader: boolean): void =>
+      knowsLeader ? this.#awaken(group) : this.expectProgress(group)
     const parts = { options: this.#options, store: this.#store, host: this.#host, driver, expectProgress }
     return openAuthority(parts, hosted, begin)
   }

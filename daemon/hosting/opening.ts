@@ -28,7 +28,7 @@ export interface OpeningParts {
   readonly store: NotingStore
   readonly host: GroupHost
   readonly driver: GroupDriver
-  readonly expectProgress: (group: number) => void
+  readonly expectProgress: (group: number, knowsLeader: boolean) => void
 }
 
 /** An authority's replica as the disk has it, and all that is around it. `join` makes it part of its group. */
@@ -130,7 +130,7 @@ export async function openAuthority(
     activations: after => parts.options.views?.activationsAfter(group, after) ?? [],
     count,
     askRead: context => driver.read(group, context),
-    inputWaits: () => parts.expectProgress(group),
+    inputWaits: knowsLeader => parts.expectProgress(group, knowsLeader),
     halted: onHalted,
   })
   const join = (introduced: readonly number[]): void => {

@@ -45,6 +45,21 @@ describe('the watch over the leader of a view', () => {
       assert.equal(secondsUntil(progress, second * 1000, 1, { ...quiet, actions: second }, true), undefined)
   })
 
+  it('suspects one that answers nobody later each time, whatever it seals, and soon again once it has served', () => {
+    let second = 0
+    const next = (actions: number): number => {
+      const from = second
+      for (;;) {
+        // An area without players goes on being sealed now and then.
+        const signs = { sealHeight: 3 + Math.floor(++second / 4), actions, isUnsealed: false }
+        progress.waits(GROUP, second * 1000)
+        if (progress.look(GROUP, signs, second * 1000)) return second - from
+      }
+    }
+    assert.deepEqual([next(10), next(10), next(10)], [11, 21, 41])
+    assert.equal(next(11), 12)
+  })
+
   it('begins anew when its own process stood still', () => {
     const unsealed = { ...quiet, isUnsealed: true }
     assert.equal(secondsUntil(progress, 0, 8, unsealed), undefined)

@@ -299,6 +299,29 @@ describe(TITLE, function () {
     })
   })
 
+  it('is not given up since a node offers inputs to followers only, who know their leader', async () => {
+    await simulate(seedOr(43), TITLE, async simulation => {
+      const realm = new SimRealm(simulation, {
+        seed: 43,
+        nodes: 4,
+        groups: 1,
+        replicas: 4,
+        progressMs: 3_000,
+      })
+      await simulation.runFor(3_000)
+      const followers = MEMBERS.filter(number => number !== realm.leaderOf(GROUP))
+      const answers = new Set<string>()
+      const batch = { gateway: 1, bodies: [new Uint8Array(60)], signature: new Uint8Array(64) }
+      for (let asked = 0; asked < 40; asked++) {
+        for (const number of followers)
+          realm.authorityOn(number, GROUP)!.offer(batch, (_, __, { kind }) => answers.add(kind))
+        await simulation.runFor(500)
+      }
+      assert.deepEqual([...answers], ['not-leader'])
+      assert.equal(realm.judge.counters.get('view-suspected'), undefined)
+    })
+  })
+
   it('takes no more while too few are there to decide for ten seconds, though Raft could go on', async () => {
     await simulate(seedOr(39), TITLE, async simulation => {
       const realm = await playing(simulation, 5)

@@ -16,8 +16,9 @@ interface Watched {
   waitingSinceMs: number | undefined
   waitedAtMs: number
   lookedAtMs: number
-  /** Suspicions in a row that nothing came of. */
-  failures: number
+  /** Suspicions in a row since the last seal, and since an input was applied: a leader that seals may still serve nobody. */
+  unsealedFailures: number
+  waitingFailures: number
 }
 
 /** Whoever waits says so several times a second. */
@@ -61,19 +62,21 @@ export class Progress {
     if (nowMs - watched.lookedAtMs > stoodStillMs) this.forget(group)
     watched.lookedAtMs = nowMs
     const hasSealed = signs.sealHeight !== watched.sealHeight
-    if (hasSealed) watched.failures = 0
+    if (hasSealed) watched.unsealedFailures = 0
     if (hasSealed || !signs.isUnsealed) watched.unsealedSinceMs = undefined
     else watched.unsealedSinceMs ??= nowMs
-    const isServed = signs.actions !== watched.actions || nowMs - watched.waitedAtMs > waitsAgainMs
-    if (isServed) watched.waitingSinceMs = undefined
+    const isServed = signs.actions !== watched.actions
+    if (isServed) watched.waitingFailures = 0
+    if (isServed || nowMs - watched.waitedAtMs > waitsAgainMs) watched.waitingSinceMs = undefined
     watched.sealHeight = signs.sealHeight
     watched.actions = signs.actions
-    const sinceMs = Math.min(
-      watched.unsealedSinceMs ?? Number.POSITIVE_INFINITY,
-      watched.waitingSinceMs ?? Number.POSITIVE_INFINITY,
-    )
-    if (nowMs - sinceMs < this.#limitMs(watched.failures)) return false
-    watched.failures++
+    const isLate = (sinceMs: number | undefined, failures: number): boolean =>
+      sinceMs !== undefined && nowMs - sinceMs >= this.#limitMs(failures)
+    const sealsNothing = isLate(watched.unsealedSinceMs, watched.unsealedFailures)
+    const servesNobody = isLate(watched.waitingSinceMs, watched.waitingFailures)
+    if (!sealsNothing && !servesNobody) return false
+    if (sealsNothing) watched.unsealedFailures++
+    if (servesNobody) watched.waitingFailures++
     this.forget(group)
     return true
   }
@@ -83,6 +86,6 @@ function newlyWatched({ sealHeight, actions }: Signs): Watched {
   return {
     ...{ sealHeight, actions, unsealedSinceMs: undefined, waitingSinceMs: undefined },
     ...{ waitedAtMs: Number.NEGATIVE_INFINITY },
-    ...{ lookedAtMs: Number.NEGATIVE_INFINITY, failures: 0 },
+    ...{ lookedAtMs: Number.NEGATIVE_INFINITY, unsealedFailures: 0, waitingFailures: 0 },
   }
 }
