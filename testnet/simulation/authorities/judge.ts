@@ -61,7 +61,7 @@ export class Judge {
   /** Log roots by group and size, and seals by group and height, as first seen anywhere. */
   readonly #roots = new Map<string, string>()
   readonly #seals = new Map<string, string>()
-  /** By group: inputs that nobody asked for, and how far what is decided has none of them. */
+  /** By group: what lying leaders logged, and how far what is decided has none of it. */
   readonly #forgeries = new Map<number, readonly Uint8Array[]>()
   readonly #unforgedSize = new Map<number, number>()
   /** By leader, those whose promise to it is over. */
@@ -111,7 +111,7 @@ export class Judge {
     this.#simulation.fail(new Finding(problem))
   }
 
-  /** A leader lies: it logs this input, which nobody asked for. */
+  /** A leader lies: it logs a record with this body. */
   forged(group: number, body: Uint8Array): void {
     this.#forgeries.set(group, [...(this.#forgeries.get(group) ?? []), body])
   }
@@ -122,7 +122,7 @@ export class Judge {
     if (size <= from) return
     for (const { value } of this.#diskOf(node).visible.slice(logBatchRange(group, from, size))) {
       if (this.#forgeries.get(group)?.some(body => holds(value, body)))
-        this.fail(`forged: ${this.nameOf(group)} has a move that nobody asked for, and it is decided`)
+        this.fail(`forged: ${this.nameOf(group)} has a record that no honest leader logs, and it is decided`)
     }
     this.#unforgedSize.set(group, size)
   }

@@ -11,6 +11,8 @@ export interface Bug {
   readonly name: string
   /** One sentence: what the program does wrong. */
   readonly what: string
+  /** Only where the members vote has it an effect. */
+  readonly votes?: true
   /** Mostly one; more where two parts of the program each keep the mistake from having an effect. */
   readonly edits: readonly Edit[]
 }

@@ -3,7 +3,7 @@ const CHECKS: readonly (readonly [RegExp, string])[] = [
   [/that only \d+ of \d+ disks hold/, 'receipt without a majority of disks'],
   [/was promised twice/, 'two receipts for one input'],
   [/^a read shows/, 'a stale read'],
-  [/^forged: /, 'a forged input was decided'],
+  [/^forged: /, 'a forged record was decided'],
   [/was applied twice/, 'applied twice'],
   [/^lost: |was promised at leaf|has no leaf/, 'promised, and lost'],
   [/both lead group|two leaders of term/, 'two leaders in one term'],

@@ -5,12 +5,13 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { FAULT_NAMES } from '../authorities/faults/list.ts'
-import { BUGS } from './catalogue.ts'
+import { FAULT_NAMES, VOTING_FAULT_NAMES } from '../authorities/faults/list.ts'
+import { BUGS, bugNamed } from './catalogue.ts'
 import type { Hunt, HuntPlan } from './hunt.ts'
 
 const HUNT = fileURLToPath(import.meta.resolve('./hunt.ts'))
 const PLAN = { seed: 1, nodes: 5, groups: 3, clients: 9, faults: FAULT_NAMES }
+const VOTING_PLAN = { ...PLAN, nodes: 4, votes: true, faults: VOTING_FAULT_NAMES }
 /** Starts lie so far apart that no seed is run twice. */
 const STRIDE = 1000
 
@@ -40,7 +41,8 @@ async function work(): Promise<void> {
 }
 
 async function hunt(bug: string): Promise<Hunt> {
-  const plan: HuntPlan = { plan: { ...PLAN, seconds: Number(values.seconds), bug }, starts, most }
+  const base = bugNamed(bug)?.votes ? VOTING_PLAN : PLAN
+  const plan: HuntPlan = { plan: { ...base, seconds: Number(values.seconds), bug }, starts, most }
   const child = spawn(process.execPath, [HUNT, JSON.stringify(plan)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -1,10 +1,11 @@
 import type { Bug } from './bug.ts'
 
-/** Changes of members. */
+/** What members vote on, and changes of who they are. */
 export const MEMBER_BUGS: readonly Bug[] = [
   {
     name: 'votes-unchecked',
     what: 'A member votes on what it has executed, whether gateways signed for the inputs in it or not.',
+    votes: true,
     edits: [
       {
         file: 'daemon/hosting/finality/vetting.ts',
@@ -15,6 +16,30 @@ export const MEMBER_BUGS: readonly Bug[] = [
         file: 'daemon/hosting/finality/finality.ts',
         from: "this.suspect(group, 'forged')",
         to: '',
+      },
+    ],
+  },
+  {
+    name: 'votes-for-what-is-passed-by',
+    what: 'A member votes on records that no honest leader logs, since the rules pass them by.',
+    votes: true,
+    edits: [
+      {
+        file: 'daemon/hosting/finality/vetted-log.ts',
+        from: 'if (entry.fault !== undefined) this.refuse(entry.fault)',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'proposes-forgeries-again',
+    what: 'What a lying leader made up is proposed again by the honest one that comes next.',
+    votes: true,
+    edits: [
+      {
+        file: 'daemon/hosting/opening.ts',
+        from: 'const fallen = (await views?.attested(group, begin.fallen)) ?? []',
+        to: 'const { fallen } = begin',
       },
     ],
   },
