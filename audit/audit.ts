@@ -114,7 +114,7 @@ class Audit {
     const decision = await readDecision(this.#log)
     const kept = await readKept(this.#log, this.#others)
     const opened = await readCheckpoint(this.#log)
-    if (opened === undefined) return this.#report(undefined, this.#replayFrom(undefined), decision)
+    if (opened === undefined) return this.#report(undefined, this.#replayFrom(undefined, decision), decision)
     const { checkpoint, note } = opened
     this.#size = checkpoint.size
     onLog?.({ genesis, origin, size: checkpoint.size, note })
@@ -123,7 +123,7 @@ class Audit {
     const known = new KnownSizes(memory?.checkpoints ?? [])
     const withBodies = await this.#hasBodies(checkpoint.size)
     const begin = withBodies ? await this.#begin(stand, kept, decision) : undefined
-    const replay = this.#replayFrom(begin)
+    const replay = this.#replayFrom(begin, decision)
     const replays = withBodies && (begin !== undefined || kept.bodiesFrom === 0)
     const parts = { log: this.#log, checkpoint, kept, decision, known, replay, begin, replays }
     const pass = new LogPass({ ...parts, standFile: this.#standFile, onRecord, onProgress })
@@ -156,10 +156,12 @@ class Audit {
     return await decidedBase(this.#log, this.#size, usable, decision)
   }
 
-  #replayFrom(base: Stand | DecidedBase | undefined): Replay {
+  #replayFrom(base: Stand | DecidedBase | undefined, decision: Decision | undefined): Replay {
     const { genesis, area, folder, notes } = this.#log
     const fileOf = (leaf: number): string => bodiesFile(this.#log, leaf, this.#size)
-    const begin = (from?: Stand | DecidedBase) => new Replay(genesis, area, this.#findings, fileOf, from)
+    const changes = decision?.changes ?? []
+    const begin = (from?: Stand | DecidedBase) =>
+      new Replay(genesis, area, this.#findings, fileOf, from, changes)
     try {
       return Object.assign(begin(base), isStand(base) ? base.counts : { from: base?.size ?? 0 })
     } catch {

@@ -5,6 +5,17 @@ import { verifyEd25519 } from './crypto.ts'
 import { type Certificate, parseCertificate, verifyChain } from './verify/certificate.ts'
 import { proofTrust } from './verify-proof.ts'
 
+/** Members that were named by a seal which the members before them decided. */
+export interface EpochChange {
+  /** That begins. */
+  readonly epoch: number
+  /** Of the log, just after the seal. */
+  readonly size: number
+  readonly root: Uint8Array
+  /** Node numbers, ascending. */
+  readonly members: readonly number[]
+}
+
 export interface Decision {
   readonly height: number
   /** Of the log, just after the seal. */
@@ -13,6 +24,8 @@ export interface Decision {
   /** Numbers of the members that signed, and how many members there were. */
   readonly by: readonly number[]
   readonly members: number
+  /** How they came to be the members, in order. */
+  readonly changes: readonly EpochChange[]
 }
 
 /** One certificate for each change of members. */
@@ -43,5 +56,11 @@ function verified({ genesis, origin }: LogCase, text: string): Decision | string
   const chain = verifyChain(founders, before, certificate, verifyEd25519)
   if (!chain.ok) return chain.code
   const by = certificate.votes.map(({ signer }) => signer)
-  return { height, size, root, by, members: chain.members.length }
+  const changes = [...before, certificate].flatMap(changeBy)
+  return { height, size, root, by, members: chain.members.length, changes }
+}
+
+function changeBy({ seal: { nextEpoch: epoch, nextMembers, size, root } }: Certificate): EpochChange[] {
+  if (nextMembers.length === 0) return []
+  return [{ epoch, size, root, members: nextMembers.map(({ node }) => node) }]
 }

@@ -45,6 +45,7 @@ export type FindingCode =
   | 'wrong-tick'
   | 'wrong-mark'
   | 'wrong-seal'
+  | 'wrong-members'
   | 'wrong-state-root'
   | 'not-at-a-seal'
 

@@ -9,7 +9,18 @@ export function authoritiesCommand(): Command {
 
 async function show(options: ReadCommandOptions): Promise<void> {
   const authorities = await nodeApi(options).list<AuthorityView>('authorities')
-  const header = ['NAME', 'LEADER', 'MEMBERS', 'TERM', 'LEAVES', 'SEALED', 'FINAL', 'ENTITIES', 'STATE ROOT']
+  const header = [
+    'NAME',
+    'LEADER',
+    'MEMBERS',
+    'EPOCH',
+    'TERM',
+    'LEAVES',
+    'SEALED',
+    'FINAL',
+    'ENTITIES',
+    'STATE ROOT',
+  ]
   print({ authorities }, options, () => table(header, authorities.map(authorityRow)))
 }
 
@@ -18,7 +29,7 @@ function authorityRow(authority: AuthorityView): (string | number)[] {
   const here = authority.hosted
     ? [...sizesOf(authority), authority.entities, short(authority.stateRoot)]
     : ['-', '-', '-', '-', '-']
-  return [authority.name, authority.leader || 'none', members, authority.term, ...here]
+  return [authority.name, authority.leader || 'none', members, authority.epoch, authority.term, ...here]
 }
 
 /** Leaves that are committed, those under the last seal, and those that are final. */

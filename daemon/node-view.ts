@@ -204,6 +204,11 @@ function peers({ genesis, network }: NodeViewParts): PeerView[] {
   }))
 }
 
+/** Those in force, as the members have decided; where this node holds nothing, those that it was told of. */
+function membersOf({ finality, engine }: NodeViewParts, { group }: GenesisAuthority): readonly number[] {
+  return finality.membersOf(group) ?? engine.mayServe(group)
+}
+
 function authorityView(parts: NodeViewParts, charter: GenesisAuthority): AuthorityView {
   const host = parts.engine.authority(charter.group)
   const raft = parts.engine.status(charter.group)
@@ -215,11 +220,11 @@ function authorityView(parts: NodeViewParts, charter: GenesisAuthority): Authori
     origin: originOf(parts.genesis.file.network, charter),
     group: charter.group,
     kind: charter.kind,
-    epoch: charter.epoch,
+    epoch: parts.finality.epochOf(charter.group) ?? charter.epoch,
     view: raft?.view ?? 0,
     term: raft?.term ?? remote?.led.term ?? 0,
     leader,
-    members: parts.engine.mayServe(charter.group).map(number => memberView(parts, charter, number, leader)),
+    members: membersOf(parts, charter).map(number => memberView(parts, charter, number, leader)),
     hosted: host !== undefined,
     size: counts?.size ?? 0,
     sealedSize: counts?.sealedSize ?? 0,

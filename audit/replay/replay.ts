@@ -8,6 +8,7 @@ import {
   type World,
 } from '../../world/world.ts'
 import { sha256, verifyEd25519 } from '../crypto.ts'
+import type { EpochChange } from '../decision.ts'
 import type { Findings } from '../findings.ts'
 import { charterBody, type Genesis, type GenesisArea, originOf } from '../genesis.ts'
 import type { CheckedRecord } from '../log/bundle.ts'
@@ -58,6 +59,7 @@ export class Replay {
   readonly #charter: Uint8Array
   readonly #findings: Findings
   readonly #fileOf: (leaf: number) => string
+  readonly #changes: readonly EpochChange[] | undefined
   readonly #world: World
   readonly #tree = new StateTree()
   readonly #attestations: Attestations
@@ -85,14 +87,19 @@ export class Replay {
   /** Seals and marks that came late and have no effect. */
   voidRecords = 0
 
-  /** @param base the state may be none of the rules: then this throws */
+  /**
+   * @param base the state may be none of the rules: then this throws
+   * @param changes of the members, all that were decided; who they are is not looked at without
+   */
   constructor(
     genesis: Genesis,
     area: GenesisArea,
     findings: Findings,
     fileOf: (leaf: number) => string,
     base?: ReplayBase,
+    changes?: readonly EpochChange[],
   ) {
+    this.#changes = changes
     this.#origin = originOf(genesis, area)
     this.#area = area
     this.#rulesVersion = genesis.rules.version
@@ -251,6 +258,8 @@ export class Replay {
     const mark = this.#mark
     const problem = this.#sealProblem(seal, mark)
     if (problem !== undefined) this.#blame('wrong-seal', leaf, problem)
+    const others = problem === undefined ? this.#membersProblem(seal, leaf, logRoot) : undefined
+    if (others !== undefined) this.#blame('wrong-members', leaf, others)
     // A wrong seal at the right place is gone on from, so that one lie is told once.
     if (mark === undefined || seal.height !== mark.height) return
     if (equalBytes(seal.stateRoot, mark.root)) {
@@ -297,9 +306,22 @@ export class Replay {
     if (seal.asOfSize !== mark.size)
       return `the seal is as of size ${seal.asOfSize}, its mark of ${mark.size}`
     if (seal.tick < mark.tick || seal.tick > this.#world.tick) return `the seal is of tick ${seal.tick}`
-    if (seal.epoch !== this.#area.epoch) return `the seal is of epoch ${seal.epoch}, not ${this.#area.epoch}`
-    const members = [...this.#area.members].sort((a, b) => a - b)
-    return members.join() === seal.nextMembers.join() ? undefined : 'the seal names other members'
+    return undefined
+  }
+
+  /** A seal is of the epoch that the decisions before it lead to, and names others than its members only by such a decision. */
+  #membersProblem(seal: Seal, leaf: number, logRoot: () => Uint8Array): string | undefined {
+    const changes = this.#changes
+    if (changes === undefined) return undefined
+    const founders = [...this.#area.members].sort((a, b) => a - b)
+    const last = changes.findLast(({ size }) => size <= leaf)
+    const { epoch, members } = last ?? { epoch: this.#area.epoch, members: founders }
+    if (seal.epoch !== epoch) return `the seal is of epoch ${seal.epoch}, not ${epoch}`
+    const next = changes.find(({ size }) => size === leaf + 1)
+    if (next !== undefined && !equalBytes(next.root, logRoot()))
+      return 'the members decided another log when they named those who follow them'
+    if ((next?.members ?? members).join() === seal.nextMembers.join()) return undefined
+    return 'the seal names other members than were decided'
   }
 
   #blame(code: Parameters<Findings['add']>[0], leaf: number, what: string): void {

@@ -157,6 +157,7 @@ export interface AuthorityView {
   readonly origin: string
   readonly group: number
   readonly kind: string
+  /** The newest that this node knows of, and who decides in it. */
   readonly epoch: number
   readonly view: number
   readonly term: number

@@ -91,8 +91,6 @@ describe('a member that lies in a well-formed log', function () {
       [{ previous: new Uint8Array(32) }, /another checkpoint of the seal before/],
       [{ height: 99 }, /height 99/],
       [{ asOfSize: 5 }, /as of size 5/],
-      [{ epoch: 2 }, /epoch 2/],
-      [{ nextMembers: [1] }, /other members/],
       [{ tick: 1 }, /tick 1/],
     ] as const) {
       const highest = resealed(town, honest).filter(({ kind }) => kind === recordKind.seal).length
@@ -101,6 +99,22 @@ describe('a member that lies in a well-formed log', function () {
       const seal = all.find(({ code }) => code === 'wrong-seal')!
       assert.match(seal.message, what)
       assert.deepEqual(range(seal), [last, last])
+    }
+  })
+
+  it('with a seal of another epoch, or one that names members whom nobody decided, is found', async () => {
+    const last = honest.length - 1
+    const highest = resealed(town, honest).filter(({ kind }) => kind === recordKind.seal).length
+    for (const [change, what] of [
+      [{ epoch: 2 }, /epoch 2/],
+      [{ nextMembers: [1] }, /other members/],
+    ] as const) {
+      const forged = resealed(town, honest, seal => (seal.height === highest ? { ...seal, ...change } : seal))
+      const folder = await exportTo(town, await publish(town, forged), `forged-${exports++}`)
+      const report = await auditAuthority({ authority: 'area/0000', from: folder, genesis: town.genesisPath })
+      const wrong = report.findings.find(({ code }) => code === 'wrong-members')!
+      assert.match(wrong.message, what)
+      assert.deepEqual(range(wrong), [last, last])
     }
   })
 

@@ -295,6 +295,11 @@ export class Finality {
     return this.#host.status(group)?.members.map(({ node }) => node)
   }
 
+  /** The newest one that this node knows of; undefined when it does not follow this authority. */
+  epochOf(group: number): number | undefined {
+    return this.#host.status(group)?.epoch
+  }
+
   /** Everybody who was a member by what was decided. */
   everMembersOf(group: number): readonly number[] {
     return this.#host.everMembers(group)
