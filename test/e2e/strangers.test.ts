@@ -4,9 +4,19 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join, normalize } from 'node:path'
+import { auditAuthority } from '../../audit/audit.ts'
+import { readGenesis } from '../../audit/genesis.ts'
+import { verifyFile } from '../../audit/verify-file.ts'
+import { proofTrust } from '../../audit/verify-proof.ts'
 import { exportLog } from '../../cli/log-export.ts'
 import { nodeApi } from '../../cli/node-api.ts'
+import { nodeSource } from '../../client/sdk/node-source.ts'
+import { proofOfLeaf } from '../../client/sdk/proofs.ts'
+import type { HostedAuthority } from '../../daemon/hosting/opening.ts'
+import { Orders } from '../../daemon/hosting/orders.ts'
 import type { AuthorityView } from '../../daemon/http/view.ts'
+import { dataDirFiles } from '../../daemon/identity/data-dir.ts'
+import { openLevelStore } from '../../storage/store-level.ts'
 import type { NodeProcess } from '../../testnet/local/processes.ts'
 import { readCheckpoint } from './support/logs.ts'
 import { TestNetwork } from './support/network.ts'
@@ -42,7 +52,7 @@ describe("a log that is read with the tools of Go's checksum database", function
       console.log('      go is not here: nothing is shown about the tools of others')
       return this.skip()
     }
-    network = await TestNetwork.found({ nodes: 3, areas: 1, replicas: 3 })
+    network = await TestNetwork.found({ nodes: 4, areas: 1, replicas: 3 })
     program = join(network.dir, 'sumdb')
     const built = spawnSync('go', ['build', '-o', program, '.'], { cwd: sources, encoding: 'utf8' })
     assert.equal(built.status, 0, built.stderr)
@@ -58,7 +68,7 @@ describe("a log that is read with the tools of Go's checksum database", function
   const logUrl = (root: string) => `${root}/log/${origin()}`
 
   async function vkeys(): Promise<string[]> {
-    const views = await network!.local.authoritiesOf(network!.node(1))
+    const views = await network!.local.authoritiesOf(network!.node(2))
     return views![0]!.members.map(member => member.vkey)
   }
 
@@ -101,7 +111,8 @@ describe("a log that is read with the tools of Go's checksum database", function
     const keys = await vkeys()
     let size = 300
     for (let change = 0; change < 2; change++) {
-      for (const node of network!.local.nodes) {
+      for (const number of [1, 2, 3]) {
+        const node = network!.node(number)
         await reaches(node, size)
         const checked = await passes(node.httpUrl, keys, seen)
         assert.equal(checked.origin, origin())
@@ -117,18 +128,70 @@ describe("a log that is read with the tools of Go's checksum database", function
     }
   })
 
+  /**
+   * As if every node had been told in its last life: there is no directory yet that would say so to nodes that run. All of them
+   * are down meanwhile.
+   */
+  async function order(voters: readonly number[]): Promise<void> {
+    const { nodes } = network!.local
+    const area = network!.areas[0]!
+    await network!.sigkill(...nodes)
+    const hosted = { identity: { group: area.group, members: area.members } } as unknown as HostedAuthority
+    for (const { number, dataDir } of nodes) {
+      const store = await openLevelStore(dataDirFiles(dataDir).store)
+      const orders = await Orders.load(store, [hosted])
+      orders.take(hosted, { number: 1, voters, learners: [], before: area.members }, number)
+      await new Promise<void>((resolve, reject) =>
+        store.write([orders.op(area.group)], { sync: true }, error => (error ? reject(error) : resolve())),
+      )
+      await store.close()
+    }
+    await network!.startAgain(...nodes)
+  }
+
+  it('goes on where other members decide, and is proven to whoever knows the founders alone', async () => {
+    const seen = join(network!.dir, 'seen.json')
+    const before = await vkeys()
+    const { size } = await passes(network!.node(2).httpUrl, before, seen)
+    await order([2, 3, 4])
+    const inForce = async (node: NodeProcess): Promise<string> => {
+      const view = (await network!.local.authoritiesOf(node))?.[0]
+      return `${view?.epoch} ${view?.members.map(({ number }) => number)}`
+    }
+    for (const number of [2, 3, 4]) {
+      const node = network!.node(number)
+      await until(`node ${number} knows who decides`, async () => (await inForce(node)) === '2 2,3,4')
+    }
+    await network!.moreCommitted(40)
+    await reaches(network!.node(4), size + 40)
+    const keys = [...new Set([...before, ...(await vkeys())])]
+    for (const number of [4, 2]) {
+      const checked = await passes(network!.node(number).httpUrl, keys, seen)
+      assert.ok(checked.since > 0 && checked.records > size)
+    }
+    const [authority, from, genesis] = [origin(), network!.node(4).httpUrl, network!.local.genesisPath]
+    const proving = { source: nodeSource(from), trust: proofTrust(readGenesis(genesis)) }
+    const file = join(network!.dir, 'record.proof')
+    writeFileSync(file, await proofOfLeaf(authority, size + 20, proving))
+    const verdict = await verifyFile({ file, genesis })
+    assert.ok(verdict.ok && verdict.facts['epoch'] === 2, verdict.message)
+    const report = await auditAuthority({ authority, from, genesis })
+    assert.ok(report.ok, JSON.stringify(report.findings))
+    assert.ok(report.decidedSize > size)
+  })
+
   it('is refused when nobody whose key is known has signed it', async () => {
-    const [node] = network!.local.nodes
+    const node = network!.node(2)
     const other = 'other/log+6a2e9c1b+AQ=='
-    assert.match((await check(node!.httpUrl, [other])).stderr, /vkey/)
-    assert.match((await check(node!.httpUrl, [])).stderr, /checkpoint/)
+    assert.match((await check(node.httpUrl, [other])).stderr, /vkey/)
+    assert.match((await check(node.httpUrl, [])).stderr, /checkpoint/)
   })
 
   it('can be mirrored as files by any web server, and no changed byte of the mirror passes', async () => {
-    const [node] = network!.local.nodes
+    const node = network!.node(2)
     const keys = await vkeys()
     const dir = join(network!.dir, 'mirror')
-    await exportLog(nodeApi({ url: node!.httpUrl }), origin(), dir)
+    await exportLog(nodeApi({ url: node.httpUrl }), origin(), dir)
     const root = await serveFiles(dir)
     assert.ok((await passes(root, keys)).records > 300)
     for (const path of ['tile/0/000', 'tile/entries/000', 'checkpoint']) {
