@@ -38,6 +38,8 @@ async function problemOf(bug: string): Promise<string | undefined> {
       runFinality({ seed, ...given })
     } catch (error) {
       if ((error as Error).name !== 'Violation') throw error
+      if (bug in RARE && seed !== first)
+        console.log(`      ${bug}: not by seed ${first} any more, but by ${seed} (see RARE)`)
       return (error as Error).message
     }
   }
