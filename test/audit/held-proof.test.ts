@@ -13,33 +13,21 @@ import type { Replica } from '../../daemon/authority/replica.ts'
 import { treeKey } from '../../daemon/authority/state-entry.ts'
 import { type LogRecord, recordKind } from '../../storage/log/record.ts'
 import { encodeStateProof } from '../../storage/state/proof.ts'
-import { certify, certifyLast, cosign, decidedSeal, founders } from './support/decided.ts'
-import {
-  foundTown,
-  newReplica,
-  playTown,
-  publish,
-  removeTown,
-  type Served,
-  type Town,
-} from './support/log.ts'
+import { certify, cosign, decidedSeal, decidedTown, founders } from './support/decided.ts'
+import { foundTown, publish, removeTown, type Served, type Town } from './support/log.ts'
 import { receiptFileOf } from './support/receipts.ts'
 
 describe('a proof that somebody kept', function () {
   this.timeout(20_000)
   let town: Town
-  let records: LogRecord[]
+  let records: readonly LogRecord[]
   let replica: Replica
   let served: Served
   let certificate: Uint8Array
 
   before(async () => {
-    town = foundTown()
-    records = playTown(town, 300)
-    replica = newReplica(town)
-    replica.applyRecords(records, [])
+    ;({ town, records, replica, certificate } = decidedTown())
     served = await publish(town, records, 2)
-    certificate = certifyLast(town, replica)
     cosign(town, served.published, 1)
   })
   after(() => removeTown(town))

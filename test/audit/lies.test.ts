@@ -7,8 +7,8 @@ import type { FindingCode } from '../../audit/findings.ts'
 import { KIND_NAMES } from '../../audit/verify/record-kinds.ts'
 import { verifyFile } from '../../audit/verify-file.ts'
 import { LIES, type Lie, tellLie } from '../../testnet/lies/lies.ts'
-import { certifyLast } from './support/decided.ts'
-import { exportTo, foundTown, newReplica, playTown, publish, removeTown, type Town } from './support/log.ts'
+import { decidedTown } from './support/decided.ts'
+import { exportTo, publish, removeTown, type Town } from './support/log.ts'
 
 /** Who tells the lies. The others are honest. */
 const liar = 1
@@ -40,11 +40,8 @@ describe('each lie that can be planted', function () {
   const rows: Row[] = []
 
   before(async () => {
-    town = foundTown()
-    const records = playTown(town, 300)
-    const replica = newReplica(town)
-    replica.applyRecords(records, [])
-    certificate = certifyLast(town, replica)
+    const { records, ...decided } = decidedTown()
+    ;({ town, certificate } = decided)
     honest = await exportTo(town, await publish(town, records, liar - 1, certificate), 'honest')
     await auditAuthority({
       ...{ authority: 'area/0000', from: honest, genesis: town.genesisPath },

@@ -3,16 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
 import { formatReceiptFile, parseReceiptFile } from '../../client/index.ts'
-import { certifyLast, decidedOn } from '../audit/support/decided.ts'
-import {
-  foundTown,
-  newReplica,
-  playTown,
-  publish,
-  removeTown,
-  serveHttp,
-  type Town,
-} from '../audit/support/log.ts'
+import { decidedOn, decidedTown } from '../audit/support/decided.ts'
+import { publish, removeTown, serveHttp, type Town } from '../audit/support/log.ts'
 import { receiptFileOf } from '../audit/support/receipts.ts'
 import { freehold } from './harness.ts'
 
@@ -24,11 +16,9 @@ describe('freehold log prove', function () {
   let common: string[]
 
   before(async () => {
-    town = foundTown()
-    const records = playTown(town, 300)
-    const replica = newReplica(town)
-    replica.applyRecords(records, [])
-    const served = decidedOn(await publish(town, records), certifyLast(town, replica))
+    const { records, certificate, ...decided } = decidedTown()
+    town = decided.town
+    const served = decidedOn(await publish(town, records), certificate)
     const { url, server: http } = await serveHttp(served)
     server = http
     receipt = receiptFileOf(town, records)

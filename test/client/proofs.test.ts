@@ -20,35 +20,23 @@ import type { Replica } from '../../daemon/authority/replica.ts'
 import { treeKey } from '../../daemon/authority/state-entry.ts'
 import type { LogRecord } from '../../storage/log/record.ts'
 import { encodeStateProof } from '../../storage/state/proof.ts'
-import { certifyLast, cosign, decidedOn } from '../audit/support/decided.ts'
-import {
-  foundTown,
-  newReplica,
-  playTown,
-  publish,
-  removeTown,
-  type Served,
-  type Town,
-} from '../audit/support/log.ts'
+import { certifyLast, cosign, decidedOn, decidedTown } from '../audit/support/decided.ts'
+import { foundTown, publish, removeTown, type Served, type Town } from '../audit/support/log.ts'
 import { receiptFileOf } from '../audit/support/receipts.ts'
 
 describe('a receipt that is made into a proof', function () {
   this.timeout(20_000)
   let town: Town
-  let records: LogRecord[]
+  let records: readonly LogRecord[]
   let replica: Replica
   let served: Served
   let promise: ReceiptFile
   let certificate: Uint8Array
 
   before(async () => {
-    town = foundTown()
-    records = playTown(town, 300)
-    replica = newReplica(town)
-    replica.applyRecords(records, [])
+    ;({ town, records, replica, certificate } = decidedTown())
     served = await publish(town, records, 1)
     cosign(town, served.published, 3)
-    certificate = certifyLast(town, replica)
     promise = parseReceiptFile(receiptFileOf(town, records))!
   })
   after(() => removeTown(town))

@@ -8,7 +8,8 @@ import { memberCosigner } from '../../../daemon/hosting/finality/cosigners.ts'
 import type { PublishedLog } from '../../../daemon/hosting/log-view.ts'
 import type { NodeKeys } from '../../../daemon/identity/node-keys.ts'
 import { cosignatureMessage, formatTimestamped } from '../../../storage/log/cosignature.ts'
-import { type Served, sha256, type Town } from './log.ts'
+import type { LogRecord } from '../../../storage/log/record.ts'
+import { foundTown, newReplica, playTown, type Served, sha256, type Town } from './log.ts'
 
 /** The seal that a town's members vote on for what a replica has sealed last. */
 export function decidedSeal(town: Town, { seal, size, root }: AppliedSeal, change: Partial<Seal> = {}): Seal {
@@ -55,6 +56,24 @@ export function cosign(town: Town, published: PublishedLog, node: number): void 
   const text = note.slice(0, note.indexOf('\n\n') + 1)
   const signature = cosign.sign(cosignatureMessage(1, text))
   published.cosigned(size, { name, keyId, signature: formatTimestamped({ timestampSeconds: 1, signature }) })
+}
+
+export interface DecidedTown {
+  readonly town: Town
+  readonly records: readonly LogRecord[]
+  /** It has applied them all. */
+  readonly replica: Replica
+  /** The founders', of the last seal. */
+  readonly certificate: Uint8Array
+}
+
+/** A town after so many records or a few more, all of them decided. */
+export function decidedTown(records = 300): DecidedTown {
+  const town = foundTown()
+  const played = playTown(town, records)
+  const replica = newReplica(town)
+  replica.applyRecords(played, [])
+  return { town, records: played, replica, certificate: certifyLast(town, replica) }
 }
 
 /** The same log on a node whose members have decided it; `change` says other answers of its API. */

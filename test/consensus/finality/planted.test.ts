@@ -21,8 +21,8 @@ const SEEDS = 25
 const RARE: Readonly<Record<string, Rare>> = {
   'restart-forgets-votes': { members: 3, liars: 1, first: 64 },
   'two-bases-in-a-view': { members: 3, liars: 1, first: 48 },
-  'forgets-and-votes': { members: 4, liars: 0, first: 8 },
-  'sees-no-hidden-vote': { members: 4, liars: 2, first: 100 },
+  'forgets-and-votes': { members: 4, liars: 0, first: 28 },
+  'sees-no-hidden-vote': { members: 4, liars: 2, first: 102 },
   'child-of-uncertified-seal': { first: 12 },
   'child-of-uncertified-base': { first: 8 },
 }
