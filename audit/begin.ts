@@ -27,7 +27,7 @@ export async function decidedBase(
   log: LogCase,
   size: number,
   kept: Kept,
-  decision: Decision | undefined,
+  decision: Pick<Decision, 'size'> | undefined,
 ): Promise<DecidedBase | undefined> {
   if (decision !== undefined) {
     const end = Math.min(size, decision.size)

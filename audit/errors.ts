@@ -10,6 +10,8 @@ export type AuditErrorCode =
   /** This program has other rules than the network. */
   | 'other-rules'
   | 'unknown-authority'
+  /** The source does not have all the records that are needed. */
+  | 'no-records'
   | 'bad-memory'
   /** An export that is damaged, or none. */
   | 'bad-backup'

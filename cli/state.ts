@@ -1,10 +1,10 @@
 import { Command } from 'commander'
 import { stateProofOf } from '../client/sdk/state-proofs.ts'
 import { badUsage } from '../daemon/config/setup-error.ts'
-import { wholeNumber } from './numbers.ts'
+import { pastStateProof } from './past-state.ts'
 import { giveProof, originIn, type ProvingOptions, proveOptions, provingCommand } from './proving.ts'
 
-type Options = ProvingOptions & { readonly authority: string; readonly at?: number }
+type Options = ProvingOptions & { readonly authority: string; readonly at?: string }
 
 export function stateCommand(): Command {
   const command = new Command('state').description("prove what is in an authority's state")
@@ -12,7 +12,10 @@ export function stateCommand(): Command {
     provingCommand('prove', 'a proof that something was so at a final seal, or was not there')
       .argument('<ENTITY>', "an entity's id (32 hex digits), or a player's key (64)")
       .requiredOption('--authority <NAME>', 'as area/0000')
-      .option('--at <HEIGHT>', 'at the seal of this height (default: the newest)', wholeNumber(1))
+      .option(
+        '--at <LEAF|TIME>',
+        'at the first seal that was kept behind this leaf, or not before this time, as 2026-11-20T13:50:25Z; the log is replayed up to there (default: the newest seal)',
+      )
       .action(prove),
   )
   return command
@@ -24,5 +27,9 @@ async function prove(entity: string, options: Options): Promise<void> {
   const proving = proveOptions(options)
   const target = new Uint8Array(Buffer.from(entity, 'hex'))
   const origin = originIn(proving.trust, options.authority)
-  await giveProof(stateProofOf(origin, target, { ...proving, height: options.at }), options)
+  const making =
+    options.at === undefined
+      ? stateProofOf(origin, target, proving)
+      : pastStateProof(origin, target, options.at, proving, options)
+  await giveProof(making, options)
 }

@@ -26,6 +26,7 @@ const part = {
   rejoin: 0x72,
   leaves: 0x6c,
   bodies: 0x6f,
+  certificate: 0x66,
 } as const
 
 const instanceBytes = 13
@@ -184,6 +185,19 @@ export function logBodiesKey(group: number): Uint8Array {
   const key = groupKey(letters.log, group, 6)
   key[5] = part.bodies
   return key
+}
+
+/** The members' decision on the log of `size` leaves. */
+export function logCertificateKey(group: number, size: number): Uint8Array {
+  const key = groupKey(letters.log, group, 14)
+  key[5] = part.certificate
+  putU64(key, 6, size)
+  return key
+}
+
+/** Of the decisions on more than `leaf` leaves. */
+export function logCertificatesRange(group: number, leaf: number): StoreRange {
+  return { from: logCertificateKey(group, leaf + 1), to: logCertificateKey(group, pastLastU64) }
 }
 
 /** Everything of one authority's merkle log. */

@@ -1,6 +1,8 @@
 /**
  * A quorum's decision on a sealed checkpoint (docs/finality.md, "On the wire and on disk"), read and checked from its bytes
- * alone and the keys of the members.
+ * alone and the keys of the members. It is a second reader on purpose: what members write (consensus/finality/seal.ts and
+ * certificate.ts) is not checked with their own code, and this one runs in browsers. test/audit/verify/certificate.test.ts and
+ * test/bad-input hold both to one form.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concat, equalBytes, readU64, u32, u64, utf8, view } from './bytes.ts'

@@ -65,28 +65,62 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return 0
 }
 
+interface PaddedLeaf {
+  readonly bits: Uint8Array
+  readonly entry: StateEntry
+}
+
 /** Undefined when a key is there twice. */
 export function stateRoot(entries: Iterable<StateEntry>): Uint8Array | undefined {
-  const all = [...entries]
-  if (all.length === 0) return sha256(new Uint8Array(0))
+  const leaves = sortedLeaves([...entries])
+  return leaves?.length === 0 ? sha256(new Uint8Array(0)) : leaves && rootOf(leaves, 0, leaves.length)
+}
+
+function sortedLeaves(all: readonly StateEntry[]): PaddedLeaf[] | undefined {
   const longest = all.reduce((length, entry) => Math.max(length, entry.key.length), 0)
   const leaves = all.map(entry => ({ bits: padded(entry.key, longest), entry }))
   leaves.sort((a, b) => compareBytes(a.bits, b.bits))
-  if (leaves.some((leaf, i) => i > 0 && compareBytes(leaf.bits, leaves[i - 1]!.bits) === 0)) return undefined
-  const rootOf = (from: number, to: number): Uint8Array => {
-    if (to - from === 1) return leafOf(leaves[from]!.entry)
-    // Sorted, so the first and the last differ where any two of them first do.
-    const bit = firstDifference(leaves[from]!.bits, leaves[to - 1]!.bits)
-    let low = from
-    let high = to - 1
-    while (high - low > 1) {
-      const middle = (low + high) >> 1
-      if (bitOf(leaves[middle]!.bits, bit) === 0) low = middle
-      else high = middle
-    }
-    return innerOf(bit, rootOf(from, high), rootOf(high, to))
+  const isTwice = leaves.some((leaf, i) => i > 0 && compareBytes(leaf.bits, leaves[i - 1]!.bits) === 0)
+  return isTwice ? undefined : leaves
+}
+
+/** Of two or more: the first bit in which any two differ, and where those begin that have it set. */
+function splitOf(leaves: readonly PaddedLeaf[], from: number, to: number): { bit: number; high: number } {
+  // Sorted, so the first and the last differ where any two of them first do.
+  const bit = firstDifference(leaves[from]!.bits, leaves[to - 1]!.bits)
+  let low = from
+  let high = to - 1
+  while (high - low > 1) {
+    const middle = (low + high) >> 1
+    if (bitOf(leaves[middle]!.bits, bit) === 0) low = middle
+    else high = middle
   }
-  return rootOf(0, leaves.length)
+  return { bit, high }
+}
+
+function rootOf(leaves: readonly PaddedLeaf[], from: number, to: number): Uint8Array {
+  if (to - from === 1) return leafOf(leaves[from]!.entry)
+  const { bit, high } = splitOf(leaves, from, to)
+  return innerOf(bit, rootOf(leaves, from, high), rootOf(leaves, high, to))
+}
+
+/** What `verifyState` takes for this key. @throws RangeError when a key is there twice */
+export function proveState(entries: Iterable<StateEntry>, key: Uint8Array): Uint8Array {
+  const leaves = sortedLeaves([...entries])
+  if (leaves === undefined) throw new RangeError('A key is in the state twice.')
+  const steps: Uint8Array[] = []
+  let [from, to] = [0, leaves.length]
+  while (to - from > 1) {
+    const { bit, high } = splitOf(leaves, from, to)
+    const isLow = bitOf(key, bit) === 0
+    const sibling = isLow ? rootOf(leaves, high, to) : rootOf(leaves, from, high)
+    steps.push(concat(varint(bit), sibling))
+    if (isLow) to = high
+    else from = high
+  }
+  const found = leaves[from]?.entry
+  const other = found === undefined || equalBytes(found.key, key) ? [] : [found.key, found.value]
+  return concat(...other.flatMap(part => [varint(part.length), part]), ...steps.reverse())
 }
 
 /**

@@ -1,3 +1,4 @@
+/** What members write and read as certificates. Auditors and clients have a reader of their own, on purpose: audit/verify/certificate.ts. */
 import { type ByteReader, ByteWriter, parse } from './bytes.ts'
 import { quorumSize } from './quorum.ts'
 import { encodeSeal, maxMembers, readSeal, type Seal, sealHash, type Voter } from './seal.ts'

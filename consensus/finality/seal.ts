@@ -1,3 +1,4 @@
+/** What members write and read as seals. Auditors and clients have a reader of their own, on purpose: audit/verify/certificate.ts. */
 import { joinBytes } from '../../storage/bytes.ts'
 import { sha256 } from '../../storage/sha256.ts'
 import { type ByteReader, ByteWriter, parse } from './bytes.ts'

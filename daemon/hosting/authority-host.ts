@@ -13,6 +13,7 @@ import { FeedPublisher } from '../feed/publisher.ts'
 import type { Clock } from '../ports.ts'
 import { Decided, type DecidedPoint } from './decided.ts'
 import { type FinalAnswer, type FinalAsk, FinalAsks } from './final-asks.ts'
+import type { KeptCertificates } from './kept-certificates.ts'
 import type { PublishedLog } from './log-view.ts'
 import type { SnapshotKeeper } from './snapshots.ts'
 import { StateReads } from './state-reads.ts'
@@ -25,6 +26,7 @@ export interface AuthorityHostParts {
   /** The last Raft index that the replica had applied when it was recovered. */
   readonly appliedIndex: number
   readonly snapshots: SnapshotKeeper
+  readonly certificates: KeptCertificates
   readonly clock: Clock
   readonly schedule: (run: () => void) => void
   /** Puts ops into the node's next batch; `written` is called once they can be read back. */
@@ -90,7 +92,10 @@ export class AuthorityHost {
       isSealAsked: () => this.authority.isSealAsked,
       leads: () => this.authority.serving,
     })
-    const shown = (point: DecidedPoint): void => this.#finals.decided(point)
+    const shown = (point: DecidedPoint): void => {
+      this.#finals.decided(point)
+      parts.certificates.shown(point)
+    }
     this.#decided = new Decided({ log: replica.log, published, sync, shown, count })
     if (parts.final !== undefined) this.#decided.final(parts.final)
   }

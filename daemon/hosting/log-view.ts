@@ -10,6 +10,7 @@ import { makeVkey, noteAlgorithm } from '../../storage/log/vkey.ts'
 import type { LogView, PublicLeaf } from '../http/view.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
 import type { DecidedPoint } from './decided.ts'
+import type { KeptCertificates } from './kept-certificates.ts'
 import type { KeptView, ServedSnapshots } from './served-snapshots.ts'
 
 /** Signs a log's checkpoints with a node's log key, under the log's own name (C2SP tlog-checkpoint). */
@@ -53,6 +54,7 @@ export class PublishedLog implements LogView {
   readonly #charter: Uint8Array
   readonly #cosigning: LogCosigning | undefined
   readonly #snapshots: ServedSnapshots | undefined
+  readonly #certificates: KeptCertificates | undefined
   #shown: Shown | undefined
 
   constructor(
@@ -63,6 +65,7 @@ export class PublishedLog implements LogView {
     charter: Uint8Array,
     cosigning?: LogCosigning,
     snapshots?: ServedSnapshots,
+    certificates?: KeptCertificates,
   ) {
     this.#origin = origin
     this.#log = log
@@ -70,6 +73,7 @@ export class PublishedLog implements LogView {
     this.#signer = signer
     this.#charter = charter
     this.#snapshots = snapshots
+    this.#certificates = certificates
     this.#cosigning = cosigning
   }
 
@@ -195,6 +199,11 @@ export class PublishedLog implements LogView {
 
   get certificate(): Uint8Array | undefined {
     return this.#shown?.certificate
+  }
+
+  async certificateOver(leaf: number): Promise<Uint8Array | undefined> {
+    if (leaf >= this.size) return undefined
+    return (await this.#certificates?.covering(leaf)) ?? this.certificate
   }
 
   async proof(leaf: number): Promise<string | undefined> {

@@ -10,6 +10,7 @@ import { Authority } from '../authority/authority.ts'
 import type { AuthorityIdentity } from '../authority/types.ts'
 import { AuthorityHost } from './authority-host.ts'
 import type { EngineOptions } from './engine-options.ts'
+import { KeptCertificates } from './kept-certificates.ts'
 import { checkpointSigner, PublishedLog } from './log-view.ts'
 import type { NotingStore } from './noting-store.ts'
 import { appliedInRaft, recoverAuthority } from './recover.ts'
@@ -102,6 +103,7 @@ export async function openAuthority(
     }),
   })
   const signer = checkpointSigner(origin, logKey)
+  const certificates = new KeptCertificates(store, group, ops => driver.addOps(ops))
   const host = new AuthorityHost({
     name,
     authority,
@@ -113,10 +115,12 @@ export async function openAuthority(
       identity.charterBody,
       parts.options.cosigning?.(group),
       new ServedSnapshots(store, group),
+      certificates,
     ),
     reader,
     appliedIndex: applied.index,
     snapshots,
+    certificates,
     clock,
     schedule,
     write: (ops: readonly StoreOp[], written: () => void) => {

@@ -32,7 +32,8 @@ const count = z
   .regex(/^(?:0|[1-9]\d{0,14})$/, 'must be a whole number')
   .transform(Number)
 const proofQuery = z.strictObject({ authority, leaf: count })
-const certificateQuery = z.strictObject({ authority })
+const activationsQuery = z.strictObject({ authority })
+const certificateQuery = z.strictObject({ authority, leaf: count.optional() })
 const leavesQuery = z.strictObject({
   authority,
   from: count.default(0),
@@ -108,13 +109,15 @@ function addApi(server: FastifyInstance, { view, genesis, config }: RouteSources
     if (proof === undefined) throw notFound(`There is no proof for leaf ${query.leaf}.`)
     return reply.type(TEXT_TYPE).send(proof)
   })
-  server.get('/api/v1/certificate', (request, reply) => {
-    const query = parseQuery(certificateQuery, request.query)
-    const { origin } = findAuthority(view, query.authority)
-    return send(reply, BYTES_TYPE, 'no-store', view.certificate(origin))
+  server.get('/api/v1/certificate', async (request, reply) => {
+    const { authority: name, leaf } = parseQuery(certificateQuery, request.query)
+    const { origin } = findAuthority(view, name)
+    const found =
+      leaf === undefined ? view.certificate(origin) : await findLog(view, name).certificateOver(leaf)
+    return send(reply, BYTES_TYPE, 'no-store', found)
   })
   server.get('/api/v1/activations', request => {
-    const { origin } = findAuthority(view, parseQuery(certificateQuery, request.query).authority)
+    const { origin } = findAuthority(view, parseQuery(activationsQuery, request.query).authority)
     return { activations: view.activations(origin).map(bytes => Buffer.from(bytes).toString('base64')) }
   })
   server.get('/api/v1/evidence', (request, reply) => {

@@ -230,6 +230,8 @@ export interface LogView {
   snapshot(size: number, piece: 'manifest' | number): Promise<Uint8Array | undefined>
   /** The members' decision on the log as it is shown. */
   readonly certificate: Uint8Array | undefined
+  /** The first of their decisions that was kept and covers a leaf: one a minute is, and the newest. */
+  certificateOver(leaf: number): Promise<Uint8Array | undefined>
   /** A C2SP tlog-proof of a leaf under the checkpoint. */
   proof(leaf: number): Promise<string | undefined>
   /** Body of the log's first leaf: canonical JSON of the authority's charter. */

@@ -147,6 +147,8 @@ describe('the HTTP API', () => {
     assert.equal(response.headers.get('cache-control'), 'no-store')
     assert.equal(await response.text(), 'a certificate')
     assert.equal((await get('/api/v1/certificate?authority=area/0001')).status, 404)
+    assert.equal(await (await get('/api/v1/certificate?authority=area/0000&leaf=7')).text(), 'over leaf 7')
+    assert.equal((await get(`/api/v1/certificate?authority=area/0000&leaf=${LEAVES}`)).status, 404)
     assert.equal((await get('/api/v1/certificate')).status, 400)
   })
 

@@ -74,6 +74,7 @@ const fakeLog: LogView = {
   kept: async () => ({ bodiesFrom: 0, snapshots: [256] }),
   snapshot: async (size, piece) => (size === 256 ? Buffer.from(`piece ${piece}`) : undefined),
   certificate: Buffer.from('a certificate'),
+  certificateOver: async leaf => (leaf < LEAVES ? Buffer.from(`over leaf ${leaf}`) : undefined),
 }
 
 export const fakeEvidence: EvidenceView = {

@@ -1,0 +1,125 @@
+/** What the state was at a seal of long ago: the log is replayed up to there, and must lead to what the members decided. */
+import { entityKey, playerKey } from '../world/codec/state.ts'
+import { createWorld, restoreWorld, type StateEntry, type World } from '../world/world.ts'
+import { decidedBase } from './begin.ts'
+import { openCase } from './case.ts'
+import { sha256, verifyEd25519 } from './crypto.ts'
+import { AuditError } from './errors.ts'
+import { Findings } from './findings.ts'
+import { readGenesis } from './genesis.ts'
+import { readKept } from './head.ts'
+import { checkBundle } from './log/bundle.ts'
+import { bundlesOf } from './log/fetch.ts'
+import { tileWidth } from './log/paths.ts'
+import { readSeal } from './replay/bodies.ts'
+import { recordKinds } from './replay/replay.ts'
+import type { LogSource } from './source/source.ts'
+import { concat, equalBytes, hex } from './verify/bytes.ts'
+import { parseCertificate } from './verify/certificate.ts'
+import { proveState, stateRoot } from './verify/state.ts'
+
+export interface PastState {
+  /** As the rules encode it; undefined: there was nothing. */
+  readonly value: Uint8Array | undefined
+  readonly path: Uint8Array
+}
+
+export interface PastQuestion {
+  readonly source: LogSource
+  /** Path of the genesis file. */
+  readonly genesis: string
+  readonly authority: string
+  /** An entity's id, 16 bytes, or a player's key, 32. */
+  readonly target: Uint8Array
+  /** Over the seal at which it is to be proven. Whether its signatures hold is for whoever verifies the proof. */
+  readonly certificate: Uint8Array
+  readonly onProgress: (line: string) => void
+}
+
+const progressEveryMs = 2000
+
+/** @throws AuditError `no-records`: the source does not have what leads there, or something else */
+export async function pastState(question: PastQuestion): Promise<PastState> {
+  const { source, authority, target } = question
+  const genesis = readGenesis(question.genesis)
+  const log = openCase(source, genesis, authority, new Findings())
+  const { seal } = parseCertificate(question.certificate) ?? fail('the certificate is malformed')
+  const { size, stateRoot: sealed } = seal
+  const range = { size, from: Math.floor((size - 1) / tileWidth) }
+  let asOfSize: number | undefined
+  for await (const files of bundlesOf(source, log.folder, range, () => true)) {
+    const last = checkBundle(files, genesis.rules.version, true, log.findings).at(-1)?.record
+    if (last?.kind === recordKinds.seal) asOfSize = readSeal(last.body)?.asOfSize
+  }
+  if (asOfSize === undefined || asOfSize >= size)
+    fail(`leaf ${size - 1} is not the seal, or its body is gone`)
+  const kept = await readKept(log, [])
+  // A state behind that place is of no use.
+  const before = { ...kept, snapshots: kept.snapshots.filter(at => at <= asOfSize!) }
+  const base = kept.bodiesFrom === 0 ? undefined : await decidedBase(log, size, before, seal)
+  if (kept.bodiesFrom > 0 && base === undefined) fail('its bodies before that are gone')
+  const host = { origin: log.origin, sha256, verifySignature: verifyEd25519 }
+  const salt = base?.state.find(({ key }) => key.length === 0)
+  const from = base?.state.filter(entry => entry !== salt)
+  const world = from === undefined ? createWorld(host, log.area) : restoreWorld(host, log.area, from)
+  const hiding = await replayTo(
+    question,
+    log.folder,
+    world,
+    base?.size ?? 0,
+    asOfSize!,
+    genesis.rules.version,
+  )
+  const state = [...world.entries()]
+  const hidden = hiding ?? salt?.value
+  if (log.area.kind === 'org' && hidden !== undefined) state.push({ key: new Uint8Array(0), value: hidden })
+  const entries = state.map(treeEntry)
+  const own = stateRoot(entries)
+  if (own === undefined || !equalBytes(own, sealed))
+    fail('its records lead to another state than was decided')
+  const text =
+    target.length === 16 ? entityKey(hex(target)) : playerKey(Buffer.from(target).toString('latin1'))
+  const value = state.find(({ key }) => equalBytes(key, text))?.value
+  return { value, path: proveState(entries, sha256(text)) }
+}
+
+/** Returns the last mark's salt. */
+async function replayTo(
+  { source, onProgress }: PastQuestion,
+  folder: string,
+  world: World,
+  from: number,
+  to: number,
+  rulesVersion: number,
+): Promise<Uint8Array | undefined> {
+  let salt: Uint8Array | undefined
+  let saidMs = performance.now()
+  const bundles = { size: to, from: Math.floor(from / tileWidth), to: Math.ceil(to / tileWidth) }
+  for await (const files of bundlesOf(source, folder, bundles, () => true)) {
+    const leaves = checkBundle(files, rulesVersion, true, new Findings())
+    for (const [i, { record }] of leaves.entries()) {
+      const leaf = files.firstLeaf + i
+      if (leaf < from || leaf >= to) continue
+      if (record === undefined) fail(`leaf ${leaf} or its body cannot be read`)
+      const { kind, body } = record!
+      if (kind === recordKinds.input || kind === recordKinds.tick) world.apply(kind, body, leaf)
+      else if (kind === recordKinds.mark) salt = record!.salt.slice()
+    }
+    world.takeDirty()
+    if (performance.now() - saidMs < progressEveryMs) continue
+    saidMs = performance.now()
+    onProgress(`${files.firstLeaf + files.width} of ${to} leaves`)
+  }
+  return salt
+}
+
+function treeEntry({ key, value }: StateEntry): StateEntry {
+  return { key: sha256(key), value: concat(Uint8Array.of(key.length), key, value) }
+}
+
+function fail(why: string): never {
+  throw new AuditError(
+    'no-records',
+    `The log there cannot be replayed up to that seal (${why}): ask another member.`,
+  )
+}
