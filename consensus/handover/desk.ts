@@ -114,7 +114,7 @@ export class Desk {
     const outcome = this.#state.outcomeOf(this.#around.self, id)
     if (outcome === undefined) return this.#count('not-mine')
     if (outcome === 'open') return this.#decide(message)
-    this.#answer(outcome, id)
+    this.#answer(outcome, message)
   }
 
   #decide(message: Message): void {
@@ -128,10 +128,15 @@ export class Desk {
   }
 
   /** Says an outcome again, or as soon as it is final. */
-  #answer(word: 'accepted' | 'declined', id: HandoverId): void {
-    const told = this.#words.find(word, id)
+  #answer(word: 'accepted' | 'declined', message: Message): void {
+    const told = this.#words.find(word, message.id)
     if (told !== undefined) this.#say(told)
-    else if (word === 'declined' && !this.#words.ask(id)) this.#count('too-many-asked')
+    // Ids can be made up for whoever has ended: only one that was really given out is worth a proof.
+    else if (word === 'declined' && this.#proven(message)) this.#ask(message.id)
+  }
+
+  #ask(id: HandoverId): void {
+    if (!this.#words.ask(id)) this.#count('too-many-asked')
   }
 
   #accepted(message: Message): void {
@@ -155,14 +160,15 @@ export class Desk {
     const declined = this.#declined.get(name) ?? new Set()
     this.#declined.set(name, declined.add(by.proven.authority))
     // All that have inherited the accept keep it until they see the release.
-    if (this.#options.answersFor(id.target).every(each => declined.has(each)))
-      this.#propose('settle', message)
+    if (!this.#options.answersFor(id.target).every(each => declined.has(each))) return
+    this.#declined.delete(name)
+    this.#propose('settle', message)
   }
 
   #released(message: Message): void {
     const { id } = message
     if (!this.#state.accepts.has(id)) {
-      if (this.#state.outcomeOf(this.#around.self, id) === 'declined') this.#answer('declined', id)
+      if (this.#state.outcomeOf(this.#around.self, id) === 'declined') this.#answer('declined', message)
     } else if (this.#proven(message)) {
       this.#propose('forget', message)
     }
@@ -182,7 +188,7 @@ export class Desk {
     if (nowMs < (this.#proposed.get(name) ?? 0)) return this.#count('proposed')
     this.#proposed.set(name, nowMs + this.#options.longestMs)
     if (kind === 'unlock') this.#backOff(id, nowMs)
-    if (kind === 'refuse' || kind === 'forget') this.#answer('declined', id)
+    if (kind === 'refuse' || kind === 'forget') this.#ask(id)
     this.#proposals.push({ record: { kind, id, shown }, payload: undefined })
   }
 

@@ -86,6 +86,8 @@ export class Words {
 
   /** @param prove gives an entry of the state as it is at this mark, or that there is none */
   marked(height: number, prove: (key: Uint8Array) => Part): void {
+    for (const [name, id] of this.#asked)
+      if (this.#state.outcomeOf(this.#self, id) === 'accepted') this.#asked.delete(name)
     for (const [word, name, id] of this.#new()) {
       const parts = keysOf(word, id, this.#self).map(prove)
       this.#taken[word].set(name, { height, id, parts })

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { Desk, type DeskEffects } from '../../../consensus/handover/desk.ts'
 import type { Authority } from '../../../consensus/handover/id.ts'
-import { decodeMessage } from '../../../consensus/handover/message.ts'
-import { Area } from './area.ts'
+import { decodeMessage, encodeMessage } from '../../../consensus/handover/message.ts'
+import { Area, DIRECTORY } from './area.ts'
 
 const entity = '02'.repeat(16)
 const other = '04'.repeat(16)
@@ -192,6 +192,22 @@ describe('the desk of a leader', () => {
     const desk = new Net(a, b).desk(a)
     for (let n = 0; n < 64; n++) assert.equal(desk.input(entity, input(n)), 'waits')
     assert.equal(desk.input(entity, input(64)), 'busy')
+  })
+
+  it('proves nothing of ids that nobody gave out, though whoever has ended has refused them all', () => {
+    const ended = new Area('made up ended')
+    const b = new Area('made up b', [ended])
+    ended.apply({ kind: 'close', successors: [b.self] })
+    b.inherit(ended)
+    const net = new Net(b)
+    const shown = { final: b.certify(), parts: [] }
+    for (let n = 1; n < 50; n++) {
+      const id = { source: DIRECTORY, target: ended.self, n }
+      for (const word of ['locked', 'released'] as const)
+        net.desk(b).receive(encodeMessage({ word, isTired: false, id, shown }))
+    }
+    assert.ok(!net.desk(b).wantsSeal)
+    assert.equal(net.desk(b).counters.get('not-proven'), 98)
   })
 
   it('counts what is nonsense, and is not kept by it from what is true', () => {

@@ -30,6 +30,8 @@ export interface Around {
 }
 
 const TURN_MS = 10
+/** What is rarely recorded is disturbed more often. */
+const RARENESS: Readonly<Record<string, number>> = { refuse: 80, unlock: 5, close: 60, inherit: 30 }
 
 /** An authority with its leader of the moment, and all that can happen to it. */
 export class Owner {
@@ -257,8 +259,7 @@ export class Owner {
   #mishap(kind: string): boolean {
     const { world, weather } = this.#around
     const { random } = world
-    const isRare = kind === 'close' || kind === 'inherit' || kind === 'unlock' || kind === 'refuse'
-    const factor = isRare ? 10 : 1
+    const factor = RARENESS[kind] ?? 1
     if (random.chance(weather.crashRate * factor)) {
       world.fault(`crash after ${kind}`)
       this.crash(random.between(10, 300))

@@ -64,7 +64,7 @@ class Run {
       crashRate: random.chance(0.7) ? 0.01 * random.fraction() : 0,
       cutRate: random.chance(0.7) ? 0.01 * random.fraction() : 0,
       ...{ lateRate: 0.02 * random.fraction(), noiseRate: 0.01 * random.fraction() },
-      ...{ fetchLossRate: 0.3, tamperRate: 0.2, anchorMs: [4, 15, 60][random.below(3)]! },
+      ...{ fetchLossRate: 0.3, tamperRate: 0.5, anchorMs: [4, 15, 60][random.below(3)]! },
       lockRate: 0.2 + 0.6 * random.fraction(),
     }
     const first = 2 + random.below(3)
