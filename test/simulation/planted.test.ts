@@ -10,6 +10,7 @@ import { outcomeOf } from '../../testnet/simulation/outcome.ts'
 const PLAN = { nodes: 5, clients: 6, groups: 3, seconds: 6, faults: FAULT_NAMES }
 
 const VOTING = { nodes: 4, clients: 4, groups: 1, votes: true }
+const VIEWS: readonly FaultName[] = ['suspicion', 'crash-between-views', 'crash', 'partition', 'crash-all']
 
 /** Within how many seeds, from the first on, a bug is found; some to spare, since timing shifts when code changes. */
 const SEEDS = 6
@@ -47,6 +48,15 @@ const RARE: Readonly<
   'votes-unchecked': { seeds: 4, seconds: 6, faults: ['forging-leader'] },
   'votes-for-what-is-passed-by': { seeds: 4, seconds: 6, faults: ['unruly-leader'] },
   'proposes-forgeries-again': { seeds: 4, seconds: 6, faults: ['forging-leader'] },
+  'keeps-what-fell-off': { seeds: 4, seconds: 8, faults: VIEWS },
+  'index-of-old-instances': { seeds: 4, seconds: 8, faults: VIEWS },
+  'forgets-where-it-stands': { seeds: 4, seconds: 8, faults: VIEWS },
+  'votes-on-what-fell-off': {
+    ...{ seeds: 6, seconds: 12 },
+    faults: ['suspicion', 'withheld-votes', 'partition', 'crash'],
+  },
+  'decisions-untold': { seeds: 3, seconds: 12, faults: ['delay'] },
+  'suspects-nobody': { seeds: 8, seconds: 2, faults: ['crash'] },
   'votes-for-shorter-logs': { seeds: 16, seconds: 20 },
 }
 
@@ -72,6 +82,7 @@ const FIRST: Readonly<Record<string, number>> = {
   'snapshot-loses-sessions': 2,
   'vote-forgotten': 2,
   'votes-for-shorter-logs': 2,
+  'votes-on-what-fell-off': 3,
   'votes-twice': 3,
   'wiped-votes-at-once': 3,
 }

@@ -5,12 +5,14 @@ import { GROUP_BUGS } from './groups.ts'
 import { HANDOVER_BUGS } from './handover.ts'
 import { MEMBER_BUGS } from './members.ts'
 import { RAFT_BUGS } from './raft.ts'
+import { VIEW_BUGS } from './views.ts'
 import { WAY_BUGS } from './ways.ts'
 
 export const BUGS: readonly Bug[] = [
   ...RAFT_BUGS,
   ...GROUP_BUGS,
   ...MEMBER_BUGS,
+  ...VIEW_BUGS,
   ...AUTHORITY_BUGS,
   ...WAY_BUGS,
 ]

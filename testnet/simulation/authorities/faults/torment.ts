@@ -1,6 +1,7 @@
 import { allAreWhole, freeHungDisk, hangDisk } from './disk.ts'
 import { type Fault, type Field, type Node, pick, pickNode } from './fault.ts'
 import { FAULTS, type FaultName } from './list.ts'
+import { idle } from './views.ts'
 
 /** One of the named faults after another for `ms`; what is broken is mostly mended a little later, sometimes much later. */
 export async function torment(field: Field, ms: number, names: readonly FaultName[]): Promise<void> {
@@ -25,18 +26,30 @@ function mendSome(field: Field): void {
   for (const node of mended) mendNode(field, node)
 }
 
-/** One node stays away: it is down, or hangs while its connections stand, or its disk hangs. Undefined: none does. */
+/**
+ * One node stays away: it is down, or hangs while its connections stand, or its disk hangs, or, where the others can vote another
+ * leader in, it leads and proposes nothing. Undefined: none does.
+ */
 export function sparesOne(field: Field): Node | undefined {
   // One that has lost its disk waits for all others.
   if (!allAreWhole(field)) return undefined
-  const node = pickNode(field)
-  const dice = field.simulation.random.below(4)
+  const picked = pickNode(field)
+  const dice = field.simulation.random.below(field.forgetful === undefined ? 4 : 5)
+  const node = (dice === 4 ? pickLeader(field) : undefined) ?? picked
   if (dice === 0) return undefined
   if (dice === 1) node.crash({ silent: true })
   else if (dice === 2) node.pause()
-  else hangDisk(node)
+  else if (dice === 3) hangDisk(node)
+  else idle(field, node)
   field.simulation.countFault('one-stays-away')
   return node
+}
+
+function pickLeader({ simulation, nodes }: Field): Node | undefined {
+  const leaders = nodes.filter(({ program }) =>
+    program?.engine.authorities().some(({ authority }) => authority.serving),
+  )
+  return leaders.length === 0 ? undefined : pick(simulation.random, leaders)
 }
 
 /** Ends everything that any fault has done, but for what was done to `away`. */

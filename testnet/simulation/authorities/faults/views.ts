@@ -28,13 +28,13 @@ export const VIEW_FAULTS = {
   /** A leader sends heartbeats and seals nothing. */
   'sealless-leader': {
     counters: ['leader-without-seals'],
-    inject: field => corrupt(field, 'leader-without-seals', sealNothing),
+    inject: field => corrupt(field, pickNode(field), 'leader-without-seals', sealNothing),
     mendNode: repair,
   },
   /** A leader sends heartbeats and proposes nothing at all. */
   'idle-leader': {
     counters: ['leader-without-proposals'],
-    inject: field => corrupt(field, 'leader-without-proposals', proposeNothing),
+    inject: field => idle(field, pickNode(field)),
     mendNode: repair,
   },
 } satisfies Record<string, Fault>
@@ -48,8 +48,16 @@ function suspect(field: Field): Node[] {
   return chosen
 }
 
-function corrupt(field: Field, counter: string, how: (authority: Authority) => void): void {
-  const { program } = pickNode(field)
+export function idle(field: Field, node: Node): void {
+  corrupt(field, node, 'leader-without-proposals', proposeNothing)
+}
+
+function corrupt(
+  field: Field,
+  { program }: Node,
+  counter: string,
+  how: (authority: Authority) => void,
+): void {
   for (const { authority } of program?.engine.authorities() ?? []) {
     if (!authority.serving) continue
     how(authority)
