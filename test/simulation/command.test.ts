@@ -115,6 +115,15 @@ describe("the simulator's options", () => {
     assert.throws(() => simOptions(['--random', '--seed', '4']), /--random draws the first seed/)
   })
 
+  it('let members vote in every third of random seeds, unless faults were chosen', () => {
+    const votes = (...args: string[]): boolean[] =>
+      simOptions(['--random', '--seeds', '6', ...args]).plans.map(plan => plan.votes === true)
+    assert.deepEqual(votes(), [false, false, true, false, false, true])
+    assert.deepEqual(votes('--faults', 'crash'), Array(6).fill(false))
+    const voting = simOptions(['--random', '--seeds', '3']).plans[2]!
+    assert.deepEqual(simOptions(commandOf(voting).split(' ').slice(4)).plan, voting)
+  })
+
   it('refuse faults and planted bugs that there are not', () => {
     assert.throws(() => simOptions(['--faults', 'crash,meteor']), /There is no fault meteor/)
     assert.throws(() => simOptions(['--bug', 'gremlin']), /There is no planted bug gremlin/)
@@ -154,7 +163,7 @@ describe('the summary of many seeds', () => {
   const outcome = { trace: 'ab', virtualMs: 1, counters: [], problem: undefined }
 
   it('names faults that never happened, but only once enough seeds ran for them', () => {
-    const summary = new Summary(plan)
+    const summary = new Summary(Array.from({ length: 20 }, () => plan))
     for (let seed = 1; seed <= 19; seed++) summary.add({ ...outcome, seed, faults: [['crash', 2]] })
     assert.deepEqual(summary.absentFaults(), [])
     summary.add({ ...outcome, seed: 20, faults: [['partition', 1]] })
@@ -165,7 +174,7 @@ describe('the summary of many seeds', () => {
   })
 
   it('does not ask for faults in a run that left some out', () => {
-    const summary = new Summary({ ...plan, faults: ['crash'] })
+    const summary = new Summary(Array.from({ length: 20 }, () => ({ ...plan, faults: ['crash'] })))
     for (let seed = 1; seed <= 20; seed++) summary.add({ ...outcome, seed, faults: [] })
     assert.deepEqual(summary.absentFaults(), [])
   })

@@ -83,6 +83,8 @@ const FIRST: Readonly<Record<string, number>> = {
   'vote-forgotten': 2,
   'votes-for-shorter-logs': 2,
   'votes-on-what-fell-off': 3,
+  'index-of-old-instances': 2,
+  'decisions-untold': 2,
   'votes-twice': 3,
   'wiped-votes-at-once': 3,
 }

@@ -1,6 +1,5 @@
 /** `npm run sim`: whole networks of authorities under virtual time, one seed after another. */
 import { writeFileSync } from 'node:fs'
-import type { SimulationPlan } from './authorities/run.ts'
 import { inProcesses } from './jobs.ts'
 import { commandOf, type SimOptions, simOptions } from './options.ts'
 import { inThisProcess } from './outcome.ts'
@@ -24,11 +23,11 @@ function optionsOrExit(): SimOptions {
   }
 }
 
-async function main({ plan, seeds, jobs, story: file, json, quiet }: SimOptions): Promise<number> {
+async function main({ plan, plans, jobs, story: file, json, quiet }: SimOptions): Promise<number> {
   const startMs = performance.now()
+  const seeds = plans.length
   if (!quiet && seeds > 1) console.log(`${seeds} seeds from ${plan.seed} on`)
-  const plans = Array.from({ length: seeds }, (_, i): SimulationPlan => ({ ...plan, seed: plan.seed + i }))
-  const summary = new Summary(plan)
+  const summary = new Summary(plans)
   const story = file === undefined ? undefined : new Story()
   for await (const outcome of jobs === 1 ? inThisProcess(plans, story) : inProcesses(plans, jobs)) {
     summary.add(outcome)

@@ -6,9 +6,10 @@ import { BUGS, bugNamed } from './bugs/catalogue.ts'
 import { LINKS, type LinkName } from './link.ts'
 
 export interface SimOptions {
-  /** Of the first seed; the others differ in nothing else. */
+  /** Of the first seed. */
   readonly plan: SimulationPlan
-  readonly seeds: number
+  /** One for each seed. They differ in nothing else, but that of random ones every third has members that vote. */
+  readonly plans: readonly SimulationPlan[]
   /** Processes that run seeds at the same time. */
   readonly jobs: number
   /** Where the story of the one seed goes. */
@@ -28,6 +29,8 @@ const LEAST_AND_DEFAULT = {
 } as const
 
 type Count = keyof typeof LEAST_AND_DEFAULT
+
+const VOTING_EVERY = 3
 
 /** Seeds are 32 bits wide. */
 const MAX_SEED = 2 ** 32 - 1
@@ -75,7 +78,16 @@ export function simOptions(args: readonly string[]): SimOptions {
     bug: plantedBug(values.bug),
   }
   const { json, quiet, story } = values
-  return { plan, seeds, jobs: Math.min(whole('jobs'), seeds), story, json, quiet }
+  const isMixed = values.random && values.faults === 'all' && values.bug === undefined
+  const plans = Array.from({ length: seeds }, (_, i): SimulationPlan => {
+    const next = { ...plan, seed: plan.seed + i }
+    return isMixed && i % VOTING_EVERY === VOTING_EVERY - 1 ? withVotes(next) : next
+  })
+  return { plan, plans, jobs: Math.min(whole('jobs'), seeds), story, json, quiet }
+}
+
+function withVotes(plan: SimulationPlan): SimulationPlan {
+  return { ...plan, votes: true, faults: VOTING_FAULT_NAMES }
 }
 
 /** The one command that runs this seed, and nothing else, again. */

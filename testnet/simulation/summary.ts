@@ -11,11 +11,12 @@ export class Summary {
   readonly failed: { readonly seed: number; readonly problem: string; readonly replay: string }[] = []
   readonly faults = new Map<string, number>()
   readonly counters = new Map<string, number>()
-  readonly #plan: SimulationPlan
+  readonly #plans: readonly SimulationPlan[]
   #seeds = 0
 
-  constructor(plan: SimulationPlan) {
-    this.#plan = plan
+  /** @param plans of the seeds whose outcomes are added, in order */
+  constructor(plans: readonly SimulationPlan[]) {
+    this.#plans = plans
   }
 
   get seeds(): number {
@@ -23,15 +24,15 @@ export class Summary {
   }
 
   add({ seed, faults, counters, problem }: Outcome): void {
-    this.#seeds++
+    const plan = this.#plans[this.#seeds++]!
     addAll(this.faults, faults)
     addAll(this.counters, counters)
-    if (problem !== undefined) this.failed.push({ seed, problem, replay: commandOf({ ...this.#plan, seed }) })
+    if (problem !== undefined) this.failed.push({ seed, problem, replay: commandOf(plan) })
   }
 
   /** Counters of faults that should have happened and never did: what they test was not tested. */
   absentFaults(): string[] {
-    const { seconds, faults, votes } = this.#plan
+    const { seconds, faults, votes } = this.#plans[0]!
     const all = votes ? VOTING_FAULT_NAMES : FAULT_NAMES
     const isLong = this.#seeds >= ENOUGH.seeds && seconds >= ENOUGH.seconds
     if (!isLong || faults.length < all.length) return []
@@ -42,7 +43,7 @@ export class Summary {
   toJSON(): object {
     const { failed } = this
     return {
-      firstSeed: this.#plan.seed,
+      firstSeed: this.#plans[0]!.seed,
       seeds: this.#seeds,
       passed: this.#seeds - failed.length,
       failed,
