@@ -36,7 +36,8 @@ export interface BringingOnParts {
 /** Brings on the replicas of this node that missed what their leaders have no more in Raft's log. */
 export class BringingOn {
   readonly #parts: BringingOnParts
-  readonly #distrusted = new Distrusted()
+  /** Members that sent false pieces of a state. */
+  readonly distrusted = new Distrusted()
   /** Replicas that begin anew from a snapshot, with what Raft has committed meanwhile. */
   readonly #replacing = new Map<number, CommittedEntry[]>()
   readonly #catchUps = new CatchUps(offer => this.#catchUp(offer))
@@ -97,7 +98,7 @@ export class BringingOn {
     try {
       return await takeSnapshot(
         {
-          ...{ network, clock, count, log, host, store, write, distrusted: this.#distrusted },
+          ...{ network, clock, count, log, host, store, write, distrusted: this.distrusted },
           peers: [peer, ...others.filter(other => other !== peer)].slice(0, maxPeersAsked),
           final: final?.(group),
           sync: () => new Promise(resolve => driver.sync(resolve)),

@@ -160,6 +160,7 @@ export class Engine {
     })
     serveSnapshots({
       network,
+      clock,
       store: options.store,
       replicaFor: (group, peer) =>
         this.#membership.isKnown(group, numbers.get(peer) ?? 0)
@@ -298,9 +299,9 @@ export class Engine {
   restoring(group: number): Restoring | undefined {
     const hosted = this.#known.get(group)
     if (hosted === undefined || !this.holds(group)) return undefined
-    const { network, clock, sha256, verify } = this.#options
+    const { network, clock, sha256, verify, count, log } = this.#options
     return {
-      ...{ hosted, network, clock, store: this.#store },
+      ...{ hosted, network, clock, store: this.#store, count, log, distrusted: this.#bringingOn.distrusted },
       world: { origin: hosted.identity.origin, sha256, verifySignature: verify },
       addOps: ops => this.driver.addOps(ops),
       synced: () => new Promise(resolve => this.driver.sync(resolve)),

@@ -3,6 +3,7 @@ import { equalBytes } from '../../storage/bytes.ts'
 import { logLeavesKey, parseSnapshotKey, snapshotChunkKey, snapshotRange } from '../../storage/keys.ts'
 import { tileHeight, tileWidth } from '../../storage/log/tree.ts'
 import { openChunk } from '../../storage/snapshot/chunk.ts'
+import { decodeManifest } from '../../storage/snapshot/manifest.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
 import type { Channel, Clock, Network, PeerId } from '../ports.ts'
 import {
@@ -14,8 +15,8 @@ import {
 } from './snapshot.pb.js'
 import { Download, type Piece, piecesOf } from './snapshot-download.ts'
 import { type ProvenManifest, proveManifest, type WantedSnapshot } from './snapshot-proof.ts'
-import { pieceKind, snapshotProtocol } from './snapshot-server.ts'
-import { keptSnapshots } from './snapshots.ts'
+import { newestSize, pieceKind, snapshotProtocol } from './snapshot-server.ts'
+import { decodeInfo, keptSnapshots } from './snapshots.ts'
 
 /** A peer that says nothing for so long is given up. */
 const silenceMs = 5_000
@@ -58,10 +59,9 @@ export class SnapshotFetch {
   readonly #parts: FetchParts
   readonly #wanted: WantedSnapshot
   readonly #from: number
-  #begun: Promise<Download> | undefined
   #download: Download | undefined
   /** Who sent the manifest that is gone by. */
-  #author: PeerId | undefined
+  #authors: readonly PeerId[] = []
   readonly #senders = new Set<PeerId>()
 
   /** @param from a multiple of 256: leaves below are here */
@@ -80,39 +80,45 @@ export class SnapshotFetch {
   async run(): Promise<Download | undefined> {
     const { peers, distrusted, clock } = this.#parts
     const asked = peers.filter(peer => !distrusted.has(peer, clock.monotonicMs()))
-    await Promise.all(asked.map(peer => this.#ask(peer)))
+    const offers = (await Promise.all(asked.map(peer => this.#offer(peer)))).flatMap(offer => offer ?? [])
+    const chosen = commonest(offers)
+    if (chosen.length > 0) {
+      this.#authors = chosen.map(({ peer }) => peer)
+      const download = await this.#begin(chosen[0]!.proven)
+      await Promise.all(chosen.map(offer => this.#lane(offer, download)))
+    }
+    for (const { answers } of offers) answers.end()
     return this.#download?.isDone ? this.#download : undefined
   }
 
   /** The chunks prove themselves and are not all: the manifest left some out. */
   blameManifest(): void {
-    if (this.#author !== undefined) this.#blame(this.#author, 'manifest', 'missing-chunks')
+    for (const author of this.#authors) this.#blame(author, 'manifest', 'missing-chunks')
   }
 
-  async #ask(peer: PeerId): Promise<void> {
-    let channel: Channel | undefined
+  /** The peer's manifest, if it is of the state that was decided. */
+  async #offer(peer: PeerId): Promise<Offer | undefined> {
+    const answers = await openAnswers(this.#parts, peer)
+    const reply = await answers?.to(this.#request(pieceKind.manifest, 0, 0)).catch(() => undefined)
+    const proven = reply?.code === '' ? proveManifest(this.#wanted, reply) : undefined
+    if (reply?.code === '' && proven === undefined) this.#blame(peer, 'manifest', 'not-decided')
+    if (answers !== undefined && proven !== undefined) return { peer, answers, proven }
+    answers?.end()
+    return undefined
+  }
+
+  async #lane({ peer, answers }: Offer, download: Download): Promise<void> {
     try {
-      channel = await this.#parts.network.open(peer, snapshotProtocol)
-      const answers = new Answers(channel, this.#parts.clock)
-      await this.#lane(peer, answers)
+      await this.#pieces(peer, answers, download)
     } catch {
       this.#parts.count('snapshot_peer_lost', {})
     } finally {
-      this.#download?.lost(peer)
-      channel?.close('done')
+      download.lost(peer)
     }
   }
 
-  async #lane(peer: PeerId, answers: Answers): Promise<void> {
+  async #pieces(peer: PeerId, answers: Answers, download: Download): Promise<void> {
     const { clock, write } = this.#parts
-    const reply = await answers.to(this.#request(pieceKind.manifest, 0, 0))
-    if (reply.code !== '') return
-    const proven = proveManifest(this.#wanted, reply)
-    if (proven === undefined) return this.#blame(peer, 'manifest', 'not-decided')
-    this.#begun ??= this.#begin(peer, proven)
-    const download = await this.#begun
-    // Compressed by another program, perhaps: true as well, but other bytes.
-    if (!equalBytes(download.manifest, proven.bytes)) return
     while (!download.isDone) {
       const piece = download.next(peer)
       if (piece === undefined) {
@@ -130,9 +136,8 @@ export class SnapshotFetch {
     }
   }
 
-  async #begin(peer: PeerId, proven: ProvenManifest): Promise<Download> {
+  async #begin(proven: ProvenManifest): Promise<Download> {
     const { group, store } = this.#parts
-    this.#author = peer
     await this.#forgetOthers()
     const here = new Set<string>()
     for (const piece of piecesOf(proven, this.#from, this.#wanted.size)) {
@@ -169,6 +174,62 @@ export class SnapshotFetch {
   #request(kind: number, first: number, height: number): SnapshotRequest {
     const { size, final } = this.#wanted
     return { group: this.#parts.group, size, finalSize: final.size, kind, first, height }
+  }
+}
+
+/** One peer, and the manifest that it has sent. */
+interface Offer {
+  readonly peer: PeerId
+  readonly answers: Answers
+  readonly proven: ProvenManifest
+}
+
+/**
+ * Those who sent the manifest that most have sent. The state that it is of was decided; how it is cut into chunks is its
+ * sender's word until all of them are here, and one that lies must not have the first word.
+ */
+function commonest(offers: readonly Offer[]): readonly Offer[] {
+  const alike = offers.map(({ proven }) => offers.filter(each => equalBytes(each.proven.bytes, proven.bytes)))
+  return alike.reduce((most, each) => (each.length > most.length ? each : most), [])
+}
+
+/** Leaves in the log at the newest state that one of the peers has under `final`. */
+export async function newestSnapshot(
+  parts: FetchParts,
+  { origin, final }: Pick<WantedSnapshot, 'origin' | 'final'>,
+): Promise<number | undefined> {
+  const { peers, distrusted, clock, group } = parts
+  const request = {
+    group,
+    size: newestSize,
+    finalSize: final.size,
+    kind: pieceKind.manifest,
+    first: 0,
+    height: 0,
+  }
+  const sizeAt = async (peer: PeerId): Promise<number> => {
+    const answers = await openAnswers(parts, peer)
+    const reply = await answers?.to(request).catch(() => undefined)
+    answers?.end()
+    const manifest = reply?.data && decodeManifest(reply.data)
+    const size = manifest && decodeInfo(manifest.sealInfo, manifest.stateRoot)?.size
+    if (size === undefined || reply === undefined) return 0
+    return proveManifest({ origin, final, size, index: undefined }, reply) === undefined ? 0 : size
+  }
+  const asked = peers.filter(peer => !distrusted.has(peer, clock.monotonicMs()))
+  const newest = Math.max(0, ...(await Promise.all(asked.map(sizeAt))))
+  return newest === 0 ? undefined : newest
+}
+
+async function openAnswers(
+  { network, clock, count }: FetchParts,
+  peer: PeerId,
+): Promise<Answers | undefined> {
+  try {
+    return new Answers(await network.open(peer, snapshotProtocol), clock)
+  } catch {
+    count('snapshot_peer_lost', {})
+    return undefined
   }
 }
 
@@ -210,6 +271,10 @@ class Answers {
       if (reply === undefined || this.#take === undefined) channel.close('malformed')
       else this.#take(reply)
     })
+  }
+
+  end(): void {
+    this.#channel.close('done')
   }
 
   to(request: SnapshotRequest): Promise<SnapshotReply> {

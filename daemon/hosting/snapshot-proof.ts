@@ -16,13 +16,15 @@ import type { DecidedPoint } from './decided.ts'
 import type { SnapshotReply } from './snapshot.pb.js'
 import { decodeInfo, type SnapshotInfo } from './snapshots.ts'
 
-/** What was asked for: the state at `size`, which Raft's entry at `index` led to. */
+/** What was asked for. */
 export interface WantedSnapshot {
   readonly origin: string
+  /** Leaves in the log at the state. */
   readonly size: number
-  readonly index: number
+  /** Raft's entry that led to it; undefined where no Raft instance goes on from there. */
+  readonly index: number | undefined
   /** What the members have decided, past the snapshot's seal. */
-  readonly final: DecidedPoint
+  readonly final: Pick<DecidedPoint, 'size' | 'root'>
 }
 
 export interface ProvenManifest {
@@ -52,7 +54,7 @@ export function proveManifest(wanted: WantedSnapshot, reply: SnapshotReply): Pro
     seal.asOfSize === size &&
     equalBytes(seal.stateRoot, manifest.stateRoot) &&
     info.size === size &&
-    info.index === index &&
+    (index === undefined || info.index === index) &&
     info.mark.height === seal.height &&
     info.epoch === seal.epoch
   return isOfSeal && follows(wanted.origin, seal, info) ? { bytes: data, manifest, info } : undefined

@@ -2,12 +2,11 @@ import { decoded, encoded } from '../../client/protocol/encode.ts'
 import { joinBytes } from '../../storage/bytes.ts'
 import { snapshotChunkKey, snapshotManifestKey } from '../../storage/keys.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
-import { leafDataBytes, recordHeader, recordKind } from '../../storage/log/record.ts'
+import { leafDataBytes, recordHeader } from '../../storage/log/record.ts'
 import { isSubtreeIn, type Subtree, subtreeProof } from '../../storage/log/subtree.ts'
 import type { Store } from '../../storage/store.ts'
-import { decodeSeal } from '../authority/bodies.ts'
 import type { Replica } from '../authority/replica.ts'
-import type { Channel, Network, PeerId } from '../ports.ts'
+import type { Channel, Clock, Network, PeerId } from '../ports.ts'
 import {
   readSnapshotRequest,
   type SnapshotReply,
@@ -15,18 +14,21 @@ import {
   writeSnapshotReply,
   writeSnapshotRequest,
 } from './snapshot.pb.js'
+import { SnapshotSeals } from './snapshot-seals.ts'
+import { keptSnapshots } from './snapshots.ts'
 
 export const snapshotProtocol = 'snapshot/1'
 const snapshotChannels = { maxFrameBytes: 80 * 1024 * 1024, maxChannelsPerPeer: 4 }
 export const pieceKind = { manifest: 1, chunk: 2, leaves: 3 } as const
 /** Leaves that are proven together: 147 KB. */
 export const maxPieceHeight = 12
-/** Between a mark and its seal there are records of a second. */
-const maxScannedRecords = 100_000
+/** Asks for the manifest of the newest state that is here, whatever its size. */
+export const newestSize = 0
 
 export interface SnapshotServerOptions {
   readonly network: Network
   readonly store: Store
+  readonly clock: Clock
   /** What this node holds of a group that the peer may read as a member. */
   readonly replicaFor: (group: number, peer: PeerId) => Replica | undefined
   readonly count: (name: string, labels: Record<string, string>) => void
@@ -34,7 +36,8 @@ export interface SnapshotServerOptions {
 
 /** Answers replicas that were away for long: a question at a time on each channel. */
 export function serveSnapshots(options: SnapshotServerOptions): void {
-  const { network, count } = options
+  const { network, count, store, clock } = options
+  const seals = new SnapshotSeals(store, clock)
   network.handle(snapshotProtocol, snapshotChannels, channel => {
     let answering = false
     channel.onFrame(frame => {
@@ -46,13 +49,14 @@ export function serveSnapshots(options: SnapshotServerOptions): void {
         return channel.close(`snapshot: ${code}`)
       }
       answering = true
-      void answer(options.store, replica, request, channel).finally(() => (answering = false))
+      void answer(store, seals, replica, request, channel).finally(() => (answering = false))
     })
   })
 }
 
 async function answer(
   store: Store,
+  seals: SnapshotSeals,
   replica: Replica,
   request: SnapshotRequest,
   channel: Channel,
@@ -65,12 +69,13 @@ async function answer(
     record: undefined,
   }
   // What is damaged here is found by whoever needs it; others have it too.
-  const found = await replyTo(store, replica, request).catch(() => undefined)
+  const found = await replyTo(store, seals, replica, request).catch(() => undefined)
   channel.send(encoded(writeSnapshotReply, { ...nothing, ...(found && { code: '', ...found }) }))
 }
 
 async function replyTo(
   store: Store,
+  seals: SnapshotSeals,
   replica: Replica,
   request: SnapshotRequest,
 ): Promise<Partial<SnapshotReply> | undefined> {
@@ -80,7 +85,7 @@ async function replyTo(
     return data && { data }
   }
   if (request.finalSize > replica.log.size) return undefined
-  if (kind === pieceKind.manifest) return await manifestOf(store, replica, request)
+  if (kind === pieceKind.manifest) return await manifestOf(store, seals, replica, request)
   const subtree = { first, height }
   if (height > maxPieceHeight || !isSubtreeIn(subtree, request.finalSize)) return undefined
   return await leavesOf(store, replica, subtree, request.finalSize)
@@ -88,14 +93,16 @@ async function replyTo(
 
 async function manifestOf(
   store: Store,
+  seals: SnapshotSeals,
   { log }: Replica,
   { group, size, finalSize }: SnapshotRequest,
 ): Promise<Partial<SnapshotReply> | undefined> {
-  const data = await store.get(snapshotManifestKey(group, size))
-  if (data === undefined) return undefined
-  const to = Math.min(finalSize, size + maxScannedRecords)
-  for await (const { leaf, record } of new LogReader(store, group).records(size, to)) {
-    if (record.kind !== recordKind.seal || decodeSeal(record.body)?.asOfSize !== size) continue
+  const kept = size === newestSize ? await keptSnapshots(store, group) : [{ size }]
+  for (const snapshot of kept.reverse()) {
+    const data = await store.get(snapshotManifestKey(group, snapshot.size))
+    const seal = data && (await seals.find(group, snapshot.size, log.size))
+    if (seal === undefined || seal.leaf >= finalSize) continue
+    const { leaf, record } = seal
     const proof = await subtreeProof(log, { first: leaf, height: 0 }, finalSize)
     return { data, proof, leaf, record: joinBytes([recordHeader(record), record.salt, record.body]) }
   }

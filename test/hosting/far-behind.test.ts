@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
+import { encoded } from '../../client/protocol/encode.ts'
 import type { DecidedPoint } from '../../daemon/hosting/decided.ts'
+import { writeSnapshotReply } from '../../daemon/hosting/snapshot.pb.js'
+import { decodeSnapshotReply } from '../../daemon/hosting/snapshot-fetch.ts'
 import { snapshotProtocol } from '../../daemon/hosting/snapshot-server.ts'
 import type { Channel, Network } from '../../daemon/ports.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
 import { leafDataHashes } from '../../storage/log/record.ts'
 import { MerkleLog } from '../../storage/log/tree.ts'
+import { decodeManifest, encodeManifest } from '../../storage/snapshot/manifest.ts'
 import { HONEST, type Wiring } from '../../testnet/simulation/authorities/daemon.ts'
 import { SimRealm } from '../../testnet/simulation/authorities/sim-realm.ts'
 import { seedOr, simulate } from '../../testnet/simulation/replay.ts'
@@ -137,6 +141,38 @@ describe(TITLE, function () {
       assert.ok(await simulation.runUntil(isBack(realm), 20_000), realm.describe())
       assert.equal(realm.judge.counters.get(`bad-chunks-of-${lines.liar}`), 1)
       assert.equal(realm.judge.counters.get('snapshot_bad_piece'), 1)
+      await simulation.runFor(2_000)
+      await assertWhole(realm)
+    })
+  })
+
+  it('believes the list of chunks that most members send, not the one that comes first', async () => {
+    await simulate(seedOr(45), TITLE, async simulation => {
+      // True in all that is proven of it, and of chunks that there are not; and it comes before any other.
+      const forged = (frame: Uint8Array): Uint8Array => {
+        const reply = decodeSnapshotReply(frame)
+        const manifest = reply?.data && decodeManifest(reply.data)
+        if (reply === undefined || !manifest) return frame
+        const chunks = manifest.chunks.map(chunk => ({ ...chunk, entries: chunk.entries + 1 }))
+        return encoded(writeSnapshotReply, { ...reply, data: encodeManifest({ ...manifest, chunks }) })
+      }
+      const lying = (network: Network): Network => {
+        const handle = network.handle.bind(network)
+        network.handle = (name, options, handler) =>
+          handle(name, options, channel => {
+            const send = channel.send.bind(channel)
+            if (name === snapshotProtocol && network.self === 'n2')
+              channel.send = frame => send(forged(frame))
+            handler(channel)
+          })
+        return network
+      }
+      const realm = await afterAbsence(simulation, wiring(lying))
+      for (const other of ['n1', 'n3', 'n4']) simulation.network.links.set(other, `n${AWAY}`, { delayMs: 30 })
+      realm.node(AWAY).start()
+      assert.ok(await simulation.runUntil(isBack(realm), 20_000), realm.describe())
+      assert.equal(realm.judge.counters.get('snapshot_bad_piece') ?? 0, 0, 'nobody honest is blamed')
+      assert.equal(realm.judge.counters.get('snapshot_not_taken') ?? 0, 0)
       await simulation.runFor(2_000)
       await assertWhole(realm)
     })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { logUpTo } from '../../daemon/hosting/recover.ts'
 import { decodeSyncBatch, encodeSyncBatch, syncProtocol } from '../../daemon/hosting/sync.ts'
+import { LogReader } from '../../storage/log/log-store.ts'
 import { HONEST, type Wiring } from '../../testnet/simulation/authorities/daemon.ts'
 import type { Field } from '../../testnet/simulation/authorities/faults/fault.ts'
 import { FORGING_FAULTS } from '../../testnet/simulation/authorities/faults/forging.ts'
@@ -319,6 +320,38 @@ describe(TITLE, function () {
       }
       assert.deepEqual([...answers], ['not-leader'])
       assert.equal(realm.judge.counters.get('view-suspected'), undefined)
+    })
+  })
+
+  it('takes along a member that was away for so long that the others have dropped the bodies of what it missed', async () => {
+    await simulate(seedOr(44), TITLE, async simulation => {
+      const keepBodies = { kind: 'records', records: 100 } as const
+      const realm = await playing(simulation, 4, { ...HONEST, engineOptions: () => ({ keepBodies }) })
+      const sizeOf = (number: number): number =>
+        realm.authorityOn(number, GROUP)?.authority.replica.log.size ?? 0
+      const missedFrom = sizeOf(4)
+      realm.node(4).crash()
+      const dropped = async (number: number): Promise<boolean> =>
+        (await new LogReader(realm.storeOf(number), GROUP).bodiesHere()).from > missedFrom
+      for (
+        let second = 0;
+        second < 100 && !((await dropped(1)) && (await dropped(2)) && (await dropped(3)));
+        second++
+      )
+        await simulation.runFor(1_000)
+      assert.ok(await dropped(1))
+      suspect(realm, 1, 2)
+      assert.ok(
+        await simulation.runUntil(() => [1, 2, 3].every(number => viewOf(realm, number) === 1), 10_000),
+      )
+      realm.node(4).start()
+      await isIn(realm, 1)
+      assert.ok(
+        await simulation.runUntil(() => sizeOf(4) > 0 && sizeOf(1) - sizeOf(4) < 20, 10_000),
+        realm.describe(),
+      )
+      realm.node(realm.leaderOf(GROUP) === 3 ? 2 : 3).crash()
+      await assertProgress(realm, 20_000)
     })
   })
 

@@ -1,5 +1,6 @@
 import { equalBytes } from '../../../storage/bytes.ts'
 import type { LogRecord } from '../../../storage/log/record.ts'
+import { tileWidth } from '../../../storage/log/tree.ts'
 import type { Store, StoreOp } from '../../../storage/store.ts'
 import type { WorldHost } from '../../../world/world.ts'
 import { appliedKey, appliedOp, decodeApplied } from '../../authority/applied.ts'
@@ -7,8 +8,12 @@ import type { Replica } from '../../authority/replica.ts'
 import type { Clock, Network, PeerId } from '../../ports.ts'
 import type { HostedAuthority } from '../opening.ts'
 import { logUpTo, recoverAuthority } from '../recover.ts'
-import { fetchBatches } from '../sync.ts'
+import { type Distrusted, newestSnapshot, SnapshotFetch } from '../snapshot-fetch.ts'
+import { installOps } from '../snapshot-install.ts'
+import { DroppedBodiesError, fetchBatches } from '../sync.ts'
 import { goBack, upTo } from './going-back.ts'
+
+const maxPeersAsked = 5
 
 /** A place in an authority's log. */
 export interface Place {
@@ -22,6 +27,9 @@ export interface Restoring {
   readonly store: Store
   readonly network: Network
   readonly clock: Clock
+  readonly distrusted: Distrusted
+  readonly count: (name: string, labels: Record<string, string>) => void
+  readonly log: (event: 'caught-up' | 'bad-chunk', facts: object) => void
   /** Puts ops into the node's next batch. */
   readonly addOps: (ops: readonly StoreOp[]) => void
   /** Resolves when all that was put into batches so far is durable. */
@@ -90,16 +98,59 @@ async function stands(store: Store, group: number, { size, root }: Place): Promi
   return size === 0 || equalBytes((await logUpTo(store, group, size)).root(), root)
 }
 
-/** From the first member that has it. What came from one that has not is part of the log, and stays. */
+/**
+ * From the first member that has it. What came from one that has not is part of the log, and stays. Where the bodies are
+ * gone from all, the newest state that they have on the way comes first, with the leaves before it.
+ */
 async function fetchTo(parts: RestoringParts, to: Place): Promise<Restored['kind']> {
+  const replayed = await replayTo(parts, to)
+  if (replayed !== 'dropped') return replayed
+  const taken = await takeState(parts, to)
+  if (taken !== 'there') return taken
+  const rest = await replayTo(parts, to)
+  return rest === 'dropped' ? 'missing' : rest
+}
+
+async function replayTo(parts: RestoringParts, to: Place): Promise<Restored['kind'] | 'dropped'> {
   const { store, hosted, world } = parts
   const { replica } = await recoverAuthority(store, hosted.identity, hosted.charter, world)
+  let isDropped = false
   for (const peer of parts.peers()) {
     try {
       return (await fetchFrom(parts, replica, peer, to)) ? 'there' : 'contradicted'
-    } catch {}
+    } catch (error) {
+      isDropped ||= error instanceof DroppedBodiesError
+    }
   }
-  return 'missing'
+  return isDropped ? 'dropped' : 'missing'
+}
+
+/** The place is what a quorum stands behind, so all that leads to its root is proven. */
+async function takeState(parts: RestoringParts, to: Place): Promise<Restored['kind']> {
+  const { store, hosted, peers, addOps, synced, log, count } = parts
+  const { name, identity } = hosted
+  const { group, origin } = identity
+  const own = await sizeOf(store, group)
+  const write = async (ops: readonly StoreOp[]): Promise<void> => {
+    addOps(ops)
+    await synced()
+  }
+  const fetchParts = { ...parts, name, group, write, peers: peers().slice(0, maxPeersAsked) }
+  const size = await newestSnapshot(fetchParts, { origin, final: to })
+  if (size === undefined || size <= own) return 'missing'
+  const wanted = { origin, size, index: undefined, final: to }
+  const fetch = new SnapshotFetch(fetchParts, wanted, Math.floor(own / tileWidth) * tileWidth)
+  const download = await fetch.run()
+  if (download === undefined) return 'missing'
+  const ops = await installOps({ group, store, write }, download, own)
+  if (ops === 'missing-chunks') fetch.blameManifest()
+  if (typeof ops === 'string') {
+    count('snapshot_not_taken', { code: ops })
+    return ops === 'other-log' ? 'contradicted' : 'missing'
+  }
+  await write([...ops, appliedOp(group, { index: 0, term: 0, size })])
+  log('caught-up', { authority: name, from: own, to: size, by: 'snapshot', peers: fetch.senders })
+  return 'there'
 }
 
 /** False: it came out at another root. Rejects when the peer does not have it all. */
