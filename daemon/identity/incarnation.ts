@@ -9,7 +9,7 @@ import { StoreError } from '../../storage/store-error.ts'
 
 /**
  * Which of a node's stores this is. It stands in the store and, outside of it, beside the node's keys: where the two do
- * not belong together, what these keys have promised is not in this store. docs/decisions/0005.
+ * not belong together, what these keys have promised is not in this store. docs/decisions/0005-wiped-replicas.md.
  */
 export interface Incarnation {
   /** 1 for a node's first store; higher for each that took the place of a lost one. */
