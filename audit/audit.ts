@@ -7,7 +7,7 @@ import { Findings } from './findings.ts'
 import { type Genesis, readGenesis } from './genesis.ts'
 import { checkSmallFiles, readCheckpoint, readKept, type SignedHead } from './head.ts'
 import { checkExtraFiles } from './log/extra-files.ts'
-import type { Kept } from './log/kept.ts'
+import { EVERYTHING, type Kept } from './log/kept.ts'
 import { KnownSizes } from './memory.ts'
 import { keepEvidence, watchedLog } from './monitor/watched-log.ts'
 import { LogPass, type ToldRecord } from './pass.ts'
@@ -78,8 +78,15 @@ export async function auditAuthority(options: AuditOptions): Promise<AuditReport
     if (report.ok) return report
     // The stand may be what is wrong: nobody is accused by it.
   }
-  return audit().run()
+  for (let attempt = 1; ; attempt++) {
+    const next = audit()
+    const report = await next.run()
+    if (report.ok || attempt === maxAttempts || !(await next.isOutrun())) return report
+  }
 }
+
+/** A node may drop the bodies that an audit is about to read. */
+const maxAttempts = 3
 
 class Audit {
   readonly #options: AuditOptions
@@ -89,6 +96,7 @@ class Audit {
   readonly #others: readonly LogSource[]
   /** Leaves under the checkpoint. */
   #size = 0
+  #kept = EVERYTHING
 
   constructor(options: AuditOptions, genesis: Genesis) {
     this.#options = options
@@ -113,6 +121,7 @@ class Audit {
     // A log only grows: what was decided before the checkpoint was read is under it.
     const decision = await readDecision(this.#log)
     const kept = await readKept(this.#log, this.#others)
+    this.#kept = kept
     const opened = await readCheckpoint(this.#log)
     if (opened === undefined) return this.#report(undefined, this.#replayFrom(undefined, decision), decision)
     const { checkpoint, note } = opened
@@ -136,6 +145,12 @@ class Audit {
     if (memoryFolder !== undefined && isSigned && !isStand(begin))
       await this.#accuse(memoryFolder, note, replay, begin)
     return this.#report(opened, replay, decision)
+  }
+
+  /** Nothing is wrong but that the source has dropped bodies meanwhile. */
+  async isOutrun(): Promise<boolean> {
+    if (this.#findings.list().some(({ code }) => code !== 'bodies-dropped')) return false
+    return (await readKept(this.#log, this.#others)).bodiesFrom > this.#kept.bodiesFrom
   }
 
   async #begin(

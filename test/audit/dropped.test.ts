@@ -163,6 +163,25 @@ describe('a log whose old bodies nobody has', function () {
     assert.deepEqual(codes(await audit(stateless)), ['bodies-dropped'])
   })
 
+  it('whose bodies go while it is audited is begun again behind them', async () => {
+    const later = await publishDropped(town, honest, 1024)
+    let reads = 0
+    // Once to find the seal of the first state, and once more to replay from there.
+    const now = (path: string): DroppedLog => {
+      if (path.endsWith('bodies/003')) reads++
+      return reads < 2 ? served : later
+    }
+    const outrun = {
+      ...served,
+      read: (path: string) => now(path).read(path),
+      dropped: (path: string) => now('').dropped!(path),
+    }
+    assert.ok(first(served) < 1024 && served.snapshots[1]! > 1024, served.snapshots.join())
+    const report = await audit(outrun)
+    assert.deepEqual([report.findings, report.replayedFrom], [[], served.snapshots[1]])
+    assert.ok(reads >= 2)
+  })
+
   it('with a certificate by too few, of others, or over another log is not believed', async () => {
     const seal = decidedSeal(town, served.replica.lastSeal!)
     const strangers = foundTown()
