@@ -21,6 +21,7 @@ const RARE: Readonly<
     {
       seeds: number
       seconds: number
+      nodes?: number
       clients?: number
       faults?: readonly FaultName[]
       notBy?: readonly string[]
@@ -45,6 +46,9 @@ const RARE: Readonly<
   'removed-voter-counts': { seeds: 6, seconds: 6, faults: ['membership'] },
   'never-wakes': { seeds: 24, seconds: 2, faults: ['pause', 'crash'] },
   'router-waits-for-good': { seeds: 24, seconds: 2, faults: ['pause', 'crash'] },
+  'votes-for-unordered-members': { seeds: 6, seconds: 8, nodes: 6, faults: ['self-appointed'] },
+  'leavers-go-on': { seeds: 6, seconds: 8, nodes: 6, faults: ['membership'] },
+  'joins-on-word': { seeds: 6, seconds: 8, nodes: 6, faults: ['membership', 'crash'] },
   'votes-unchecked': { seeds: 4, seconds: 6, faults: ['forging-leader'] },
   'votes-for-what-is-passed-by': { seeds: 4, seconds: 6, faults: ['unruly-leader'] },
   'proposes-forgeries-again': { seeds: 4, seconds: 6, faults: ['forging-leader'] },
@@ -70,6 +74,7 @@ const FIRST: Readonly<Record<string, number>> = {
   'heartbeat-commits-unmatched': 2,
   'keeps-conflicting-entries': 2,
   'keeps-replaced-entries': 8,
+  'joins-on-word': 2,
   'members-too-early': 8,
   'never-resigns': 7,
   'never-wakes': 11,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { VOTING_FAULT_NAMES } from '../../testnet/simulation/authorities/faults/list.ts'
+import { type FaultName, VOTING_FAULT_NAMES } from '../../testnet/simulation/authorities/faults/list.ts'
 import { runAuthorities } from '../../testnet/simulation/authorities/run.ts'
 import { commandOf } from '../../testnet/simulation/options.ts'
 
@@ -38,5 +38,15 @@ describe('authorities whose members vote, on the simulator', function () {
     }
     for (const [name, value] of Object.entries(least))
       assert.ok((counters.get(name) ?? 0) >= value, `${name}: ${counters.get(name)}`)
+  })
+
+  it('are handed on by those who decide, to whom it was ordered and to nobody else', async () => {
+    const faults: FaultName[] = ['membership', 'self-appointed', 'crash', 'suspicion']
+    const plan = { ...PLAN, nodes: 6, seconds: 10, seed: 301, faults }
+    const { counters, faults: happened } = await runAuthorities(plan).catch(error => {
+      throw new Error(`${(error as Error).message}\nreplay: ${commandOf(plan)}`, { cause: error })
+    })
+    assert.ok((counters.get('epochs-begun') ?? 0) >= 2, `${counters.get('epochs-begun')} epochs`)
+    assert.ok((happened.get('leader-names-others') ?? 0) >= 1)
   })
 })

@@ -100,6 +100,8 @@ class Run {
 
   async run(): Promise<SimulationResult> {
     const { seconds, faults } = this.#plan
+    const { judge, directory } = this.#sim
+    judge.views.isOrdered = (group, members) => directory.wasOrdered(group, members)
     await this.#simulation.runFor(1_000)
     this.#sim.addPlayers(this.#plan.clients)
     await this.#simulation.runFor(2_000)

@@ -21,6 +21,7 @@ export class SimDirectory {
   readonly #random: SimRandom
   readonly #orders = new Map<number, MemberOrder>()
   readonly #unsettled = new Map<number, string>()
+  readonly #ever = new Set<string>()
   /** The newest order of each group that a life was told. */
   readonly #told = new WeakMap<SimDaemon, Map<number, number>>()
 
@@ -51,12 +52,18 @@ export class SimDirectory {
     return this.#unsettled.size === 0
   }
 
+  /** Whether these were to be the members of this group at any time. */
+  wasOrdered(group: number, members: readonly number[]): boolean {
+    return this.#ever.has(`${group} ${members}`)
+  }
+
   /** @param counter counts the change as a fault when it has come about */
   order(group: number, members: Members, counter: string): void {
     if (this.#orders.size === 0) this.#tell()
     const last = this.#orders.get(group)
     const before = last === undefined ? this.#founders(group) : [...last.voters, ...last.learners]
     this.#orders.set(group, { ...members, number: (last?.number ?? 0) + 1, before })
+    this.#ever.add(`${group} ${members.voters}`)
     this.#unsettled.set(group, counter)
   }
 

@@ -26,6 +26,8 @@ interface Decision {
  * and no view that began below what was decided before it.
  */
 export class ViewTruth {
+  /** Whether somebody who may has ordered that these be the members. */
+  isOrdered: (group: number, members: readonly number[]) => boolean = () => true
   readonly #fail: (problem: string) => void
   readonly #tell: (who: string, what: string) => void
   readonly #count: (name: string) => void
@@ -79,7 +81,7 @@ export class ViewTruth {
     const hash = Buffer.from(sealHash(seal)).toString('hex')
     const known = decisions.get(seal.height)
     if (known === undefined) this.#count('seals-decided')
-    if (known === undefined && seal.nextMembers.length > 0) this.#count('epochs-begun')
+    if (known === undefined && seal.nextMembers.length > 0) this.#begun(group, seal)
     this.#checkEpoch(node, group, certificate)
     if (known !== undefined && known.hash !== hash)
       this.#fail(`n${node}: seal ${seal.height} of group ${group} is decided, and another one is too`)
@@ -94,6 +96,15 @@ export class ViewTruth {
         this.#fail(`seal ${height} of group ${group} is decided, and is no child of the one below`)
     }
     for (const later of this.#entered.get(group)?.values() ?? []) this.#checkBase(group, later)
+  }
+
+  #begun(group: number, { height, nextMembers }: Seal): void {
+    this.#count('epochs-begun')
+    const members = nextMembers.map(({ node }) => node)
+    if (!this.isOrdered(group, members))
+      this.#fail(
+        `seal ${height} of group ${group} is decided, and gives it to ${members}, whom nobody ordered`,
+      )
   }
 
   /** Only the members of an epoch decide in it, and nothing above the seal that ended it. */

@@ -4,6 +4,8 @@ const CHECKS: readonly (readonly [RegExp, string])[] = [
   [/was promised twice/, 'two receipts for one input'],
   [/^a read shows/, 'a stale read'],
   [/^forged: /, 'a forged record was decided'],
+  [/whom nobody ordered/, 'an epoch was decided that nobody ordered'],
+  [/which has ended|by others than the members/, 'decided by who is no member'],
   [/was applied twice/, 'applied twice'],
   [/^lost: |was promised at leaf|has no leaf/, 'promised, and lost'],
   [/both lead group|two leaders of term/, 'two leaders in one term'],

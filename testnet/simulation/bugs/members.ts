@@ -44,6 +44,47 @@ export const MEMBER_BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'votes-for-unordered-members',
+    what: 'A member votes for whomever the leader names as the next members.',
+    votes: true,
+    edits: [
+      {
+        file: 'daemon/hosting/finality/epochs.ts',
+        from: 'const may = named.length === 0 || this.#parts.door()?.isOrdered(group, named) === true',
+        to: 'const may = true || named.length > 0',
+      },
+    ],
+  },
+  {
+    name: 'leavers-go-on',
+    what: 'Members whom a decision leaves out take no note of it, and go on as the members that they were.',
+    votes: true,
+    edits: [
+      {
+        file: 'consensus/finality/member/deciding.ts',
+        from: 'if (seal.nextEpoch > state.sign.epoch) activate(state, env, certificate)',
+        to: 'if (seal.nextMembers.some(({ node }) => node === env.self)) activate(state, env, certificate)',
+      },
+    ],
+  },
+  {
+    name: 'joins-on-word',
+    what: 'A node takes the newest order for who decides, and not what the members before have decided.',
+    votes: true,
+    edits: [
+      {
+        file: 'daemon/hosting/engine.ts',
+        from: 'return openAuthority(parts, hosted, begin)',
+        to: 'return openAuthority({ ...parts, told: this.#orders.get(hosted.identity.group)?.order.voters } as never, hosted, begin)',
+      },
+      {
+        file: 'daemon/hosting/opening.ts',
+        from: 'parts.options.views?.membersOf(group) ?? hosted.identity.members',
+        to: '(parts as { told?: number[] }).told ?? parts.options.views?.membersOf(group) ?? hosted.identity.members',
+      },
+    ],
+  },
+  {
     name: 'members-too-early',
     what: 'A restart takes a change of members for valid that stands in the log, applied or not.',
     edits: [

@@ -37,6 +37,14 @@ export const VIEW_FAULTS = {
     inject: field => idle(field, pickNode(field)),
     mendNode: repair,
   },
+  /** A leader wants members whom nobody has ordered. */
+  'self-appointed': {
+    counters: ['leader-names-others'],
+    inject: field => corrupt(field, 'leader-names-others', authority => nameOthers(field, authority)),
+    mendNode: (_, { program }) => {
+      for (const { authority } of program?.engine.authorities() ?? []) authority.setNextMembers(undefined)
+    },
+  },
 } satisfies Record<string, Fault>
 
 function suspect(field: Field): Node[] {
@@ -69,6 +77,15 @@ function sealNothing(authority: Authority): void {
   const { simulation } = authority
   const push = simulation.push.bind(simulation)
   simulation.push = job => (job === 'mark' ? true : push(job))
+}
+
+function nameOthers({ simulation, nodes, directory }: Field, authority: Authority): void {
+  const { group, members } = authority.identity
+  const stranger = 1 + simulation.random.below(nodes.length)
+  const others = members.includes(stranger)
+    ? members.filter(member => member !== stranger)
+    : [...members, stranger].sort((a, b) => a - b)
+  if (others.length > 0 && !directory.wasOrdered(group, others)) authority.setNextMembers(others)
 }
 
 function proposeNothing(authority: Authority): void {
