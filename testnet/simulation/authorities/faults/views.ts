@@ -40,7 +40,8 @@ export const VIEW_FAULTS = {
   /** A leader wants members whom nobody has ordered. */
   'self-appointed': {
     counters: ['leader-names-others'],
-    inject: field => corrupt(field, 'leader-names-others', authority => nameOthers(field, authority)),
+    inject: field =>
+      corrupt(field, pickNode(field), 'leader-names-others', authority => nameOthers(field, authority)),
     mendNode: (_, { program }) => {
       for (const { authority } of program?.engine.authorities() ?? []) authority.setNextMembers(undefined)
     },
