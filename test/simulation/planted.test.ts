@@ -59,7 +59,7 @@ const RARE: Readonly<
     ...{ seeds: 6, seconds: 12 },
     faults: ['suspicion', 'withheld-votes', 'partition', 'crash'],
   },
-  'decisions-untold': { seeds: 3, seconds: 12, faults: ['delay'] },
+  'decisions-untold': { seeds: 8, seconds: 12, faults: ['delay'] },
   'suspects-nobody': { seeds: 8, seconds: 2, faults: ['crash'] },
   'votes-for-shorter-logs': { seeds: 16, seconds: 20 },
 }
@@ -89,7 +89,7 @@ const FIRST: Readonly<Record<string, number>> = {
   'votes-for-shorter-logs': 2,
   'votes-on-what-fell-off': 3,
   'index-of-old-instances': 2,
-  'decisions-untold': 2,
+  'decisions-untold': 5,
   'votes-twice': 3,
   'wiped-votes-at-once': 3,
 }
