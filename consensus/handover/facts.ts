@@ -75,6 +75,8 @@ function speaksFor(authority: Authority, by: Witness): boolean {
   return by.proven.authority === authority || hasInherited(authority, by)
 }
 
+/** The directory says that it succeeds that one, and it says itself that it has done so. */
 function hasInherited(authority: Authority, by: Witness): boolean {
+  if (!by.proven.ancestors.includes(authority)) return false
   return by.value(keyBytesOf(layouts.inherited, authority)) !== undefined
 }

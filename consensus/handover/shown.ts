@@ -27,6 +27,8 @@ export interface Proven {
   readonly stateRoot: Uint8Array
   /** The directory's certified log has it: nothing can make it undone. */
   readonly isAnchored: boolean
+  /** Whom it succeeds, by the directory's word: its predecessors, theirs, and so on. */
+  readonly ancestors: readonly Authority[]
 }
 
 /**

@@ -24,8 +24,9 @@ import { keys, members, quorum, seal } from '../finality/generate.ts'
 
 const voters = members(4)
 
-/** What the directory of the test has anchored. */
-export const anchored = new Set<string>()
+/** What the directory of the test has anchored, and who succeeds whom. */
+const anchored = new Set<string>()
+const lineage = new Map<Authority, readonly Authority[]>()
 
 /** The members' own verifier of certificates, over real votes. */
 export const verify: VerifyFinal = final => {
@@ -33,7 +34,8 @@ export const verify: VerifyFinal = final => {
   if (certificate === undefined || !verifyQuorum(certificate, voters, keys.verify)) return undefined
   const { authority, epoch, height, stateRoot } = certificate.seal
   const isAnchored = anchored.has(hex(sealHash(certificate.seal)))
-  return { authority: hex(authority), epoch, height, stateRoot, isAnchored } satisfies Proven
+  const ancestors = lineage.get(hex(authority)) ?? []
+  return { authority: hex(authority), epoch, height, stateRoot, isAnchored, ancestors } satisfies Proven
 }
 
 export function named(name: string): Authority {
@@ -68,7 +70,9 @@ export class Area {
 
   constructor(name: string, predecessors: readonly Area[] = []) {
     this.self = named(name)
-    this.state = HandoverState.born(predecessors.map(({ self }) => self))
+    const before = predecessors.map(({ self }) => self)
+    this.state = HandoverState.born(before)
+    lineage.set(this.self, [...before, ...before.flatMap(each => lineage.get(each) ?? [])])
     this.around = { self: this.self, directory: DIRECTORY, estate: this.estate, verify }
     this.#take()
   }

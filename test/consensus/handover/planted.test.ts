@@ -12,8 +12,8 @@ const RUN = import.meta.resolve('../../../testnet/simulation/handover/run.ts')
 const SEEDS = 12
 /** Where a bug is found soon, as things are: the first of the seeds 1 to 14 that finds it in under half a second. */
 const FIRST: Readonly<Record<string, number>> = {
-  'acts-before-inheriting': 2,
-  'records-after-the-last': 5,
+  'records-after-the-last': 4,
+  'heir-by-its-own-word': 4,
 }
 const USUAL_FIRST = 3
 

@@ -107,6 +107,15 @@ describe('a word of another authority', () => {
 })
 
 describe('a split', () => {
+  it('is answered for by nobody whom the directory does not name, whatever his state says', () => {
+    const { other, whole, coming } = split()
+    const rogue = new Area('rogue')
+    rogue.state.inherited.set(whole.self, true)
+    rogue.state.accepts.set(coming, even)
+    rogue.found([])
+    assert.equal(other.hear('release', rogue, coming), 'not-proven')
+  })
+
   /** One entity has come in, one is on its way out, one on its way in. */
   function split() {
     const whole = new Area('whole').found([odd])

@@ -263,4 +263,9 @@ export const HANDOVER_BUGS: readonly Bug[] = [
     what: 'A successor takes what it was served for what its predecessor left.',
     edits: [{ file: INHERIT, from: ' || !isWhole(payload, proven.stateRoot)', to: '' }],
   },
+  {
+    name: 'heir-by-its-own-word',
+    what: 'Whoever says that it has inherited is believed, whatever the directory says.',
+    edits: [{ file: FACTS, from: '  if (!by.proven.ancestors.includes(authority)) return false\n', to: '' }],
+  },
 ]

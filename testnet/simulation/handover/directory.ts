@@ -25,6 +25,12 @@ export class Directory {
     return [...this.owners.values()].filter(({ log }) => log.state.isOpen && !this.hasEnded(log.self))
   }
 
+  /** Whom an authority with these predecessors succeeds. */
+  ancestorsOf(predecessors: readonly Authority[]): readonly Authority[] {
+    const older = predecessors.flatMap(each => this.owners.get(each)!.ancestors)
+    return [...new Set([...predecessors, ...older])]
+  }
+
   readonly answersFor = (authority: Authority): readonly Authority[] => {
     const successors = this.#successors.get(authority)
     return successors === undefined ? [authority] : successors.flatMap(this.answersFor)
@@ -70,7 +76,7 @@ export class Directory {
     const key = orderKey(authority)
     const stateRoot = this.#tree.root()
     const path = encodeStateProof(this.#tree.proof(treeKey(key)))
-    const proven = { authority: DIRECTORY, epoch: 0, height: this.#height, stateRoot }
+    const proven = { authority: DIRECTORY, epoch: 0, height: this.#height, stateRoot, ancestors: [] }
     return { final: encodeFinal(proven, 'anchored'), parts: [{ key, value, path }] }
   }
 }

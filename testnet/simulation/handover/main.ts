@@ -30,7 +30,7 @@ const FAULTS = [
     're-formed',
   ],
   ...['certified records lost', 'declared dead', 'split', 'merge', 'lost', 'doubled', 'late copy', 'noise'],
-  ...['shown uncertified', 'shown unanchored', 'fetch lost', 'false payload'],
+  ...['shown uncertified', 'shown unanchored', 'fetch lost', 'false payload', 'false heir'],
 ]
 
 const number = (name: 'seed' | 'seeds'): number => {

@@ -8,18 +8,7 @@ import { DIRECTORY, type Directory } from './directory.ts'
 import { decodeInput, type SimEstate } from './estate.ts'
 import { encodeFinal, type Stage } from './finals.ts'
 import { frames } from './frames.ts'
-
-/** What a run does to its authorities; all chances are per record, seal or message. */
-export interface Weather {
-  crashRate: number
-  cutRate: number
-  lateRate: number
-  noiseRate: number
-  fetchLossRate: number
-  tamperRate: number
-  anchorMs: number
-  lockRate: number
-}
+import { sendWord, type Weather } from './weather.ts'
 
 export interface Around {
   readonly world: World
@@ -37,6 +26,7 @@ const RARENESS: Readonly<Record<string, number>> = { refuse: 80, unlock: 5, clos
 export class Owner {
   readonly number: number
   readonly log: CertifiedLog
+  readonly ancestors: readonly Authority[]
   isUp = true
   /** Its quorum is lost: nothing happens here. */
   isDark = false
@@ -57,7 +47,8 @@ export class Owner {
   constructor(number: number, name: Authority, predecessors: readonly Authority[], around: Around) {
     this.number = number
     this.#around = around
-    const { capacity, observer } = around
+    const { capacity, observer, directory } = around
+    this.ancestors = directory.ancestorsOf(predecessors)
     this.log = new CertifiedLog(number, name, DIRECTORY, capacity, predecessors, observer)
     this.#lead()
     this.#turnLater()
@@ -210,20 +201,8 @@ export class Owner {
   #send(to: Owner | undefined, message: Uint8Array): void {
     if (to === undefined) return
     const { world, weather } = this.#around
-    const { random } = world
-    const frame = frames.of('word', message)
-    if (to === this) world.after(1, () => this.receive(this.number, frame))
-    else world.send(this.number, to.number, frame)
-    if (random.chance(weather.lateRate)) {
-      world.fault('late copy')
-      world.after(random.between(500, 5000), () => world.send(this.number, to.number, frame))
-    }
-    if (random.chance(weather.noiseRate)) {
-      world.fault('noise')
-      const noise = frame.slice()
-      noise[1 + random.below(noise.length - 1)]! ^= 1 << random.below(8)
-      world.send(this.number, to.number, noise)
-    }
+    if (to === this) world.after(1, () => this.receive(this.number, frames.of('word', message)))
+    else sendWord(world, weather, this.number, to.number, message)
   }
 
   /** From whoever holds it: now and then somebody serves something else. */
@@ -233,8 +212,7 @@ export class Owner {
     const left = directory.owners.get(predecessor)!
     if (!directory.hasEnded(predecessor)) return
     if (random.chance(weather.fetchLossRate)) return world.fault('fetch lost')
-    const { epoch, height, stateRoot } = left.log.anchored
-    const final = encodeFinal({ authority: predecessor, epoch, height, stateRoot }, 'anchored')
+    const final = left.finalOf(left.log.anchored, 'anchored')
     const payload = [...left.log.left]
     if (random.chance(weather.tamperRate)) {
       world.fault('false payload')
@@ -296,12 +274,13 @@ export class Owner {
     const slowness = this.hasty === 'certified' ? 50 : 1
     world.after(slowness * weather.anchorMs * (0.3 + world.random.fraction()), () => {
       if (!directory.anchor(this, epoch, seal)) return
-      if (this.life === life) this.#desk?.final(seal.height, this.#finalOf(seal, 'anchored'))
+      if (this.life === life) this.#desk?.final(seal.height, this.finalOf(seal, 'anchored'))
     })
   }
 
-  #finalOf({ epoch, height, stateRoot }: SimSeal, stage: Stage): Uint8Array {
-    return encodeFinal({ authority: this.log.self, epoch, height, stateRoot }, stage)
+  finalOf({ epoch, height, stateRoot }: SimSeal, stage: Stage): Uint8Array {
+    const { ancestors } = this
+    return encodeFinal({ authority: this.log.self, epoch, height, stateRoot, ancestors }, stage)
   }
 
   /** A leader that shows what is not final: nobody may act on it. */
@@ -310,7 +289,7 @@ export class Owner {
     world.fault(stage === 'none' ? 'shown uncertified' : 'shown unanchored')
     const words = new Words(this.log.self, this.log.state)
     words.marked(seal.height, key => this.log.prove(key))
-    words.final(seal.height, this.#finalOf(seal, stage), world.nowMs)
+    words.final(seal.height, this.finalOf(seal, stage), world.nowMs)
     for (const { word, id, shown } of words.due(world.nowMs)) {
       const named = word === 'locked' || word === 'released' ? id.target : id.source
       const message = encodeMessage({ word, isTired: false, id, shown })

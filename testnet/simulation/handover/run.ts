@@ -6,20 +6,16 @@ import type { SimRandom } from '../random.ts'
 import type { SimSeal } from './certified-log.ts'
 import { authorityNamed, Directory } from './directory.ts'
 import { ITEMS } from './estate.ts'
+import { frames } from './frames.ts'
 import { Judge, Violation } from './judge.ts'
-import { Owner, type Weather } from './owner.ts'
+import { Owner } from './owner.ts'
 import { Player } from './player.ts'
+import { falseHeir, type Weather } from './weather.ts'
 
 const FAULTS_MS = 12_000
 const PEACE_MS = 40_000
 const LOOK_MS = 250
 const MOST_OPEN = 6
-
-export interface HandoverPlan {
-  readonly seed: number
-  /** Entities; drawn from the seed if absent. */
-  readonly entities?: number | undefined
-}
 
 export interface HandoverResult {
   readonly trace: string
@@ -36,8 +32,8 @@ export interface HandoverResult {
 }
 
 /** Some authorities, 12 virtual seconds of faults, then peace, in which everything has to come to rest. */
-export function runHandover(plan: HandoverPlan): HandoverResult {
-  return new Run(plan).run()
+export function runHandover({ seed }: { readonly seed: number }): HandoverResult {
+  return new Run(seed).run()
 }
 
 class Run {
@@ -51,11 +47,11 @@ class Run {
   readonly #capacity: number
   #made = 0
 
-  constructor({ seed, entities }: HandoverPlan) {
+  constructor(seed: number) {
     this.#world = new World(seed)
     this.#random = this.#world.random.fork('plan')
     const random = this.#random
-    const count = entities ?? 8 + random.below(24)
+    const count = 8 + random.below(24)
     this.#entities = Array.from({ length: count }, (_, i) =>
       Buffer.from(sha256(Buffer.from(`entity ${i} of ${seed}`)).subarray(0, 16)).toString('hex'),
     )
@@ -135,7 +131,7 @@ class Run {
     const owners = this.#directory.open.filter(({ isDark }) => !isDark)
     const owner = owners[random.below(owners.length)]
     if (owner === undefined) return
-    switch (random.below(12)) {
+    switch (random.below(13)) {
       case 0:
         this.#world.fault('leader crashes')
         return owner.crash(random.between(10, 800))
@@ -156,6 +152,8 @@ class Run {
         return this.#merge(owner, owners)
       case 9:
         return this.#directoryCut()
+      case 10:
+        return this.#lie(owner)
       default:
         return this.#hasten(owner)
     }
@@ -183,6 +181,15 @@ class Run {
       else this.#reform(owner, owner.log.anchored)
       owner.hasty = undefined
     })
+  }
+
+  /** Somebody says that it succeeds the target, and how it has decided. */
+  #lie({ log, number }: Owner): void {
+    const [lock] = log.state.locks.entries()
+    if (lock === undefined) return
+    this.#world.fault('false heir')
+    const word = this.#random.chance(0.5) ? 'accepted' : 'declined'
+    this.#world.send(0, number, frames.of('word', falseHeir(word, lock.key)))
   }
 
   #directoryCut(): void {
