@@ -7,7 +7,8 @@ import { bundlesOf } from './log/fetch.ts'
 import type { Kept } from './log/kept.ts'
 import { tileWidth } from './log/paths.ts'
 import { readMark, readSeal, type Seal } from './replay/bodies.ts'
-import { type ReplayBase, recordKinds } from './replay/replay.ts'
+import { recordKinds } from './replay/record-kinds.ts'
+import type { ReplayBase } from './replay/replay.ts'
 import { readState } from './replay/snapshot.ts'
 
 /** A state that the members have decided. */

@@ -1,12 +1,4 @@
-import {
-  type Applied,
-  createWorld,
-  INPUT_RECORD,
-  restoreWorld,
-  type StateEntry,
-  TICK_RECORD,
-  type World,
-} from '../../world/world.ts'
+import { type Applied, createWorld, restoreWorld, type StateEntry, type World } from '../../world/world.ts'
 import { sha256, verifyEd25519 } from '../crypto.ts'
 import type { EpochChange } from '../decision.ts'
 import type { Findings } from '../findings.ts'
@@ -16,16 +8,9 @@ import { equalBytes, toBase64, utf8 } from '../verify/bytes.ts'
 import { stateRoot } from '../verify/state.ts'
 import { Attestations } from './attestations.ts'
 import { readMark, readSeal, type Seal } from './bodies.ts'
+import { recordKinds } from './record-kinds.ts'
+import { isSameSeal, membersProblem } from './seals.ts'
 import { StateTree } from './state-tree.ts'
-
-export const recordKinds = {
-  charter: 1,
-  attestation: 2,
-  input: INPUT_RECORD,
-  tick: TICK_RECORD,
-  mark: 6,
-  seal: 7,
-} as const
 
 const noKey = new Uint8Array(0)
 
@@ -258,7 +243,8 @@ export class Replay {
     const mark = this.#mark
     const problem = this.#sealProblem(seal, mark)
     if (problem !== undefined) this.#blame('wrong-seal', leaf, problem)
-    const others = problem === undefined ? this.#membersProblem(seal, leaf, logRoot) : undefined
+    const changes = problem === undefined ? this.#changes : undefined
+    const others = changes && membersProblem(seal, leaf, this.#area, changes, logRoot)
     if (others !== undefined) this.#blame('wrong-members', leaf, others)
     // A wrong seal at the right place is gone on from, so that one lie is told once.
     if (mark === undefined || seal.height !== mark.height) return
@@ -285,13 +271,7 @@ export class Replay {
   /** A leader that was in doubt proposes a seal once more: the second has no effect. */
   #isLate(seal: Seal): boolean {
     const last = this.#lastSeal
-    if (last !== undefined && seal.height === last.height) {
-      return (
-        seal.asOfSize === last.asOfSize &&
-        equalBytes(seal.stateRoot, last.stateRoot) &&
-        equalBytes(seal.previous, last.previous)
-      )
-    }
+    if (last !== undefined && seal.height === last.height) return isSameSeal(seal, last)
     return seal.height === this.lastHeight + 1 && this.#replacedMarks.includes(seal.asOfSize)
   }
 
@@ -307,21 +287,6 @@ export class Replay {
       return `the seal is as of size ${seal.asOfSize}, its mark of ${mark.size}`
     if (seal.tick < mark.tick || seal.tick > this.#world.tick) return `the seal is of tick ${seal.tick}`
     return undefined
-  }
-
-  /** A seal is of the epoch that the decisions before it lead to, and names others than its members only by such a decision. */
-  #membersProblem(seal: Seal, leaf: number, logRoot: () => Uint8Array): string | undefined {
-    const changes = this.#changes
-    if (changes === undefined) return undefined
-    const founders = [...this.#area.members].sort((a, b) => a - b)
-    const last = changes.findLast(({ size }) => size <= leaf)
-    const { epoch, members } = last ?? { epoch: this.#area.epoch, members: founders }
-    if (seal.epoch !== epoch) return `the seal is of epoch ${seal.epoch}, not ${epoch}`
-    const next = changes.find(({ size }) => size === leaf + 1)
-    if (next !== undefined && !equalBytes(next.root, logRoot()))
-      return 'the members decided another log when they named those who follow them'
-    if ((next?.members ?? members).join() === seal.nextMembers.join()) return undefined
-    return 'the seal names other members than were decided'
   }
 
   #blame(code: Parameters<Findings['add']>[0], leaf: number, what: string): void {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type AuditReport, auditAuthority } from '../../audit/audit.ts'
 import { exportAuthority } from '../../audit/export/export.ts'
 import { verifyFile } from '../../audit/verify-file.ts'
+import { decodeSeal, encodeSeal } from '../../daemon/authority/bodies.ts'
 import { type LogRecord, recordKind } from '../../storage/log/record.ts'
 import { decodeTick, encodeTick } from '../../world/codec.ts'
 import { certify, decidedSeal, founders } from './support/decided.ts'
@@ -12,6 +13,7 @@ import { type DroppedLog, publishDropped } from './support/dropped.ts'
 import {
   exportTo,
   foundTown,
+  newReplica,
   playTown,
   publish,
   removeTown,
@@ -161,6 +163,32 @@ describe('a log whose old bodies nobody has', function () {
     assert.deepEqual([report.records, report.findings[0]!.lastLeaf], [0, dropTo - 1])
     const stateless = await publishDropped(town, honest, dropTo, { recordsBetween: 1_000_000 })
     assert.deepEqual(codes(await audit(stateless)), ['bodies-dropped'])
+  })
+
+  it('may have, right behind that state, a seal once more that a leader in doubt wrote twice', async () => {
+    const replica = newReplica(town)
+    let before: LogRecord | undefined
+    const doubted: LogRecord[] = []
+    const add = (record: LogRecord): void => {
+      replica.applyRecords([record], [])
+      doubted.push(record)
+    }
+    for (const record of honest) {
+      const mark = replica.pendingMark
+      if (record.kind !== recordKind.seal || mark === undefined) add(record)
+      else {
+        const seal = { previous: replica.previousHash, stateRoot: mark.stateRoot, asOfSize: mark.size }
+        before = { ...record, body: encodeSeal({ ...decodeSeal(record.body)!, ...seal }) }
+        add(before)
+      }
+      if (doubted.length === first(served)) add(before!)
+    }
+    const whole = await audit(await publish(town, doubted))
+    assert.deepEqual([whole.findings, whole.voidRecords], [[], 1])
+    const log = await publishDropped(town, doubted, dropTo)
+    assert.equal(first(log), first(served))
+    const report = await audit(log)
+    assert.deepEqual([report.findings, report.voidRecords, report.lastHeight], [[], 1, whole.lastHeight])
   })
 
   it('whose bodies go while it is audited is begun again behind them', async () => {

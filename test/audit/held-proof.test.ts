@@ -169,6 +169,13 @@ describe('a proof that somebody kept', function () {
     removeTown(other)
   })
 
+  /** Who stands near somebody who is not there is not there by the same proof. */
+  function assertAbsent(player: string): void {
+    assert.notEqual(player, '09'.repeat(32))
+    const key = Buffer.concat([Buffer.from('p'), Buffer.from(player, 'hex')])
+    assert.equal(replica.tree.get(treeKey(key)), undefined)
+  }
+
   for (const kind of ['record', 'state', 'absence'] as const) {
     it(`is refused when any one byte of it is another: ${kind}`, async () => {
       const { receipt, body } = parseReceiptFile(receiptFileOf(town, records))!
@@ -184,7 +191,8 @@ describe('a proof that somebody kept', function () {
         fc.asyncProperty(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), async (at, more) => {
           const changed = Buffer.from(bytes)
           changed[at]! += more
-          const { ok, message } = await verify(changed)
+          const { ok, message, facts } = await verify(changed)
+          if (ok && kind === 'absence') return assertAbsent(String(facts['player']))
           assert.equal(ok, false, `byte ${at}: ${message}`)
         }),
         { numRuns: 200 },
