@@ -13,7 +13,7 @@ import { type Env, isFrozen, isMember, type MemberState, openMember, peersOf } f
 import { changeView } from './member/view-change.ts'
 import { type Claim, claim, executed, vote } from './member/voting.ts'
 import { leaderOf } from './new-view.ts'
-import type { Seal } from './seal.ts'
+import type { Seal, Voter } from './seal.ts'
 import { encodeSignState } from './sign-state.ts'
 import type { Signed } from './signed.ts'
 import type { Effects, FinalityHostOptions, MemberOptions, MemberStatus, WriteEffect } from './types.ts'
@@ -252,6 +252,12 @@ export class FinalityHost {
       ...{ group, epoch, view, frozenTo, base, certified: state.tip, finalHeight: state.finalHeight },
       ...{ votes: isMember(state, this.#env.self), halted: state.halted },
     }
+  }
+
+  /** Who the members of an epoch were or are, as far as this node has been shown. */
+  membersIn(group: number, epoch: number): readonly Voter[] | undefined {
+    const state = this.#members.get(group)
+    return state && membersOf(state, epoch)
   }
 
   /** Whether so many members can take part, as far as this node knows, that they could decide something. */

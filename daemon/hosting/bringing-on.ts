@@ -101,6 +101,7 @@ export class BringingOn {
           ...{ network, clock, count, log, host, store, write, distrusted: this.distrusted },
           peers: [peer, ...others.filter(other => other !== peer)].slice(0, maxPeersAsked),
           final: final?.(group),
+          membersIn: epoch => options.views?.membersIn(group, epoch),
           sync: () => new Promise(resolve => driver.sync(resolve)),
           replace: install => this.#replace(group, host, install),
         },

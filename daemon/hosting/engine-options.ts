@@ -67,6 +67,8 @@ export interface ViewsOfMembers {
   ordered(group: number): void
   /** Who decides now, node numbers, ascending; undefined when this node does not follow the authority. */
   membersOf(group: number): readonly number[] | undefined
+  /** The same of one epoch; undefined where this node was never shown how it began. */
+  membersIn(group: number, epoch: number): readonly number[] | undefined
   /** The certificates that activated the epochs after this one, in order. */
   activationsAfter(group: number, epoch: number): readonly Uint8Array[]
   /** Everybody who was a member by what was decided. */

@@ -302,6 +302,7 @@ export class Engine {
     const { network, clock, sha256, verify, count, log } = this.#options
     return {
       ...{ hosted, network, clock, store: this.#store, count, log, distrusted: this.#bringingOn.distrusted },
+      membersIn: epoch => this.#options.views?.membersIn(group, epoch),
       world: { origin: hosted.identity.origin, sha256, verifySignature: verify },
       addOps: ops => this.driver.addOps(ops),
       synced: () => new Promise(resolve => this.driver.sync(resolve)),

@@ -16,6 +16,7 @@ export interface FarBehindParts {
   readonly host: AuthorityHost
   /** Members that may be asked, whoever made the offer first. */
   readonly peers: readonly PeerId[]
+  readonly membersIn: (epoch: number) => readonly number[] | undefined
   readonly distrusted: Distrusted
   /** What the members have decided, as far as this node knows by itself. */
   readonly final: DecidedPoint | undefined
@@ -39,7 +40,8 @@ export async function takeSnapshot(
   const size = readU64(meta, 0)
   const from = host.authority.replica.log.size
   if (final === undefined || final.size <= size || from >= size) return undefined
-  const wanted = { origin: host.authority.replica.origin, size, index, final }
+  const { membersIn } = parts
+  const wanted = { origin: host.authority.replica.origin, size, index, final, membersIn }
   const fetchParts = {
     ...{ name: host.name, group, network, clock, store, peers, distrusted, write, count, log },
   }

@@ -196,13 +196,13 @@ function commonest(offers: readonly Offer[]): readonly Offer[] {
 /** Leaves in the log at the newest state that one of the peers has under `final`. */
 export async function newestSnapshot(
   parts: FetchParts,
-  { origin, final }: Pick<WantedSnapshot, 'origin' | 'final'>,
+  wanted: Pick<WantedSnapshot, 'origin' | 'final' | 'membersIn'>,
 ): Promise<number | undefined> {
   const { peers, distrusted, clock, group } = parts
   const request = {
     group,
     size: newestSize,
-    finalSize: final.size,
+    finalSize: wanted.final.size,
     kind: pieceKind.manifest,
     first: 0,
     height: 0,
@@ -214,7 +214,7 @@ export async function newestSnapshot(
     const manifest = reply?.data && decodeManifest(reply.data)
     const size = manifest && decodeInfo(manifest.sealInfo, manifest.stateRoot)?.size
     if (size === undefined || reply === undefined) return 0
-    return proveManifest({ origin, final, size, index: undefined }, reply) === undefined ? 0 : size
+    return proveManifest({ ...wanted, size, index: undefined }, reply) === undefined ? 0 : size
   }
   const asked = peers.filter(peer => !distrusted.has(peer, clock.monotonicMs()))
   const newest = Math.max(0, ...(await Promise.all(asked.map(sizeAt))))

@@ -23,6 +23,8 @@ export interface WantedSnapshot {
   readonly size: number
   /** Raft's entry that led to it; undefined where no Raft instance goes on from there. */
   readonly index: number | undefined
+  /** Who the members of an epoch are, where that is known here. */
+  readonly membersIn: (epoch: number) => readonly number[] | undefined
   /** What the members have decided, past the snapshot's seal. */
   readonly final: Pick<DecidedPoint, 'size' | 'root'>
 }
@@ -57,16 +59,28 @@ export function proveManifest(wanted: WantedSnapshot, reply: SnapshotReply): Pro
     (index === undefined || info.index === index) &&
     info.mark.height === seal.height &&
     info.epoch === seal.epoch
-  return isOfSeal && follows(wanted.origin, seal, info) ? { bytes: data, manifest, info } : undefined
+  return isOfSeal && follows(wanted, seal, info) ? { bytes: data, manifest, info } : undefined
 }
 
-/** Whether what the snapshot says of the seal before is what the proven one names as `previous`. */
-function follows(origin: string, seal: Seal, { lastSeal }: SnapshotInfo): boolean {
+/**
+ * Whether what the snapshot says of the seal before is what the proven one names as `previous`, and what a replica goes on by
+ * (members, tick) is what the proven one can follow. The rest of that seal, its time and state, and the count of
+ * inputs are the sender's word: they are shown, until the proven seal takes its place, and decide nothing.
+ */
+function follows(
+  { origin, membersIn }: WantedSnapshot,
+  seal: Seal,
+  { lastSeal, epoch }: SnapshotInfo,
+): boolean {
   if (lastSeal === undefined) return seal.height === 1
   const { size, root, checkpointHash } = lastSeal
+  const { height, tick, nextMembers } = lastSeal.seal
+  const members = membersIn(epoch) ?? nextMembers
   const text = formatCheckpoint({ origin, size, root, extensions: [] })
   return (
-    lastSeal.seal.height === seal.height - 1 &&
+    height === seal.height - 1 &&
+    tick <= seal.tick &&
+    nextMembers.join() === members.join() &&
     equalBytes(checkpointHash, seal.previous) &&
     equalBytes(sha256(Buffer.from(text)), checkpointHash)
   )

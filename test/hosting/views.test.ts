@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
+import { encoded } from '../../client/protocol/encode.ts'
 import { logUpTo } from '../../daemon/hosting/recover.ts'
+import { writeSnapshotReply } from '../../daemon/hosting/snapshot.pb.js'
+import { decodeSnapshotReply } from '../../daemon/hosting/snapshot-fetch.ts'
+import { snapshotProtocol } from '../../daemon/hosting/snapshot-server.ts'
 import { decodeSyncBatch, encodeSyncBatch, syncProtocol } from '../../daemon/hosting/sync.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
+import { decodeManifest, encodeManifest } from '../../storage/snapshot/manifest.ts'
 import { HONEST, type Wiring } from '../../testnet/simulation/authorities/daemon.ts'
 import type { Field } from '../../testnet/simulation/authorities/faults/fault.ts'
 import { FORGING_FAULTS } from '../../testnet/simulation/authorities/faults/forging.ts'
@@ -64,6 +69,30 @@ async function assertProgress(realm: SimRealm, limitMs: number): Promise<void> {
 
 function suspect(realm: SimRealm, ...numbers: readonly number[]): void {
   for (const number of numbers) realm.node(number).program!.finality!.suspect(GROUP, 'test')
+}
+
+/** This node gives states of which it says that somebody else was a member when they were taken. */
+function lyingOfMembers(liar: string): Wiring['engineNetwork'] {
+  const bent = (frame: Uint8Array): Uint8Array => {
+    const reply = decodeSnapshotReply(frame)!
+    const manifest = reply.data && decodeManifest(reply.data)
+    if (!manifest) return frame
+    const sealInfo = manifest.sealInfo.slice()
+    // The seal before ends with the last member; its size and two hashes follow.
+    sealInfo[sealInfo.length - 73]! ^= 0x10
+    return encoded(writeSnapshotReply, { ...reply, data: encodeManifest({ ...manifest, sealInfo }) })
+  }
+  return network => {
+    if (network.self !== liar) return network
+    const handle = network.handle.bind(network)
+    network.handle = (name, options, handler) =>
+      handle(name, options, channel => {
+        const send = channel.send.bind(channel)
+        if (name === snapshotProtocol) channel.send = frame => send(bent(frame))
+        handler(channel)
+      })
+    return network
+  }
 }
 
 /** Faults are done to this node alone. */
@@ -326,7 +355,12 @@ describe(TITLE, function () {
   it('takes along a member that was away for so long that the others have dropped the bodies of what it missed', async () => {
     await simulate(seedOr(44), TITLE, async simulation => {
       const keepBodies = { kind: 'records', records: 100 } as const
-      const realm = await playing(simulation, 4, { ...HONEST, engineOptions: () => ({ keepBodies }) })
+      const engineNetwork = lyingOfMembers('n1')
+      const realm = await playing(simulation, 4, {
+        ...HONEST,
+        engineNetwork,
+        engineOptions: () => ({ keepBodies }),
+      })
       const sizeOf = (number: number): number =>
         realm.authorityOn(number, GROUP)?.authority.replica.log.size ?? 0
       const missedFrom = sizeOf(4)
@@ -350,8 +384,29 @@ describe(TITLE, function () {
         await simulation.runUntil(() => sizeOf(4) > 0 && sizeOf(1) - sizeOf(4) < 20, 10_000),
         realm.describe(),
       )
+      assert.ok(realm.judge.counters.get('bad-chunks-of-n1'), 'who lies is named')
       realm.node(realm.leaderOf(GROUP) === 3 ? 2 : 3).crash()
       await assertProgress(realm, 20_000)
+    })
+  })
+
+  it('keeps what fell off when the next one is given up as well, before anybody proposed it again', async () => {
+    await simulate(seedOr(46), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      await assertProgress(realm, 5_000)
+      const proposed = (): number => realm.judge.counters.get('authority_inputs_again') ?? 0
+      const isEntered = (view: number) => (): boolean =>
+        MEMBERS.some(number => viewOf(realm, number) === view)
+      for (const number of [3, 4]) realm.node(number).program!.votes.withheld = true
+      await simulation.runFor(2_000)
+      for (const number of [3, 4]) realm.node(number).program!.votes.withheld = false
+      suspect(realm, 1, 2)
+      await simulation.runUntil(isEntered(1), 10_000)
+      suspect(realm, ...MEMBERS)
+      await isIn(realm, 2)
+      assert.equal(proposed(), 0, 'the first of the two was over too soon')
+      await assertProgress(realm, 10_000)
+      assert.ok(proposed() > 0, 'nothing was proposed again')
     })
   })
 

@@ -221,6 +221,11 @@ export class Finality {
     this.#views.begin([group])
   }
 
+  /** The members of one epoch; undefined where this node was never shown how it began. */
+  membersIn(group: number, epoch: number): readonly number[] | undefined {
+    return this.#host.membersIn(group, epoch)?.map(({ node }) => node)
+  }
+
   /** Who decides now, as far as this node knows, ascending; undefined when it does not follow this authority. */
   membersOf(group: number): readonly number[] | undefined {
     return this.#host.status(group)?.members.map(({ node }) => node)
@@ -343,6 +348,7 @@ export class Finality {
     for (const { group, certificate } of effects.certified) {
       this.#options.addOps(this.#chains.get(group)?.decided(certificate) ?? [])
       this.#vetting.decided(group, certificate.seal.size)
+      this.#views.decided(group, certificate.seal.height)
       this.#options.anchoring.anchor(group, certificate)
       this.#options.door()?.decided(group, certificate.seal.size)
       this.#hand(group)

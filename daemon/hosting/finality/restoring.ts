@@ -28,6 +28,8 @@ export interface Restoring {
   readonly network: Network
   readonly clock: Clock
   readonly distrusted: Distrusted
+  /** Who the members of an epoch are, where that is known here. */
+  readonly membersIn: (epoch: number) => readonly number[] | undefined
   readonly count: (name: string, labels: Record<string, string>) => void
   readonly log: (event: 'caught-up' | 'bad-chunk', facts: object) => void
   /** Puts ops into the node's next batch. */
@@ -136,9 +138,10 @@ async function takeState(parts: RestoringParts, to: Place): Promise<Restored['ki
     await synced()
   }
   const fetchParts = { ...parts, name, group, write, peers: peers().slice(0, maxPeersAsked) }
-  const size = await newestSnapshot(fetchParts, { origin, final: to })
+  const { membersIn } = parts
+  const size = await newestSnapshot(fetchParts, { origin, membersIn, final: to })
   if (size === undefined || size <= own) return 'missing'
-  const wanted = { origin, size, index: undefined, final: to }
+  const wanted = { origin, membersIn, size, index: undefined, final: to }
   const fetch = new SnapshotFetch(fetchParts, wanted, Math.floor(own / tileWidth) * tileWidth)
   const download = await fetch.run()
   if (download === undefined) return 'missing'

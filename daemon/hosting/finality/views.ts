@@ -7,6 +7,7 @@ import type { LogRecord } from '../../../storage/log/record.ts'
 import type { Store, StoreOp } from '../../../storage/store.ts'
 import type { Clock, PeerId } from '../../ports.ts'
 import { readStanding, type Standing, standingOp } from '../standing.ts'
+import { Carried } from './carried.ts'
 import { olderInstanceOps } from './going-back.ts'
 import { type Place, type Restored, type Restoring, restore } from './restoring.ts'
 
@@ -56,6 +57,7 @@ export class Views {
   /** Replicas that are to be brought to the base of their view, the newest word on each. */
   readonly #wanted = new Map<number, Restart>()
   readonly #running = new Set<number>()
+  readonly #carried = new Carried()
   /** A replica that was away for long has these, where it lacks all that are newer. */
   readonly #decidedAtStart = new Map<number, readonly Seal[]>()
   /** The instance that each authority was founded with: a disk that says nothing else stands there. */
@@ -95,6 +97,11 @@ export class Views {
   /** The Raft instance that this node's replica takes part in; undefined while it is frozen or on its way. */
   standing(group: number): Standing | undefined {
     return this.#standing.get(group)
+  }
+
+  /** The members have decided this seal: what fell off before its view stands in it again, if it can. */
+  decided(group: number, height: number): void {
+    this.#carried.decided(group, height)
   }
 
   freeze({ group, epoch, view }: Freeze): void {
@@ -160,7 +167,7 @@ export class Views {
     this.#standing.set(group, standing)
     this.#options.entered(group, base)
     try {
-      await door.enter(group, leader, fallen)
+      await door.enter(group, leader, this.#carried.add(group, base?.height ?? 0, fallen))
     } catch (error) {
       this.#standing.delete(group)
       throw error
