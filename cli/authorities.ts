@@ -9,18 +9,7 @@ export function authoritiesCommand(): Command {
 
 async function show(options: ReadCommandOptions): Promise<void> {
   const authorities = await nodeApi(options).list<AuthorityView>('authorities')
-  const header = [
-    'NAME',
-    'LEADER',
-    'MEMBERS',
-    'EPOCH',
-    'TERM',
-    'LEAVES',
-    'SEALED',
-    'FINAL',
-    'ENTITIES',
-    'STATE ROOT',
-  ]
+  const header = ['NAME', 'LEADER', 'MEMBERS', 'EPOCH', 'LEAVES', 'SEALED', 'FINAL', 'ENTITIES', 'STATE ROOT']
   print({ authorities }, options, () => table(header, authorities.map(authorityRow)))
 }
 
@@ -29,7 +18,12 @@ function authorityRow(authority: AuthorityView): (string | number)[] {
   const here = authority.hosted
     ? [...sizesOf(authority), authority.entities, short(authority.stateRoot)]
     : ['-', '-', '-', '-', '-']
-  return [authority.name, authority.leader || 'none', members, authority.epoch, authority.term, ...here]
+  return [authority.name, authority.leader || 'none', members, regimeOf(authority), ...here]
+}
+
+/** The epoch of the members, and Raft's term in it. */
+function regimeOf({ epoch, term }: AuthorityView): string {
+  return `${epoch}/${term}`
 }
 
 /** Leaves that are committed, those under the last seal, and those that are final. */

@@ -156,7 +156,10 @@ describe('the commands that read', () => {
     const shown: [string[], RegExp][] = [
       [['status'], /network +sea[\s\S]*up 1d 1h[\s\S]*2 +you +away +never/],
       [['peers'], /2 +12 ms +1m 1s +→ \/ip4\/192\.0\.2\.7/],
-      [['authorities'], /area\/0000 +1 +1,2 +3 +305 +300 +200 +12 +cdcdcdcdcdcd\narea\/0001 +1 +1,2 +3 +- /],
+      [
+        ['authorities'],
+        /area\/0000 +1 +1,2 +1\/3 +305 +300 +200 +12 +cdcdcdcdcdcd\narea\/0001 +1 +1,2 +1\/3 +- /,
+      ],
       [['evidence'], /ID +PROVES +NODE[\s\S]*0123456789abcdef +two-faces +2 +\d+d \d+h +9 +sea\/area/],
       [['evidence', 'get', '0123'], /^freehold\.evidence\/v1 two-faces\n$/],
       [['log', 'show', 'area/0000', '--limit', '2'], /298 +input +1 +3 B[\s\S]*299/],
