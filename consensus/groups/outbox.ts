@@ -37,6 +37,16 @@ export class Outbox {
     this.#waiting.delete(peer)
   }
 
+  /** No message of this group leaves any more. What its node has said beside them stays said. */
+  forget(group: number): void {
+    for (const { lanes } of this.#waiting.values()) {
+      for (const lane of lanes) {
+        const left = lane.filter(({ instance, message }) => instance.group !== group || message === undefined)
+        lane.splice(0, lane.length, ...left)
+      }
+    }
+  }
+
   get isWaiting(): boolean {
     for (const waiting of this.#waiting.values()) if (!isEmpty(waiting)) return true
     return false

@@ -40,6 +40,7 @@ export function closeGroup(parts: HostParts, group: number): void {
   parts.groups.delete(group)
   parts.dirty.delete(hosted)
   parts.rejoining.delete(hosted)
+  parts.outbox.forget(group)
   parts.clocks.close(hosted)
   parts.writes.forget(hosted)
 }

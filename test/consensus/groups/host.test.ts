@@ -98,6 +98,28 @@ describe('group host', () => {
     assert.equal(messagesIn(after.send)[0]!.reject, false)
   })
 
+  it('sends nothing of a group any more that was closed, whatever waited for its lane', () => {
+    const wired = led([1, 2])
+    wired.openAll(3)
+    wired.elect(3)
+    const follower = wired.host(2)
+    follower.peerFull(1)
+    for (const group of [1, 3]) {
+      wired.host(1).propose(group, bytes('x'))
+      wired.deliver(1, wired.host(1).takeEffects().send)
+      follower.persisted(follower.takeEffects().write!.cycle)
+    }
+    assert.deepEqual(types(follower.takeEffects().send), [], 'the lane is full')
+    follower.close(1)
+    follower.peerDrained(1)
+    const left = follower.takeEffects().send.flatMap(({ frame }) => {
+      const decoded = decodeFrame(frame, MAX)
+      assert.ok(typeof decoded !== 'string')
+      return decoded.groups.filter(({ messages }) => messages.length > 0).map(({ group }) => group)
+    })
+    assert.deepEqual(left, [3])
+  })
+
   it('acknowledges a mere commit index without a write', () => {
     const wired = led()
     wired.host(1).propose(1, bytes('x'))
