@@ -1,3 +1,4 @@
+import { equalBytes } from '../../storage/bytes.ts'
 import { hashBytes, type LogRecord, recordKind } from '../../storage/log/record.ts'
 import { encodeOutcome, isConsumed, type Outcome } from '../../world/codec.ts'
 import { maxInputBytes } from './batch.ts'
@@ -15,6 +16,9 @@ import { follows, makeReceipts, maxRange, type Receiptable, type ReceiptRange } 
 import { RecentEntries } from './recent.ts'
 import type { AppliedEntry, Replica } from './replica.ts'
 import type { AuthorityIdentity, AuthorityPorts, Lookup } from './types.ts'
+
+/** The view of a leader that lies is given up within a second or so. */
+const falseSeqRetryMs = 1_000
 
 /** A range of receipts, and to whom it goes. */
 interface AnsweredRange extends ReceiptRange {
@@ -75,7 +79,7 @@ export class Answers {
       this.#refuse(waiting, 'outcome-forgotten')
       return
     }
-    const lookup = { leaf: outcome.leaf, outcome: encodeOutcome(outcome), waiting }
+    const lookup = { leaf: outcome.leaf, outcome: encodeOutcome(outcome), body, waiting }
     const recent = this.#recent.find(outcome.leaf)
     if (recent === undefined) this.#lookups.push(lookup)
     else this.foundRecord(lookup, recent.record, recent.leafHash)
@@ -88,7 +92,9 @@ export class Answers {
     return lookups
   }
 
-  foundRecord({ leaf, outcome, waiting }: Lookup, record: LogRecord, leafHash: Uint8Array): void {
+  foundRecord({ leaf, outcome, body, waiting }: Lookup, record: LogRecord, leafHash: Uint8Array): void {
+    // A lying leader made up another input under this seq: it falls off with its view, and this one is taken then.
+    if (!equalBytes(record.body, body)) return tell(waiting, { kind: 'busy', retryAfterMs: falseSeqRetryMs })
     const item = { leaf, record, hashes: leafHash, hashAt: 0, outcome }
     tell(waiting, { kind: 'committed', receipts: this.#receipts([item], [{ from: 0, to: 1 }])[0]! })
   }

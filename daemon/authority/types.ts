@@ -103,6 +103,8 @@ export interface FeedDelta {
 export interface Lookup {
   readonly leaf: number
   readonly outcome: Uint8Array
+  /** Of the input that was asked for again. */
+  readonly body: Uint8Array
   readonly waiting: Waiting
 }
 
