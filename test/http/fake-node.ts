@@ -46,9 +46,11 @@ export function fakeLeaf(index: number): Buffer {
   return Buffer.concat([Buffer.of(1, 3, 0, 1), Buffer.alloc(32, index % 256)])
 }
 
+const zeros = (bytes: number): string => Buffer.alloc(bytes).toString('base64')
+
 const fakeLog: LogView = {
   size: LEAVES,
-  checkpoint: async () => `${ORIGIN}\n${LEAVES}\nroot\n\n— signature\n`,
+  checkpoint: async () => `${ORIGIN}\n${LEAVES}\n${zeros(32)}\n\n— ${ORIGIN} ${zeros(68)}\n`,
   tile: async (level, index, width) =>
     index * 256 + width <= Math.floor(LEAVES / 256 ** level)
       ? Buffer.alloc(width * 32, level + index)
