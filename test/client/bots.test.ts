@@ -27,6 +27,20 @@ describe('bots', () => {
     await gateway.stop()
   })
 
+  it('leave without a complaint about what was still under way', async () => {
+    authority.mishap = () => ({ loseAnswer: true })
+    const troubles: string[] = []
+    const bots = startBots({
+      ...{ count: 5, gateways: [gateway.url], actionsPerSecond: 15, joinsPerSecond: 1_000, seed: 3 },
+      onTrouble: line => troubles.push(line),
+    })
+    while (authority.arrivals < 5) await new Promise(resolve => setTimeout(resolve, 10))
+    await bots.stop(50)
+    await new Promise(resolve => setTimeout(resolve, 50))
+    assert.equal(bots.stats().failed, 5)
+    assert.deepEqual(troubles, [])
+  })
+
   it('come in, play as players do, and keep exactly what they were promised', async () => {
     const promises: BotPromise[] = []
     const troubles: string[] = []

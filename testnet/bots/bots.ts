@@ -175,8 +175,10 @@ export function startBots(options: BotsOptions): Bots {
 
   function failed(bot: Bot, error: unknown): void {
     counts.failed++
+    // It was told to leave, and not to wait any longer.
+    if (bot.state === 'over') return
     const code = error instanceof ClientError ? `${error.code} ${error.facts['fault'] ?? ''}` : String(error)
-    onTrouble(`bot ${bot.number} got no receipt: ${code}`)
+    onTrouble(`bot ${bot.number} got no receipt: ${code.trim()}`)
   }
 
   const stepping = setInterval(() => {
