@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { EXIT, SetupError } from '../daemon/config/setup-error.ts'
+import { badUsage, EXIT, SetupError } from '../daemon/config/setup-error.ts'
 import { dataDirFiles, takeLock } from '../daemon/identity/data-dir.ts'
 import { readNodeKeys } from '../daemon/identity/node-keys.ts'
 import { cosignerKey } from '../daemon/witnesses/cosigner-key.ts'
@@ -33,6 +33,8 @@ async function witness(options: Options): Promise<void> {
   signals.atOnce.addEventListener('abort', () => process.exit(EXIT.failed))
   const keys = readNodeKeys(dataDirFiles(config.dataDir).nodeKeys)
   const name = options.name ?? `${keys.network}/witness/${keys.peerId}`
+  if (/[\s+]/.test(name) || name === '')
+    throw badUsage('usage', `--name is "${name}": it has no spaces and no plus.`)
   const vkey = cosignerKey(name, keys.cosign.publicKey)
   const memory = join(config.dataDir, 'witness')
   mkdirSync(memory, { recursive: true })

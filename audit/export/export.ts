@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { type AuditReport, auditAuthority } from '../audit.ts'
 import { AuditError } from '../errors.ts'
 import { JsonLinesWriter } from './json-lines.ts'
@@ -30,6 +31,8 @@ const writers: Readonly<Record<ExportFormat, (path: string) => ExportWriter>> = 
  */
 export async function exportAuthority(options: ExportOptions): Promise<AuditReport> {
   const { authority, from, genesis, grant, onProgress } = options
+  if (statSync(options.file, { throwIfNoEntry: false })?.isDirectory())
+    throw new AuditError('unreadable-file', `${options.file} is a folder: name a file.`)
   const writer = writers[options.format](options.file)
   try {
     const audit = auditAuthority({

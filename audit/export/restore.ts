@@ -1,4 +1,4 @@
-import { closeSync, createReadStream, existsSync, openSync, readSync } from 'node:fs'
+import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
@@ -77,7 +77,9 @@ function bad(file: string, why: string): AuditError {
 }
 
 async function openBackup(file: string): Promise<Backup> {
-  if (!existsSync(file)) throw bad(file, 'it is not there')
+  const stat = statSync(file, { throwIfNoEntry: false })
+  if (stat === undefined) throw bad(file, 'it is not there')
+  if (!stat.isFile()) throw bad(file, 'it is no file')
   return beginning(file) === sqliteMagic ? openSqlite(file) : await openJson(file)
 }
 

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { AuditError } from '../errors.ts'
 import { folderSource } from './folder.ts'
 import { httpSource, PATIENT, type Patience } from './http.ts'
@@ -21,6 +21,6 @@ export interface LogSource {
 /** @param grant shown to a node, for what an org does not show to everybody */
 export function openSource(from: string, patience: Patience = PATIENT, grant?: string): LogSource {
   if (/^https?:\/\//.test(from) && URL.canParse(from)) return httpSource(from, patience, grant)
-  if (existsSync(from)) return folderSource(from)
+  if (statSync(from, { throwIfNoEntry: false })?.isDirectory()) return folderSource(from)
   throw new AuditError('unreachable', `${from} is neither a folder nor a URL like http://127.0.0.1:7302.`)
 }

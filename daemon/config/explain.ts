@@ -3,7 +3,7 @@ import { SetupError } from './setup-error.ts'
 /** Errors whose message already is a sentence for a person. */
 const PLAIN = new Set(['SetupError', 'StoreError', 'NetworkError'])
 
-type SystemError = NodeJS.ErrnoException & { address?: string; port?: number }
+type SystemError = NodeJS.ErrnoException & { address?: string; port?: number; hostname?: string }
 
 /**
  * One line for what stopped a node: what is wrong, and what to do. Undefined for an error that nobody foresaw, which
@@ -56,6 +56,11 @@ function explainSystem(error: SystemError): string | undefined {
     case 'EMFILE':
     case 'ENFILE':
       return 'Too many files are open: raise the limit (ulimit -n 65536) and start the node again.'
+    case 'EISDIR':
+      return `${where} is a directory where a file should be: name another one.`
+    case 'ENOTFOUND':
+      return `There is no host ${error.hostname}: give an address of this machine.`
+    case 'EEXIST':
     case 'ENOTDIR':
       return `A part of ${where} is a file where a directory should be: name another directory.`
     default:

@@ -43,13 +43,6 @@ export function startWatching(
     mayHold,
   })
   const numberOf = (peer: string): number | undefined => numbers.get(peer)
-  const evidence = new EvidenceExchange({
-    ...{ network, clock, numberOf, count },
-    judge: text => judge.judge(text),
-    files: new EvidenceFolder(dataDir.files.evidence, [dataDir.files.witnessEvidence]),
-    learnt: text => comparer.heardEvidence(text),
-    log: (event, facts) => log.warn(facts, event),
-  })
   const comparer = new Comparer({
     keys: logKeys,
     own: origin => engine.authority(charters.get(origin)!.group)?.published,
@@ -57,6 +50,14 @@ export function startWatching(
     nowMs: () => clock.monotonicMs(),
     found: text => evidence.found(text),
     count,
+  })
+  // It reads at once what the folder has, and tells the comparer.
+  const evidence = new EvidenceExchange({
+    ...{ network, clock, numberOf, count },
+    judge: text => judge.judge(text),
+    files: new EvidenceFolder(dataDir.files.evidence, [dataDir.files.witnessEvidence]),
+    learnt: text => comparer.heardEvidence(text),
+    log: (event, facts) => log.warn(facts, event),
   })
   const board = new CheckpointBoard({
     ...{ network, clock, comparer, numberOf, count },

@@ -11,7 +11,12 @@ import { EvidenceFolder } from '../../daemon/evidence/folder.ts'
 import { Judge, type Proven } from '../../daemon/evidence/judge.ts'
 import { LogKeys } from '../../daemon/evidence/log-keys.ts'
 import { formatTwoFaces, parseTwoFaces } from '../../daemon/evidence/two-faces.ts'
+import type { Engine } from '../../daemon/hosting/engine.ts'
+import { dataDirFiles } from '../../daemon/identity/data-dir.ts'
 import { verifySignature } from '../../daemon/identity/signing-key.ts'
+import type { Network } from '../../daemon/ports.ts'
+import type { Basis } from '../../daemon/starting/parts.ts'
+import { startWatching } from '../../daemon/starting/watching.ts'
 import { formatCheckpoint } from '../../storage/log/checkpoint.ts'
 import { isPerfectSize, rootsOfPath } from '../../storage/log/consistency.ts'
 import { signNote } from '../../storage/log/note.ts'
@@ -98,6 +103,35 @@ describe('evidence as a node makes it', () => {
     assert.equal(town.judge.judge(faces(2, stranger)), 'of-strangers')
     const proven = town.judge.judge(faces(2, 3))
     assert.deepEqual(typeof proven === 'object' && proven.signers, [2, 3])
+  })
+
+  it('is told to the others again by a node that starts anew with it', () => {
+    const [area] = town.origins as [string]
+    const files = dataDirFiles(join(town.folder, 'node'))
+    const [older, newer] = [1, 2].map(seed => town.sign(2, area, 9, fakeRoot(seed)))
+    const text = formatTwoFaces({ older: older!, newer: newer!, path: [] })
+    new EvidenceFolder(files.evidence, []).keep(evidenceId(text), text)
+    const [told, lost]: [string[], string[]] = [[], []]
+    const network = {
+      publish: (topic: string, data: Uint8Array) =>
+        topic === 'evidence' && told.push(Buffer.from(data).toString()),
+      subscribe: () => {},
+    } as unknown as Network
+    const log = { warn: (facts: { error?: string }) => facts.error !== undefined && lost.push(facts.error) }
+    const basis = { genesis: town.genesis, dataDir: { files }, log, count: () => {} } as unknown as Basis
+    const engine = {
+      authorities: () => [],
+      authority: () => undefined,
+      mayServe: () => [],
+    } as unknown as Engine
+    const watching = startWatching(basis, network, engine)
+    watching.stop()
+    assert.deepEqual(lost, [])
+    assert.deepEqual(
+      told.map(message => message.slice(2)),
+      [text],
+    )
+    assert.deepEqual(watching.evidence.list()[0]?.accused, [2])
   })
 
   describe('in its book', () => {
