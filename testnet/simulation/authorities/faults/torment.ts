@@ -26,11 +26,17 @@ function mendSome(field: Field): void {
   for (const node of mended) mendNode(field, node)
 }
 
+export interface Spared {
+  readonly node: Node
+  /** It is up, and goes on leading where nothing waits for it. */
+  readonly leadsOn: boolean
+}
+
 /**
  * One node stays away: it is down, or hangs while its connections stand, or its disk hangs, or, where the others can vote another
  * leader in, it leads and proposes nothing. Undefined: none does.
  */
-export function sparesOne(field: Field): Node | undefined {
+export function sparesOne(field: Field): Spared | undefined {
   // One that has lost its disk waits for all others.
   if (!allAreWhole(field)) return undefined
   const picked = pickNode(field)
@@ -42,7 +48,7 @@ export function sparesOne(field: Field): Node | undefined {
   else if (dice === 3) hangDisk(node)
   else idle(field, node)
   field.simulation.countFault('one-stays-away')
-  return node
+  return { node, leadsOn: dice === 4 }
 }
 
 function pickLeader({ simulation, nodes }: Field): Node | undefined {
