@@ -1,5 +1,5 @@
-import { equalBytes, joinBytes } from '../../storage/bytes.ts'
-import { sha256 } from '../../storage/sha256.ts'
+import { equalBytes } from '../../storage/bytes.ts'
+import { treeKey, treeValue } from '../../storage/state/entry.ts'
 import { verifyStateProof } from '../../storage/state/proof.ts'
 import type { ByteReader, ByteWriter } from '../finality/bytes.ts'
 import type { Authority } from './id.ts'
@@ -66,15 +66,6 @@ export function witness({ final, parts }: Shown, verify: VerifyFinal): Witness |
   if (!proven.isAnchored) return undefined
   const stands = parts.every(part => verifyPart(part, proven.stateRoot))
   return stands ? new Witness(proven, parts) : undefined
-}
-
-/** An entry stands in the tree under its key's hash, and with its key before its value (daemon/authority/state-entry.ts). */
-export function treeKey(key: Uint8Array): Uint8Array {
-  return sha256(key)
-}
-
-export function treeValue(key: Uint8Array, value: Uint8Array): Uint8Array {
-  return joinBytes([Uint8Array.of(key.length), key, value])
 }
 
 function verifyPart({ key, value, path }: Part, root: Uint8Array): boolean {

@@ -4,12 +4,12 @@ import { formatCheckpoint } from '../../storage/log/checkpoint.ts'
 import { batchOp, tileOps } from '../../storage/log/log-store.ts'
 import { decodeBatch, hashBytes, type LogRecord, leafHashes, recordKind } from '../../storage/log/record.ts'
 import type { MerkleLog, Tile } from '../../storage/log/tree.ts'
+import { hidingKey, treeEntry, treeKey } from '../../storage/state/entry.ts'
 import type { StateTree } from '../../storage/state/state-tree.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import type { Applied, World } from '../../world/world.ts'
 import { decodeMark, decodeSeal, type Seal } from './bodies.ts'
 import { DivergenceError } from './errors.ts'
-import { hidingKey, treeEntry, treeKey } from './state-entry.ts'
 import type { Fault, Regime } from './types.ts'
 
 /** The last seal that this replica executed, and the checkpoint after it. */

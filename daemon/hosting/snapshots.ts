@@ -19,7 +19,7 @@ export interface StoredSnapshot {
   /** In which the mark stands. */
   readonly epoch: number
   readonly lastSeal: AppliedSeal | undefined
-  /** Of the state tree (daemon/authority/state-entry.ts). */
+  /** Of the state tree (storage/state/entry.ts). */
   readonly entries: readonly StateEntry[]
 }
 

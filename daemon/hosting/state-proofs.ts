@@ -1,11 +1,11 @@
 import type { Seal } from '../../consensus/finality/seal.ts'
 import { equalBytes } from '../../storage/bytes.ts'
+import { treeKey, worldEntry } from '../../storage/state/entry.ts'
 import { encodeStateProof } from '../../storage/state/proof.ts'
 import { entityKey, playerKey } from '../../world/codec/state.ts'
 import { hexOf } from '../../world/codec.ts'
 import { idBytes } from '../authority/reading.ts'
 import type { Replica } from '../authority/replica.ts'
-import { treeKey, worldEntry } from '../authority/state-entry.ts'
 import type { Clock } from '../ports.ts'
 
 export interface StateProofPorts {

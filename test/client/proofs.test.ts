@@ -17,8 +17,8 @@ import {
   verifyProof,
 } from '../../client/index.ts'
 import type { Replica } from '../../daemon/authority/replica.ts'
-import { treeKey } from '../../daemon/authority/state-entry.ts'
 import type { LogRecord } from '../../storage/log/record.ts'
+import { treeKey } from '../../storage/state/entry.ts'
 import { encodeStateProof } from '../../storage/state/proof.ts'
 import { certifyLast, cosign, decidedOn, decidedTown } from '../audit/support/decided.ts'
 import { foundTown, publish, removeTown, type Served, type Town } from '../audit/support/log.ts'

@@ -4,19 +4,13 @@ import { apply } from '../../../consensus/handover/apply.ts'
 import { keysOf, type Word } from '../../../consensus/handover/facts.ts'
 import type { Authority, HandoverId } from '../../../consensus/handover/id.ts'
 import type { HandoverRecord, WordRecord } from '../../../consensus/handover/record.ts'
-import {
-  type Part,
-  type Proven,
-  type Shown,
-  treeKey,
-  treeValue,
-  type VerifyFinal,
-} from '../../../consensus/handover/shown.ts'
+import type { Part, Proven, Shown, VerifyFinal } from '../../../consensus/handover/shown.ts'
 import { HandoverState } from '../../../consensus/handover/state.ts'
 import type { Change } from '../../../consensus/handover/table.ts'
 import type { Refusal, Surroundings } from '../../../consensus/handover/types.ts'
 import { putU32 } from '../../../storage/bytes.ts'
 import { sha256 } from '../../../storage/sha256.ts'
+import { treeKey, treeValue } from '../../../storage/state/entry.ts'
 import { encodeStateProof } from '../../../storage/state/proof.ts'
 import { StateTree } from '../../../storage/state/state-tree.ts'
 import { SimEstate } from '../../../testnet/simulation/handover/estate.ts'

@@ -1,7 +1,7 @@
 import { keysOf } from '../../../consensus/handover/facts.ts'
 import type { HandoverId } from '../../../consensus/handover/id.ts'
 import { encodeMessage } from '../../../consensus/handover/message.ts'
-import { treeKey, treeValue } from '../../../consensus/handover/shown.ts'
+import { treeKey, treeValue } from '../../../storage/state/entry.ts'
 import { encodeStateProof } from '../../../storage/state/proof.ts'
 import { StateTree } from '../../../storage/state/state-tree.ts'
 import type { World } from '../finality/world.ts'

@@ -1,5 +1,5 @@
-import { equalBytes, joinBytes } from '../../storage/bytes.ts'
-import { sha256 } from '../../storage/sha256.ts'
+import { equalBytes, joinBytes } from '../bytes.ts'
+import { sha256 } from '../sha256.ts'
 
 /**
  * How one entry of the world's state stands in the state tree: under the hash of its key, so that the tree stays even,
@@ -8,11 +8,15 @@ import { sha256 } from '../../storage/sha256.ts'
  *   tree key = SHA-256(key) · tree value = key length u8 ‖ key ‖ value
  */
 export function treeEntry(key: Uint8Array, value: Uint8Array): { key: Uint8Array; value: Uint8Array } {
-  return { key: treeKey(key), value: joinBytes([Uint8Array.of(key.length), key, value]) }
+  return { key: treeKey(key), value: treeValue(key, value) }
 }
 
 export function treeKey(key: Uint8Array): Uint8Array {
   return sha256(key)
+}
+
+export function treeValue(key: Uint8Array, value: Uint8Array): Uint8Array {
+  return joinBytes([Uint8Array.of(key.length), key, value])
 }
 
 /** Under it a hidden state has the salt of its last mark. No key of the world is empty. */
