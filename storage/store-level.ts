@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Level } from 'level'
 import { putU32, readU32 } from './bytes.ts'
 import { nodeKey } from './keys.ts'
+import { damagedTable, listTables, type TableFile, unchanged } from './level-tables.ts'
 import type { Store, StoreEntry, StoreOp, StoreRange } from './store.ts'
 import { StoreError } from './store-error.ts'
 
@@ -22,6 +23,7 @@ type Db = Level<Uint8Array, Uint8Array>
  */
 export async function openLevelStore(path: string): Promise<Store> {
   await refuseLostDirectory(path)
+  const tables = await listTables(path)
   const db: Db = new Level(path, { ...encoding, writeBufferSize })
   try {
     await db.open()
@@ -30,6 +32,7 @@ export async function openLevelStore(path: string): Promise<Store> {
   }
   try {
     await refuseDroppedWrites(path)
+    await refuseDamagedTables(path, tables)
     await checkFormat(path, db)
   } catch (error) {
     await db.close()
@@ -158,6 +161,12 @@ async function refuseDroppedWrites(path: string): Promise<void> {
   const report = await readFile(join(path, 'LOG'), 'latin1').catch(() => '')
   const dropped = report.match(/dropping \d+ bytes; Corruption: (.*)/)
   if (dropped) throw StoreError.corrupt(path, `${dropped[1]} in its write-ahead log`)
+}
+
+/** Opening removes what a crash left of a table that was never finished; what is left of those from before is whole. */
+async function refuseDamagedTables(path: string, before: readonly TableFile[]): Promise<void> {
+  const damage = await damagedTable(path, unchanged(before, await listTables(path)))
+  if (damage !== undefined) throw StoreError.corrupt(path, damage)
 }
 
 async function checkFormat(path: string, db: Db): Promise<void> {
