@@ -54,7 +54,12 @@ const DECIDING = [
   'daemon/routing/',
 ]
 /** Where those rooms meet the world: disks, and a listening socket. */
-const EDGES = ['storage/store-level.ts', 'daemon/gateway/server.ts', 'daemon/evidence/folder.ts']
+const EDGES = [
+  'storage/store-level.ts',
+  'storage/level-tables.ts',
+  'daemon/gateway/server.ts',
+  'daemon/evidence/folder.ts',
+]
 
 const IO_MODULES =
   /^(?:node:)?(?:child_process|cluster|dgram|dns|fs|http|http2|https|inspector|net|os|perf_hooks|process|readline|repl|sqlite|timers|tls|tty|worker_threads)(?:\/|$)/
