@@ -1,7 +1,7 @@
 import { accusationsFor } from './accuse.ts'
 import { type DecidedBase, decidedBase } from './begin.ts'
 import { bodiesFile, type LogCase, openCase } from './case.ts'
-import { type Decision, readDecision } from './decision.ts'
+import { type Decision, decidedUnder, readDecision } from './decision.ts'
 import { AuditError } from './errors.ts'
 import { Findings } from './findings.ts'
 import { type Genesis, readGenesis } from './genesis.ts'
@@ -118,13 +118,14 @@ class Audit {
   async run(stand?: Stand): Promise<AuditReport> {
     const { genesis, area, origin, folder, source } = this.#log
     const { memory: memoryFolder, onLog, onRecord, onProgress } = this.#options
-    // A log only grows: what was decided before the checkpoint was read is under it.
-    const decision = await readDecision(this.#log)
+    const shown = await readDecision(this.#log)
     const kept = await readKept(this.#log, this.#others)
     this.#kept = kept
     const opened = await readCheckpoint(this.#log)
-    if (opened === undefined) return this.#report(undefined, this.#replayFrom(undefined, decision), decision)
+    if (opened === undefined)
+      return this.#report(undefined, this.#replayFrom(undefined, undefined), undefined)
     const { checkpoint, note } = opened
+    const decision = decidedUnder(this.#log, checkpoint.size, shown)
     this.#size = checkpoint.size
     onLog?.({ genesis, origin, size: checkpoint.size, note })
     await checkSmallFiles(this.#log)
@@ -144,7 +145,7 @@ class Audit {
     }
     if (memoryFolder !== undefined && isSigned && !isStand(begin))
       await this.#accuse(memoryFolder, note, replay, begin)
-    return this.#report(opened, replay, decision)
+    return this.#report(opened, replay, pass.isDecided ? decision : undefined)
   }
 
   /** Nothing is wrong but that the source has dropped bodies meanwhile. */

@@ -43,6 +43,21 @@ export async function readDecision(log: LogCase): Promise<Decision | undefined> 
   return undefined
 }
 
+/**
+ * A log only grows, and the certificate is read before the checkpoint: what it decides is under that checkpoint, or it is not
+ * about this log. Undefined, and a finding, in the second case.
+ */
+export function decidedUnder(
+  { folder, findings }: LogCase,
+  size: number,
+  decision: Decision | undefined,
+): Decision | undefined {
+  if (decision === undefined || decision.size <= size) return decision
+  const what = `nodes ${decision.by.join(' ')} decided a log of ${decision.size} leaves, and this one has ${size}: it is another one, or a copy that was broken off`
+  findings.add('not-decided', `${folder}/certificates`, 0, Math.max(0, size - 1), what)
+  return undefined
+}
+
 function verified({ genesis, origin }: LogCase, text: string): Decision | string {
   const links = parseLinks(text)
   const certificate = links && parseCertificate(links.certificate)

@@ -50,6 +50,8 @@ export class LogPass {
   readonly #parts: PassParts
   readonly #log = new RootOfLeaves(fastNodeHash)
   #replaying: boolean
+  /** The leaves that the members have decided are these. */
+  isDecided = false
 
   constructor(parts: PassParts) {
     this.#parts = parts
@@ -113,7 +115,9 @@ export class LogPass {
     this.#log.add(hash)
     known.grown(leaf + 1, () => this.#log.root())
     const { log, decision } = this.#parts
-    if (leaf + 1 !== decision?.size || equalBytes(this.#log.root(), decision.root)) return
+    if (leaf + 1 !== decision?.size) return
+    this.isDecided = equalBytes(this.#log.root(), decision.root)
+    if (this.isDecided) return
     const what = `nodes ${decision.by.join(' ')} decided another log than this one`
     log.findings.add('not-decided', `${log.folder}/certificates`, 0, leaf, what)
   }

@@ -228,6 +228,20 @@ describe('a log whose old bodies nobody has', function () {
     assert.deepEqual(await withLinks(new Uint8Array(9)), ['bad-certificate', 'bodies-dropped'])
   })
 
+  it('is not in order beside a decision of the members over a longer log, and nothing of that is believed', async () => {
+    const links = await served.read(`log/${town.origin}/certificates`)
+    const forged = playTown(town, 600, 3)
+    const beside = (log: Served): Served => {
+      return { ...log, read: async path => (path.endsWith('/certificates') ? links : log.read(path)) }
+    }
+    const whole = await audit(beside(await publish(town, forged)))
+    assert.deepEqual([codes(whole), whole.decidedSize, whole.decidedBy], [['not-decided'], 0, []])
+    assert.match(whole.findings[0]!.message, /nodes 1 2 decided a log of \d+ leaves, and this one has \d+/)
+    const states = await audit(beside(await publishDropped(town, forged, 256)))
+    assert.deepEqual(codes(states).sort(), ['bodies-dropped', 'not-decided'])
+    assert.deepEqual([states.records, states.decidedSize], [0, 0])
+  })
+
   it('was replayed as a whole by who came before the bodies went', async () => {
     const earlier = honest.slice(0, honest.findLastIndex(({ kind }) => kind === recordKind.seal) + 1)
     assert.equal((await audit(await publish(town, earlier), 'in-time')).ok, true)

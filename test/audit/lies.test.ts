@@ -125,5 +125,6 @@ describe('each lie that can be planted', function () {
       ['not-decided'],
     )
     assert.match(report.message, /nodes 1 2 decided another log/)
+    assert.deepEqual([report.decidedSize, report.decidedBy], [0, []])
   })
 })
