@@ -119,18 +119,19 @@ function read(
 }
 
 function discloses(
-  { genesis, engine, clock, withdrawn }: NodeViewParts,
+  parts: NodeViewParts,
   authority: GenesisAuthority | undefined,
   origin: string,
   grant: string | undefined,
 ): boolean {
+  const { genesis, clock, withdrawn } = parts
   const { nodes } = genesis.file
   if (authority === undefined || isOpen(authority.kind)) return true
   const keyOf = (member: number): Uint8Array =>
     Buffer.from(nodes.find(({ number }) => number === member)!.keys.log, 'base64')
   return holdsGrant(grant, {
     log: { genesisHash: genesis.hash, origin },
-    ...{ members: engine.mayServe(authority.group), keyOf, verify: verifySignature, nowMs: clock.wallMs() },
+    ...{ members: membersOf(parts, authority), keyOf, verify: verifySignature, nowMs: clock.wallMs() },
     isWithdrawn: serial => withdrawn.has(serial),
   })
 }

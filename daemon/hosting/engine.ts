@@ -154,7 +154,7 @@ export class Engine {
       store: options.store,
       serves: (group, peer) =>
         (this.#authorities.has(group) || this.#hasLeft(group)) &&
-        this.#membership.isKnown(group, numbers.get(peer) ?? 0),
+        this.#membership.mayHave(group, numbers.get(peer) ?? 0),
       damaged: (group, error) => this.#authorities.get(group)?.halt(error),
       count,
     })
@@ -163,7 +163,7 @@ export class Engine {
       clock,
       store: options.store,
       replicaFor: (group, peer) =>
-        this.#membership.isKnown(group, numbers.get(peer) ?? 0)
+        this.#membership.mayHave(group, numbers.get(peer) ?? 0)
           ? this.#authorities.get(group)?.authority.replica
           : undefined,
       count,
@@ -262,6 +262,11 @@ export class Engine {
   /** Node numbers of those who may lead it, as far as this node has been told. */
   mayServe(group: number): readonly number[] {
     return this.#membership.mayServe(group)
+  }
+
+  /** Whether a node is a member, as far as this one knows, or is to come. */
+  isPresent(group: number, node: number): boolean {
+    return this.#membership.isPresent(group, node)
   }
 
   /** Whether this node is to hold a replica. */

@@ -98,11 +98,20 @@ export class Membership {
     if (this.#parts.orders.get(group) !== undefined) this.#unsettled.add(group)
   }
 
-  /** Whether the node was a member of the group once, or is to be one: what members know is not kept from it. */
-  isKnown(group: number, number: number): boolean {
+  /** Whether the node is a member by what was decided, or is to come by the newest order: a hidden authority is for these alone. */
+  isPresent(group: number, number: number): boolean {
     const { orders, known, views } = this.#parts
-    const members = orders.get(group)?.known ?? known.get(group)?.identity.members
-    return members?.includes(number) === true || views?.everMembersOf(group).includes(number) === true
+    const members = views?.membersOf(group) ?? orders.mayServe(known.get(group)!)
+    return members.includes(number) || orders.names(group, number)
+  }
+
+  /** Whether replicas give the node what they have: of an area also when it has left. */
+  mayHave(group: number, number: number): boolean {
+    const { orders, known, views } = this.#parts
+    const hosted = known.get(group)
+    if (hosted === undefined) return false
+    if (hosted.identity.isHidden) return this.isPresent(group, number)
+    return orders.knows(hosted, number) || views?.everMembersOf(group).includes(number) === true
   }
 
   /** At a start: replicas that had applied their removal, but that a crash kept from ending, and what is left of others. */

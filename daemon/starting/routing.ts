@@ -69,7 +69,7 @@ function serveOthers(
   const origins = new Map(file.authorities.map(it => [it.group, originOf(file.network, it)]))
   const hidden = new Set(file.authorities.filter(({ kind }) => !isOpen(kind)).map(({ group }) => group))
   const mayAsk = (group: number, peer: PeerId): boolean =>
-    !hidden.has(group) || engine.mayServe(group).includes(nodes.get(peer)?.number ?? 0)
+    !hidden.has(group) || engine.isPresent(group, nodes.get(peer)?.number ?? 0)
   const isNode = (peer: PeerId): boolean => nodes.has(peer)
   const local = (group: number) => engine.member(group)
   serveIntake({

@@ -16,6 +16,8 @@ export interface RealmPlan {
   readonly replicas: number
   /** The members vote on what they have executed, and give a view up that brings nothing on for so long. Default: no votes. */
   readonly progressMs?: number
+  /** They show what they do to their members only. Gateways are shown it all the same here. */
+  readonly isHidden?: boolean
 }
 
 export interface RealmNode {
@@ -92,7 +94,7 @@ function areaOf(
   const identity = {
     genesisHash,
     origin,
-    isHidden: false,
+    isHidden: plan.isHidden === true,
     group,
     epoch: 1,
     view: 0,
