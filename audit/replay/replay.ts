@@ -9,18 +9,10 @@ import { stateRoot } from '../verify/state.ts'
 import { Attestations } from './attestations.ts'
 import { readMark, readSeal, type Seal } from './bodies.ts'
 import { recordKinds } from './record-kinds.ts'
-import { isSameSeal, membersProblem } from './seals.ts'
+import { isSameSeal, type MarkedState, membersProblem } from './seals.ts'
 import { StateTree } from './state-tree.ts'
 
 const noKey = new Uint8Array(0)
-
-interface Mark {
-  readonly height: number
-  /** The log's size just after it. */
-  readonly size: number
-  readonly tick: number
-  readonly root: Uint8Array
-}
 
 /** Where a replay may begin that is not to begin at the first leaf: just after a mark. */
 export interface ReplayBase {
@@ -48,10 +40,12 @@ export class Replay {
   readonly #world: World
   readonly #tree = new StateTree()
   readonly #attestations: Attestations
-  #mark: Mark | undefined
+  #mark: MarkedState | undefined
   #salt: Uint8Array | undefined
   /** Marks of the next height that a later one replaced: a seal that still names one of them has no effect. */
-  #replacedMarks: number[] = []
+  #replacedMarks: MarkedState[] = []
+  /** Of marks behind the one that the replay begins with: a seal of such a height does not seal that one. */
+  #heightsBehindBase = new Set<number>()
   #lastSeal: Seal | undefined
   #baseHeight = 0
   /** Undefined before the first seal of a replay that does not begin with the log. */
@@ -220,12 +214,16 @@ export class Replay {
   #applyMark(leaf: number, { body, salt }: CheckedRecord): void {
     const mark = readMark(body)
     // Late, or in place of the one that the replay begins with: then that one is never sealed.
-    if (mark !== undefined && this.#mark?.height === 0) return void this.voidRecords++
+    if (mark !== undefined && this.#mark?.height === 0) {
+      this.#heightsBehindBase.add(mark.height)
+      this.voidRecords++
+      return
+    }
     const next = this.lastHeight + 1
     if (mark?.height === next) {
       this.#takeChanges()
       if (this.#area.kind === 'org') this.#hide(salt)
-      if (this.#mark) this.#replacedMarks.push(this.#mark.size)
+      if (this.#mark) this.#replacedMarks.push(this.#mark)
       this.#mark = { height: next, size: leaf + 1, tick: this.#world.tick, root: this.#tree.root() }
     } else if (mark !== undefined && mark.height === this.lastHeight) this.voidRecords++
     else this.#blame('wrong-mark', leaf, `the mark is not one of height ${next}`)
@@ -234,12 +232,14 @@ export class Replay {
   #seal(leaf: number, body: Uint8Array, logRoot: () => Uint8Array): void {
     const seal = readSeal(body)
     if (seal === undefined) return this.#blame('malformed-record', leaf, 'the seal is malformed')
-    const isOfMarkBefore = this.#mark?.height === 0 && seal.asOfSize < this.#baseSize
-    if (this.#mark?.height === 0 && !isOfMarkBefore) this.#learnHeight(seal)
-    if (isOfMarkBefore || this.#isLate(seal)) {
-      this.voidRecords++
-      return
+    const isFirst = this.#mark?.height === 0
+    const isOfOther = seal.asOfSize < this.#baseSize || this.#heightsBehindBase.has(seal.height)
+    if (isFirst && isOfOther) return void this.voidRecords++
+    if (isFirst) {
+      this.#baseHeight = seal.height - 1
+      this.#mark = { ...this.#mark!, height: seal.height }
     }
+    if (this.#isLate(seal, leaf)) return void this.voidRecords++
     const mark = this.#mark
     const problem = this.#sealProblem(seal, mark)
     if (problem !== undefined) this.#blame('wrong-seal', leaf, problem)
@@ -263,19 +263,19 @@ export class Replay {
     this.#previous = sha256(utf8(`${this.#origin}\n${leaf + 1}\n${toBase64(logRoot())}\n`))
   }
 
-  #learnHeight(first: Seal): void {
-    this.#baseHeight = first.height - 1
-    this.#mark = { ...this.#mark!, height: first.height }
-  }
-
-  /** A leader that was in doubt proposes a seal once more: the second has no effect. */
-  #isLate(seal: Seal): boolean {
+  /** A leader that was in doubt proposes a seal once more: the second has no effect, nor has one of a mark that was replaced. */
+  #isLate(seal: Seal, leaf: number): boolean {
     const last = this.#lastSeal
     if (last !== undefined && seal.height === last.height) return isSameSeal(seal, last)
-    return seal.height === this.lastHeight + 1 && this.#replacedMarks.includes(seal.asOfSize)
+    const mark = this.#replacedMarks.find(({ size }) => size === seal.asOfSize)
+    if (mark === undefined || seal.height !== mark.height) return false
+    // It has no effect here, but it is a seal of a state for whoever is shown nothing else.
+    if (!equalBytes(seal.stateRoot, mark.root))
+      this.#blame('wrong-seal', leaf, 'the seal names another state than its mark had, now replaced')
+    return true
   }
 
-  #sealProblem(seal: Seal, mark: Mark | undefined): string | undefined {
+  #sealProblem(seal: Seal, mark: MarkedState | undefined): string | undefined {
     const height = this.lastHeight + 1
     if (seal.height !== height) return `the seal is of height ${seal.height}, not ${height}`
     if (mark === undefined) return 'the seal follows no mark'

@@ -4,6 +4,15 @@ import type { GenesisArea } from '../genesis.ts'
 import { equalBytes } from '../verify/bytes.ts'
 import type { Seal } from './bodies.ts'
 
+/** What a seal of a mark names. */
+export interface MarkedState {
+  readonly height: number
+  /** The log's size just after it. */
+  readonly size: number
+  readonly tick: number
+  readonly root: Uint8Array
+}
+
 /** A leader that was in doubt has proposed it once more. */
 export function isSameSeal(seal: Seal, last: Seal): boolean {
   return (

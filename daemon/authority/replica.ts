@@ -113,8 +113,8 @@ export class Replica {
   unsealedRecords = 0
   /** The newest one since the log began, or the snapshot that it was read back from. */
   lastFault: Fault | undefined
-  /** Sizes after marks of the next height that another one has replaced. */
-  #replacedMarks: number[] = []
+  /** Of the next height. */
+  #replacedMarks: PendingMark[] = []
   /** Where it was read back from a snapshot: of the marks before that one it knows none. */
   readonly #unknownSize: number
   readonly #isHidden: boolean
@@ -230,7 +230,7 @@ export class Replica {
       if (!isLate) this.#blame(leaf, 'wrong-mark', `the mark is not one of height ${this.nextHeight}`)
       return
     }
-    if (this.pendingMark !== undefined) this.#replacedMarks.push(this.pendingMark.size)
+    if (this.pendingMark !== undefined) this.#replacedMarks.push(this.pendingMark)
     if (this.#replacedMarks.length > maxReplacedMarks) this.#replacedMarks.shift()
     for (const { key, value } of this.world.takeDirty()) {
       if (value === undefined) this.tree.set(treeKey(key), undefined)
@@ -255,7 +255,9 @@ export class Replica {
       return isSame && equalBytes(stateRoot, last.stateRoot)
     }
     const isUnknown = asOfSize > (this.lastSeal?.size ?? 0) && asOfSize < this.#unknownSize
-    const isReplaced = isUnknown || this.#replacedMarks.includes(asOfSize)
+    const mark = this.#replacedMarks.find(({ size }) => size === asOfSize)
+    // It has no effect here, but it proves its state to whoever restores from a snapshot at that mark.
+    const isReplaced = mark === undefined ? isUnknown : equalBytes(stateRoot, mark.stateRoot)
     return height === this.nextHeight && isReplaced
   }
 
