@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
+import { plainText } from '../client/protocol/plain-text.ts'
 import { EXIT, SetupError } from '../daemon/config/setup-error.ts'
 import { evidenceId } from '../daemon/evidence/book.ts'
 import { isForNodes } from '../daemon/evidence/judge.ts'
@@ -72,7 +73,7 @@ async function get(id: string, file: string | undefined, options: ReadCommandOpt
   const text = Buffer.from(bytes ?? []).toString()
   if (file === undefined) {
     if (options.json) print({ ...evidence, file: text }, options, () => '')
-    else process.stdout.write(text)
+    else process.stdout.write(plainText(text))
     return
   }
   if (existsSync(file)) throw new SetupError('file-exists', `${file} is there already.`)

@@ -4,8 +4,7 @@ import { type Sighting, sentenceOf } from '../audit/monitor/sighting.ts'
 import { EXIT } from '../daemon/config/setup-error.ts'
 import { asSetupError } from './audit-errors.ts'
 import { wholeNumber } from './numbers.ts'
-import type { ReadOptions } from './output.ts'
-import { say } from './output.ts'
+import { print, type ReadOptions, say } from './output.ts'
 import { addSettings, configOf } from './settings-options.ts'
 import { stopSignals } from './signals.ts'
 
@@ -51,13 +50,13 @@ async function monitor(urls: string[], options: Options): Promise<void> {
     memory: join(config.dataDir, 'monitor'),
     everyMs: options.everyMs,
     stillAfterMs: options.stillAfter * 1_000,
-    saw: sighting => console.log(lineOf(sighting, options.json === true)),
+    saw: sighting => tell(sighting, options),
     until: signals.graceful,
   }).catch(asSetupError)
   if (contradictions > 0) process.exitCode = EXIT.verificationFailed
 }
 
-function lineOf(sighting: Sighting, json: boolean): string {
+function tell(sighting: Sighting, options: Options): void {
   const time = new Date().toISOString()
-  return json ? JSON.stringify({ time, ...sighting }) : `${time.slice(11, 19)}  ${sentenceOf(sighting)}`
+  print({ time, ...sighting }, options, () => `${time.slice(11, 19)}  ${sentenceOf(sighting)}`)
 }

@@ -1,4 +1,9 @@
-/** What commands print: JSON for programs, text of at most 80 columns for people. */
+import { plainLine, plainText } from '../client/protocol/plain-text.ts'
+
+/**
+ * What commands print: JSON for programs, text of at most 80 columns for people. Much of it is a node's word, which may be a
+ * stranger's: a terminal only shows it.
+ */
 
 const WIDTH = 80
 
@@ -8,17 +13,25 @@ export interface ReadOptions {
 
 /** One JSON value on one line, or the text that `describe` makes. */
 export function print(value: unknown, options: ReadOptions, describe: () => string): void {
-  process.stdout.write(`${options.json ? JSON.stringify(value) : describe()}\n`)
+  process.stdout.write(`${options.json ? json(value) : plainText(describe())}\n`)
+}
+
+/** JSON escapes what is below 0x20 only. */
+function json(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\u009f]/g,
+    found => `\\u00${found.charCodeAt(0).toString(16)}`,
+  )
 }
 
 /** A progress line for a person, beside the data. */
 export function say(text: string): void {
-  process.stderr.write(`${text}\n`)
+  process.stderr.write(`${plainText(text)}\n`)
 }
 
 /** Columns as wide as their longest cell; a line that would be longer than the width is cut with an ellipsis. */
 export function table(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const lines = [header, ...rows].map(row => row.map(String))
+  const lines = [header, ...rows].map(row => row.map(cell => plainLine(String(cell))))
   const widths = header.map((_, column) => Math.max(...lines.map(line => line[column]?.length ?? 0)))
   return lines
     .map(line => line.map((cell, column) => cell.padEnd(widths[column]!)).join('  '))
@@ -29,7 +42,7 @@ export function table(header: readonly string[], rows: readonly (readonly (strin
 /** `name   value` lines. */
 export function facts(pairs: readonly (readonly [string, string | number])[]): string {
   const width = Math.max(...pairs.map(([name]) => name.length))
-  return pairs.map(([name, value]) => clip(`${name.padEnd(width)}  ${value}`)).join('\n')
+  return pairs.map(([name, value]) => clip(plainLine(`${name.padEnd(width)}  ${value}`))).join('\n')
 }
 
 function clip(line: string): string {

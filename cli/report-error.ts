@@ -1,3 +1,4 @@
+import { plainText } from '../client/protocol/plain-text.ts'
 import { explain } from '../daemon/config/explain.ts'
 import { EXIT, type ExitCode } from '../daemon/config/setup-error.ts'
 
@@ -5,11 +6,10 @@ import { EXIT, type ExitCode } from '../daemon/config/setup-error.ts'
 export function reportError(error: unknown): ExitCode {
   const known = explain(error)
   if (known !== undefined) {
-    process.stderr.write(`freehold: ${known.message}\n`)
+    process.stderr.write(plainText(`freehold: ${known.message}\n`))
     return known.exitCode
   }
-  process.stderr.write(
-    `freehold: this should not have happened: ${error instanceof Error ? error.stack : String(error)}\n`,
-  )
+  const whole = error instanceof Error ? error.stack : String(error)
+  process.stderr.write(plainText(`freehold: this should not have happened: ${whole}\n`))
   return EXIT.failed
 }

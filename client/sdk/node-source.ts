@@ -1,4 +1,5 @@
 import { askHttp, type HttpAnswer } from '../protocol/http.ts'
+import { plainLine } from '../protocol/plain-text.ts'
 import { ClientError } from './errors.ts'
 import type { ProofSource } from './proofs.ts'
 
@@ -6,6 +7,8 @@ import type { ProofSource } from './proofs.ts'
 const LIMITS = { timeoutMs: 10_000, maxBytes: 32 * 1024 * 1024 }
 const MAX_TRIES = 20
 const MAX_RETRY_AFTER_MS = 2_000
+/** A sentence is shorter. */
+const MAX_MESSAGE_CHARS = 300
 
 /**
  * A node's HTTP API, as `http://host:port`. In a browser: of the node that served the page.
@@ -45,11 +48,15 @@ export async function askNode(root: string, path: string, grant?: string): Promi
 
 function refusalOf({ status, body }: HttpAnswer): ClientError {
   const { code, message } = errorIn(body)
-  return new ClientError(
-    typeof code === 'string' ? code : 'refused',
-    typeof message === 'string' ? message : `The node answered ${status}.`,
-    { status },
-  )
+  return new ClientError(shown(code) ?? 'refused', shown(message) ?? `The node answered ${status}.`, {
+    status,
+  })
+}
+
+/** It may be a stranger's node, and its words come to a terminal. */
+function shown(word: unknown): string | undefined {
+  if (typeof word !== 'string') return undefined
+  return plainLine(word.length <= MAX_MESSAGE_CHARS ? word : `${word.slice(0, MAX_MESSAGE_CHARS - 1)}…`)
 }
 
 function errorIn(body: Uint8Array): { readonly code?: unknown; readonly message?: unknown } {
