@@ -55,6 +55,8 @@ export interface ToldLog {
   readonly size: number
   /** The signed checkpoint, verbatim. */
   readonly note: string
+  /** The members' decision, as the source shows it. */
+  readonly certificates: string | undefined
 }
 
 /**
@@ -84,6 +86,8 @@ export async function auditAuthority(options: AuditOptions): Promise<AuditReport
     if (report.ok || attempt === maxAttempts || !(await next.isOutrun())) return report
   }
 }
+
+const undecided = 'No decision of the members is known: who they were was not looked at.'
 
 /** A node may drop the bodies that an audit is about to read. */
 const maxAttempts = 3
@@ -127,8 +131,9 @@ class Audit {
     const { checkpoint, note } = opened
     const decision = decidedUnder(this.#log, checkpoint.size, shown)
     this.#size = checkpoint.size
-    onLog?.({ genesis, origin, size: checkpoint.size, note })
+    onLog?.({ genesis, origin, size: checkpoint.size, note, certificates: decision?.text })
     await checkSmallFiles(this.#log)
+    if (shown === undefined) this.#log.notes.push(undecided)
     const memory = memoryFolder === undefined ? undefined : watchedLog(genesis, area, memoryFolder).memory
     const known = new KnownSizes(memory?.checkpoints ?? [])
     const withBodies = await this.#hasBodies(checkpoint.size)
@@ -175,9 +180,8 @@ class Audit {
   #replayFrom(base: Stand | DecidedBase | undefined, decision: Decision | undefined): Replay {
     const { genesis, area, folder, notes } = this.#log
     const fileOf = (leaf: number): string => bodiesFile(this.#log, leaf, this.#size)
-    const changes = decision?.changes ?? []
     const begin = (from?: Stand | DecidedBase) =>
-      new Replay(genesis, area, this.#findings, fileOf, from, changes)
+      new Replay(genesis, area, this.#findings, fileOf, from, decision)
     try {
       return Object.assign(begin(base), isStand(base) ? base.counts : { from: base?.size ?? 0 })
     } catch {

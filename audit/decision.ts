@@ -26,10 +26,12 @@ export interface Decision {
   readonly members: number
   /** How they came to be the members, in order. */
   readonly changes: readonly EpochChange[]
+  /** The file, verbatim. */
+  readonly text: string
 }
 
 /** One certificate for each change of members. */
-const maxCertificatesBytes = 4 * 1024 * 1024
+export const maxCertificatesBytes = 4 * 1024 * 1024
 
 /** Undefined where the source shows none, as older copies of a log do; one that is wrong is a finding as well. */
 export async function readDecision(log: LogCase): Promise<Decision | undefined> {
@@ -58,7 +60,11 @@ export function decidedUnder(
   return undefined
 }
 
-function verified({ genesis, origin }: LogCase, text: string): Decision | string {
+/** Why it does not hold, where it doesn't. */
+export function verified(
+  { genesis, origin }: Pick<LogCase, 'genesis' | 'origin'>,
+  text: string,
+): Decision | string {
   const links = parseLinks(text)
   const certificate = links && parseCertificate(links.certificate)
   const activations = links?.activations.map(parseCertificate)
@@ -72,7 +78,7 @@ function verified({ genesis, origin }: LogCase, text: string): Decision | string
   if (!chain.ok) return chain.code
   const by = certificate.votes.map(({ signer }) => signer)
   const changes = [...before, certificate].flatMap(changeBy)
-  return { height, size, root, by, members: chain.members.length, changes }
+  return { height, size, root, by, members: chain.members.length, changes, text }
 }
 
 function changeBy({ seal: { nextEpoch: epoch, nextMembers, size, root } }: Certificate): EpochChange[] {

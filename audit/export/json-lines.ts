@@ -23,7 +23,7 @@ export class JsonLinesWriter implements ExportWriter {
     this.#file = openSync(this.#partial, 'w')
   }
 
-  begin({ genesis, origin, size, note }: ToldLog): void {
+  begin({ genesis, origin, size, note, certificates }: ToldLog): void {
     this.#line({
       format: JSON_FORMAT,
       network: genesis.network,
@@ -31,6 +31,7 @@ export class JsonLinesWriter implements ExportWriter {
       origin,
       size,
       checkpoint: note,
+      ...(certificates === undefined ? {} : { certificates }),
     })
   }
 

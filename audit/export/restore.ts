@@ -2,8 +2,9 @@ import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
+import { maxCertificatesBytes, verified } from '../decision.ts'
 import { AuditError } from '../errors.ts'
-import { charterBody, findArea, logVerifiers, readGenesis } from '../genesis.ts'
+import { charterBody, findArea, type Genesis, logVerifiers, readGenesis } from '../genesis.ts'
 import { openCheckpoint } from '../signed-checkpoint.ts'
 import { equalBytes, fromBase64 } from '../verify/bytes.ts'
 import { kindNumber } from '../verify/record-kinds.ts'
@@ -29,12 +30,16 @@ export interface Restored {
 interface Backup {
   readonly origin: string
   readonly checkpoint: string
+  /** As the file of that name; undefined in a backup of a log that came without. */
+  readonly certificates: unknown
   readonly rows: AsyncIterable<Row | undefined> | Iterable<Row | undefined>
   close(): void
 }
 
 const maxBodyBytes = 65_000
 const maxLineChars = 400_000
+/** With the members' decision in it. */
+const maxHeadChars = maxLineChars + 2 * maxCertificatesBytes
 const sqliteMagic = 'SQLite format 3\0'
 
 /**
@@ -51,6 +56,7 @@ export async function restoreLog(options: RestoreOptions): Promise<Restored> {
     const opened = openCheckpoint(Buffer.from(backup.checkpoint), backup.origin, keys)
     if (!opened.ok) throw bad(options.file, 'no member of the authority signed its checkpoint')
     const { size, root } = opened.checkpoint
+    const certificates = certificatesOf(options.file, genesis, backup, size)
     const log = join(options.dir, 'log', backup.origin)
     const files = new LogFiles(log)
     for await (const row of backup.rows) {
@@ -64,12 +70,28 @@ export async function restoreLog(options: RestoreOptions): Promise<Restored> {
     files.end()
     write(join(options.dir, 'genesis.json'), genesis.bytes)
     write(join(log, 'charter'), charterBody(genesis, area))
+    if (certificates !== undefined) write(join(log, 'certificates'), Buffer.from(certificates))
     // Last: a folder without it is no log.
     write(join(log, 'checkpoint'), Buffer.from(backup.checkpoint))
     return { origin: backup.origin, size, dir: options.dir }
   } finally {
     backup.close()
   }
+}
+
+/** Whether it is the decision on just this log, an audit of the restored one shows. */
+function certificatesOf(
+  file: string,
+  genesis: Genesis,
+  { origin, certificates }: Backup,
+  size: number,
+): string | undefined {
+  if (certificates === undefined) return undefined
+  const decision =
+    typeof certificates === 'string' ? verified({ genesis, origin }, certificates) : 'malformed'
+  if (typeof decision === 'string' || decision.size > size)
+    throw bad(file, "the members' decision in it does not hold")
+  return decision.text
 }
 
 function bad(file: string, why: string): AuditError {
@@ -104,10 +126,11 @@ function openSqlite(file: string): Backup {
         .map(({ name, value }) => [name, value]),
     )
     const [origin, checkpoint] = [meta.get('origin'), meta.get('checkpoint')]
+    const certificates = meta.get('certificates')
     if (meta.get('format') !== SQLITE_FORMAT || typeof origin !== 'string' || typeof checkpoint !== 'string')
       throw bad(file, 'it is no export of this program')
     const rows = db.prepare('SELECT leaf, kind, rules, salt, body FROM records ORDER BY leaf').iterate()
-    return { origin, checkpoint, rows: mapped(rows), close: () => db.close() }
+    return { origin, checkpoint, certificates, rows: mapped(rows), close: () => db.close() }
   } catch (error) {
     db.close()
     throw error instanceof AuditError ? error : bad(file, (error as Error).message)
@@ -124,8 +147,8 @@ async function openJson(file: string): Promise<Backup> {
     Symbol.asyncIterator
   ]()
   const first = await lines.next()
-  const head = first.done ? undefined : jsonOf(first.value)
-  const { format, origin, checkpoint } = head ?? {}
+  const head = first.done ? undefined : jsonOf(first.value, maxHeadChars)
+  const { format, origin, checkpoint, certificates } = head ?? {}
   if (format !== JSON_FORMAT || typeof origin !== 'string' || typeof checkpoint !== 'string') {
     stream.destroy()
     throw bad(file, 'it is no export of this program')
@@ -133,6 +156,7 @@ async function openJson(file: string): Promise<Backup> {
   return {
     origin,
     checkpoint,
+    certificates,
     rows: parsed({ [Symbol.asyncIterator]: () => lines }),
     close: () => stream.destroy(),
   }
@@ -154,8 +178,8 @@ function rowOf({ leaf, kind, rules, salt, body }: Record<string, unknown>): Row 
   return { leaf: leaf as number, kind, rules: rules as number, salt, body }
 }
 
-function jsonOf(line: string): Record<string, unknown> | undefined {
-  if (line.length > maxLineChars) return undefined
+function jsonOf(line: string, maxChars = maxLineChars): Record<string, unknown> | undefined {
+  if (line.length > maxChars) return undefined
   try {
     const value: unknown = JSON.parse(line)
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined

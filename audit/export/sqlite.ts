@@ -82,7 +82,7 @@ export class SqliteWriter implements ExportWriter {
     }
   }
 
-  begin({ genesis, origin, size, note }: ToldLog): void {
+  begin({ genesis, origin, size, note, certificates }: ToldLog): void {
     const facts = {
       format: SQLITE_FORMAT,
       network: genesis.network,
@@ -90,6 +90,7 @@ export class SqliteWriter implements ExportWriter {
       origin,
       size,
       checkpoint: note,
+      ...(certificates === undefined ? {} : { certificates }),
     }
     for (const [name, value] of Object.entries(facts)) this.#insert.meta.run(name, value)
   }

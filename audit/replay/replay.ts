@@ -1,6 +1,5 @@
 import { type Applied, createWorld, restoreWorld, type StateEntry, type World } from '../../world/world.ts'
 import { sha256, verifyEd25519 } from '../crypto.ts'
-import type { EpochChange } from '../decision.ts'
 import type { Findings } from '../findings.ts'
 import { charterBody, type Genesis, type GenesisArea, originOf } from '../genesis.ts'
 import type { CheckedRecord } from '../log/bundle.ts'
@@ -9,7 +8,7 @@ import { stateRoot } from '../verify/state.ts'
 import { Attestations } from './attestations.ts'
 import { readMark, readSeal, type Seal } from './bodies.ts'
 import { recordKinds } from './record-kinds.ts'
-import { isSameSeal, type MarkedState, membersProblem } from './seals.ts'
+import { type DecidedMembers, isSameSeal, type MarkedState, membersProblem } from './seals.ts'
 import { StateTree } from './state-tree.ts'
 
 const noKey = new Uint8Array(0)
@@ -36,7 +35,7 @@ export class Replay {
   readonly #charter: Uint8Array
   readonly #findings: Findings
   readonly #fileOf: (leaf: number) => string
-  readonly #changes: readonly EpochChange[] | undefined
+  readonly #decision: DecidedMembers | undefined
   readonly #world: World
   readonly #tree = new StateTree()
   readonly #attestations: Attestations
@@ -68,7 +67,7 @@ export class Replay {
 
   /**
    * @param base the state may be none of the rules: then this throws
-   * @param changes of the members, all that were decided; who they are is not looked at without
+   * @param decision of the members; who they are is looked at below its size only, and not at all without
    */
   constructor(
     genesis: Genesis,
@@ -76,9 +75,9 @@ export class Replay {
     findings: Findings,
     fileOf: (leaf: number) => string,
     base?: ReplayBase,
-    changes?: readonly EpochChange[],
+    decision?: DecidedMembers,
   ) {
-    this.#changes = changes
+    this.#decision = decision
     this.#origin = originOf(genesis, area)
     this.#area = area
     this.#rulesVersion = genesis.rules.version
@@ -243,8 +242,8 @@ export class Replay {
     const mark = this.#mark
     const problem = this.#sealProblem(seal, mark)
     if (problem !== undefined) this.#blame('wrong-seal', leaf, problem)
-    const changes = problem === undefined ? this.#changes : undefined
-    const others = changes && membersProblem(seal, leaf, this.#area, changes, logRoot)
+    const decision = problem === undefined ? this.#decision : undefined
+    const others = decision && membersProblem(seal, leaf, this.#area, decision, logRoot)
     if (others !== undefined) this.#blame('wrong-members', leaf, others)
     // A wrong seal at the right place is gone on from, so that one lie is told once.
     if (mark === undefined || seal.height !== mark.height) return

@@ -1,5 +1,5 @@
 /** What a seal by itself must be, beside the state that it names. */
-import type { EpochChange } from '../decision.ts'
+import type { Decision } from '../decision.ts'
 import type { GenesisArea } from '../genesis.ts'
 import { equalBytes } from '../verify/bytes.ts'
 import type { Seal } from './bodies.ts'
@@ -22,14 +22,20 @@ export function isSameSeal(seal: Seal, last: Seal): boolean {
   )
 }
 
+/** How far the members have decided, and how they came to be the members. */
+export type DecidedMembers = Pick<Decision, 'size' | 'changes'>
+
 /** A seal is of the epoch that the decisions before it lead to, and names others than its members only by such a decision. */
 export function membersProblem(
   seal: Seal,
   leaf: number,
   area: GenesisArea,
-  changes: readonly EpochChange[],
+  decision: DecidedMembers,
   logRoot: () => Uint8Array,
 ): string | undefined {
+  // Behind it there may be another decision, that isn't shown.
+  if (leaf >= decision.size) return undefined
+  const { changes } = decision
   const founders = [...area.members].sort((a, b) => a - b)
   const last = changes.findLast(({ size }) => size <= leaf)
   const { epoch, members } = last ?? { epoch: area.epoch, members: founders }

@@ -9,10 +9,12 @@ import { decodeAttestation, encodeAttestation } from '../../client/protocol/atte
 import { encodeMark } from '../../daemon/authority/bodies.ts'
 import { type LogRecord, recordKind } from '../../storage/log/record.ts'
 import { decodeTick, encodeTick } from '../../world/codec.ts'
+import { certify, decidedSeal, founders } from './support/decided.ts'
 import {
   exportTo,
   foundTown,
   inputOf,
+  newReplica,
   playTown,
   publish,
   removeTown,
@@ -112,13 +114,18 @@ describe('a member that lies in a well-formed log', function () {
 
   it('with a seal of another epoch, or one that names members whom nobody decided, is found', async () => {
     const last = honest.length - 1
-    const highest = resealed(town, honest).filter(({ kind }) => kind === recordKind.seal).length
+    const replica = newReplica(town)
+    replica.applyRecords(resealed(town, honest), [])
+    const highest = replica.lastSeal!.seal.height
     for (const [change, what] of [
       [{ epoch: 2 }, /epoch 2/],
       [{ nextMembers: [1] }, /other members/],
     ] as const) {
       const forged = resealed(town, honest, seal => (seal.height === highest ? { ...seal, ...change } : seal))
-      const folder = await exportTo(town, await publish(town, forged), `forged-${exports++}`)
+      const { root } = (await publish(town, forged)).published
+      const decision = decidedSeal(town, replica.lastSeal!, { root: root! })
+      const served = await publish(town, forged, 0, certify(decision, founders(town)))
+      const folder = await exportTo(town, served, `forged-${exports++}`)
       const report = await auditAuthority({ authority: 'area/0000', from: folder, genesis: town.genesisPath })
       const wrong = report.findings.find(({ code }) => code === 'wrong-members')!
       assert.match(wrong.message, what)

@@ -5,31 +5,27 @@ import { DatabaseSync } from 'node:sqlite'
 import { auditAuthority } from '../../../audit/audit.ts'
 import { type ExportFormat, exportAuthority } from '../../../audit/export/export.ts'
 import { restoreLog } from '../../../audit/export/restore.ts'
+import { parseCertificate } from '../../../audit/verify/certificate.ts'
+import { formatLinks } from '../../../client/protocol/proof-file.ts'
 import { type LogRecord, recordKind } from '../../../storage/log/record.ts'
 import { isMoving, positionAt } from '../../../world/codec.ts'
-import {
-  exportTo,
-  foundTown,
-  newReplica,
-  playTown,
-  publish,
-  removeTown,
-  serveHttp,
-  type Town,
-} from '../support/log.ts'
+import { certify, decidedTown, founders } from '../support/decided.ts'
+import { exportTo, newReplica, publish, removeTown, serveHttp, type Town } from '../support/log.ts'
 
 const formats: readonly ExportFormat[] = ['json', 'sqlite']
 
 describe('an export of a log', function () {
   this.timeout(30_000)
   let town: Town
-  let records: LogRecord[]
+  let records: readonly LogRecord[]
+  let certificate: Uint8Array
   let folder: string
 
   before(async () => {
-    town = foundTown()
-    records = playTown(town, 700)
-    folder = await exportTo(town, await publish(town, records), 'log')
+    const { records: played, ...decided } = decidedTown(700)
+    ;({ town, certificate } = decided)
+    records = played
+    folder = await exportTo(town, await publish(town, records, 0, certificate), 'log')
   })
   after(() => removeTown(town))
 
@@ -177,6 +173,14 @@ describe('an export of a log', function () {
     await refused(lines.map((line, i) => (i === 50 ? lines[51]! : line)))
     await refused(lines.map((line, i) => (i === 50 ? line.replace(/"salt":"./, '"salt":"/') : line)))
     await refused(lines.map((line, i) => (i === 0 ? line.replace(/\\n— .*\\n/, '\\n— x AAAA\\n') : line)))
+    const { seal } = parseCertificate(certificate)!
+    for (const other of [
+      certify({ ...seal, size: seal.size + 1 }, founders(town)),
+      certify(seal, founders(town), { signers: 1 }),
+    ]) {
+      const certificates = formatLinks({ activations: [], certificate: other })
+      await refused([JSON.stringify({ ...JSON.parse(lines[0]!), certificates }), ...lines.slice(1)])
+    }
     await refused(['{}'])
     await refused(['not json'])
     await refused([])
