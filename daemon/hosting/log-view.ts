@@ -190,7 +190,7 @@ export class PublishedLog implements LogView {
 
   async kept(): Promise<KeptView> {
     const here = await this.#reader.bodiesHere()
-    return (await this.#snapshots?.kept(here, this.size)) ?? { bodiesFrom: here.from, snapshots: [] }
+    return this.#snapshots?.kept(here, this.size) ?? { bodiesFrom: here.from, snapshots: [] }
   }
 
   async snapshot(size: number, piece: 'manifest' | number): Promise<Uint8Array | undefined> {

@@ -114,7 +114,7 @@ export async function openAuthority(
       signer,
       identity.charterBody,
       parts.options.cosigning?.(group),
-      new ServedSnapshots(store, group),
+      new ServedSnapshots(store, group, () => snapshots.kept),
       certificates,
     ),
     reader,

@@ -79,6 +79,11 @@ export class SnapshotKeeper {
     this.#bytesSince = parts.bytesSince
   }
 
+  /** Oldest first. */
+  get kept(): readonly KeptSnapshot[] {
+    return this.#kept
+  }
+
   /** Leaves in the log at the oldest snapshot that is kept; 0 when there is none. */
   get oldestSize(): number {
     return this.#kept[0]?.size ?? 0

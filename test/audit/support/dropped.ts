@@ -31,7 +31,8 @@ export async function publishDropped(
     replica.applyRecords([record], [])
     if (replica.pendingMark?.size === index + 1) keeper.take(replica, { index: index + 1 })
   }
-  const served = await publish(town, records, 0, isDecided ? certifyLast(town, replica) : undefined)
+  const certificate = isDecided ? certifyLast(town, replica) : undefined
+  const served = await publish(town, records, 0, certificate, () => keeper.kept)
   await write(served.store, states)
   await write(served.store, await dropBodiesOps(served.store, group, to))
   const { snapshots } = await served.published.kept()

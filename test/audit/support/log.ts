@@ -21,6 +21,7 @@ import { canonicalJson } from '../../../daemon/genesis/canonical-json.ts'
 import { encodeGenesis, type Genesis, originOf, parseGenesis } from '../../../daemon/genesis/genesis.ts'
 import { checkpointSigner, PublishedLog } from '../../../daemon/hosting/log-view.ts'
 import { ServedSnapshots } from '../../../daemon/hosting/served-snapshots.ts'
+import type { KeptSnapshot } from '../../../daemon/hosting/snapshots.ts'
 import { parseLogUrl } from '../../../daemon/http/log-path.ts'
 import { createNodeKeys, type NodeKeys } from '../../../daemon/identity/node-keys.ts'
 import { verifySignature } from '../../../daemon/identity/signing-key.ts'
@@ -192,6 +193,7 @@ export async function publish(
   records: readonly LogRecord[],
   signer = 0,
   certificate?: Uint8Array,
+  states: () => readonly KeptSnapshot[] = () => [],
 ): Promise<Served> {
   const { group } = town.identity
   const store = new MemoryStore()
@@ -211,7 +213,7 @@ export async function publish(
     checkpointSigner(town.origin, key),
     town.identity.charterBody,
     undefined,
-    new ServedSnapshots(store, group),
+    new ServedSnapshots(store, group, states),
   )
   published.publish({ size: log.size, root: log.root(), ...(certificate && { certificate }) })
   return { published, store, read: path => readServed(town, published, path) }
