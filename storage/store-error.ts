@@ -3,6 +3,7 @@ export type StoreErrorCode =
   | 'locked'
   | 'corrupt'
   | 'newer-format'
+  | 'older-format'
   | 'full'
   | 'denied'
   | 'not-a-directory'

@@ -5,10 +5,10 @@ import { putU32, readU32 } from './bytes.ts'
 import { nodeKey } from './keys.ts'
 import { damagedTable, listTables, type TableFile, unchanged } from './level-tables.ts'
 import type { Store, StoreEntry, StoreOp, StoreRange } from './store.ts'
-import { StoreError } from './store-error.ts'
+import { StoreError, startAnew } from './store-error.ts'
 
 /** The layout of keys and values on disk. A change that older code can't read gets the next number. */
-export const storeFormatVersion = 1
+export const storeFormatVersion = 2
 
 const formatKey = nodeKey('format')
 const encoding = { keyEncoding: 'view', valueEncoding: 'view' } as const
@@ -19,7 +19,7 @@ type Db = Level<Uint8Array, Uint8Array>
 
 /**
  * Opens the LevelDB directory at `path`, and makes it when there is none.
- * @throws StoreError `locked`, `corrupt`, `newer-format`, `full`, `denied`, `not-a-directory` or `io`
+ * @throws StoreError `locked`, `corrupt`, `newer-format`, `older-format`, `full`, `denied`, `not-a-directory` or `io`
  */
 export async function openLevelStore(path: string): Promise<Store> {
   await refuseLostDirectory(path)
@@ -181,11 +181,18 @@ async function checkFormat(path: string, db: Db): Promise<void> {
   }
   const version = found.length === 4 ? readU32(found, 0) : Number.NaN
   if (version === storeFormatVersion) return
-  if (!(version > storeFormatVersion)) throw StoreError.corrupt(path, 'its format version is unreadable')
+  if (!(version > 0)) throw StoreError.corrupt(path, 'its format version is unreadable')
+  if (version > storeFormatVersion)
+    throw new StoreError(
+      'newer-format',
+      path,
+      `The data in ${path} has format ${version} and this program knows ${storeFormatVersion}: update the program.`,
+    )
+  const older = `The data in ${path} has the older format ${version} and this program reads ${storeFormatVersion}`
   throw new StoreError(
-    'newer-format',
+    'older-format',
     path,
-    `The data in ${path} has format ${version} and this program knows ${storeFormatVersion}: update the program.`,
+    `${older}: start it with the program that wrote it, or ${startAnew}.`,
   )
 }
 

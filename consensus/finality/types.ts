@@ -39,7 +39,7 @@ export interface MemberOptions {
   readonly forgetful: boolean
 }
 
-/** The three values of an authority that a node keeps for finality; see `RecordName`. */
+/** What of an authority a member keeps for finality, by `RecordName`. */
 export interface StoredMember {
   /** The node's own, synced before what follows from it leaves. */
   readonly sign: Uint8Array | undefined

@@ -27,8 +27,7 @@ const appliedBytes = 24
 
 /** Undefined when it is not what was written. */
 export function decodeApplied(stored: Uint8Array): AppliedPoint | undefined {
-  // Stores of the first version have no checksum here.
-  const value = stored.length === appliedBytes ? stored : checked(stored)
+  const value = checked(stored)
   if (value?.length !== appliedBytes) return undefined
   return { index: readU64(value, 0), size: readU64(value, 8), term: readU64(value, 16) }
 }

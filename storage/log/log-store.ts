@@ -54,8 +54,7 @@ export function edgeOp(group: number, size: number, edge: Uint8Array): StoreOp {
 export function tileReader(store: Store, group: number): ReadTile {
   return async (level, index) => {
     const value = await store.get(logTileKey(group, level, index))
-    // Stores of the first version have no checksum here.
-    if (value === undefined || value.length === fullTileBytes) return value
+    if (value === undefined) return undefined
     const hashes = checked(value)
     if (hashes?.length === fullTileBytes) return hashes
     throw new DamagedLogError(group, index * tileWidth ** (level + 1), 'a tile is not what was written')

@@ -249,6 +249,19 @@ describe('opening a directory says what is wrong and what to do', () => {
     assert.match(error.message, /update the program/)
   })
 
+  it('when an older program wrote it that this one cannot read, which is no damage', async () => {
+    const store = await openLevelStore(path)
+    await write(store, [{ key: nodeKey('format'), value: Uint8Array.of(0, 0, 0, 1) }], true)
+    await store.close()
+    const error = await rejection(openLevelStore(path))
+    assert.equal(error.code, 'older-format')
+    assert.match(
+      error.message,
+      /older format 1 .* the program that wrote it, or run freehold start --wipe-store/,
+    )
+    assert.doesNotMatch(error.message, /damaged/)
+  })
+
   it('when something else than a node wrote it', async () => {
     const other = join(path, 'other')
     const db = new Level(other)
