@@ -8,6 +8,7 @@ import {
   maxGrants,
   maxRecipientChars,
   readGrants,
+  withWithdrawn,
   writeGrants,
 } from '../daemon/disclosure/grants.ts'
 import { isOpen } from '../daemon/disclosure/policy.ts'
@@ -94,8 +95,11 @@ function authorityIn(genesis: Genesis, name: string): GenesisAuthority {
 
 function remove(which: string, options: Options): void {
   const { path, entries } = listOf(options)
-  const entry = { ...chosen(which, entries), withdrawn: true }
-  writeGrants(path, [...entries.filter(({ serial }) => serial !== entry.serial), entry])
+  const { list, forgotten } = withWithdrawn(entries, chosen(which, entries))
+  const entry = list.at(-1)!
+  writeGrants(path, list)
+  if (forgotten !== undefined)
+    say(`The list is full: ${idOf(forgotten)} is on it no more, and good until it expires.`)
   if (!options.json)
     say('Other members take it until it expires: have them remove it too, with the file of the grant.')
   print(entry, options, () => `${idOf(entry)} is taken no more at this node.`)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { SetupError } from '../config/setup-error.ts'
 import { type ListFile, readList, stampOf, writeList } from '../identity/list-file.ts'
 
 /** A grant that was given here, or that is good here no more. Nothing in it lets anybody read anything. */
@@ -37,6 +38,26 @@ export function readGrants(path: string): readonly GrantEntry[] {
 
 export function writeGrants(path: string, entries: readonly GrantEntry[]): void {
   writeList(path, entries)
+}
+
+/**
+ * The list with this grant as one that is good no more. Where the list is full, the good one that expires first is forgotten: it
+ * stays as good as it was, which a withdrawn one would become again. @throws SetupError `too-many-grants`
+ */
+export function withWithdrawn(
+  entries: readonly GrantEntry[],
+  grant: GrantEntry,
+): { readonly list: readonly GrantEntry[]; readonly forgotten: GrantEntry | undefined } {
+  const others = entries.filter(({ serial }) => serial !== grant.serial)
+  const [soonest] = others.filter(({ withdrawn }) => !withdrawn).sort((a, b) => a.expiresAtMs - b.expiresAtMs)
+  const forgotten = others.length < maxGrants ? undefined : soonest
+  const kept = others.filter(entry => entry !== forgotten)
+  if (kept.length >= maxGrants)
+    throw new SetupError(
+      'too-many-grants',
+      `At most ${maxGrants} removed grants are remembered: another one can be removed once one of them has expired.`,
+    )
+  return { list: [...kept, { ...grant, withdrawn: true }], forgotten }
 }
 
 /** Which grants a running node takes no more. Where it can't know that, it takes none. */
