@@ -1,5 +1,5 @@
 /**
- * The auditor's own reader of a state as nodes keep it (docs/protocol.md, "Snapshots"): a manifest, and chunks of which each
+ * The auditor's own reader of a state as nodes keep it (docs/protocol.md, "Served over HTTP"): a manifest, and chunks of which each
  * is all that the state tree has below one of its nodes.
  */
 import { zstdDecompressSync } from 'node:zlib'

@@ -205,7 +205,7 @@ async function sendResource(
   }
 }
 
-/** docs/protocol.md, "Logs over HTTP". */
+/** docs/protocol.md, "Served over HTTP". */
 function keptText({ bodiesFrom, snapshots }: Awaited<ReturnType<LogView['kept']>>): string {
   const lines = ['freehold.kept/v1', `bodies ${bodiesFrom}`, ...snapshots.map(size => `snapshot ${size}`)]
   return `${lines.join('\n')}\n`
