@@ -3,7 +3,7 @@ import { names } from '../raft/tracker/config.ts'
 import { type Message, MessageType } from '../raft/types.ts'
 import type { GroupMessages } from './frame.ts'
 import type { HostedGroup } from './hosted-group.ts'
-import { isMemberItself } from './membership.ts'
+import { isMemberItself, isVoterItself } from './membership.ts'
 import { closeGroup, count, type HostParts } from './parts.ts'
 
 /**
@@ -78,4 +78,10 @@ export function learnCommitted(
   if (!Number.isSafeInteger(index) || !Number.isSafeInteger(term) || index <= hosted.told.index) return
   hosted.told = { index, term }
   hosted.node.learnCommitted(index, term)
+}
+
+/** A member says that this replica was removed. It may lie: one word of one member must not keep a voter from standing. */
+export function learnRemoved(parts: HostParts, hosted: HostedGroup): void {
+  if (hosted.keepsVoters && isVoterItself(hosted)) count(parts, 'removed-untrue')
+  else parts.clocks.toldRemoved(hosted)
 }

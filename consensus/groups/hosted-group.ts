@@ -64,6 +64,8 @@ export interface HostedGroup {
   readonly introduced: Set<number>
   /** Who stands first when nobody leads, 0 for nobody in particular. */
   readonly firstLeader: number
+  /** No voter leaves before the instance ends. */
+  readonly keepsVoters: boolean
   /** This node has been a member in this life, and not been found to be none since. */
   wasMember: boolean
   /** The newest entry that another one has said to be committed. */
@@ -175,6 +177,7 @@ export function openGroup(
     sharedWith: [],
     introduced: new Set(options.introduced),
     firstLeader: options.firstLeader ?? 0,
+    keepsVoters: options.keepsVoters ?? false,
     wasMember: false,
     told: { index: 0, term: 0 },
     wasRemoved: false,

@@ -1,7 +1,7 @@
 import { isTransfer } from '../raft/election.ts'
 import { type Message, MessageType, NONE } from '../raft/types.ts'
 import { isBound } from './cover.ts'
-import { asksForVote, learnCommitted, receiveAsDeparted, tellCommitted } from './departures.ts'
+import { asksForVote, learnCommitted, learnRemoved, receiveAsDeparted, tellCommitted } from './departures.ts'
 import { decodeFrame, type GroupMessages } from './frame.ts'
 import type { HostedGroup } from './hosted-group.ts'
 import { FROM_PEERS } from './lanes.ts'
@@ -35,7 +35,7 @@ function receiveForGroup(parts: HostParts, peer: number, received: GroupMessages
   contain(parts, hosted, ({ node }) => {
     for (const message of received.messages) receiveMessage(parts, peer, hosted, message)
     if (received.committedIndex > 0) learnCommitted(hosted, received)
-    if (received.removedAt > hosted.applied) parts.clocks.toldRemoved(hosted)
+    if (received.removedAt > hosted.applied) learnRemoved(parts, hosted)
     if (received.snapshotFailed > 0) node.reportSnapshot(peer, false)
     receiveRejoin(parts, hosted, peer, received)
     parts.clocks.received(hosted, peer, received)

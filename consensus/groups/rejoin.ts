@@ -1,6 +1,6 @@
 import { type ConfState, NONE } from '../raft/types.ts'
 import { hasQuorum } from './cover.ts'
-import { learnCommitted } from './departures.ts'
+import { learnCommitted, learnRemoved } from './departures.ts'
 import type { GroupMessages, RejoinAnswer } from './frame.ts'
 import type { HostedGroup } from './hosted-group.ts'
 import { count, type HostParts } from './parts.ts'
@@ -106,7 +106,7 @@ function saysRemoved(
 ): void {
   if (!askedBy(parts, hosted, silent).has(peer)) return count(parts, 'not-member')
   learnCommitted(hosted, received)
-  parts.clocks.toldRemoved(hosted)
+  learnRemoved(parts, hosted)
 }
 
 /**

@@ -72,6 +72,8 @@ export interface GroupOptions extends RaftInstance {
   readonly applied?: number
   /** Whoever of the voters is to stand first, when nobody leads. Default: they take turns by the group's number. */
   readonly firstLeader?: number
+  /** Its voters are these until the instance ends: whoever tells one of them that it was removed lies. Default false. */
+  readonly keepsVoters?: boolean
 }
 
 /** Who shall belong to a group. */

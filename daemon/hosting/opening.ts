@@ -141,8 +141,10 @@ export async function openAuthority(
     const voters = identity.members
     const upTo = appliedInRaft(recovered, applied)
     const { firstLeader } = begin
-    const options = { group, epoch, view, voters, learners: [], introduced, applied: upTo, firstLeader }
-    parts.host.open(options, recovered)
+    // Where the members vote, a seal of theirs ends the instance and names the voters of the next.
+    const keepsVoters = views?.votesOn(group) === true
+    const options = { group, epoch, view, voters, learners: [], introduced, applied: upTo }
+    parts.host.open({ ...options, firstLeader, keepsVoters }, recovered)
   }
   return { host, join }
 }

@@ -124,3 +124,56 @@ describe('who left a group', () => {
     assert.equal(host.counters().get('not-member'), 1)
   })
 })
+
+describe('a voter that is told that it left', () => {
+  const lie = encodeFrames([{ instance: INSTANCE, message: undefined, removedAt: 2 ** 40 }], 1000)[0]!
+
+  /** Node 4 is a voter and says so to the three others whenever it can, and nothing else. */
+  function liedTo(keepsVoters: boolean): Wired {
+    const wired = new Wired([1, 2, 3, 4])
+    wired.hosts.delete(4)
+    for (const host of wired.hosts.values())
+      host.open({ ...INSTANCE, voters: [1, 2, 3, 4], learners: [], keepsVoters })
+    for (let i = 0; i < 200; i++) {
+      for (const host of wired.hosts.values()) {
+        host.receive(4, lie)
+        host.tick()
+      }
+      wired.settle()
+    }
+    return wired
+  }
+
+  it('does not believe it where no voter leaves before the instance ends: one liar of four stops nobody', () => {
+    const wired = liedTo(true)
+    const roles = [1, 2, 3].map(node => wired.host(node).status(1)!.role)
+    assert.equal(roles.filter(role => role === 'leader').length, 1, `${roles}`)
+    for (const node of [1, 2, 3]) {
+      assert.equal(wired.host(node).status(1)!.isMember, true)
+      assert.ok(wired.host(node).counters().get('removed-untrue')! > 0)
+    }
+  })
+
+  it('believes it elsewhere, where members trust each other', () => {
+    const wired = liedTo(false)
+    for (const node of [1, 2, 3]) assert.equal(wired.host(node).status(1)!.isMember, false)
+  })
+
+  it('does not believe it either when its disk was lost and it asks where the others are', () => {
+    const disk = { hardState: undefined, snapshot: undefined, entries: [], oldestCovered: 0 }
+    const host = new GroupHost({ self: 1, random: () => 0 })
+    const options = { ...INSTANCE, voters: [1, 2, 3, 4], learners: [], keepsVoters: true }
+    host.open(options, { ...disk, rejoin: { term: 0, index: 0 } })
+    host.receive(4, lie)
+    assert.deepEqual(host.takeEffects().removed, [])
+    assert.equal(host.status(1)!.isMember, true)
+    assert.equal(host.counters().get('removed-untrue'), 1)
+  })
+
+  it('does believe it as a learner: these come and go within an instance', () => {
+    const host = new GroupHost({ self: 5, random: () => 0 })
+    host.open({ ...INSTANCE, voters: [1, 2, 3, 4], learners: [5], keepsVoters: true })
+    host.receive(4, lie)
+    assert.equal(host.status(1)!.isMember, false)
+  })
+})
