@@ -1,4 +1,6 @@
-import { recordKind } from '../../storage/log/record.ts'
+import { type LogRecord, recordKind } from '../../storage/log/record.ts'
+import { decodeTick, type Tick } from '../../world/codec.ts'
+import { decodeSeal } from './bodies.ts'
 import type { AppliedEntry, Replica } from './replica.ts'
 import type { AuthorityIdentity, Fault } from './types.ts'
 
@@ -11,34 +13,37 @@ const maxAheadMs = 2 * 24 * 60 * 60 * 1000
 /** Holds a leader's time against this node's own clock, before the node votes for it. */
 export class Ahead {
   readonly #identity: AuthorityIdentity
-  readonly #replica: Replica
   #tick: number
   /** Of this node's clock; undefined until it is known. */
   wallMs: number | undefined
 
-  constructor(identity: AuthorityIdentity, replica: Replica) {
+  constructor(identity: AuthorityIdentity, replica: Pick<Replica, 'world'>) {
     this.#identity = identity
-    this.#replica = replica
     this.#tick = replica.world.tick
   }
 
-  /** Of the entry that was applied last. */
-  fault({ firstLeaf, records, sealed }: AppliedEntry): Fault | undefined {
-    const { tick, timeMs } = this.#replica.world
+  /** In the entry that was applied last. */
+  faults({ firstLeaf, records, applied }: AppliedEntry): Fault[] {
+    const lastMs = (this.wallMs ?? Number.POSITIVE_INFINITY) + maxAheadMs
+    const leaves = records.flatMap((record, i) => {
+      const isTick = record.kind === recordKind.tick && applied[i]?.ignored === undefined
+      const isAhead = isTick ? this.#isAhead(decodeTick(record.body)!, lastMs) : isDated(record, lastMs)
+      return isAhead ? [firstLeaf + i] : []
+    })
+    const what = `the leader's time is more than ${maxAheadMs} ms ahead of this node's`
+    return leaves.map(leaf => ({ leaf, code: 'ahead-of-time', what }))
+  }
+
+  #isAhead({ tick, timeMs }: Tick, lastMs: number): boolean {
     const ticks = tick - this.#tick
     this.#tick = tick
-    if (this.wallMs === undefined || (ticks === 0 && sealed === undefined)) return undefined
-    const lastMs = this.wallMs + maxAheadMs
     const { createdAtMs, tickMs } = this.#identity
     // Where it is ahead already, by a decision of the members, an honest leader goes on one by one.
-    const isFar = createdAtMs + tick * tickMs > lastMs && ticks > countTicks(records)
-    const isDated = (ticks > 0 && timeMs > lastMs) || (sealed?.seal.timeMs ?? 0) > lastMs
-    if (!isFar && !isDated) return undefined
-    const what = `the leader's time is more than ${maxAheadMs} ms ahead of this node's`
-    return { leaf: firstLeaf, code: 'ahead-of-time', what }
+    return timeMs > lastMs || (createdAtMs + tick * tickMs > lastMs && ticks > 1)
   }
 }
 
-function countTicks(records: AppliedEntry['records']): number {
-  return records.filter(({ kind }) => kind === recordKind.tick).length
+/** A seal names its leader's time too. */
+function isDated({ kind, body }: LogRecord, lastMs: number): boolean {
+  return kind === recordKind.seal && (decodeSeal(body)?.timeMs ?? 0) > lastMs
 }

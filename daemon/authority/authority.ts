@@ -253,8 +253,7 @@ export class Authority {
     const applied: AppliedEntry[] = []
     for (const entry of entries) {
       const made = this.replica.apply(entry, ops)
-      const ahead = this.#ahead.fault(made)
-      const result = ahead === undefined ? made : { ...made, fault: ahead }
+      const result = { ...made, faults: [...made.faults, ...this.#ahead.faults(made)] }
       applied.push(result)
       this.#noteTail(entry.data.length, result.sealed)
       this.#answers.note(result, entry.data)

@@ -10,6 +10,7 @@ import type { StoreOp } from '../../storage/store.ts'
 import type { Applied, World } from '../../world/world.ts'
 import { decodeMark, decodeSeal, type Seal } from './bodies.ts'
 import { DivergenceError } from './errors.ts'
+import { Faults } from './faults.ts'
 import type { Fault, Regime } from './types.ts'
 
 /** The last seal that this replica executed, and the checkpoint after it. */
@@ -41,8 +42,8 @@ export interface AppliedRecords {
 }
 
 export interface AppliedEntry extends AppliedRecords {
-  /** The last one in it. */
-  readonly fault: Fault | undefined
+  /** All that are in it. */
+  readonly faults: readonly Fault[]
   /** 32 bytes for each record, one after another. */
   readonly leafHashes: Uint8Array
   /** What the rules made of each record; undefined for those that the rules don't see. */
@@ -78,9 +79,9 @@ export interface ReplicaParts {
 const maxReplacedMarks = 64
 const noSeal = new Uint8Array(hashBytes)
 
-const nothingIn = (firstLeaf: number, fault: Fault | undefined): AppliedEntry => ({
+const nothingIn = (firstLeaf: number, faults: readonly Fault[]): AppliedEntry => ({
   firstLeaf,
-  fault,
+  faults,
   records: [],
   leafHashes: new Uint8Array(0),
   applied: [],
@@ -111,8 +112,10 @@ export class Replica {
   actions: number
   /** Records since the last seal, seals and marks not counted. */
   unsealedRecords = 0
-  /** The newest one since the log began, or the snapshot that it was read back from. */
-  lastFault: Fault | undefined
+  /** Since the log began, or the snapshot that it was read back from. */
+  readonly faults = new Faults()
+  /** Of the entry that is being applied. */
+  #found: Fault[] = []
   /** Of the next height. */
   #replacedMarks: PendingMark[] = []
   /** Where it was read back from a snapshot: of the marks before that one it knows none. */
@@ -149,19 +152,21 @@ export class Replica {
    * @throws DivergenceError when a seal names another state than this replica's own: it must stop.
    */
   apply(entry: { index: number; term: number; data: Uint8Array }, ops: StoreOp[]): AppliedEntry {
+    this.#found = []
     const batch = decodeBatch(entry.data)
     if (!batch.ok) {
       this.malformedEntries++
       this.#blame(this.log.size, 'malformed-entry', `an entry of Raft is no batch (${batch.code})`)
-      return nothingIn(this.log.size, this.lastFault)
+      return nothingIn(this.log.size, this.#found)
     }
-    if (batch.records.length === 0) return nothingIn(this.log.size, undefined)
+    if (batch.records.length === 0) return nothingIn(this.log.size, [])
     ops.push(batchOp(this.group, this.log.size, { index: entry.index, term: entry.term, batch: entry.data }))
     return this.applyRecords(batch.records, ops)
   }
 
   /** Applies the records of one entry, in order. Tiles that became full are added to `ops`. */
   applyRecords(batch: readonly LogRecord[], ops: StoreOp[]): AppliedEntry {
+    this.#found = []
     const firstLeaf = this.log.size
     const hashes = leafHashes(batch)
     const applied: (Applied | undefined)[] = []
@@ -181,13 +186,14 @@ export class Replica {
     ops.push(...tileOps(this.group, tiles))
     const marked =
       batch[batch.length - 1]!.kind === recordKind.mark && this.pendingMark?.size === this.log.size
-    const { lastFault } = this
-    const fault = lastFault !== undefined && lastFault.leaf >= firstLeaf ? lastFault : undefined
-    return { firstLeaf, fault, records: batch, leafHashes: hashes, applied, tiles, marked, sealed }
+    const faults = this.#found
+    return { firstLeaf, faults, records: batch, leafHashes: hashes, applied, tiles, marked, sealed }
   }
 
   #blame(leaf: number, code: string, what: string): void {
-    this.lastFault = { leaf, code, what }
+    const fault = { leaf, code, what }
+    this.#found.push(fault)
+    this.faults.add(fault)
   }
 
   #applyToState(record: LogRecord, leaf: number): Applied | undefined {

@@ -26,10 +26,10 @@ describe('what no honest leader logs', () => {
   })
 
   const record = (kind: number, body: Uint8Array): LogRecord => ({ ...seal, kind, body })
-  const codeOf = (...records: LogRecord[]) => replica.applyRecords(records, []).fault?.code
+  const codeOf = (...records: LogRecord[]) => replica.applyRecords(records, []).faults[0]?.code
 
   it('is not found where nothing is wrong, nor in marks and seals that come once more', () => {
-    assert.equal(replica.lastFault, undefined)
+    assert.equal(replica.faults.first, undefined)
     const { height } = decodeSeal(seal.body)!
     const [again, next] = [encodeMark({ height }), encodeMark({ height: height + 1 })]
     assert.equal(codeOf(seal, record(recordKind.mark, again)), undefined)
@@ -39,7 +39,7 @@ describe('what no honest leader logs', () => {
     const body = encodeSeal({ ...late, previous: replica.previousHash, tick: replica.world.tick })
     assert.equal(codeOf(record(recordKind.mark, next), record(recordKind.seal, body)), undefined)
     assert.equal(replica.voidRecords, 3)
-    assert.equal(replica.lastFault, undefined)
+    assert.equal(replica.faults.first, undefined)
   })
 
   it('is found in records that have no effect, at their leaf', () => {
@@ -55,18 +55,40 @@ describe('what no honest leader logs', () => {
       [recordKind.seal, wrongSeal, 'wrong-seal'],
       [recordKind.seal, new Uint8Array(7), 'malformed-record'],
     ] as const) {
-      assert.equal(codeOf(record(kind, body)), code)
-      assert.equal(replica.lastFault!.leaf, replica.log.size - 1)
+      const { faults, firstLeaf } = replica.applyRecords([record(kind, body)], [])
+      assert.deepEqual(
+        faults.map(fault => [fault.leaf, fault.code]),
+        [[firstLeaf, code]],
+      )
       const next = encodeTick({ tick: replica.world.tick + 1, timeMs: 1 })
       assert.equal(codeOf(record(recordKind.tick, next)), undefined)
     }
   })
 
+  it('is found as often as it is in an entry, so that none hides another', () => {
+    const { firstLeaf, faults } = replica.applyRecords(
+      [
+        record(recordKind.intent, new Uint8Array(9)),
+        record(recordKind.tick, encodeTick({ tick: replica.world.tick + 1, timeMs: 1 })),
+        record(recordKind.mark, new Uint8Array(7)),
+      ],
+      [],
+    )
+    assert.deepEqual(
+      faults.map(({ leaf, code }) => [leaf - firstLeaf, code]),
+      [
+        [0, 'unexpected-record'],
+        [2, 'wrong-mark'],
+      ],
+    )
+    assert.equal(replica.faults.first!.leaf, firstLeaf)
+  })
+
   it('is found in an entry that is no batch, and in a log that does not begin with its charter', () => {
     const entry = { index: 1, term: 1, data: new Uint8Array(9) }
-    assert.equal(replica.apply(entry, []).fault?.code, 'malformed-entry')
+    assert.equal(replica.apply(entry, []).faults[0]?.code, 'malformed-entry')
     const anew = newReplica(town)
-    assert.equal(anew.applyRecords(played.slice(1, 2), []).fault?.code, 'unexpected-record')
+    assert.equal(anew.applyRecords(played.slice(1, 2), []).faults[0]?.code, 'unexpected-record')
   })
 
   it("is time that is far ahead of a member's own clock, but not an honest clock that is a day wrong", () => {
@@ -75,11 +97,23 @@ describe('what no honest leader logs', () => {
     const wallMs = createdAtMs + replica.world.tick * tickMs
     ahead.wallMs = wallMs
     const ticked = (tick: number, timeMs: number) =>
-      ahead.fault(replica.applyRecords([record(recordKind.tick, encodeTick({ tick, timeMs }))], []))?.code
+      ahead.faults(replica.applyRecords([record(recordKind.tick, encodeTick({ tick, timeMs }))], []))[0]?.code
     const inADay = replica.world.tick + DAY_MS / tickMs
     assert.equal(ticked(inADay, wallMs + DAY_MS), undefined)
     assert.equal(ticked(inADay + 1, wallMs + 3 * DAY_MS), 'ahead-of-time')
     assert.equal(ticked(inADay + (2 * DAY_MS) / tickMs, wallMs), 'ahead-of-time')
+    const { tick } = replica.world
+    const entry = replica.applyRecords(
+      [tick + 1, tick + 1 + (2 * DAY_MS) / tickMs, tick + 2 + (2 * DAY_MS) / tickMs].map((to, i) =>
+        record(recordKind.tick, encodeTick({ tick: to, timeMs: i < 2 ? wallMs : wallMs + 3 * DAY_MS })),
+      ),
+      [],
+    )
+    assert.deepEqual(
+      ahead.faults(entry).map(({ leaf }) => leaf - entry.firstLeaf),
+      [1, 2],
+      'each at its own leaf',
+    )
     // Where the members have decided so, time goes on from there.
     assert.equal(ticked(replica.world.tick + 1, wallMs), undefined)
   })

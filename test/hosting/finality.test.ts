@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { decodeCertificate, verifyQuorum } from '../../consensus/finality/certificate.ts'
 import { type Evidence, verifyEvidence } from '../../consensus/finality/evidence.ts'
 import { genesisHash } from '../../consensus/finality/seal.ts'
+import { Faults } from '../../daemon/authority/faults.ts'
 import type { AppliedSeal } from '../../daemon/authority/replica.ts'
 import { AnchorsAtOnce } from '../../daemon/hosting/finality/anchoring.ts'
 import { Finality } from '../../daemon/hosting/finality/finality.ts'
@@ -89,7 +90,7 @@ async function start(
   finality.begin()
   let logSize = 0
   for await (const { records } of new LogReader(store, GROUP).batches(0)) logSize += records.length
-  finality.opened(GROUP, { log: { size: logSize }, lastFault: undefined })
+  finality.opened(GROUP, { log: { size: logSize }, faults: new Faults() })
   return {
     ...{ finality, evidence },
     execute: (height, history) => {

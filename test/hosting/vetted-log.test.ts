@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { encodeAttestation, inputBatchMessage } from '../../client/protocol/attestation.ts'
 import { bodyHash } from '../../daemon/authority/batch.ts'
+import { Faults } from '../../daemon/authority/faults.ts'
 import type { AppliedRecords } from '../../daemon/authority/replica.ts'
 import type { Fault } from '../../daemon/authority/types.ts'
 import { VettedLog } from '../../daemon/hosting/finality/vetted-log.ts'
@@ -137,6 +138,58 @@ describe('a log that a member checks before it votes', () => {
       [[4, 'bad-attestation']],
     )
     log.decided(6)
+    assert.equal(log.size, sizeOf())
+  })
+
+  const fault = (leaf: number): Fault => ({ leaf, code: 'wrong-tick', what: '' })
+
+  it('stays unchecked at the lowest fault of an entry that holds several', () => {
+    const log = opened()
+    const entry = add([tick, tick, tick, tick])
+    log.applied({ ...entry, faults: [fault(0), fault(3)] })
+    assert.equal(log.size, 0)
+    assert.deepEqual(
+      forged.map(({ leaf }) => leaf),
+      [0],
+    )
+    log.decided(3)
+    assert.equal(log.size, 3)
+    assert.deepEqual(
+      forged.map(({ leaf }) => leaf),
+      [0, 3],
+      'what is left is told of',
+    )
+    log.decided(4)
+    log.applied(add([tick]))
+    assert.equal(log.size, 5)
+  })
+
+  it('stays unchecked at a fault whatever was refused before it and is decided by now, also after a start', async () => {
+    const faults = [fault(1), fault(3)]
+    const running = opened()
+    for (const each of faults) running.applied({ ...add([tick, tick]), faults: [each] })
+    const found = new Faults()
+    for (const each of faults) found.add(each)
+    const started = opened()
+    started.refuseAll(found)
+    await settled()
+    for (const log of [running, started]) {
+      assert.equal(log.size, 1)
+      log.decided(2)
+      assert.equal(log.size, 3)
+      log.decided(4)
+      assert.equal(log.size, 4)
+    }
+  })
+
+  it('keeps no more than a few faults, and lets no seal pass that stands behind one of many', () => {
+    const log = opened()
+    const leaves = Array.from({ length: 1000 }, (_, i) => 2 * i)
+    for (const leaf of leaves) log.applied({ ...add([tick, tick]), faults: [fault(leaf)] })
+    for (const leaf of leaves) {
+      log.decided(leaf + 1)
+      assert.ok(log.size <= leaf + 2)
+    }
     assert.equal(log.size, sizeOf())
   })
 

@@ -1,6 +1,7 @@
 import { type AttestedBatch, AttestedInputs } from '../../../client/protocol/attested-inputs.ts'
 import type { LogReader } from '../../../storage/log/log-store.ts'
 import { putSha256 } from '../../../storage/sha256.ts'
+import { Faults } from '../../authority/faults.ts'
 import type { AppliedEntry, AppliedRecords } from '../../authority/replica.ts'
 import type { Fault } from '../../authority/types.ts'
 import type { GatewaySignatures } from '../../routing/gateway-signatures.ts'
@@ -14,12 +15,12 @@ export interface VettedLogParts {
   readonly reader: Pick<LogReader, 'batches'>
   /** What `waitFor` asked for is checked. */
   readonly checked: () => void
-  /** Told once. */
+  /** Told of the lowest that was found, and once more when a decision has passed that and another one is left. */
   readonly forged: (forged: Fault) => void
 }
 
 /** An entry, with what the replica itself found to be wrong with it. */
-export type VettedEntry = AppliedRecords & Partial<Pick<AppliedEntry, 'fault'>>
+export type VettedEntry = AppliedRecords & Partial<Pick<AppliedEntry, 'faults'>>
 
 /** Entries that are kept while older ones are read from the disk. */
 const maxLate = 64
@@ -39,7 +40,7 @@ export class VettedLog {
   #endLeaf: number
   /** The first leaves of batches whose signatures are being verified, in order. */
   readonly #verifying = new Set<number>()
-  #forgedLeaf = Number.POSITIVE_INFINITY
+  readonly #refused = new Faults()
   #wantedSize = Number.POSITIVE_INFINITY
   #isReading = false
   #late: AppliedRecords[] = []
@@ -61,7 +62,7 @@ export class VettedLog {
   /** All below is decided or checked. */
   get size(): number {
     const [oldest = this.#inputs.openLeaf ?? this.#nextLeaf] = this.#verifying
-    return Math.max(this.#decidedSize, Math.min(oldest, this.#forgedLeaf))
+    return Math.max(this.#decidedSize, Math.min(oldest, this.#refused.first?.leaf ?? oldest))
   }
 
   /** Somebody would vote if so much was checked. */
@@ -70,7 +71,7 @@ export class VettedLog {
   }
 
   applied(entry: VettedEntry): void {
-    if (entry.fault !== undefined) this.refuse(entry.fault)
+    this.#noteRefused(() => entry.faults?.forEach(fault => void this.#refused.add(fault)))
     this.#endLeaf = Math.max(this.#endLeaf, entry.firstLeaf + entry.records.length)
     if (!this.#isReading) this.#look(entry)
     else if (this.#late.push(entry) > maxLate) this.#late = []
@@ -83,7 +84,7 @@ export class VettedLog {
       if (leaf >= size) break
       this.#verifying.delete(leaf)
     }
-    if (this.#forgedLeaf < size) this.#forgedLeaf = Number.POSITIVE_INFINITY
+    this.#noteRefused(() => {})
   }
 
   #skipTo(leaf: number): void {
@@ -158,9 +159,20 @@ export class VettedLog {
 
   /** No member votes on this record, unless others have decided it. */
   refuse(forged: Fault): void {
-    if (forged.leaf < this.#decidedSize) return
-    const isFirst = this.#forgedLeaf === Number.POSITIVE_INFINITY
-    this.#forgedLeaf = Math.min(this.#forgedLeaf, forged.leaf)
-    if (isFirst && !this.#ended) this.#parts.forged(forged)
+    this.#noteRefused(() => this.#refused.add(forged))
+  }
+
+  /** The same of what was found before the replica was opened. */
+  refuseAll(found: Faults): void {
+    this.#noteRefused(() => this.#refused.addAll(found))
+  }
+
+  #noteRefused(change: () => void): void {
+    const before = this.#refused.first
+    change()
+    this.#refused.decided(this.#decidedSize)
+    const first = this.#refused.first
+    const isNew = before === undefined || before.leaf < this.#decidedSize
+    if (first !== undefined && isNew && !this.#ended) this.#parts.forged(first)
   }
 }

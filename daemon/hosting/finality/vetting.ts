@@ -16,12 +16,12 @@ export interface VettingOptions {
   readonly gatewayKeyOf: (node: number) => Uint8Array | undefined
   /** What was to be voted on, and was not checked, is checked by now. */
   readonly checked: (group: number) => void
-  /** Told once of each opening of a replica. */
+  /** Told of the lowest that was found, and once more when a decision has passed that and another one is left. */
   readonly forged: (group: number, forged: Fault) => void
 }
 
 /** What a replica was when it was read back from the disk. */
-export type VettedBeginning = Pick<Replica, 'lastFault'> & { readonly log: Pick<Replica['log'], 'size'> }
+export type VettedBeginning = Pick<Replica, 'faults'> & { readonly log: Pick<Replica['log'], 'size'> }
 
 /**
  * Holds the leaders of this node's replicas to what the rules don't see, before this node votes: a member votes only for what
@@ -46,7 +46,7 @@ export class Vetting {
     }
     const log = new VettedLog(parts, decidedSize, begin.log.size)
     this.#logs.set(group, log)
-    if (begin.lastFault !== undefined) log.refuse(begin.lastFault)
+    log.refuseAll(begin.faults)
   }
 
   ended(group: number): void {

@@ -30,7 +30,7 @@ export function memberRefuses(town: Town, records: readonly LogRecord[]): boolea
   try {
     for (const record of records) {
       const entry = replica.applyRecords([record], [])
-      vetted.applied({ ...entry, fault: entry.fault ?? ahead.fault(entry) })
+      vetted.applied({ ...entry, faults: [...entry.faults, ...ahead.faults(entry)] })
     }
   } catch (error) {
     if (!(error instanceof DivergenceError)) throw error
