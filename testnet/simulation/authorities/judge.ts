@@ -72,6 +72,8 @@ export class Judge {
   /** By instance, term and voter, for whom it was, over all its lives and disks. */
   readonly #votes = new Map<string, number>()
   readonly #truths = new Map<string, InstanceTruth>()
+  /** By node and instance: the newest that it had acknowledged when it left. */
+  readonly #heldAtFreeze = new Map<string, readonly Uint8Array[]>()
 
   constructor(
     simulation: Simulation,
@@ -143,6 +145,19 @@ export class Judge {
     if (news.length > 0) this.#checkDurable(node, status, news)
   }
 
+  /** A member leaves a view for good. What it has acknowledged there is gone soon. */
+  frozen(node: number, instance: RaftInstance): void {
+    const { acknowledged } = this.#diskOf(node)
+    const newest = { reverse: true, limit: NEWEST_ENTRIES.at(-1)! }
+    const entries = acknowledged.slice({ ...raftEntryRange(instance), ...newest })
+    const batches = acknowledged.slice({
+      ...logBatchRange(instance.group, 0, Number.MAX_SAFE_INTEGER),
+      ...newest,
+    })
+    const values = [...entries, ...batches].map(({ value }) => value)
+    this.#heldAtFreeze.set(`${node}/${instance.group}/${instanceNumber(instance)}`, values)
+  }
+
   /** True when it was promised for the first time. */
   #promised(promised: Promised): boolean {
     const { group, body, leaf, outcome } = promised
@@ -171,7 +186,9 @@ export class Judge {
     const lacking = (member: number): Promised | undefined => {
       // A disk that was lost after it had answered has done its part: what it held, a minority may lose.
       const { acknowledged, lost } = this.#diskOf(member)
-      let left = news
+      // Who has left this view since did its part too, and has gone back behind it: the leader may not have heard of that.
+      const held = this.#heldAtFreeze.get(`${member}/${group}/${instanceNumber({ epoch, view })}`) ?? []
+      let left = news.filter(({ body }) => !held.some(value => holds(value, body)))
       const find = (range: StoreRange): void => {
         for (const durable of [acknowledged, ...lost])
           for (const { value } of durable.slice(range)) left = left.filter(({ body }) => !holds(value, body))

@@ -4,6 +4,7 @@ import { AnchorsAtOnce } from '../../../daemon/hosting/finality/anchoring.ts'
 import { Finality } from '../../../daemon/hosting/finality/finality.ts'
 import type { Network } from '../../../daemon/ports.ts'
 import type { GatewaySignatures } from '../../../daemon/routing/gateway-signatures.ts'
+import type { RaftInstance } from '../../../storage/keys.ts'
 import type { Store } from '../../../storage/store.ts'
 import type { SimContext } from '../node.ts'
 import type { Judge } from './judge.ts'
@@ -76,6 +77,9 @@ export function loadFinality(parts: SimFinalityParts): Promise<Finality> {
     sync: done => engine()?.driver.sync(done),
     door: engine,
     onEvidence: ({ first }) => judge.views.hears(node.number, 'evidence', { node: first.by.signer }),
-    log: (event, facts) => judge.views.hears(node.number, event, facts),
+    log: (event, facts) => {
+      judge.views.hears(node.number, event, facts)
+      if (event === 'view-frozen') judge.frozen(node.number, facts as RaftInstance)
+    },
   })
 }
