@@ -1,6 +1,8 @@
 import { decoded, encoded } from '../../client/protocol/encode.ts'
 import { equalBytes } from '../../storage/bytes.ts'
+import { checked } from '../../storage/checksum.ts'
 import { logLeavesKey, parseSnapshotKey, snapshotChunkKey, snapshotRange } from '../../storage/keys.ts'
+import { leafDataBytes } from '../../storage/log/record.ts'
 import { tileHeight, tileWidth } from '../../storage/log/tree.ts'
 import { openChunk } from '../../storage/snapshot/chunk.ts'
 import { decodeManifest } from '../../storage/snapshot/manifest.ts'
@@ -25,6 +27,7 @@ const bytesPerMs = 4_194
 /** Whoever sent something false is not asked again for so long. */
 const distrustMs = 10 * 60_000
 const idleMs = 50
+const bundleBytes = tileWidth * leafDataBytes
 
 /** Peers of this node that sent pieces which were not what the members had decided. */
 export class Distrusted {
@@ -251,7 +254,9 @@ async function isOnDisk(
   const { first, height } = piece.subtree
   if (height < tileHeight) return false
   for (let leaf = first; leaf < first + 2 ** height; leaf += tileWidth) {
-    if ((await store.get(logLeavesKey(group, leaf / tileWidth))) === undefined) return false
+    const stored = await store.get(logLeavesKey(group, leaf / tileWidth))
+    // A state that was taken over may have ended within this bundle.
+    if (stored === undefined || checked(stored)?.length !== bundleBytes) return false
   }
   return true
 }

@@ -1,6 +1,7 @@
 import { equalBytes } from '../../storage/bytes.ts'
 import { parseSnapshotKey, snapshotChunkKey, snapshotManifestKey, snapshotRange } from '../../storage/keys.ts'
 import { bodiesHereOp, leafBundleOp, readLeafBundle } from '../../storage/log/bodies-here.ts'
+import { forgetFetchedOps } from '../../storage/log/drop-bodies.ts'
 import { LogReader, tileOps } from '../../storage/log/log-store.ts'
 import { leafDataHashes } from '../../storage/log/record.ts'
 import { type MerkleLog, tileWidth } from '../../storage/log/tree.ts'
@@ -39,7 +40,11 @@ export async function installOps(
   const log = await goOn(parts, download, own)
   const before = info.lastSeal
   // Each leaf that came is the members'; this shows that those that were here are too.
-  if (before !== undefined && !equalBytes(await log.rootAt(before.size), before.root)) return 'other-log'
+  if (before !== undefined && !equalBytes(await log.rootAt(before.size), before.root)) {
+    // Pieces that were here may be of an attempt for what has fallen off since: the next one fetches them all.
+    await parts.write(await forgetFetchedOps(store, group))
+    return 'other-log'
+  }
   const ops: StoreOp[] = [{ key: snapshotManifestKey(group, info.size), value: bytes }]
   for await (const { key } of store.range(snapshotRange(group))) {
     if (parseSnapshotKey(key)?.leaf !== info.size) ops.push({ key, value: undefined })

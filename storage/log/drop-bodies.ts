@@ -1,6 +1,6 @@
 import { logBatchRange, logLeavesRange, parseLogBatchKey } from '../keys.ts'
 import type { Store, StoreOp } from '../store.ts'
-import { bodiesHereOp, leafBundleOp } from './bodies-here.ts'
+import { bodiesHereOp, leafBundleOp, readLeafBundle } from './bodies-here.ts'
 import { DamagedLogError } from './damaged.ts'
 import { LogReader } from './log-store.ts'
 import { decodeStoredBatch, leafDataBytes, maxBatchRecords, recordsInBatch } from './record.ts'
@@ -41,6 +41,22 @@ export async function cutBodiesOps(store: Store, group: number, size: number): P
   const behind = logLeavesRange(group, Math.ceil(size / tileWidth))
   for await (const { key } of store.range(behind)) ops.push({ key, value: undefined })
   return ops
+}
+
+/**
+ * What to write so that no leaf data stands here but that of leaves whose bodies are not: what was fetched past them, for a log
+ * that goes on from this one, may be of another.
+ * @throws DamagedLogError
+ */
+export async function forgetFetchedOps(store: Store, group: number): Promise<StoreOp[]> {
+  const { from, gapTo } = await new LogReader(store, group).bodiesHere()
+  const needed = Math.max(from, gapTo)
+  const [whole, rest] = [Math.floor(needed / tileWidth), needed % tileWidth]
+  const ops: StoreOp[] = []
+  for await (const { key } of store.range(logLeavesRange(group, whole))) ops.push({ key, value: undefined })
+  if (rest === 0) return ops
+  const data = await readLeafBundle(store, group, whole)
+  return [...ops, leafBundleOp(group, whole, data.subarray(0, rest * leafDataBytes))]
 }
 
 async function leavesOf(reader: LogReader, group: number, bundle: number): Promise<Uint8Array> {

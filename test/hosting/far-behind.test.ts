@@ -5,9 +5,10 @@ import { writeSnapshotReply } from '../../daemon/hosting/snapshot.pb.js'
 import { decodeSnapshotReply } from '../../daemon/hosting/snapshot-fetch.ts'
 import { snapshotProtocol } from '../../daemon/hosting/snapshot-server.ts'
 import type { Channel, Network } from '../../daemon/ports.ts'
+import { leafBundleOp } from '../../storage/log/bodies-here.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
-import { leafDataHashes } from '../../storage/log/record.ts'
-import { MerkleLog } from '../../storage/log/tree.ts'
+import { leafDataBytes, leafDataHashes } from '../../storage/log/record.ts'
+import { MerkleLog, tileWidth } from '../../storage/log/tree.ts'
 import { decodeManifest, encodeManifest } from '../../storage/snapshot/manifest.ts'
 import { HONEST, type Wiring } from '../../testnet/simulation/authorities/daemon.ts'
 import { SimRealm } from '../../testnet/simulation/authorities/sim-realm.ts'
@@ -208,6 +209,39 @@ describe(TITLE, function () {
       assert.ok(await simulation.runUntil(isBack(realm), 20_000), realm.describe())
       await simulation.runFor(2_000)
       assert.ok(lines.answered.size >= 3)
+      await assertWhole(realm)
+    })
+  })
+
+  it('comes back when it was stopped soon after it had taken a state over, and missed as much again', async () => {
+    await simulate(seedOr(44), TITLE, async simulation => {
+      const realm = await afterAbsence(simulation, wiring(undefined, 100))
+      realm.node(AWAY).start()
+      const takenOver = (): boolean => sizeOn(realm, AWAY) > 250
+      assert.ok(await simulation.runUntil(takenOver, 20_000), realm.describe())
+      realm.node(AWAY).crash()
+      // The leaf data behind its last whole bundle is a part of one.
+      const { gapTo } = await new LogReader(realm.storeOf(AWAY), GROUP).bodiesHere()
+      assert.notEqual(gapTo % tileWidth, 0)
+      const missed = gapTo + 900
+      assert.ok(await simulation.runUntil(() => sizeOn(realm, 1) > missed, 60_000))
+      realm.node(AWAY).start()
+      assert.ok(await simulation.runUntil(isBack(realm), 20_000), realm.describe())
+      assert.equal(realm.judge.counters.get('snapshot_not_taken') ?? 0, 0)
+      await simulation.runFor(2_000)
+      await assertWhole(realm)
+    })
+  })
+
+  it('fetches all anew where pieces are on its disk that belong to what fell off', async () => {
+    await simulate(seedOr(41), TITLE, async simulation => {
+      const realm = await afterAbsence(simulation, wiring(undefined, 100), 700)
+      const fallen = [0, 1].map(i => leafBundleOp(GROUP, i, new Uint8Array(tileWidth * leafDataBytes)))
+      realm.diskOf(AWAY).install(fallen)
+      realm.node(AWAY).start()
+      assert.ok(await simulation.runUntil(isBack(realm), 20_000), realm.describe())
+      assert.equal(realm.judge.counters.get('snapshot_not_taken'), 1)
+      await simulation.runFor(2_000)
       await assertWhole(realm)
     })
   })
