@@ -4,6 +4,7 @@ import { hashKey } from './bytes.ts'
 import type { Certificate } from './certificate.ts'
 import { EffectsBuilder } from './effects.ts'
 import { decodeFrame, type Frame, type SignedBatch } from './frame.ts'
+import { Meetings } from './meetings.ts'
 import { mayVote, reachesQuorum } from './member/amnesia.ts'
 import { askAll, askPeer, askThese, endQuiet, isWaiting, tick } from './member/catch-up.ts'
 import { anchored } from './member/deciding.ts'
@@ -36,6 +37,7 @@ export class FinalityHost {
   readonly #env: Env
   readonly #out = new EffectsBuilder()
   readonly #members = new Map<number, MemberState>()
+  readonly #meetings: Meetings
   /** Something was put in since the effects were taken. */
   readonly #touched = new Set<MemberState>()
   /** Something of theirs is to be written or signed. */
@@ -51,6 +53,7 @@ export class FinalityHost {
 
   constructor(options: FinalityHostOptions) {
     this.#options = options
+    this.#meetings = new Meetings(options.resendMs)
     const { self, nowMs, random, progressMs, resendMs, isReachable = () => true } = options
     this.#env = {
       ...{ self, nowMs, random, progressMs, resendMs, isReachable, out: this.#out },
@@ -103,6 +106,10 @@ export class FinalityHost {
 
   /** This peer can be reached (again): one of us may have missed something. */
   peerUp(peer: number): void {
+    if (this.#meetings.came(peer, this.#options.nowMs())) this.#meet(peer)
+  }
+
+  #meet(peer: number): void {
     for (const state of this.#members.values()) {
       if (!isMember(state, peer)) continue
       endQuiet(state, peer)
@@ -159,6 +166,7 @@ export class FinalityHost {
     const nowMs = this.#options.nowMs()
     const sinceMs = nowMs - this.#tickedAtMs
     this.#tickedAtMs = nowMs
+    for (const peer of this.#meetings.madeUp(nowMs)) this.#meet(peer)
     for (const state of this.#waiting) {
       // This process stood still: that says nothing of the view.
       if (sinceMs > stoodStillMs && state.deadlineMs !== undefined) state.deadlineMs += sinceMs

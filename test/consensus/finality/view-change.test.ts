@@ -60,6 +60,7 @@ describe('a view that is given up', () => {
       assert.equal(cluster.node(4).status().view, 0)
       cluster.loses = () => false
       meet()
+      cluster.run(200)
       assert.equal(cluster.node(4).status().view, 1, `the ${lost} was not repeated`)
     }
   })
