@@ -14,17 +14,18 @@ const maxAheadMs = 2 * 24 * 60 * 60 * 1000
 export class Ahead {
   readonly #identity: AuthorityIdentity
   #tick: number
-  /** Of this node's clock; undefined until it is known. */
-  wallMs: number | undefined
+  /** Of this node's clock. */
+  wallMs: number
 
-  constructor(identity: AuthorityIdentity, replica: Pick<Replica, 'world'>) {
+  constructor(identity: AuthorityIdentity, replica: Pick<Replica, 'world'>, wallMs: number) {
     this.#identity = identity
+    this.wallMs = wallMs
     this.#tick = replica.world.tick
   }
 
   /** In the entry that was applied last. */
   faults({ firstLeaf, records, applied }: AppliedEntry): Fault[] {
-    const lastMs = (this.wallMs ?? Number.POSITIVE_INFINITY) + maxAheadMs
+    const lastMs = this.wallMs + maxAheadMs
     const leaves = records.flatMap((record, i) => {
       const isTick = record.kind === recordKind.tick && applied[i]?.ignored === undefined
       const isAhead = isTick ? this.#isAhead(decodeTick(record.body)!, lastMs) : isDated(record, lastMs)

@@ -1,7 +1,6 @@
 import { encodeBatch, type LogRecord, saltBytes } from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import { Admission } from './admission.ts'
-import { Ahead } from './ahead.ts'
 import { Answers } from './answers.ts'
 import { appliedOp } from './applied.ts'
 import type { InputBatch } from './batch.ts'
@@ -44,7 +43,6 @@ export class Authority {
   readonly #answers: Answers
   readonly #admission: Admission
   readonly #jobs: Jobs
-  readonly #ahead: Ahead
   readonly #changes = new Changes()
   #leading = false
   /** The leader has applied an entry of its own term, so its state holds all that was committed before. */
@@ -73,7 +71,6 @@ export class Authority {
     }
     this.#answers = new Answers(identity, replica, ports)
     this.#admission = new Admission(this.#answers, newRecord, ports, limits)
-    this.#ahead = new Ahead(identity, replica)
     this.#jobs = new Jobs(identity, replica, newRecord, limits)
     this.outputs = new BoundedQueue('output', limits.outputs)
   }
@@ -154,7 +151,7 @@ export class Authority {
   /** Every 10 ms or so: time for ticks and seals. */
   tick(nowMs: number, wallMs: number): void {
     this.#tail?.tick(nowMs)
-    this.#ahead.wallMs = wallMs
+    this.#ports.ahead.wallMs = wallMs
     if (!this.serving) return
     // Nobody can say when there will be a decision.
     if (this.isTailFull) this.#admission.turnAway(busy)
@@ -253,7 +250,7 @@ export class Authority {
     const applied: AppliedEntry[] = []
     for (const entry of entries) {
       const made = this.replica.apply(entry, ops)
-      const result = { ...made, faults: [...made.faults, ...this.#ahead.faults(made)] }
+      const result = { ...made, faults: [...made.faults, ...this.#ports.ahead.faults(made)] }
       applied.push(result)
       this.#noteTail(entry.data.length, result.sealed)
       this.#answers.note(result, entry.data)

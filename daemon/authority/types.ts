@@ -1,6 +1,7 @@
 import type { LogRecord } from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import type { Random } from '../ports.ts'
+import type { Ahead } from './ahead.ts'
 import type { Waiting } from './intake.ts'
 import type { ReceiptSigner } from './receipts.ts'
 import type { AppliedEntry, AppliedSeal } from './replica.ts'
@@ -74,6 +75,8 @@ export interface AuthorityPorts {
   readonly isVotedOn?: boolean
   /** Records that this replica had beyond where it stands: what was asked for in them is proposed again. */
   readonly fallen?: readonly LogRecord[]
+  /** It has seen all that the replica was read back from. */
+  readonly ahead: Ahead
   readonly count: (name: string, labels: Record<string, string>) => void
 }
 

@@ -63,11 +63,12 @@ export async function openAuthority(
   const members = parts.options.views?.membersOf(group) ?? hosted.identity.members
   const identity = { ...hosted.identity, epoch, view, members }
   const world: WorldHost = { origin, sha256, verifySignature: verify }
-  const { replica, applied, kept, bytesSince } = await recoverAuthority(
+  const { replica, ahead, applied, kept, bytesSince } = await recoverAuthority(
     store,
     hosted.identity,
     charter,
     world,
+    clock.wallMs(),
   )
   const recovered = await recoverGroup(store, { group, epoch, view })
   const { views } = parts.options
@@ -85,6 +86,7 @@ export async function openAuthority(
     random,
     isVotedOn: views?.votesOn(group) === true,
     fallen,
+    ahead,
     signer: { number: self, sign: message => logKey.sign(message) },
     certifiedHeight: () => parts.options.certifiedHeight?.(group),
     count,

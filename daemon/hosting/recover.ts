@@ -7,6 +7,7 @@ import { StateTree } from '../../storage/state/state-tree.ts'
 import type { Store } from '../../storage/store.ts'
 import type { AreaCharter } from '../../world/charter.ts'
 import { createWorld, restoreWorld, type StateEntry, type WorldHost } from '../../world/world.ts'
+import { Ahead } from '../authority/ahead.ts'
 import { type AppliedPoint, appliedKey, decodeApplied, nothingApplied } from '../authority/applied.ts'
 import { Replica } from '../authority/replica.ts'
 import type { AuthorityIdentity } from '../authority/types.ts'
@@ -14,6 +15,8 @@ import { type KeptSnapshot, keptSnapshots, loadSnapshot, type StoredSnapshot } f
 
 export interface RecoveredAuthority {
   readonly replica: Replica
+  /** Has held the same records against this node's clock. */
+  readonly ahead: Ahead
   readonly applied: AppliedPoint
   /** Oldest first. */
   readonly kept: readonly KeptSnapshot[]
@@ -25,6 +28,7 @@ export interface RecoveredAuthority {
  * An authority's replica as the store has it: the newest snapshot, then every record after it applied once more through
  * the rules. That checks the disk too: a changed bit shows as another root at the next seal.
  * @param identity as the authority was founded
+ * @param wallMs of this node's clock
  * @throws DamagedLogError, DivergenceError, SnapshotError
  */
 export async function recoverAuthority(
@@ -32,6 +36,7 @@ export async function recoverAuthority(
   identity: AuthorityIdentity,
   charter: AreaCharter,
   host: WorldHost,
+  wallMs: number,
 ): Promise<RecoveredAuthority> {
   const { group, origin, isHidden, charterBody, epoch, members } = identity
   const snapshot = await loadSnapshot(store, group)
@@ -60,17 +65,20 @@ export async function recoverAuthority(
     pendingMark: snapshot && { ...snapshot.mark, tick: world.tick },
     actions: snapshot?.actions ?? 0,
   })
+  const ahead = new Ahead(identity, replica, wallMs)
   let bytesSince = 0
   for await (const batch of new LogReader(store, group).batches(log.size)) {
     if (batch.firstLeaf < log.size) continue
     bytesSince += batch.bytes.length
-    log.tilesWritten(replica.applyRecords(batch.records, []).tiles)
+    const entry = replica.applyRecords(batch.records, [])
+    log.tilesWritten(entry.tiles)
+    for (const fault of ahead.faults(entry)) replica.faults.add(fault)
   }
   const stored = await store.get(appliedKey(group))
   const applied = stored === undefined ? nothingApplied : decodeApplied(stored)
   if (applied?.size !== log.size)
     throw new DamagedLogError(group, Math.min(applied?.size ?? 0, log.size), 'its end is missing')
-  return { replica, applied, kept: await keptSnapshots(store, group), bytesSince }
+  return { replica, ahead, applied, kept: await keptSnapshots(store, group), bytesSince }
 }
 
 /**

@@ -93,9 +93,8 @@ describe('what no honest leader logs', () => {
 
   it("is time that is far ahead of a member's own clock, but not an honest clock that is a day wrong", () => {
     const { tickMs, createdAtMs } = town.identity
-    const ahead = new Ahead(town.identity, replica)
     const wallMs = createdAtMs + replica.world.tick * tickMs
-    ahead.wallMs = wallMs
+    const ahead = new Ahead(town.identity, replica, wallMs)
     const ticked = (tick: number, timeMs: number) =>
       ahead.faults(replica.applyRecords([record(recordKind.tick, encodeTick({ tick, timeMs }))], []))[0]?.code
     const inADay = replica.world.tick + DAY_MS / tickMs

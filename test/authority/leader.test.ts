@@ -31,11 +31,12 @@ class Leader {
   }
 
   static async elected(entriesInFlight: number, isVotedOn = false): Promise<Leader> {
-    const { replica } = await recoverAuthority(
+    const { replica, ahead } = await recoverAuthority(
       new MemoryStore(),
       identity,
       charter,
       worldHostOf(identity.origin),
+      0,
     )
     const limits = { ...defaultAuthorityLimits, entriesInFlight }
     const leader = new Leader(
@@ -52,6 +53,7 @@ class Leader {
             signer: { number: 1, sign: message => node.log.sign(message) },
             certifiedHeight: () => self.certifiedHeight,
             isVotedOn,
+            ahead,
             count: () => {},
           },
           limits,

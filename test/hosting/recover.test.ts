@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict'
 import { EMPTY_BYTES, EntryType, type Snapshot } from '../../consensus/raft/types.ts'
-import { appliedInRaft } from '../../daemon/hosting/recover.ts'
+import { appliedOp } from '../../daemon/authority/applied.ts'
+import { Vetting } from '../../daemon/hosting/finality/vetting.ts'
+import { appliedInRaft, recoverAuthority } from '../../daemon/hosting/recover.ts'
 import { SnapshotError } from '../../daemon/hosting/snapshots.ts'
+import { verifySignature } from '../../daemon/identity/signing-key.ts'
+import { GatewaySignatures } from '../../daemon/routing/gateway-signatures.ts'
 import { DamagedLogError } from '../../storage/log/log-store.ts'
+import { encodeBatch, type LogRecord, recordKind, saltBytes } from '../../storage/log/record.ts'
+import type { StoreOp } from '../../storage/store.ts'
+import { MemoryStore } from '../../storage/store-memory.ts'
+import { foundRealm, worldHostOf } from '../../testnet/simulation/authorities/realm.ts'
+import { encodeTick } from '../../world/codec.ts'
 
 const entries = (from: number, terms: readonly number[]) =>
   terms.map((term, i) => ({ index: from + i, term, type: EntryType.Normal, data: EMPTY_BYTES }))
@@ -43,5 +52,62 @@ describe('what a damaged disk is answered with', () => {
     const advice = /: run freehold start --wipe-store, which .* from the other nodes\.$/
     assert.match(new DamagedLogError(1, 7, 'a batch was changed').message, advice)
     assert.match(new SnapshotError(1, 'its manifest is unreadable').message, advice)
+  })
+})
+
+describe('a log that a start reads back', () => {
+  const realm = foundRealm({ seed: 1, nodes: 1, groups: 1, replicas: 1 })
+  const { identity, charter } = realm.hosted.get(1)!
+  const { group, origin, createdAtMs, tickMs } = identity
+  const record = (kind: number, body: Uint8Array): LogRecord => {
+    return { kind, rulesVersion: identity.rulesVersion, salt: new Uint8Array(saltBytes), body }
+  }
+  const tickAt = (timeMs: number): LogRecord => {
+    const tick = Math.ceil((timeMs - createdAtMs) / tickMs)
+    return record(recordKind.tick, encodeTick({ tick, timeMs: createdAtMs }))
+  }
+
+  /** As the disk of a node that had to stop just after it had applied these, an entry each. */
+  async function started(records: readonly LogRecord[], wallMs: number) {
+    const store = new MemoryStore()
+    const write = (ops: readonly StoreOp[]) => store.write(ops, { sync: false }, () => {})
+    const host = worldHostOf(origin)
+    const { replica } = await recoverAuthority(store, identity, charter, host, wallMs)
+    records.forEach((each, i) => {
+      const index = i + 1
+      const ops: StoreOp[] = []
+      replica.apply({ index, term: 1, data: encodeBatch([each]) }, ops)
+      write([...ops, appliedOp(group, { index, term: 1, size: replica.log.size })])
+    })
+    const recovered = await recoverAuthority(store, identity, charter, host, wallMs)
+    return { store, ...recovered }
+  }
+
+  /** What the node would vote on, once it has looked at all. */
+  async function vettedSize(decidedSize: number, { store, replica }: Awaited<ReturnType<typeof started>>) {
+    const vetting = new Vetting({
+      ...{ store, rulesVersion: identity.rulesVersion, gatewayKeyOf: () => undefined },
+      signatures: new GatewaySignatures(verifySignature, () => {}),
+      ...{ checked: () => {}, forged: () => {} },
+    })
+    vetting.opened(group, origin, decidedSize, replica)
+    await new Promise(resolve => setImmediate(resolve))
+    const sizes = Array.from({ length: replica.log.size + 1 }, (_, size) => size)
+    return sizes.findLast(size => vetting.covers(group, size))
+  }
+
+  it('is held against the clock of the node where it is not decided, as if it came now', async () => {
+    const wallMs = createdAtMs + 3_600_000
+    const tooFarMs = wallMs + 3 * 24 * 3_600_000
+    const charterRecord = record(recordKind.charter, identity.charterBody)
+    const log = [charterRecord, tickAt(wallMs), tickAt(tooFarMs), tickAt(tooFarMs + tickMs)]
+    const late = await started(log, wallMs)
+    assert.deepEqual([late.replica.faults.first?.leaf, late.replica.faults.first?.code], [2, 'ahead-of-time'])
+    assert.equal(await vettedSize(1, late), 2)
+    assert.equal(await vettedSize(3, late), 4, 'what the members have decided is so')
+    assert.equal(await vettedSize(1, await started(log, tooFarMs)), 4)
+    const [next, leap] = [tickAt(tooFarMs + 2 * tickMs), tickAt(tooFarMs + 4 * tickMs)]
+    const codes = [next, leap].map(each => late.ahead.faults(late.replica.applyRecords([each], []))[0]?.code)
+    assert.deepEqual(codes, [undefined, 'ahead-of-time'], 'and goes on from there')
   })
 })

@@ -114,8 +114,9 @@ async function fetchTo(parts: RestoringParts, to: Place): Promise<Restored['kind
 }
 
 async function replayTo(parts: RestoringParts, to: Place): Promise<Restored['kind'] | 'dropped'> {
-  const { store, hosted, world } = parts
-  const { replica } = await recoverAuthority(store, hosted.identity, hosted.charter, world)
+  const { store, hosted, world, clock } = parts
+  const { identity, charter } = hosted
+  const { replica } = await recoverAuthority(store, identity, charter, world, clock.wallMs())
   let isDropped = false
   for (const peer of parts.peers()) {
     try {

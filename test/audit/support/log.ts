@@ -10,6 +10,7 @@ import type { NodeApi } from '../../../cli/node-api.ts'
 import { inputBatchMessage } from '../../../client/protocol/attestation.ts'
 import { formatLinks } from '../../../client/protocol/proof-file.ts'
 import { sessionIdOf } from '../../../client/protocol/session.ts'
+import { Ahead } from '../../../daemon/authority/ahead.ts'
 import { Authority } from '../../../daemon/authority/authority.ts'
 import { bodyHash } from '../../../daemon/authority/batch.ts'
 import { decodeSeal, encodeSeal, type Seal } from '../../../daemon/authority/bodies.ts'
@@ -126,6 +127,7 @@ export function playTown(town: Town, size: number, players = 6): LogRecord[] {
     random: { bytes, below: () => 0 },
     signer: { number: 1, sign: message => town.nodes[0]!.log.sign(message) },
     certifiedHeight: () => undefined,
+    ahead: new Ahead(town.identity, replica, 0),
     count: () => {},
   })
   authority.roleChanged(true, 1, 1)

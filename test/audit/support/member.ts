@@ -1,4 +1,3 @@
-import { Ahead } from '../../../daemon/authority/ahead.ts'
 import { DivergenceError } from '../../../daemon/authority/errors.ts'
 import { VettedLog } from '../../../daemon/hosting/finality/vetted-log.ts'
 import { verifySignature } from '../../../daemon/identity/signing-key.ts'
@@ -9,7 +8,6 @@ import { newReplica, type Town } from './log.ts'
 /** Whether a member that executes these records, an entry each, votes for nothing behind some of them. */
 export function memberRefuses(town: Town, records: readonly LogRecord[]): boolean {
   const replica = newReplica(town)
-  const ahead = new Ahead(town.identity, replica)
   let refused = false
   const vetted = new VettedLog(
     {
@@ -29,8 +27,7 @@ export function memberRefuses(town: Town, records: readonly LogRecord[]): boolea
   )
   try {
     for (const record of records) {
-      const entry = replica.applyRecords([record], [])
-      vetted.applied({ ...entry, faults: [...entry.faults, ...ahead.faults(entry)] })
+      vetted.applied(replica.applyRecords([record], []))
     }
   } catch (error) {
     if (!(error instanceof DivergenceError)) throw error

@@ -6,6 +6,7 @@ import { KIND_NAMES } from '../../../audit/verify/record-kinds.ts'
 import { inputBatchMessage } from '../../../client/protocol/attestation.ts'
 import { sessionIdOf } from '../../../client/protocol/session.ts'
 import type { CommittedEntry } from '../../../consensus/groups/types.ts'
+import { Ahead } from '../../../daemon/authority/ahead.ts'
 import { Authority } from '../../../daemon/authority/authority.ts'
 import { bodyHash } from '../../../daemon/authority/batch.ts'
 import { Replica } from '../../../daemon/authority/replica.ts'
@@ -127,6 +128,7 @@ function play(
     },
     signer: { number: 1, sign: message => nodes[0]!.log.sign(message) },
     certifiedHeight: () => undefined,
+    ahead: new Ahead(identity, replica, 0),
     count: () => {},
   })
   authority.roleChanged(true, 1, 1)
