@@ -70,10 +70,13 @@ export class Views {
 
   /** Of an authority that finality has just opened. @throws RaftDiskError */
   async load(group: number, first: { readonly epoch: number; readonly view: number }): Promise<void> {
-    const status = this.#options.host.status(group)!
-    this.#decidedAtStart.set(group, status.certifiedSeals)
+    const { host, store } = this.#options
+    this.#decidedAtStart.set(group, host.status(group)!.certifiedSeals)
     this.#founded.set(group, first)
-    const standing = await readStanding(this.#options.store, { group, ...first })
+    const standing = await readStanding(store, { group, ...first })
+    // The members may have gone on meanwhile: what is brought on stands nowhere until it is there.
+    if (this.#wanted.has(group) || this.#running.has(group)) return
+    const status = host.status(group)!
     if (isOpen(status) && isOf(status, standing)) this.#standing.set(group, standing)
   }
 
