@@ -29,9 +29,10 @@ const distrustMs = 10 * 60_000
 const idleMs = 50
 const bundleBytes = tileWidth * leafDataBytes
 
-/** Peers of this node that sent pieces which were not what the members had decided. */
+/** Peers of this node that sent pieces which were not what the members had decided, and states that could not be had. */
 export class Distrusted {
   readonly #untilMs = new Map<PeerId, number>()
+  readonly #failedUntilMs = new Map<string, number>()
 
   add(peer: PeerId, nowMs: number): void {
     this.#untilMs.set(peer, nowMs + distrustMs)
@@ -39,6 +40,17 @@ export class Distrusted {
 
   has(peer: PeerId, nowMs: number): boolean {
     return nowMs < (this.#untilMs.get(peer) ?? 0)
+  }
+
+  /** Nobody gave all pieces of this state: who offered it may do that again, and others are tried before. */
+  failed(group: number, size: number, nowMs: number): void {
+    for (const [state, untilMs] of this.#failedUntilMs)
+      if (untilMs <= nowMs) this.#failedUntilMs.delete(state)
+    this.#failedUntilMs.set(`${group}/${size}`, nowMs + distrustMs)
+  }
+
+  hasFailed(group: number, size: number, nowMs: number): boolean {
+    return nowMs < (this.#failedUntilMs.get(`${group}/${size}`) ?? 0)
   }
 }
 
@@ -91,7 +103,9 @@ export class SnapshotFetch {
       await Promise.all(chosen.map(offer => this.#lane(offer, download)))
     }
     for (const { answers } of offers) answers.end()
-    return this.#download?.isDone ? this.#download : undefined
+    if (this.#download?.isDone) return this.#download
+    distrusted.failed(this.#parts.group, this.#wanted.size, clock.monotonicMs())
+    return undefined
   }
 
   /** The chunks prove themselves and are not all: the manifest left some out. */
@@ -196,11 +210,14 @@ function commonest(offers: readonly Offer[]): readonly Offer[] {
   return alike.reduce((most, each) => (each.length > most.length ? each : most), [])
 }
 
-/** Leaves in the log at the newest state that one of the peers has under `final`. */
-export async function newestSnapshot(
+/**
+ * Leaves in the log at the newest states that peers have under `final`: those that came to nothing last, of the others first
+ * what most peers have. A manifest is no promise of the pieces, so a state that one peer alone offers must not keep out the rest.
+ */
+export async function offeredSizes(
   parts: FetchParts,
   wanted: Pick<WantedSnapshot, 'origin' | 'final' | 'membersIn'>,
-): Promise<number | undefined> {
+): Promise<readonly number[]> {
   const { peers, distrusted, clock, group } = parts
   const request = {
     group,
@@ -219,9 +236,12 @@ export async function newestSnapshot(
     if (size === undefined || reply === undefined) return 0
     return proveManifest({ ...wanted, size, index: undefined }, reply) === undefined ? 0 : size
   }
-  const asked = peers.filter(peer => !distrusted.has(peer, clock.monotonicMs()))
-  const newest = Math.max(0, ...(await Promise.all(asked.map(sizeAt))))
-  return newest === 0 ? undefined : newest
+  const nowMs = clock.monotonicMs()
+  const offers = await Promise.all(peers.filter(peer => !distrusted.has(peer, nowMs)).map(sizeAt))
+  const sizes = [...new Set(offers)].filter(size => size > 0)
+  const failed = (size: number): number => Number(distrusted.hasFailed(group, size, nowMs))
+  const offerers = (size: number): number => offers.filter(each => each === size).length
+  return sizes.sort((a, b) => failed(a) - failed(b) || offerers(b) - offerers(a) || b - a)
 }
 
 async function openAnswers(

@@ -8,8 +8,9 @@ import type { Replica } from '../../authority/replica.ts'
 import type { Clock, Network, PeerId } from '../../ports.ts'
 import type { HostedAuthority } from '../opening.ts'
 import { logUpTo, recoverAuthority } from '../recover.ts'
-import { type Distrusted, newestSnapshot, SnapshotFetch } from '../snapshot-fetch.ts'
+import { type Distrusted, type FetchParts, offeredSizes, SnapshotFetch } from '../snapshot-fetch.ts'
 import { installOps } from '../snapshot-install.ts'
+import type { WantedSnapshot } from '../snapshot-proof.ts'
 import { DroppedBodiesError, fetchBatches } from '../sync.ts'
 import { goBack, upTo } from './going-back.ts'
 
@@ -130,7 +131,7 @@ async function replayTo(parts: RestoringParts, to: Place): Promise<Restored['kin
 
 /** The place is what a quorum stands behind, so all that leads to its root is proven. */
 async function takeState(parts: RestoringParts, to: Place): Promise<Restored['kind']> {
-  const { store, hosted, peers, addOps, synced, log, count } = parts
+  const { store, hosted, peers, addOps, synced, membersIn } = parts
   const { name, identity } = hosted
   const { group, origin } = identity
   const own = await sizeOf(store, group)
@@ -139,11 +140,22 @@ async function takeState(parts: RestoringParts, to: Place): Promise<Restored['ki
     await synced()
   }
   const fetchParts = { ...parts, name, group, write, peers: peers().slice(0, maxPeersAsked) }
-  const { membersIn } = parts
-  const size = await newestSnapshot(fetchParts, { origin, membersIn, final: to })
-  if (size === undefined || size <= own) return 'missing'
-  const wanted = { origin, membersIn, size, index: undefined, final: to }
-  const fetch = new SnapshotFetch(fetchParts, wanted, Math.floor(own / tileWidth) * tileWidth)
+  for (const size of await offeredSizes(fetchParts, { origin, membersIn, final: to })) {
+    if (size <= own) continue
+    const taken = await takeStateOf(fetchParts, { origin, membersIn, size, index: undefined, final: to }, own)
+    if (taken !== 'missing') return taken
+  }
+  return 'missing'
+}
+
+async function takeStateOf(
+  parts: FetchParts & Restoring,
+  wanted: WantedSnapshot,
+  own: number,
+): Promise<Restored['kind']> {
+  const { name, group, store, write, log, count } = parts
+  const { size } = wanted
+  const fetch = new SnapshotFetch(parts, wanted, Math.floor(own / tileWidth) * tileWidth)
   const download = await fetch.run()
   if (download === undefined) return 'missing'
   const ops = await installOps({ group, store, write }, download, own)
