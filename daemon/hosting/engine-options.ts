@@ -59,6 +59,8 @@ export interface EngineOptions {
 export interface ViewsOfMembers {
   /** This node votes on what the replica executes: until that is decided, it may fall off. */
   votesOn(group: number): boolean
+  /** Leaves that the members have decided, as far as this node knows; undefined where nobody votes. */
+  decidedSize(group: number): number | undefined
   /** The replica's Raft instance is over, or not this one, and the next one has not begun: it is not to be opened now. */
   isHeldBack(group: number, instance?: { readonly epoch: number; readonly view: number }): boolean
   /** From now on this node learns what the members of this authority decide. @throws FinalityDiskError */

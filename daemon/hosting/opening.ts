@@ -68,7 +68,10 @@ export async function openAuthority(
     hosted.identity,
     charter,
     world,
-    clock.wallMs(),
+    {
+      wallMs: clock.wallMs(),
+      decidedSize: parts.options.views?.decidedSize(group) ?? Number.POSITIVE_INFINITY,
+    },
   )
   const recovered = await recoverGroup(store, { group, epoch, view })
   const { views } = parts.options

@@ -24,11 +24,17 @@ export interface RecoveredAuthority {
   readonly bytesSince: number
 }
 
+/** What a node knows when it reads a log back. */
+export interface KnownAtStart {
+  readonly wallMs: number
+  /** Leaves that the members have decided; of the others all faults are to be found again. */
+  readonly decidedSize: number
+}
+
 /**
- * An authority's replica as the store has it: the newest snapshot, then every record after it applied once more through
- * the rules. That checks the disk too: a changed bit shows as another root at the next seal.
+ * An authority's replica as the store has it: the newest snapshot of what is decided, then every record after it applied once
+ * more through the rules. That checks the disk too: a changed bit shows as another root at the next seal.
  * @param identity as the authority was founded
- * @param wallMs of this node's clock
  * @throws DamagedLogError, DivergenceError, SnapshotError
  */
 export async function recoverAuthority(
@@ -36,10 +42,12 @@ export async function recoverAuthority(
   identity: AuthorityIdentity,
   charter: AreaCharter,
   host: WorldHost,
-  wallMs: number,
+  { wallMs, decidedSize }: KnownAtStart,
 ): Promise<RecoveredAuthority> {
   const { group, origin, isHidden, charterBody, epoch, members } = identity
-  const snapshot = await loadSnapshot(store, group)
+  const kept = await keptSnapshots(store, group)
+  const beginSize = await beginningOf(store, group, kept, decidedSize)
+  const snapshot = beginSize === 0 ? undefined : await loadSnapshot(store, group, beginSize)
   const tree = new StateTree()
   for (const entry of snapshot?.entries ?? []) tree.set(entry.key, entry.value)
   const world =
@@ -69,7 +77,7 @@ export async function recoverAuthority(
   let bytesSince = 0
   for await (const batch of new LogReader(store, group).batches(log.size)) {
     if (batch.firstLeaf < log.size) continue
-    bytesSince += batch.bytes.length
+    if (batch.firstLeaf >= (kept.at(-1)?.size ?? 0)) bytesSince += batch.bytes.length
     const entry = replica.applyRecords(batch.records, [])
     log.tilesWritten(entry.tiles)
     for (const fault of ahead.faults(entry)) replica.faults.add(fault)
@@ -78,7 +86,20 @@ export async function recoverAuthority(
   const applied = stored === undefined ? nothingApplied : decodeApplied(stored)
   if (applied?.size !== log.size)
     throw new DamagedLogError(group, Math.min(applied?.size ?? 0, log.size), 'its end is missing')
-  return { replica, ahead, applied, kept: await keptSnapshots(store, group), bytesSince }
+  return { replica, ahead, applied, kept, bytesSince }
+}
+
+/** Leaves in the snapshot to begin at: a newer one may hide what nobody has decided yet. 0: at the beginning of the log. */
+async function beginningOf(
+  store: Store,
+  group: number,
+  kept: readonly KeptSnapshot[],
+  decidedSize: number,
+): Promise<number> {
+  const decided = kept.findLast(({ size }) => size <= decidedSize)
+  if (decided !== undefined || kept.length === 0) return decided?.size ?? 0
+  const { from, gapFrom, gapTo } = await new LogReader(store, group).bodiesHere()
+  return from === 0 && gapFrom >= gapTo ? 0 : kept[0]!.size
 }
 
 /**

@@ -196,10 +196,8 @@ async function readManifest(store: Store, group: number, size: number) {
   return { bytes, manifest }
 }
 
-/** The newest snapshot of a group, verified against its own root. @throws SnapshotError */
-export async function loadSnapshot(store: Store, group: number): Promise<StoredSnapshot | undefined> {
-  const size = await newestSize(store, group, snapshotRange(group))
-  if (size === undefined) return undefined
+/** One of a group, verified against its own root. @throws SnapshotError */
+export async function loadSnapshot(store: Store, group: number, size: number): Promise<StoredSnapshot> {
   const { bytes, manifest } = await readManifest(store, group, size)
   const keys = manifest.chunks.map((_, i) => snapshotChunkKey(group, size, i))
   const chunks = (await store.getMany(keys)).filter(chunk => chunk !== undefined)

@@ -36,7 +36,7 @@ class Leader {
       identity,
       charter,
       worldHostOf(identity.origin),
-      0,
+      { wallMs: 0, decidedSize: 0 },
     )
     const limits = { ...defaultAuthorityLimits, entriesInFlight }
     const leader = new Leader(

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { EMPTY_BYTES, EntryType, type Snapshot } from '../../consensus/raft/types.ts'
 import { appliedOp } from '../../daemon/authority/applied.ts'
+import { encodeMark } from '../../daemon/authority/bodies.ts'
 import { Vetting } from '../../daemon/hosting/finality/vetting.ts'
 import { appliedInRaft, recoverAuthority } from '../../daemon/hosting/recover.ts'
-import { SnapshotError } from '../../daemon/hosting/snapshots.ts'
+import { SnapshotError, SnapshotKeeper } from '../../daemon/hosting/snapshots.ts'
 import { verifySignature } from '../../daemon/identity/signing-key.ts'
 import { GatewaySignatures } from '../../daemon/routing/gateway-signatures.ts'
 import { DamagedLogError } from '../../storage/log/log-store.ts'
@@ -68,18 +69,25 @@ describe('a log that a start reads back', () => {
   }
 
   /** As the disk of a node that had to stop just after it had applied these, an entry each. */
-  async function started(records: readonly LogRecord[], wallMs: number) {
+  async function started(records: readonly LogRecord[], wallMs: number, decidedSize = 1) {
     const store = new MemoryStore()
+    const known = { wallMs, decidedSize }
     const write = (ops: readonly StoreOp[]) => store.write(ops, { sync: false }, () => {})
     const host = worldHostOf(origin)
-    const { replica } = await recoverAuthority(store, identity, charter, host, wallMs)
+    const { replica } = await recoverAuthority(store, identity, charter, host, known)
+    const snapshots = new SnapshotKeeper({
+      ...{ group, kept: [], bytesSince: 0, recordsBetween: 1, write },
+      compact: () => {},
+      decidedSize: () => decidedSize,
+    })
     records.forEach((each, i) => {
       const index = i + 1
       const ops: StoreOp[] = []
-      replica.apply({ index, term: 1, data: encodeBatch([each]) }, ops)
+      const { marked } = replica.apply({ index, term: 1, data: encodeBatch([each]) }, ops)
       write([...ops, appliedOp(group, { index, term: 1, size: replica.log.size })])
+      if (marked) snapshots.take(replica, { index })
     })
-    const recovered = await recoverAuthority(store, identity, charter, host, wallMs)
+    const recovered = await recoverAuthority(store, identity, charter, host, known)
     return { store, ...recovered }
   }
 
@@ -109,5 +117,25 @@ describe('a log that a start reads back', () => {
     const [next, leap] = [tickAt(tooFarMs + 2 * tickMs), tickAt(tooFarMs + 4 * tickMs)]
     const codes = [next, leap].map(each => late.ahead.faults(late.replica.applyRecords([each], []))[0]?.code)
     assert.deepEqual(codes, [undefined, 'ahead-of-time'], 'and goes on from there')
+  })
+
+  it('is replayed from no snapshot that stands behind what is not decided, since that would hide what is wrong there', async () => {
+    const wallMs = createdAtMs
+    const mark = record(recordKind.mark, encodeMark({ height: 1 }))
+    const wrong = record(recordKind.intent, new Uint8Array(9))
+    const log = [record(recordKind.charter, identity.charterBody), wrong, mark, wrong, mark, wrong, mark]
+    for (const [decidedSize, leaf] of [
+      [1, 1],
+      [3, 3],
+      [5, 5],
+      [7, undefined],
+    ] as const) {
+      const { replica, kept } = await started(log, wallMs, decidedSize)
+      replica.faults.decided(decidedSize)
+      assert.equal(replica.faults.first?.leaf, leaf)
+      assert.equal(replica.log.size, 7)
+      assert.equal(kept.at(-1)?.size, 7)
+      assert.deepEqual(replica.pendingMark?.size, 7)
+    }
   })
 })

@@ -51,7 +51,7 @@ describe("a replica's snapshots, and Raft's log behind them", () => {
       { index: 21, size: 210 },
     ])
     assert.equal(keeper.oldestSize, 210)
-    assert.equal((await loadSnapshot(store, GROUP))?.size, 320)
+    assert.equal((await loadSnapshot(store, GROUP, 320)).size, 320)
   })
 
   it('are due too after many bytes, or many entries without a record', () => {

@@ -80,7 +80,10 @@ describe('a store of each format that is read', () => {
         const identity = identityOf(genesis, authority)
         const { origin, group } = identity
         const world = { origin, sha256, verifySignature }
-        const { replica } = await recoverAuthority(store, identity, authority, world, Date.now())
+        const { replica } = await recoverAuthority(store, identity, authority, world, {
+          wallMs: Date.now(),
+          decidedSize: 0,
+        })
         const signer = { name: origin, keyId: 1, sign: () => new Uint8Array(64) }
         const { log } = replica
         const published = new PublishedLog(

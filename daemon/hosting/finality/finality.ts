@@ -169,9 +169,9 @@ export class Finality {
 
   /** A replica of this node takes part from now on, with what the disk has. */
   opened(group: number, begin: VettedBeginning): void {
-    const [decided] = this.#host.status(group)?.certifiedSeals ?? []
-    if (!this.#chains.has(group)) return
-    this.#vetting.opened(group, this.#originOf(group), decided?.size ?? 0, begin)
+    const decidedSize = this.decidedSize(group)
+    if (decidedSize === undefined) return
+    this.#vetting.opened(group, this.#originOf(group), decidedSize, begin)
     this.#hand(group)
   }
 
@@ -205,6 +205,12 @@ export class Finality {
 
   votesOn(group: number): boolean {
     return this.#chains.has(group)
+  }
+
+  /** Leaves that the members have decided, as far as this node knows; undefined when it does not follow this authority. */
+  decidedSize(group: number): number | undefined {
+    const status = this.#host.status(group)
+    return status && (status.certifiedSeals[0]?.size ?? 0)
   }
 
   /** Whether this node's replica is between two views, or in another than this one, and not to be opened now. */

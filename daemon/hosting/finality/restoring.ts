@@ -117,7 +117,10 @@ async function fetchTo(parts: RestoringParts, to: Place): Promise<Restored['kind
 async function replayTo(parts: RestoringParts, to: Place): Promise<Restored['kind'] | 'dropped'> {
   const { store, hosted, world, clock } = parts
   const { identity, charter } = hosted
-  const { replica } = await recoverAuthority(store, identity, charter, world, clock.wallMs())
+  const { replica } = await recoverAuthority(store, identity, charter, world, {
+    wallMs: clock.wallMs(),
+    decidedSize: Number.POSITIVE_INFINITY,
+  })
   let isDropped = false
   for (const peer of parts.peers()) {
     try {
