@@ -3,11 +3,19 @@ import { type DecidedBase, decidedBase } from './begin.ts'
 import { bodiesFile, type LogCase, openCase } from './case.ts'
 import { type Decision, decidedUnder, readDecision } from './decision.ts'
 import { AuditError } from './errors.ts'
-import { Findings } from './findings.ts'
+import { type FindingCode, Findings } from './findings.ts'
 import { type Genesis, readGenesis } from './genesis.ts'
-import { checkSmallFiles, readCheckpoint, readKept, type SignedHead } from './head.ts'
+import {
+  checkSmallFiles,
+  type Promised,
+  promisesOf,
+  readCheckpoint,
+  readKept,
+  type SignedHead,
+} from './head.ts'
 import { checkExtraFiles } from './log/extra-files.ts'
 import { EVERYTHING, type Kept } from './log/kept.ts'
+import { tileWidth } from './log/paths.ts'
 import { KnownSizes } from './memory.ts'
 import { keepEvidence, watchedLog } from './monitor/watched-log.ts'
 import { LogPass, type ToldRecord } from './pass.ts'
@@ -72,7 +80,10 @@ export async function auditAuthority(options: AuditOptions): Promise<AuditReport
       `This program's rules differ from those that ${options.genesis} names, so it cannot replay this network's logs: audit with the version that the network runs.`,
     )
   }
-  const audit = (): Audit => new Audit(options, genesis)
+  const { grant } = options
+  let others = (options.fillFrom ?? []).map(from => openSource(from, IMPATIENT, grant))
+  const notes: string[] = []
+  const audit = (): Audit => new Audit(options, genesis, others, notes)
   const resumed = audit()
   const stand = resumed.stand()
   if (stand !== undefined) {
@@ -80,14 +91,25 @@ export async function auditAuthority(options: AuditOptions): Promise<AuditReport
     if (report.ok) return report
     // The stand may be what is wrong: nobody is accused by it.
   }
-  for (let attempt = 1; ; attempt++) {
+  for (let attempts = 1; ; ) {
     const next = audit()
     const report = await next.run()
-    if (report.ok || attempt === maxAttempts || !(await next.isOutrun())) return report
+    if (report.ok) return report
+    const broken = next.brokenPromises()
+    if (broken.length > 0) {
+      // What others say is nothing to this log: it is audited once more, without them.
+      others = others.filter(other => !broken.some(({ source }) => source === other))
+      notes.push(...broken.map(({ source, bodiesFrom }) => brokenPromise(source.name, bodiesFrom)))
+    } else if (attempts++ === maxAttempts || !(await next.isOutrun())) return report
   }
 }
 
 const undecided = 'No decision of the members is known: who they were was not looked at.'
+
+const isGap: ReadonlySet<FindingCode> = new Set<FindingCode>(['bodies-dropped', 'missing-file'])
+
+const brokenPromise = (name: string, from: number): string =>
+  `${name} says that it has the bodies from leaf ${from} on, and does not give them, or gives others: it was left out.`
 
 /** A node may drop the bodies that an audit is about to read. */
 const maxAttempts = 3
@@ -98,16 +120,24 @@ class Audit {
   readonly #findings = new Findings()
   readonly #standFile: StandFile | undefined
   readonly #others: readonly LogSource[]
+  #promised: readonly Promised[] = []
   /** Leaves under the checkpoint. */
   #size = 0
+  #ownBodiesFrom = 0
   #kept = EVERYTHING
 
-  constructor(options: AuditOptions, genesis: Genesis) {
+  constructor(
+    options: AuditOptions,
+    genesis: Genesis,
+    others: readonly LogSource[],
+    notes: readonly string[],
+  ) {
     this.#options = options
     const { grant } = options
-    this.#others = (options.fillFrom ?? []).map(from => openSource(from, IMPATIENT, grant))
-    const source = filledFrom(openSource(options.from, PATIENT, grant), this.#others)
+    this.#others = others
+    const source = filledFrom(openSource(options.from, PATIENT, grant), others, genesis.rules.version)
     this.#log = openCase(source, genesis, options.authority, this.#findings)
+    this.#log.notes.push(...notes)
     const { memory, standEveryLeaves = 50_000 } = options
     const { contentHash } = genesis.rules
     if (memory !== undefined)
@@ -123,8 +153,7 @@ class Audit {
     const { genesis, area, origin, folder, source } = this.#log
     const { memory: memoryFolder, onLog, onRecord, onProgress } = this.#options
     const shown = await readDecision(this.#log)
-    const kept = await readKept(this.#log, this.#others)
-    this.#kept = kept
+    const kept = await this.#readKept()
     const opened = await readCheckpoint(this.#log)
     if (opened === undefined)
       return this.#report(undefined, this.#replayFrom(undefined, undefined), undefined)
@@ -156,7 +185,28 @@ class Audit {
   /** Nothing is wrong but that the source has dropped bodies meanwhile. */
   async isOutrun(): Promise<boolean> {
     if (this.#findings.list().some(({ code }) => code !== 'bodies-dropped')) return false
-    return (await readKept(this.#log, this.#others)).bodiesFrom > this.#kept.bodiesFrom
+    const { bodiesFrom } = this.#kept
+    return (await this.#readKept()).bodiesFrom > bodiesFrom
+  }
+
+  /** Of the first bodies that are missing: who said to have them. */
+  brokenPromises(): readonly Promised[] {
+    const missing = this.#findings
+      .list()
+      .find(({ code, file }) => isGap.has(code) && file.startsWith(`${this.#log.folder}/bodies/`))
+    if (missing === undefined || missing.firstLeaf >= this.#ownBodiesFrom) return []
+    const end = (Math.floor(missing.firstLeaf / tileWidth) + 1) * tileWidth
+    return this.#promised.filter(({ bodiesFrom }) => bodiesFrom < end)
+  }
+
+  /** With the bodies that others say they still have. */
+  async #readKept(): Promise<Kept> {
+    const own = await readKept(this.#log)
+    this.#ownBodiesFrom = own.bodiesFrom
+    this.#promised = await promisesOf(this.#others, this.#log.folder, own)
+    const all = [own.bodiesFrom, ...this.#promised.map(({ bodiesFrom }) => bodiesFrom)]
+    this.#kept = { ...own, bodiesFrom: Math.min(...all) }
+    return this.#kept
   }
 
   async #begin(

@@ -51,15 +51,33 @@ export async function checkSmallFiles({ source, folder, genesis, area, findings 
     findings.add('other-genesis', 'genesis.json', 0, 0, 'it is not the trusted genesis file')
 }
 
-/** With the bodies that others still have. */
-export async function readKept(log: LogCase, others: readonly LogSource[]): Promise<Kept> {
+export async function readKept(log: LogCase): Promise<Kept> {
   const { source, folder, findings } = log
   const kept = await keptAt(source, folder)
   if (kept === undefined)
     findings.add('malformed', `${folder}/kept`, 0, 0, 'the file does not say what is kept')
-  const all = [kept, ...(await Promise.all(others.map(other => keptAt(other, folder).catch(() => kept))))]
-  const bodiesFrom = Math.min(...all.map(each => each?.bodiesFrom ?? Number.POSITIVE_INFINITY))
-  return kept === undefined ? EVERYTHING : { ...kept, bodiesFrom }
+  return kept ?? EVERYTHING
+}
+
+/** What another source says: it has the bodies of this leaf and all behind it. */
+export interface Promised {
+  readonly source: LogSource
+  readonly bodiesFrom: number
+}
+
+/** Who of the others says that it has more bodies. */
+export async function promisesOf(
+  others: readonly LogSource[],
+  folder: string,
+  { bodiesFrom }: Kept,
+): Promise<Promised[]> {
+  const all = others.map(async (source): Promise<Promised[]> => {
+    const kept = await keptAt(source, folder).catch(() => undefined)
+    return kept === undefined || kept.bodiesFrom >= bodiesFrom
+      ? []
+      : [{ source, bodiesFrom: kept.bodiesFrom }]
+  })
+  return (await Promise.all(all)).flat()
 }
 
 /** Without that file, everything should be there. Undefined when it is malformed. */

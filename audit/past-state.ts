@@ -53,7 +53,7 @@ export async function pastState(question: PastQuestion): Promise<PastState> {
   }
   if (asOfSize === undefined || asOfSize >= size)
     fail(`leaf ${size - 1} is not the seal, or its body is gone`)
-  const kept = await readKept(log, [])
+  const kept = await readKept(log)
   // A state behind that place is of no use.
   const before = { ...kept, snapshots: kept.snapshots.filter(at => at <= asOfSize!) }
   const base = kept.bodiesFrom === 0 ? undefined : await decidedBase(log, size, before, seal)

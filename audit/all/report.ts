@@ -1,5 +1,5 @@
 import { type Sighting, sentenceOf } from '../monitor/sighting.ts'
-import type { AuditReport } from '../report.ts'
+import { type AuditReport, wrapped } from '../report.ts'
 
 export interface AuditedLog {
   readonly source: string
@@ -72,6 +72,9 @@ function messageOf(parts: Parts, ok: boolean): string {
         `${origin} was replayed from leaf ${number(replayedFrom)} on;`,
         '  before it only hashes and signatures were checked.',
       ]),
+    ...inOrder.flatMap(({ report: { origin, notes } }) =>
+      notes.flatMap(note => wrapped(`${origin}: ${note}`)),
+    ),
     ...(ended ? ['What is finished need not be done again.'] : []),
     ...missing.map(name => `No source has a log of ${name}.`),
     ...failed.map(({ authority, error }) => `${authority} could not be audited: ${error}`),

@@ -1,12 +1,23 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
+import type { Server } from 'node:http'
 import { join } from 'node:path'
 import { auditAll } from '../../../audit/all/all.ts'
+import { auditAuthority } from '../../../audit/audit.ts'
 import { parseGenesis } from '../../../audit/genesis.ts'
 import { verifyBytes } from '../../../audit/verify-file.ts'
 import type { LogRecord } from '../../../storage/log/record.ts'
 import { publishDropped } from '../support/dropped.ts'
-import { exportTo, foundTown, playTown, publish, removeTown, type Served, type Town } from '../support/log.ts'
+import {
+  exportTo,
+  foundTown,
+  playTown,
+  publish,
+  removeTown,
+  type Served,
+  serveHttp,
+  type Town,
+} from '../support/log.ts'
 
 describe('an audit of everything', function () {
   this.timeout(60_000)
@@ -14,6 +25,7 @@ describe('an audit of everything', function () {
   let records: LogRecord[]
   let [whole, shorter, damaged] = ['', '', '']
   let runs = 0
+  const servers: Server[] = []
 
   before(async () => {
     town = foundTown()
@@ -27,7 +39,10 @@ describe('an audit of everything', function () {
     bytes[2_000]! ^= 1
     writeFileSync(file, bytes)
   })
-  after(() => removeTown(town))
+  after(() => {
+    for (const server of servers) server.close()
+    removeTown(town)
+  })
 
   function audit(
     from: string[],
@@ -90,6 +105,38 @@ describe('an audit of everything', function () {
     assert.match(source, /dropped$/)
     const again = await audit([dropped], { memory })
     assert.deepEqual([again.logs[0]!.before, again.logs[0]!.report.replayedFrom], [true, 0])
+  })
+
+  it('does not blame a log for what another source says that it has of it, and names that source', async () => {
+    const long = playTown(town, 900)
+    const dropped = await publishDropped(town, long, 512)
+    const complete = await publish(town, long, 1)
+    const promising = (bodies: Uint8Array | undefined): Served => ({
+      ...complete,
+      async read(path) {
+        if (path.endsWith('/kept')) return Buffer.from('freehold.kept/v1\nbodies 0\n')
+        return path.includes('/bodies/') ? bodies : complete.read(path)
+      },
+    })
+    const served = [dropped, promising(undefined), promising(Buffer.alloc(30_000, 1)), complete]
+    const network = await Promise.all(served.map(serveHttp))
+    servers.push(...network.map(({ server }) => server))
+    const [honest, empty, junk, whole] = network.map(({ url }) => url)
+    const folder = await exportTo(town, dropped, 'dropped-too')
+    const [authority, genesis] = ['area/0000', town.genesisPath]
+    for (const from of [honest!, folder]) {
+      const alone = await auditAuthority({ authority, from, genesis })
+      for (const liar of [empty!, junk!]) {
+        const report = await auditAuthority({ authority, from, fillFrom: [liar], genesis })
+        assert.deepEqual([report.findings, report.replayedFrom], [[], alone.replayedFrom])
+        assert.match(report.notes.join(), new RegExp(`^${liar} says that it has the bodies`))
+      }
+      const filled = await auditAuthority({ authority, from, fillFrom: [empty!, junk!, whole!], genesis })
+      assert.deepEqual([filled.findings, filled.replayedFrom], [[], 0])
+    }
+    const all = await audit([honest!, junk!])
+    assert.ok(all.ok)
+    assert.ok(all.message.includes(`${town.origin}: ${junk} says that`), all.message)
   })
 
   it('can be broken off', async () => {
