@@ -63,6 +63,8 @@ export interface ViewsOfMembers {
   decidedSize(group: number): number | undefined
   /** The replica's Raft instance is over, or not this one, and the next one has not begun: it is not to be opened now. */
   isHeldBack(group: number, instance?: { readonly epoch: number; readonly view: number }): boolean
+  /** A change of views brings the replica on, and enters with what fell off it: nobody else is to open it. */
+  bringsOn(group: number): boolean
   /** From now on this node learns what the members of this authority decide. @throws FinalityDiskError */
   follow(group: number): Promise<void>
   /** An order of who shall be a member has come. */

@@ -340,10 +340,12 @@ export class Engine {
     const { group } = hosted.identity
     const { views } = this.#options
     await views?.follow(group)
-    if (this.#authorities.has(group) || views?.isHeldBack(group)) return
+    const isLeft = (): boolean =>
+      this.#authorities.has(group) || (begin === plainBeginning && views?.bringsOn(group) === true)
+    if (isLeft() || views?.isHeldBack(group)) return
     const opened = await this.#opened(hosted, begin)
     // Somebody else may have opened it, or ended it, meanwhile.
-    if (this.#authorities.has(group) || views?.isHeldBack(group, opened.host.authority.identity)) return
+    if (isLeft() || views?.isHeldBack(group, opened.host.authority.identity)) return
     if (!this.holds(group)) return
     this.#authorities.set(group, opened.host)
     this.#options.views?.opened(group, opened.host.authority.replica)

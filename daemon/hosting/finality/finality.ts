@@ -221,6 +221,11 @@ export class Finality {
     return standing.epoch !== instance.epoch || standing.view !== instance.view
   }
 
+  /** Whether a change of views brings the replica on, and opens it itself, with what fell off it. */
+  bringsOn(group: number): boolean {
+    return this.#views.bringsOn(group)
+  }
+
   /** An order of who shall be a member has come: this node may vote for a seal that names these, and may have to hold a replica. */
   ordered(group: number): void {
     this.#hand(group)

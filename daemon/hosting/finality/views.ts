@@ -102,6 +102,11 @@ export class Views {
     return this.#standing.get(group)
   }
 
+  /** A change of views brings the replica on, and lets it in where it comes to stand. */
+  bringsOn(group: number): boolean {
+    return this.#running.has(group)
+  }
+
   /** The members have decided this seal: what fell off before its view stands in it again, if it can. */
   decided(group: number, height: number): void {
     this.#carried.decided(group, height)
