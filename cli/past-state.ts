@@ -15,6 +15,9 @@ import { nodeApi, type ReadCommandOptions } from './node-api.ts'
 import { say } from './output.ts'
 import { configOf } from './settings-options.ts'
 
+/** Decisions are kept a minute apart, where there is something to decide. */
+const nearMs = 3 * 60_000
+
 interface Kept {
   readonly certificate: Uint8Array
   readonly size: number
@@ -30,9 +33,13 @@ export async function pastStateProof(
   options: ReadCommandOptions,
 ): Promise<string> {
   const { source, trust } = proving
-  const { certificate } = /^\d{1,15}$/.test(at)
-    ? await keptOver(origin, Number(at), source)
-    : await keptAfter(origin, timeOf(at), source)
+  const askedMs = /^\d{1,15}$/.test(at) ? undefined : timeOf(at)
+  const kept =
+    askedMs === undefined
+      ? await keptOver(origin, Number(at), source)
+      : await keptAfter(origin, askedMs, source)
+  say(saidOfSeal(kept, askedMs))
+  const { certificate } = kept
   const { pastState } = await import('../audit/past-state.ts')
   const { value, path } = await pastState({
     source: httpSource(nodeApi(options).root, PATIENT, grantOf(options)),
@@ -43,6 +50,14 @@ export async function pastStateProof(
   const { network, genesisHash } = trust
   const common = { network, genesisHash, origin, certificate, activations }
   return await finished({ kind: 'state', ...common, target, value, path }, proving)
+}
+
+/** @param askedMs undefined where a leaf was asked for */
+export function saidOfSeal({ size, timeMs }: Pick<Kept, 'size' | 'timeMs'>, askedMs?: number): string {
+  const sealed = `The node's next decision is at leaf ${size - 1}, of ${new Date(timeMs).toISOString()}.`
+  if (askedMs === undefined || timeMs - askedMs <= nearMs) return sealed
+  const minutes = Math.round((timeMs - askedMs) / 60_000)
+  return `${sealed}\nThat is ${minutes} minutes later than asked: another member may have kept a nearer one.`
 }
 
 function timeOf(text: string): number {
@@ -82,7 +97,8 @@ async function keptAfter(origin: string, timeMs: number, source: ProofSource): P
 function keptIn(certificate: Uint8Array | undefined, what: string): Kept {
   if (certificate === undefined) throw notFinal(what)
   const seal = parseCertificate(certificate)?.seal
-  if (seal === undefined) throw badProof('malformed-certificate')
+  if (seal === undefined || Number.isNaN(new Date(seal.timeMs).getTime()))
+    throw badProof('malformed-certificate')
   return { certificate, size: seal.size, timeMs: seal.timeMs }
 }
 

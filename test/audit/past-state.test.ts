@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { parseGenesis } from '../../audit/genesis.ts'
 import { type Verdict, verifyBytes } from '../../audit/verify-file.ts'
 import { proofTrust } from '../../audit/verify-proof.ts'
-import { pastStateProof } from '../../cli/past-state.ts'
+import { pastStateProof, saidOfSeal } from '../../cli/past-state.ts'
 import { nodeSource } from '../../client/sdk/node-source.ts'
 import { KeptCertificates } from '../../daemon/hosting/kept-certificates.ts'
 import { type LogRecord, recordKind } from '../../storage/log/record.ts'
@@ -120,6 +120,15 @@ describe('a state of long ago', function () {
     await assert.rejects(prove(url, '2026-01-01T00:00:00Z'), { code: 'not-final' })
     await assert.rejects(prove(url, 'yesterday'), { code: 'usage' })
     await assert.rejects(prove(url, String(records.length + 5000)), { code: 'not-final' })
+  })
+
+  it('is said to be of another time where the next decision that was kept is of much later', () => {
+    const askedMs = Date.parse('2026-11-20T13:20:00Z')
+    const near = saidOfSeal({ size: 900, timeMs: askedMs + minuteMs }, askedMs)
+    assert.equal(near, "The node's next decision is at leaf 899, of 2026-11-20T13:21:00.000Z.")
+    const far = saidOfSeal({ size: 900, timeMs: askedMs + 90 * minuteMs }, askedMs)
+    assert.match(far, /of 2026-11-20T14:50:00.000Z\.\nThat is 90 minutes later than asked: another member/)
+    assert.doesNotMatch(saidOfSeal({ size: 900, timeMs: askedMs + 90 * minuteMs }), /later/)
   })
 
   it('is proven not to have had what was not there', async () => {
