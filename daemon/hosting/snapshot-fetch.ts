@@ -8,6 +8,7 @@ import { openChunk } from '../../storage/snapshot/chunk.ts'
 import { decodeManifest } from '../../storage/snapshot/manifest.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
 import type { Channel, Clock, Network, PeerId } from '../ports.ts'
+import { Pace } from './pace.ts'
 import {
   readSnapshotReply,
   type SnapshotReply,
@@ -22,6 +23,8 @@ import { decodeInfo, keptSnapshots } from './snapshots.ts'
 
 /** A peer that says nothing for so long is given up. */
 const silenceMs = 5_000
+/** A short answer counts as so much: with it the line's delay is waited for. */
+const minAnswerBytes = 64 * 1024
 /** Of what comes from one peer, so that play on this line goes on: 4 MiB/s. */
 const bytesPerMs = 4_194
 /** Whoever sent something false is not asked again for so long. */
@@ -67,6 +70,8 @@ export interface FetchParts {
   readonly write: (ops: readonly StoreOp[]) => Promise<void>
   readonly count: (name: string, labels: Record<string, string>) => void
   readonly log: (event: 'bad-chunk', facts: object) => void
+  /** It is not wanted any more. */
+  readonly ended?: AbortSignal | undefined
 }
 
 /** Asks all peers at once, each for one piece after another. What has come stays on the disk for the next attempt. */
@@ -93,18 +98,23 @@ export class SnapshotFetch {
 
   /** All pieces, on the disk but for the tail; undefined when the peers did not give them. */
   async run(): Promise<Download | undefined> {
-    const { peers, distrusted, clock } = this.#parts
+    const { peers, distrusted, clock, ended } = this.#parts
     const asked = peers.filter(peer => !distrusted.has(peer, clock.monotonicMs()))
     const offers = (await Promise.all(asked.map(peer => this.#offer(peer)))).flatMap(offer => offer ?? [])
     const chosen = commonest(offers)
-    if (chosen.length > 0) {
+    const end = (): void => {
+      for (const { answers } of offers) answers.end()
+    }
+    ended?.addEventListener('abort', end)
+    if (chosen.length > 0 && !ended?.aborted) {
       this.#authors = chosen.map(({ peer }) => peer)
       const download = await this.#begin(chosen[0]!.proven)
       await Promise.all(chosen.map(offer => this.#lane(offer, download)))
     }
-    for (const { answers } of offers) answers.end()
+    ended?.removeEventListener('abort', end)
+    end()
     if (this.#download?.isDone) return this.#download
-    distrusted.failed(this.#parts.group, this.#wanted.size, clock.monotonicMs())
+    if (!ended?.aborted) distrusted.failed(this.#parts.group, this.#wanted.size, clock.monotonicMs())
     return undefined
   }
 
@@ -285,14 +295,17 @@ async function isOnDisk(
 class Answers {
   readonly #channel: Channel
   readonly #clock: Clock
+  readonly #pace: Pace
   #take: ((reply: SnapshotReply | Error) => void) | undefined
 
   constructor(channel: Channel, clock: Clock) {
     this.#channel = channel
     this.#clock = clock
+    this.#pace = new Pace(clock)
     channel.onClose(reason => this.#take?.(new Error(reason)))
     channel.onFrame(frame => {
       const reply = decodeSnapshotReply(frame)
+      this.#pace.came(Math.max(frame.length, minAnswerBytes))
       if (reply === undefined || this.#take === undefined) channel.close('malformed')
       else this.#take(reply)
     })
@@ -304,9 +317,9 @@ class Answers {
 
   to(request: SnapshotRequest): Promise<SnapshotReply> {
     return new Promise((resolve, reject) => {
-      const cancel = this.#clock.after(silenceMs, () => {
-        this.#channel.close('silent')
-        this.#take?.(new Error('silent'))
+      const cancel = this.#clock.after(this.#pace.wait(silenceMs), () => {
+        this.#channel.close('too slow')
+        this.#take?.(new Error('too slow'))
       })
       this.#take = reply => {
         cancel()

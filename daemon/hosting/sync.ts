@@ -4,7 +4,8 @@ import { missingAt, missingFrom, readBodiesHere } from '../../storage/log/bodies
 import { DamagedLogError } from '../../storage/log/log-store.ts'
 import { decodeStoredBatch, recordsInBatch } from '../../storage/log/record.ts'
 import type { Store } from '../../storage/store.ts'
-import type { Channel, Clock, Network, PeerId } from '../ports.ts'
+import type { Cancel, Channel, Clock, Network, PeerId } from '../ports.ts'
+import { Pace } from './pace.ts'
 import {
   readSyncBatch,
   readSyncRequest,
@@ -110,7 +111,7 @@ export class DroppedBodiesError extends Error {
 
 /**
  * Reads the batches of the leaves with `from ≤ leaf < to` from a peer, in order; each is handed to `take`. Rejects when the
- * peer ends early, falls silent, or sends what isn't asked for.
+ * peer ends early, falls silent, is too slow, or sends what isn't asked for, and when it was `ended` from here.
  */
 export async function fetchBatches(
   network: Network,
@@ -118,19 +119,23 @@ export async function fetchBatches(
   peer: PeerId,
   request: SyncRequest,
   take: (batch: FetchedBatch) => void,
+  ended?: AbortSignal,
 ): Promise<void> {
   const channel = await network.open(peer, syncProtocol)
+  const pace = new Pace(clock)
   await new Promise<void>((resolve, reject) => {
     let expected = request.from
-    const giveUp = (): void => channel.close('silent')
-    let timer = clock.after(silenceMs, giveUp)
+    let closed = false
+    const end = (): void => channel.close('not wanted any more')
+    const wait = (): Cancel => clock.after(pace.wait(silenceMs), () => channel.close('too slow'))
+    let cancel = wait()
     channel.onClose(reason => {
-      timer()
+      closed = true
+      cancel()
+      ended?.removeEventListener('abort', end)
       reject(new Error(`The transfer ended at leaf ${expected}: ${reason}.`))
     })
-    channel.onFrame(frame => {
-      timer()
-      timer = clock.after(silenceMs, giveUp)
+    const arrived = (frame: Uint8Array): void => {
       const batch = decodeSyncBatch(frame)
       if (batch === undefined) return channel.close('malformed')
       if (batch.end) {
@@ -144,8 +149,16 @@ export async function fetchBatches(
       if (firstLeaf !== expected || expected >= request.to || records === 0) return channel.close('malformed')
       expected += records
       take({ firstLeaf, index, term, batch: batch.batch! })
+    }
+    channel.onFrame(frame => {
+      cancel()
+      pace.came(frame.length)
+      arrived(frame)
+      if (!closed) cancel = wait()
     })
-    channel.send(encodeSyncRequest(request))
+    ended?.addEventListener('abort', end)
+    if (ended?.aborted) end()
+    else channel.send(encodeSyncRequest(request))
   })
 }
 

@@ -15,7 +15,11 @@ const fetched = (firstLeaf: number, batch: Uint8Array) => ({ firstLeaf, index: 1
 const batchOf = (...leaves: number[]): Uint8Array => encodeBatch(leaves.map(record))
 
 /** A peer that sends these frames to whoever opens a channel to it; what is left when the channel ends stays unsent. */
-async function sendAll(frames: Iterable<Uint8Array>, to: number): Promise<string> {
+async function sendAll(
+  frames: Iterable<Uint8Array>,
+  to: number,
+  { msBetween = 0, ended }: { msBetween?: number; ended?: AbortController } = {},
+): Promise<string> {
   let [onFrame, onClose] = [(_: Uint8Array): void => {}, (_: string): void => {}]
   let closed = false
   const channel: Partial<Channel> = {
@@ -32,13 +36,30 @@ async function sendAll(frames: Iterable<Uint8Array>, to: number): Promise<string
     send: () => true,
   }
   const network = { open: async () => channel } as Partial<Network> as Network
-  const clock = { after: () => () => {} } as Partial<Clock> as Clock
-  const done = fetchBatches(network, clock, 'p', { group: GROUP, from: 0, to }, () => {}).then(
+  let nowMs = 0
+  let timer = { atMs: Number.POSITIVE_INFINITY, run: (): void => {} }
+  const clock: Clock = {
+    wallMs: () => 0,
+    monotonicMs: () => nowMs,
+    after: (delayMs, run) => {
+      const own = { atMs: nowMs + delayMs, run }
+      timer = own
+      return () => {
+        own.run = () => {}
+      }
+    },
+  }
+  const done = fetchBatches(network, clock, 'p', { group: GROUP, from: 0, to }, () => {}, ended?.signal).then(
     () => 'all came',
     (error: Error) => error.message,
   )
   await new Promise(resolve => setImmediate(resolve))
-  for (const frame of frames) if (!closed) onFrame(frame)
+  for (const frame of frames) {
+    if (timer.atMs <= nowMs + msBetween) timer.run()
+    nowMs += msBetween
+    if (!closed) onFrame(frame)
+  }
+  ended?.abort()
   assert.ok(closed, 'the transfer goes on for ever')
   return await done
 }
@@ -54,6 +75,22 @@ describe('batches that a peer sends', () => {
     assert.match(await sendAll(Array(100).fill(frameOf(0, nothing)), 3), /malformed/)
     const more = Array.from({ length: 100 }, (_, leaf) => frameOf(leaf, batchOf(leaf)))
     assert.match(await sendAll(more, 3), /malformed/)
+  })
+
+  it('come at 64 KiB a second at least, after five seconds', async () => {
+    const frames = Array.from({ length: 100 }, (_, leaf) => frameOf(leaf, batchOf(leaf)))
+    assert.equal(await sendAll([...frames, end], 100, { msBetween: 40 }), 'all came')
+    assert.match(await sendAll([...frames, end], 100, { msBetween: 60 }), /leaf 8\d: too slow/)
+    assert.match(await sendAll([...frames, end], 100, { msBetween: 2_500 }), /leaf 2: too slow/)
+    const body = new Uint8Array(60_000)
+    const long = frames.map((_, leaf) => frameOf(leaf, encodeBatch([{ ...record(leaf), body }])))
+    assert.equal(await sendAll([...long, end], 100, { msBetween: 900 }), 'all came')
+  })
+
+  it('end at once when they are not wanted any more', async () => {
+    const ended = new AbortController()
+    assert.match(await sendAll([frameOf(0, batchOf(0))], 3, { ended }), /leaf 1: not wanted/)
+    assert.match(await sendAll([frameOf(0, batchOf(0))], 3, { ended }), /leaf 0: not wanted/)
   })
 
   it('are kept only when each can be read, and all are what the leaves say', async () => {

@@ -3,6 +3,7 @@ import { encoded } from '../../client/protocol/encode.ts'
 import { writeSnapshotReply } from '../../daemon/hosting/snapshot.pb.js'
 import { decodeSnapshotReply } from '../../daemon/hosting/snapshot-fetch.ts'
 import { decodeSnapshotRequest, pieceKind, snapshotProtocol } from '../../daemon/hosting/snapshot-server.ts'
+import { syncProtocol } from '../../daemon/hosting/sync.ts'
 import type { Channel, Network } from '../../daemon/ports.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
 import { HONEST, type Wiring } from '../../testnet/simulation/authorities/daemon.ts'
@@ -93,6 +94,30 @@ describe(TITLE, function () {
       realm.node(AWAY).start()
       assert.ok(await simulation.runUntil(isBack(realm), 20_000), realm.describe())
       assert.ok(withheld > 0, 'it was asked')
+    })
+  })
+
+  it('reads what it missed from others when a peer lets it drip', async () => {
+    await simulate(seedOr(41), TITLE, async simulation => {
+      let dripped = 0
+      const engineNetwork = bent(syncProtocol, channel => {
+        const send = channel.send.bind(channel)
+        let frames = 0
+        channel.send = frame => {
+          dripped++
+          simulation.schedule(undefined, 2_500 * ++frames, 'drip', () => send(frame))
+          return true
+        }
+      })
+      const realm = await playing(simulation, { ...HONEST, engineNetwork })
+      realm.node(AWAY).crash()
+      await simulation.runFor(20_000)
+      await changeView(realm)
+      // So that it is asked first.
+      for (const other of ['n2', 'n3']) simulation.network.links.set(other, `n${AWAY}`, { delayMs: 60 })
+      realm.node(AWAY).start()
+      assert.ok(await simulation.runUntil(isBack(realm), 20_000), realm.describe())
+      assert.ok(dripped > 0, 'it was asked')
     })
   })
 })

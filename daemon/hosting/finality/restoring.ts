@@ -7,11 +7,12 @@ import { appliedKey, appliedOp, decodeApplied } from '../../authority/applied.ts
 import type { Replica } from '../../authority/replica.ts'
 import type { Clock, Network, PeerId } from '../../ports.ts'
 import type { HostedAuthority } from '../opening.ts'
+import { graceBytes } from '../pace.ts'
 import { logUpTo, recoverAuthority } from '../recover.ts'
 import { type Distrusted, type FetchParts, offeredSizes, SnapshotFetch } from '../snapshot-fetch.ts'
 import { installOps } from '../snapshot-install.ts'
 import type { WantedSnapshot } from '../snapshot-proof.ts'
-import { DroppedBodiesError, fetchBatches } from '../sync.ts'
+import { DroppedBodiesError, type FetchedBatch, fetchBatches } from '../sync.ts'
 import { goBack, upTo } from './going-back.ts'
 
 const maxPeersAsked = 5
@@ -42,6 +43,8 @@ export interface Restoring {
 export interface RestoringParts extends Restoring {
   /** Members that may have what is missing here. */
   readonly peers: () => readonly PeerId[]
+  /** It is to be brought elsewhere by now. */
+  readonly ended: AbortSignal
 }
 
 /** What has to be known to bring a replica to a place. */
@@ -58,6 +61,8 @@ export type Restored =
   | { readonly kind: 'there'; readonly fallen: readonly LogRecord[] }
   /** Nobody could be asked: to be tried again. */
   | { readonly kind: 'missing' }
+  /** Some of it came, from peers that were too slow: to be gone on with. */
+  | { readonly kind: 'slow' }
   /** What was fetched does not lead there from what this replica has: more of its own is to be distrusted. */
   | { readonly kind: 'contradicted' }
 
@@ -122,14 +127,20 @@ async function replayTo(parts: RestoringParts, to: Place): Promise<Restored['kin
     decidedSize: Number.POSITIVE_INFINITY,
   })
   let isDropped = false
+  let cameBytes = 0
   for (const peer of parts.peers()) {
+    if (parts.ended.aborted) break
     try {
-      return (await fetchFrom(parts, replica, peer, to)) ? 'there' : 'contradicted'
+      const came = (sizeBytes: number): void => {
+        cameBytes += sizeBytes
+      }
+      return (await fetchFrom(parts, replica, peer, to, came)) ? 'there' : 'contradicted'
     } catch (error) {
       isDropped ||= error instanceof DroppedBodiesError
     }
   }
-  return isDropped ? 'dropped' : 'missing'
+  if (isDropped) return 'dropped'
+  return cameBytes >= graceBytes ? 'slow' : 'missing'
 }
 
 /** The place is what a quorum stands behind, so all that leads to its root is proven. */
@@ -144,7 +155,7 @@ async function takeState(parts: RestoringParts, to: Place): Promise<Restored['ki
   }
   const fetchParts = { ...parts, name, group, write, peers: peers().slice(0, maxPeersAsked) }
   for (const size of await offeredSizes(fetchParts, { origin, membersIn, final: to })) {
-    if (size <= own) continue
+    if (size <= own || parts.ended.aborted) continue
     const taken = await takeStateOf(fetchParts, { origin, membersIn, size, index: undefined, final: to }, own)
     if (taken !== 'missing') return taken
   }
@@ -173,24 +184,31 @@ async function takeStateOf(
 }
 
 /** False: it came out at another root. Rejects when the peer does not have it all. */
-async function fetchFrom(parts: RestoringParts, replica: Replica, peer: PeerId, to: Place): Promise<boolean> {
-  const { hosted, network, clock } = parts
+async function fetchFrom(
+  parts: RestoringParts,
+  replica: Replica,
+  peer: PeerId,
+  to: Place,
+  came: (sizeBytes: number) => void,
+): Promise<boolean> {
+  const { hosted, network, clock, ended } = parts
   const { group } = hosted.identity
   let refused = false
   const request = { group, from: replica.log.size, to: to.size }
-  if (request.from < request.to)
-    await fetchBatches(network, clock, peer, request, ({ firstLeaf, index, term, batch }) => {
-      const data = upTo(batch, firstLeaf, to.size)
-      if (refused || data === undefined) return
-      const ops: StoreOp[] = []
-      try {
-        replica.apply({ index, term, data }, ops)
-      } catch {
-        refused = true
-        return
-      }
-      parts.addOps([...ops, appliedOp(group, { index: 0, term: 0, size: replica.log.size })])
-    })
+  const take = ({ firstLeaf, index, term, batch }: FetchedBatch): void => {
+    const data = upTo(batch, firstLeaf, to.size)
+    if (refused || data === undefined) return
+    const ops: StoreOp[] = []
+    try {
+      replica.apply({ index, term, data }, ops)
+    } catch {
+      refused = true
+      return
+    }
+    came(data.length)
+    parts.addOps([...ops, appliedOp(group, { index: 0, term: 0, size: replica.log.size })])
+  }
+  if (request.from < request.to) await fetchBatches(network, clock, peer, request, take, ended)
   await parts.synced()
   return !refused && replica.log.size === to.size && equalBytes(replica.log.root(), to.root)
 }

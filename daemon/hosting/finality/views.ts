@@ -57,6 +57,8 @@ export class Views {
   /** Replicas that are to be brought to the base of their view, the newest word on each. */
   readonly #wanted = new Map<number, Restart>()
   readonly #running = new Set<number>()
+  /** Ends what a replica is being brought by, when there is a newer word on it. */
+  readonly #ending = new Map<number, AbortController>()
   readonly #carried = new Carried()
   /** A replica that was away for long has these, where it lacks all that are newer. */
   readonly #decidedAtStart = new Map<number, readonly Seal[]>()
@@ -121,7 +123,9 @@ export class Views {
 
   restart(restart: Restart): void {
     this.#standing.delete(restart.group)
+    const before = this.#wanted.get(restart.group)
     this.#wanted.set(restart.group, restart)
+    if (before !== undefined && !isOf(before, restart)) this.#ending.get(restart.group)?.abort()
     void this.#run(restart.group)
   }
 
@@ -136,6 +140,7 @@ export class Views {
       if (restart === undefined) break
       if (restart !== last) [distrust, misses] = [0, 0]
       last = restart
+      this.#ending.set(group, new AbortController())
       const done = await this.#attempt(restart, distrust, tries).catch((error: Error) => {
         this.#options.log('view-restoring', { group, error: error.message })
         if (distrust >= maxDistrust) this.#options.door()?.halt(group, error)
@@ -149,6 +154,7 @@ export class Views {
       else if (done === 'contradicted') distrust = Math.max(distrust, 1)
       if (done !== 'done') await new Promise<void>(resolve => this.#options.clock.after(againMs, resolve))
     }
+    this.#ending.delete(group)
     this.#running.delete(group)
   }
 
@@ -198,7 +204,7 @@ export class Views {
     parts: Restoring,
     distrust: number,
     tries: number,
-  ): Promise<readonly LogRecord[] | 'missing' | 'contradicted'> {
+  ): Promise<readonly LogRecord[] | Exclude<Restored['kind'], 'there'>> {
     const { host, store } = this.#options
     const { certifiedSeals, hasForgotten } = host.status(group)!
     const decided = [...certifiedSeals, ...(this.#decidedAtStart.get(group) ?? [])]
@@ -207,7 +213,8 @@ export class Views {
     if (distrust === 0 && isOf(await readStanding(store, first), { epoch, view })) return []
     const to: Place = base ?? { size: 0, root: new Uint8Array(0) }
     const peers = (): readonly PeerId[] => rotated(this.#options.peers(group), tries)
-    const restored = await restore({ ...parts, peers }, { to, decided, distrust })
+    const ended = this.#ending.get(group)!.signal
+    const restored = await restore({ ...parts, peers, ended }, { to, decided, distrust })
     if (restored.kind !== 'there') return restored.kind
     const instance = { group, epoch, view }
     const ops = [
