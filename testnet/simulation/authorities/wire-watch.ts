@@ -78,6 +78,8 @@ export class WireWatch {
   #acknowledges(instance: RaftInstance, { index, term }: Message): void {
     const { acknowledged: durable } = this.#disk
     if (index === 0) return
+    // A later leader may have cut it off or replaced it, in the same write, or while the acknowledgement waited for its lane.
+    if ((this.#hardStateOf(instance)?.term ?? 0) > term) return
     const stored = durable.get(raftEntryKey(instance, index))
     if (stored !== undefined)
       return this.#acknowledgesTerm(instance, term, readEntry(instance, index, stored))
@@ -88,8 +90,6 @@ export class WireWatch {
 
   /** What it holds there is what the leader of this term holds. */
   #acknowledgesTerm(instance: RaftInstance, inTerm: number, { index, term }: Entry): void {
-    // A later leader may have replaced it while the acknowledgement waited for its lane.
-    if (this.#hardStateOf(instance)!.term > inTerm) return
     if (this.#judge.truthOf(instance).log.isOfLeader(inTerm, index, term)) return
     this.#fail(
       instance,
