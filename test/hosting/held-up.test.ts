@@ -15,10 +15,14 @@ const TITLE = 'a member between two views that somebody holds up'
 const GROUP = 1
 const AWAY = 4
 
-/** The first node answers on this protocol as `bend` does. */
-function bent(protocol: string, bend: (channel: Channel) => void): (network: Network) => Network {
+/** These nodes answer on this protocol as `bend` does. */
+function bent(
+  protocol: string,
+  bend: (channel: Channel) => void,
+  by = ['n1'],
+): (network: Network) => Network {
   return network => {
-    if (network.self !== 'n1') return network
+    if (!by.includes(network.self)) return network
     const handle = network.handle.bind(network)
     network.handle = (name, options, handler) =>
       handle(name, options, channel => {
@@ -44,10 +48,10 @@ const sizeOn = (realm: SimRealm, number: number): number =>
 const isBack = (realm: SimRealm) => (): boolean =>
   sizeOn(realm, AWAY) > 0 && sizeOn(realm, 1) - sizeOn(realm, AWAY) < 20
 
-async function changeView(realm: SimRealm): Promise<void> {
+async function changeView(realm: SimRealm, to = 1): Promise<void> {
   for (const number of [1, 2]) realm.node(number).program!.finality!.suspect(GROUP, 'test')
   const viewOf = (number: number): number => realm.node(number).program?.engine.status(GROUP)?.view ?? -1
-  const changed = (): boolean => [1, 2, 3].every(number => viewOf(number) === 1)
+  const changed = (): boolean => [1, 2, 3].every(number => viewOf(number) === to)
   assert.ok(await realm.simulation.runUntil(changed, 10_000), realm.describe())
 }
 
@@ -118,6 +122,31 @@ describe(TITLE, function () {
       realm.node(AWAY).start()
       assert.ok(await simulation.runUntil(isBack(realm), 20_000), realm.describe())
       assert.ok(dripped > 0, 'it was asked')
+    })
+  })
+
+  it('gives up what it reads for a view that is over, and enters the newer one at once', async () => {
+    await simulate(seedOr(41), TITLE, async simulation => {
+      let [silent, asked] = [false, 0]
+      const silence = (channel: Channel): void => {
+        const send = channel.send.bind(channel)
+        channel.send = frame => {
+          asked++
+          return silent || send(frame)
+        }
+      }
+      const engineNetwork = bent(syncProtocol, silence, ['n1', 'n2', 'n3'])
+      const realm = await playing(simulation, { ...HONEST, engineNetwork })
+      realm.node(AWAY).crash()
+      await simulation.runFor(20_000)
+      await changeView(realm)
+      await simulation.runFor(3_000)
+      silent = true
+      realm.node(AWAY).start()
+      assert.ok(await simulation.runUntil(() => asked > 0, 10_000))
+      await changeView(realm, 2)
+      silent = false
+      assert.ok(await simulation.runUntil(isBack(realm), 2_000), realm.describe())
     })
   })
 })
