@@ -38,12 +38,16 @@ export function runScript(
   })
 }
 
+/** What a command listens to for as long as its process lives (cli/signals.ts). */
+const LISTENED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect'] as const
+
 /** The same in this process, for commands that end by themselves: one of its own costs half a second of a processor. */
 export async function freeholdHere(args: readonly string[]): Promise<Ended> {
   const said = { stdout: '', stderr: '' }
   const streams = ['stdout', 'stderr'] as const
   const writes = streams.map(name => process[name].write)
   const { exitCode } = process
+  const listened = LISTENED.map(name => process.listeners(name as 'SIGINT'))
   try {
     for (const name of streams)
       process[name].write = (text: string | Uint8Array) => {
@@ -58,5 +62,11 @@ export async function freeholdHere(args: readonly string[]): Promise<Ended> {
       process[name].write = writes[i]!
     })
     process.exitCode = exitCode
+    LISTENED.forEach((name, i) => {
+      for (const listener of process.listeners(name as 'SIGINT'))
+        if (!listened[i]!.includes(listener)) process.off(name, listener)
+    })
+    // A command that listens for its parent's end lets go of the channel; mocha's worker would end here, and say nothing.
+    process.channel?.ref()
   }
 }

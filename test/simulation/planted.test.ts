@@ -76,7 +76,7 @@ const FIRST: Readonly<Record<string, number>> = {
   'keeps-replaced-entries': 8,
   'joins-on-word': 2,
   'members-too-early': 8,
-  'never-resigns': 7,
+  'never-resigns': 16,
   'never-wakes': 11,
   'removed-voter-counts': 2,
   'restart-forgets-orders': 2,

@@ -26,7 +26,7 @@ export const MEMBER_BUGS: readonly Bug[] = [
     edits: [
       {
         file: 'daemon/hosting/finality/vetted-log.ts',
-        from: 'if (entry.fault !== undefined) this.refuse(entry.fault)',
+        from: 'this.#noteRefused(() => entry.faults?.forEach(fault => void this.#refused.add(fault)))',
         to: '',
       },
     ],
