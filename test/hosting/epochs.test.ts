@@ -6,6 +6,7 @@ import { verifySimSignature } from '../../testnet/simulation/authorities/sim-key
 import { SimRealm } from '../../testnet/simulation/authorities/sim-realm.ts'
 import { seedOr, simulate } from '../../testnet/simulation/replay.ts'
 import type { Simulation } from '../../testnet/simulation/simulation.ts'
+import { assertProgress } from './deciding.ts'
 
 const TITLE = 'an authority whose members decide who comes after them'
 const GROUP = 1
@@ -49,16 +50,6 @@ async function comesTo(realm: SimRealm, epoch: number, members: readonly number[
   assert.ok(await realm.simulation.runUntil(held, 20_000), `${holders(realm)} hold it:\n${realm.describe()}`)
 }
 
-async function assertProgress(realm: SimRealm, limitMs: number): Promise<void> {
-  const { judge } = realm
-  const before = realm.players.map(player => player.answered)
-  const height = judge.views.decidedHeight(GROUP)
-  const progressed = (): boolean =>
-    realm.players.every((player, i) => player.answered > before[i]! + 2) &&
-    judge.views.decidedHeight(GROUP) > height + 1
-  assert.ok(await realm.simulation.runUntil(progressed, limitMs), `no progress:\n${realm.describe()}`)
-}
-
 /** What this node shows proves to somebody who knows the founders who decides now, and no part of it can be left out. */
 function leadsFromTheFounders(realm: SimRealm, number: number, epoch: number): void {
   const { origin } = realm.realm.areas[0]!
@@ -92,9 +83,9 @@ describe(TITLE, function () {
       const realm = await playing(simulation)
       tell(realm, orderOf(1, [5, 6, 7, 8], FOUNDERS))
       await comesTo(realm, 2, [5, 6, 7, 8])
-      await assertProgress(realm, 10_000)
+      await assertProgress(realm, GROUP, 10_000)
       for (const left of FOUNDERS) realm.node(left).crash()
-      await assertProgress(realm, 10_000)
+      await assertProgress(realm, GROUP, 10_000)
       const { finality } = realm.node(7).program!
       assert.equal(finality!.activations(realm.realm.areas[0]!.origin).length, 1)
     })
@@ -106,17 +97,17 @@ describe(TITLE, function () {
       const dead = realm.leaderOf(GROUP)!
       const others = FOUNDERS.filter(number => number !== dead)
       realm.node(dead).crash()
-      await assertProgress(realm, 20_000)
+      await assertProgress(realm, GROUP, 20_000)
       tell(realm, orderOf(1, [...others, 5], FOUNDERS))
       await comesTo(realm, 2, [...others, 5])
-      await assertProgress(realm, 10_000)
+      await assertProgress(realm, GROUP, 10_000)
       realm.node(dead).start()
       await simulation.runFor(3_000)
       assert.deepEqual(holders(realm), [...others, 5])
-      await assertProgress(realm, 10_000)
+      await assertProgress(realm, GROUP, 10_000)
       tell(realm, orderOf(2, FOUNDERS, [...others, 5]))
       await comesTo(realm, 3, FOUNDERS)
-      await assertProgress(realm, 10_000)
+      await assertProgress(realm, GROUP, 10_000)
     })
   })
 
@@ -136,12 +127,12 @@ describe(TITLE, function () {
         await simulation.runFor(500)
         tell(realm, orderOf(i + 1, members, before))
         await comesTo(realm, i + 2, members)
-        await assertProgress(realm, 10_000)
+        await assertProgress(realm, GROUP, 10_000)
         before = members
       }
       for (const node of realm.nodes) node.restart()
       await comesTo(realm, ways.length + 1, before)
-      await assertProgress(realm, 20_000)
+      await assertProgress(realm, GROUP, 20_000)
       leadsFromTheFounders(realm, 7, ways.length + 1)
     })
   })
@@ -167,7 +158,7 @@ describe(TITLE, function () {
         await simulation.runFor(500)
         tell(realm, order)
         await comesTo(realm, round + 1, members)
-        await assertProgress(realm, 20_000)
+        await assertProgress(realm, GROUP, 20_000)
       }
     })
   })
@@ -180,7 +171,7 @@ describe(TITLE, function () {
       liar.authority.setNextMembers(cronies)
       await simulation.runFor(2_000)
       assert.deepEqual(liar.authority.replica.regime, { epoch: 2, members: cronies })
-      await assertProgress(realm, 30_000)
+      await assertProgress(realm, GROUP, 30_000)
       const views = FOUNDERS.map(number => realm.node(number).program!.engine.status(GROUP)!)
       assert.deepEqual(
         views.map(({ epoch }) => epoch),

@@ -14,6 +14,7 @@ import { VIEW_FAULTS } from '../../testnet/simulation/authorities/faults/views.t
 import { SimRealm } from '../../testnet/simulation/authorities/sim-realm.ts'
 import { seedOr, simulate } from '../../testnet/simulation/replay.ts'
 import type { Simulation } from '../../testnet/simulation/simulation.ts'
+import { assertProgress } from './deciding.ts'
 
 const TITLE = 'an authority whose view is changed'
 const GROUP = 1
@@ -55,16 +56,6 @@ function lyingBySync(liar: string, lies: { told: number }): Wiring {
     return network
   }
   return { ...HONEST, engineNetwork }
-}
-
-async function assertProgress(realm: SimRealm, limitMs: number): Promise<void> {
-  const { judge } = realm
-  const before = realm.players.map(player => player.answered)
-  const height = judge.views.decidedHeight(GROUP)
-  const progressed = (): boolean =>
-    realm.players.every((player, i) => player.answered > before[i]! + 2) &&
-    judge.views.decidedHeight(GROUP) > height + 1
-  assert.ok(await realm.simulation.runUntil(progressed, limitMs), `no progress:\n${realm.describe()}`)
 }
 
 function suspect(realm: SimRealm, ...numbers: readonly number[]): void {
@@ -125,13 +116,13 @@ describe(TITLE, function () {
   it('goes on in a fresh Raft instance at what was decided, and its players play on', async () => {
     await simulate(seedOr(31), TITLE, async simulation => {
       const realm = await playing(simulation)
-      await assertProgress(realm, 5_000)
+      await assertProgress(realm, GROUP, 5_000)
       suspect(realm, 1, 2)
       await isIn(realm, 1)
-      await assertProgress(realm, 10_000)
+      await assertProgress(realm, GROUP, 10_000)
       for (const node of realm.nodes) node.restart()
       await isIn(realm, 1)
-      await assertProgress(realm, 10_000)
+      await assertProgress(realm, GROUP, 10_000)
     })
   })
 
@@ -149,7 +140,7 @@ describe(TITLE, function () {
       assert.ok(await simulation.runUntil(back, 20_000), realm.describe())
       await simulation.runFor(3_000)
       realm.node(3).crash()
-      await assertProgress(realm, 40_000)
+      await assertProgress(realm, GROUP, 40_000)
     })
   })
 
@@ -164,7 +155,7 @@ describe(TITLE, function () {
         VIEW_FAULTS[how].inject(onlyOn(realm, leader))
         const isOver = (): boolean => MEMBERS.every(number => viewOf(realm, number) === view)
         assert.ok(await simulation.runUntil(isOver, 15_000), `${how} still leads:\n${realm.describe()}`)
-        await assertProgress(realm, 10_000)
+        await assertProgress(realm, GROUP, 10_000)
       }
       assert.equal(realm.judge.counters.get('views'), 2)
     })
@@ -176,7 +167,7 @@ describe(TITLE, function () {
       for (let view = 1; view <= 5; view++) {
         FORGING_FAULTS['forging-leader'].inject(onlyOn(realm, realm.leaderOf(GROUP)!))
         await isIn(realm, view)
-        await assertProgress(realm, 10_000)
+        await assertProgress(realm, GROUP, 10_000)
       }
       const { counters } = realm.judge
       // Who has not seen it yet goes along with those who have.
@@ -192,7 +183,7 @@ describe(TITLE, function () {
       for (let view = 1; view <= 6; view++) {
         FORGING_FAULTS['unruly-leader'].inject(onlyOn(realm, realm.leaderOf(GROUP)!))
         await isIn(realm, view)
-        await assertProgress(realm, 10_000)
+        await assertProgress(realm, GROUP, 10_000)
       }
       assert.equal(realm.judge.counters.get('views'), 6)
     })
@@ -202,11 +193,11 @@ describe(TITLE, function () {
     await simulate(seedOr(34), TITLE, async simulation => {
       const realm = await playing(simulation)
       realm.node(2).program!.votes.withheld = true
-      await assertProgress(realm, 5_000)
+      await assertProgress(realm, GROUP, 5_000)
       await simulation.runFor(20_000)
       assert.equal(realm.judge.counters.get('view-suspected'), undefined)
       assert.ok(realm.judge.counters.get('votes-dropped')! > 20)
-      await assertProgress(realm, 5_000)
+      await assertProgress(realm, GROUP, 5_000)
     })
   })
 
@@ -216,11 +207,11 @@ describe(TITLE, function () {
       for (const number of [3, 4]) realm.node(number).crash()
       await simulation.runFor(20_000)
       for (const number of [3, 4]) realm.node(number).start()
-      await assertProgress(realm, 10_000)
+      await assertProgress(realm, GROUP, 10_000)
       for (const node of realm.nodes) node.crash()
       await simulation.runFor(1_000)
       for (const node of realm.nodes) node.start()
-      await assertProgress(realm, 10_000)
+      await assertProgress(realm, GROUP, 10_000)
       assert.deepEqual(
         MEMBERS.map(number => viewOf(realm, number)),
         [0, 0, 0, 0],
@@ -234,7 +225,7 @@ describe(TITLE, function () {
       suspect(realm, 3)
       await simulation.runFor(500)
       assert.equal(realm.authorityOn(3, GROUP), undefined)
-      await assertProgress(realm, 5_000)
+      await assertProgress(realm, GROUP, 5_000)
       realm.node(3).restart()
       await simulation.runFor(3_000)
       assert.deepEqual(
@@ -243,7 +234,7 @@ describe(TITLE, function () {
       )
       suspect(realm, 1)
       await isIn(realm, 1)
-      await assertProgress(realm, 10_000)
+      await assertProgress(realm, GROUP, 10_000)
     })
   })
 
@@ -253,10 +244,10 @@ describe(TITLE, function () {
       const { links } = simulation.network
       // The fourth goes on hearing of nothing; then the others change the view and go on without it.
       links.partition(['n4'], ['n1', 'n2', 'n3'])
-      await assertProgress(realm, 10_000)
+      await assertProgress(realm, GROUP, 10_000)
       suspect(realm, 1, 2)
       await simulation.runUntil(() => [1, 2, 3].every(number => viewOf(realm, number) === 1), 10_000)
-      await assertProgress(realm, 20_000)
+      await assertProgress(realm, GROUP, 20_000)
       assert.equal(viewOf(realm, 4), 0)
       links.heal()
       await isIn(realm, 1)
@@ -275,10 +266,10 @@ describe(TITLE, function () {
       const { links } = simulation.network
       links.partition(['n4'], ['n1', 'n2', 'n3'])
       const known = realm.authorityOn(4, GROUP)!.authority.replica.lastSeal!
-      await assertProgress(realm, 10_000)
+      await assertProgress(realm, GROUP, 10_000)
       suspect(realm, 1, 2)
       await simulation.runUntil(() => [1, 2, 3].every(number => viewOf(realm, number) === 1), 10_000)
-      await assertProgress(realm, 20_000)
+      await assertProgress(realm, GROUP, 20_000)
       // The liar is all that it can reach.
       links.heal()
       for (const other of ['n2', 'n3']) {
@@ -289,7 +280,7 @@ describe(TITLE, function () {
       assert.deepEqual((await logUpTo(realm.storeOf(4), GROUP, known.size)).root(), known.root)
       links.heal()
       await isIn(realm, 1)
-      await assertProgress(realm, 20_000)
+      await assertProgress(realm, GROUP, 20_000)
     })
   })
 
@@ -304,7 +295,7 @@ describe(TITLE, function () {
           node.disk.crashAtWrite(Number.POSITIVE_INFINITY)
           if (!node.alive) node.start()
         }
-        await assertProgress(realm, 40_000)
+        await assertProgress(realm, GROUP, 40_000)
       }
       assert.ok(realm.judge.counters.get('views')! >= 6)
     })
@@ -314,7 +305,7 @@ describe(TITLE, function () {
     await simulate(seedOr(42), TITLE, async simulation => {
       simulation.network.configure({ giveUpMs: 50_000 })
       const realm = await playing(simulation)
-      await assertProgress(realm, 5_000)
+      await assertProgress(realm, GROUP, 5_000)
       const { links } = simulation.network
       links.partition(['n4'], ['n1', 'n2', 'n3'])
       await simulation.runFor(20_000)
@@ -325,7 +316,7 @@ describe(TITLE, function () {
         [0, 0, 0, 0],
       )
       realm.node(realm.leaderOf(GROUP) === 3 ? 2 : 3).crash()
-      await assertProgress(realm, 10_000)
+      await assertProgress(realm, GROUP, 10_000)
       assert.equal(viewOf(realm, 4), 0)
     })
   })
@@ -397,7 +388,7 @@ describe(TITLE, function () {
           'who lies is named',
         )
         realm.node(realm.leaderOf(GROUP) === 3 ? 2 : 3).crash()
-        await assertProgress(realm, 20_000)
+        await assertProgress(realm, GROUP, 20_000)
       })
     }
   })
@@ -405,7 +396,7 @@ describe(TITLE, function () {
   it('keeps what fell off when the next one is given up as well, before anybody proposed it again', async () => {
     await simulate(seedOr(46), TITLE, async simulation => {
       const realm = await playing(simulation)
-      await assertProgress(realm, 5_000)
+      await assertProgress(realm, GROUP, 5_000)
       const proposed = (): number => realm.judge.counters.get('authority_inputs_again') ?? 0
       const isEntered = (view: number) => (): boolean =>
         MEMBERS.some(number => viewOf(realm, number) === view)
@@ -417,7 +408,7 @@ describe(TITLE, function () {
       suspect(realm, ...MEMBERS)
       await isIn(realm, 2)
       assert.equal(proposed(), 0, 'the first of the two was over too soon')
-      await assertProgress(realm, 10_000)
+      await assertProgress(realm, GROUP, 10_000)
       assert.ok(proposed() > 0, 'nothing was proposed again')
     })
   })
@@ -438,7 +429,7 @@ describe(TITLE, function () {
       assert.equal(world.tick, tick)
       assert.ok(realm.judge.counters.get('answer-busy')! > 0)
       for (const number of away) realm.node(number).start()
-      await assertProgress(realm, 10_000)
+      await assertProgress(realm, GROUP, 10_000)
       assert.equal(realm.judge.counters.get('views'), undefined)
     })
   })
