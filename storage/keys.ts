@@ -22,7 +22,6 @@ const part = {
   tile: 0x74,
   manifest: 0x6d,
   chunk: 0x63,
-  edge: 0x67,
   rejoin: 0x72,
   leaves: 0x6c,
   bodies: 0x6f,
@@ -158,13 +157,6 @@ export function parseLogTileKey(key: Uint8Array): { group: number; level: number
   if (key.length !== 15 || key[0] !== letters.log || key[5] !== part.tile) return undefined
   const tile = readU64(key, 7)
   return Number.isSafeInteger(tile) ? { group: readU32(key, 1), level: key[6]!, tile } : undefined
-}
-
-/** The right edge of a log as of some size, from which a log that doesn't have all its past goes on. */
-export function logEdgeKey(group: number): Uint8Array {
-  const key = groupKey(letters.log, group, 6)
-  key[5] = part.edge
-  return key
 }
 
 /** The leaf data of a bundle of 256 leaves, for records whose bodies stand in no batch here. */

@@ -1,11 +1,10 @@
 /** The merkle log of one authority in the store: what to write for it, and how it is read back. */
 
-import { equalBytes, putU16, putU64, readU64 } from '../bytes.ts'
+import { equalBytes, putU16 } from '../bytes.ts'
 import { checked, withChecksum } from '../checksum.ts'
 import {
   logBatchKey,
   logBatchRange,
-  logEdgeKey,
   logTileKey,
   logTileRange,
   parseLogBatchKey,
@@ -37,17 +36,6 @@ export function tileOps(group: number, tiles: readonly Tile[]): StoreOp[] {
     key: logTileKey(group, level, index),
     value: withChecksum(hashes),
   }))
-}
-
-/**
- * Keeps the log's right edge: written together with a snapshot, and by a replica that took one over from another and so lacks
- * the tiles of the past.
- */
-export function edgeOp(group: number, size: number, edge: Uint8Array): StoreOp {
-  const value = new Uint8Array(8 + edge.length)
-  putU64(value, 0, size)
-  value.set(edge, 8)
-  return { key: logEdgeKey(group), value }
 }
 
 /** Its reads reject with a DamagedLogError when a tile is not what was written. */
@@ -231,12 +219,11 @@ export interface RecoveredLog {
 }
 
 /**
- * The log of a group as the store has it: the right edge that was kept or else the one that the full tiles give, then the
- * leaves of the batches past it.
+ * The log of a group as the store has it: the right edge that the full tiles give, then the leaves of the batches past it.
  * @throws DamagedLogError or MissingTileError
  */
 export async function recoverLog(store: Store, group: number): Promise<RecoveredLog> {
-  const log = (await logFromEdge(store, group)) ?? (await logFromTiles(store, group))
+  const log = await logFromTiles(store, group)
   let last = { index: 0, term: 0 }
   for await (const batch of new LogReader(store, group).batches(Math.max(0, log.size - 1))) {
     const known = log.size - batch.firstLeaf
@@ -252,17 +239,6 @@ export async function recoverLog(store: Store, group: number): Promise<Recovered
     last = batch
   }
   return { log, lastIndex: last.index, lastTerm: last.term }
-}
-
-async function logFromEdge(store: Store, group: number): Promise<MerkleLog | undefined> {
-  const kept = await store.get(logEdgeKey(group))
-  if (!kept) return undefined
-  const size = kept.length >= 8 ? readU64(kept, 0) : Number.NaN
-  const log = Number.isSafeInteger(size)
-    ? await MerkleLog.fromEdge(tileReader(store, group), size, kept.subarray(8))
-    : undefined
-  if (!log) throw new DamagedLogError(group, 0, 'its right edge is malformed')
-  return log
 }
 
 async function logFromTiles(store: Store, group: number): Promise<MerkleLog> {

@@ -236,31 +236,6 @@ export class MerkleLog {
     return log
   }
 
-  /** The partial tiles at the right end of every level, from the leaves up: all that is needed to append to the log. */
-  edge(): Uint8Array {
-    return joinBytes(this.#edges.map(edge => edge.hashes.subarray(0, edge.width * 32)))
-  }
-
-  /**
-   * A log of `size` leaves from what `edge` gave. It can go on, and prove what came later; for older leaves it needs the full
-   * tiles. Undefined when the edge doesn't fit the size; whether it is true shows in `root`.
-   */
-  static async fromEdge(readTile: ReadTile, size: number, edge: Uint8Array): Promise<MerkleLog | undefined> {
-    const log = new MerkleLog(readTile)
-    log.#size = size
-    let at = 0
-    for (let level = 0, hashes = size; hashes > 0; level++, hashes = Math.floor(hashes / tileWidth)) {
-      const place = log.#edgeAt(level)
-      place.index = Math.floor(hashes / tileWidth)
-      place.width = hashes % tileWidth
-      place.hashes.set(edge.subarray(at, at + place.width * 32))
-      at += place.width * 32
-    }
-    if (at !== edge.length) return undefined
-    await log.#findPeaks()
-    return log
-  }
-
   /** The perfect subtrees that the size consists of, which all stand on the edge. */
   async #findPeaks(): Promise<void> {
     const read = new Map<string, Uint8Array>()

@@ -85,7 +85,7 @@ describe('the keys of the store', () => {
   it('of a log, of snapshots and of an authority are apart from each other', () => {
     fc.assert(
       fc.property(u32, u64, u64, (group, a, b) => {
-        const logKeys = [keys.logBatchKey(group, a), keys.logTileKey(group, 0, a), keys.logEdgeKey(group)]
+        const logKeys = [keys.logBatchKey(group, a), keys.logTileKey(group, 0, a)]
         for (const key of logKeys) assert.ok(isIn(key, keys.logRange(group)))
         assert.ok(!isIn(keys.logTileKey(group, 1, a), keys.logTileRange(group, 0)))
         assert.ok(!isIn(keys.logTileKey(group, 0, a), keys.logBatchRange(group)))

@@ -1,14 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
-import {
-  batchOp,
-  edgeOp,
-  LogReader,
-  recoverLog,
-  tileOps,
-  tileReader,
-} from '../../../storage/log/log-store.ts'
+import { batchOp, LogReader, recoverLog, tileOps, tileReader } from '../../../storage/log/log-store.ts'
 import { encodeBatch, type LogRecord, leafData, leafHashes } from '../../../storage/log/record.ts'
 import { MerkleLog } from '../../../storage/log/tree.ts'
 import type { Store, StoreOp } from '../../../storage/store.ts'
@@ -168,38 +161,6 @@ describe('a log in the store', () => {
         assert.deepEqual(recovered.log.root(), log.root())
       }),
       { numRuns: 60 },
-    )
-  })
-
-  it('goes on from a right edge alone, as a replica that took over a snapshot does', async () => {
-    const anyCounts = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 5 })
-    await fc.assert(
-      fc.asyncProperty(anyCounts, anyCounts, async (before, after) => {
-        const log = await writeLog(new MemoryStore(), before)
-        const store = new MemoryStore()
-        await write(store, [edgeOp(7, log.size, log.edge())])
-        const replica = (await MerkleLog.fromEdge(tileReader(store, 7), log.size, log.edge()))!
-        const from = log.size
-        assert.deepEqual(replica.root(), log.root())
-        for (const count of after) {
-          const records = Array.from({ length: count }, (_, k) => recordAt(log.size + k))
-          const first = log.size
-          const tiles = replica.append(leafHashes(records))
-          assert.deepEqual(tiles, log.append(leafHashes(records)))
-          const stored = { index: first, term: 1, batch: encodeBatch(records) }
-          await write(store, [batchOp(7, first, stored), ...tileOps(7, tiles)])
-          replica.tilesWritten(tiles)
-        }
-        const { log: recovered } = await recoverLog(store, 7)
-        assert.deepEqual(recovered.root(), log.root())
-        assert.deepEqual(recovered.edge(), log.edge())
-        assert.deepEqual(await recovered.rootAt(log.size), log.root())
-        assert.equal(
-          await MerkleLog.fromEdge(tileReader(store, 7), from, new Uint8Array(log.edge().length + 32)),
-          undefined,
-        )
-      }),
-      { numRuns: 40 },
     )
   })
 
