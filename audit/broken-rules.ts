@@ -1,5 +1,5 @@
 /** Evidence that a signed log breaks the rules: some of its records, and the state that its members sealed before them. */
-import type { StateEntry } from '../world/world.ts'
+import type { StateEntry } from '../world/interface.ts'
 import type { CheckedRecord } from './log/bundle.ts'
 import { concat, fromBase64, fromDecimal, toBase64, u32, view } from './verify/bytes.ts'
 import { parseBatch } from './verify/record.ts'

@@ -1,6 +1,6 @@
 /** The auditor's own reader of the genesis file: what it needs of it, and nothing from the daemon. */
 import { readFileSync } from 'node:fs'
-import { type AreaCharter, checkCharter } from '../world/charter.ts'
+import { type Charter, checkCharter } from '../world/kinds.ts'
 import { sha256, verifyEd25519 } from './crypto.ts'
 import { AuditError } from './errors.ts'
 import { isWhole, jsonOf, objectOf } from './json.ts'
@@ -17,8 +17,7 @@ export interface GenesisMember {
   readonly logKey: Uint8Array
 }
 
-export interface GenesisArea extends AreaCharter {
-  readonly kind: 'area' | 'org'
+export type GenesisArea = Charter & {
   readonly group: number
   readonly birth: number
   readonly epoch: number

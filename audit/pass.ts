@@ -1,5 +1,5 @@
 /** One pass over all leaves of a log: every file against the others, the roots, and the records through the rules. */
-import type { Applied, World } from '../world/world.ts'
+import type { Applied, Rules } from '../world/interface.ts'
 import type { DecidedBase } from './begin.ts'
 import { bodiesFile, type LogCase } from './case.ts'
 import { fastNodeHash } from './crypto.ts'
@@ -23,7 +23,7 @@ export interface ToldRecord {
   /** What inputs and ticks did; undefined for other kinds. */
   readonly applied: Applied | undefined
   /** Just after it. */
-  readonly world: World
+  readonly rules: Rules
 }
 
 export interface PassParts {
@@ -107,7 +107,7 @@ export class LogPass {
       return
     }
     const applied = replay.apply(leaf, record, () => this.#log.root())
-    onRecord?.({ leaf, record, applied, world: replay.world })
+    onRecord?.({ leaf, record, applied, rules: replay.rules })
     this.#noteStand(record.kind, leaf + 1)
   }
 

@@ -1,6 +1,6 @@
 /** What the state was at a seal of long ago: the log is replayed up to there, and must lead to what the members decided. */
-import { entityKey, playerKey } from '../world/codec/state.ts'
-import { createWorld, restoreWorld, type StateEntry, type World } from '../world/world.ts'
+import type { Rules, StateEntry } from '../world/interface.ts'
+import { createRules, restoreRules, stateKeyOf } from '../world/kinds.ts'
 import { decidedBase } from './begin.ts'
 import { openCase } from './case.ts'
 import { sha256, verifyEd25519 } from './crypto.ts'
@@ -14,7 +14,7 @@ import { tileWidth } from './log/paths.ts'
 import { readSeal } from './replay/bodies.ts'
 import { recordKinds } from './replay/record-kinds.ts'
 import type { LogSource } from './source/source.ts'
-import { concat, equalBytes, hex } from './verify/bytes.ts'
+import { concat, equalBytes } from './verify/bytes.ts'
 import { parseCertificate } from './verify/certificate.ts'
 import { proveState, stateRoot } from './verify/state.ts'
 
@@ -61,24 +61,23 @@ export async function pastState(question: PastQuestion): Promise<PastState> {
   const host = { origin: log.origin, sha256, verifySignature: verifyEd25519 }
   const salt = base?.state.find(({ key }) => key.length === 0)
   const from = base?.state.filter(entry => entry !== salt)
-  const world = from === undefined ? createWorld(host, log.area) : restoreWorld(host, log.area, from)
+  const rules = from === undefined ? createRules(host, log.area) : restoreRules(host, log.area, from)
   const hiding = await replayTo(
     question,
     log.folder,
-    world,
+    rules,
     base?.size ?? 0,
     asOfSize!,
     genesis.rules.version,
   )
-  const state = [...world.entries()]
+  const state = [...rules.entries()]
   const hidden = hiding ?? salt?.value
   if (log.area.kind === 'org' && hidden !== undefined) state.push({ key: new Uint8Array(0), value: hidden })
   const entries = state.map(treeEntry)
   const own = stateRoot(entries)
   if (own === undefined || !equalBytes(own, sealed))
     fail('its records lead to another state than was decided')
-  const text =
-    target.length === 16 ? entityKey(hex(target)) : playerKey(Buffer.from(target).toString('latin1'))
+  const text = stateKeyOf(target)
   const value = state.find(({ key }) => equalBytes(key, text))?.value
   return { value, path: proveState(entries, sha256(text)) }
 }
@@ -87,7 +86,7 @@ export async function pastState(question: PastQuestion): Promise<PastState> {
 async function replayTo(
   { source, onProgress }: PastQuestion,
   folder: string,
-  world: World,
+  rules: Rules,
   from: number,
   to: number,
   rulesVersion: number,
@@ -102,10 +101,10 @@ async function replayTo(
       if (leaf < from || leaf >= to) continue
       if (record === undefined) fail(`leaf ${leaf} or its body cannot be read`)
       const { kind, body } = record!
-      if (kind === recordKinds.input || kind === recordKinds.tick) world.apply(kind, body, leaf)
+      if (kind === recordKinds.input || kind === recordKinds.tick) rules.apply(kind, body, leaf)
       else if (kind === recordKinds.mark) salt = record!.salt.slice()
     }
-    world.takeDirty()
+    rules.takeDirty()
     if (performance.now() - saidMs < progressEveryMs) continue
     saidMs = performance.now()
     onProgress(`${files.firstLeaf + files.width} of ${to} leaves`)

@@ -297,11 +297,11 @@ function wholeView({ replica, term }: AuthorityHost['authority']): LedAuthority 
     sealHeight: replica.lastSeal?.seal.height ?? 0,
     checkpointRoot: hex(replica.lastSeal?.root),
     stateRoot: hex(replica.lastSeal?.seal.stateRoot),
-    entities: replica.world.entityCount,
-    players: replica.world.awakeCount,
+    entities: replica.area?.entityCount ?? 0,
+    players: replica.area?.awakeCount ?? 0,
     actions: replica.actions,
-    tick: replica.world.tick,
-    awake: replica.world.needsTick(),
+    tick: replica.rules.tick,
+    awake: replica.rules.needsTick(),
   }
 }
 

@@ -15,6 +15,7 @@ import {
 import { Draw, seedWords } from './draw.ts'
 import { type Due, DueQueue } from './due-queue.ts'
 import { type Actor, type Character, type Entity, isActor, type Npc } from './entity.ts'
+import type { DirtyEntry, WorldHost } from './interface.ts'
 import { IDLE_TICKS, NPC_THINK_TICKS, RESOURCE_HALF_MM, STRUCTURES } from './limits.ts'
 import { isMoving } from './motion.ts'
 import { StaticGrid } from './static-grid.ts'
@@ -22,15 +23,6 @@ import { RULES_VERSION } from './version.ts'
 
 /** A power of two. */
 const LAST_SEEN = 1024
-
-/** What the rules are given from outside. */
-export interface WorldHost {
-  /** The log's origin, `<network>/<name>/<birth>`. */
-  readonly origin: string
-  sha256(bytes: Uint8Array): Uint8Array
-  /** Ed25519. Must give the same answer everywhere, and never throw. */
-  verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
-}
 
 /** An entity with what is kept beside it and follows from it. */
 export interface Slot<E extends Entity = Entity> extends Due {
@@ -50,12 +42,6 @@ export interface PlayerSlot extends Due {
   readonly record: PlayerRecord
   readonly character: Slot<Character>
   dirty: boolean
-}
-
-export interface DirtyEntry {
-  readonly key: Uint8Array
-  /** `undefined` deletes. */
-  readonly value: Uint8Array | undefined
 }
 
 /** All state of one area, and the one record being applied to it. Holds no rule. */

@@ -20,7 +20,7 @@ export {
 } from './codec/input.ts'
 export { decodeOutcome, encodeOutcome, OUTCOME_MAX_BYTES, type Outcome } from './codec/outcome.ts'
 export { decodeHeader, decodePlayer } from './codec/state.ts'
-export { decodeTick, encodeTick, type Tick } from './codec/tick.ts'
+export { decodeTick, encodeTick, type Tick, tickOf } from './codec/tick.ts'
 export type { Entity, EntityId, EntityKind, EntityView, Strike } from './entity.ts'
 export * from './limits.ts'
 export { isMoving, type Motion, type Position, positionAt } from './motion.ts'

@@ -1,4 +1,4 @@
-import { Area, type Slot, type WorldHost } from './area.ts'
+import { Area, type Slot } from './area.ts'
 import type { AreaCharter } from './charter.ts'
 import { binaryString, bytesEqual, hexOf, ID_BYTES } from './codec/bytes.ts'
 import { decodeEntity } from './codec/entity.ts'
@@ -6,12 +6,8 @@ import { PLAYER_BYTES } from './codec/input.ts'
 import { decodeHeader, decodePlayer } from './codec/state.ts'
 import type { Character } from './entity.ts'
 import { WorldError } from './errors.ts'
+import type { StateEntry, WorldHost } from './interface.ts'
 import { RULES_VERSION } from './version.ts'
-
-export interface StateEntry {
-  readonly key: Uint8Array
-  readonly value: Uint8Array
-}
 
 /** Rebuilds an area from its entries, in any order. Queues, grid and counts follow from them. */
 export function restoreArea(host: WorldHost, charter: AreaCharter, entries: Iterable<StateEntry>): Area {

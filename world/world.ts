@@ -1,8 +1,9 @@
-import { Area, type DirtyEntry, type PlayerSlot, type WorldHost } from './area.ts'
+import { Area, type PlayerSlot } from './area.ts'
 import { type AreaCharter, checkCharter } from './charter.ts'
 import { startsWith } from './codec/bytes.ts'
 import {
   decodeRequest,
+  INPUT_MAX_BYTES,
   LOG_AT,
   logTagOf,
   type Request,
@@ -14,35 +15,25 @@ import type { Outcome } from './codec/outcome.ts'
 import { encodeHeader, encodePlayer, entityKey, HEADER_KEY, playerKey } from './codec/state.ts'
 import { decodeTick } from './codec/tick.ts'
 import type { EntityView } from './entity.ts'
+import {
+  type Applied,
+  type DirtyEntry,
+  INPUT_RECORD,
+  type Rules,
+  type StateEntry,
+  TICK_RECORD,
+  type WorldHost,
+} from './interface.ts'
 import { MAX_SESSION_AHEAD_MS, OUTCOMES_KEPT } from './limits.ts'
 import type { Refusal } from './reasons.ts'
-import { restoreArea, type StateEntry } from './restore.ts'
+import { restoreArea } from './restore.ts'
 import { act } from './rules/act.ts'
 import { populate } from './rules/populate.ts'
 import { createCharacter, takeOver } from './rules/presence.ts'
 import { advance } from './rules/tick.ts'
 import { type Verdict, verdict } from './rules/verdict.ts'
 
-export type { DirtyEntry, WorldHost } from './area.ts'
 export type { AreaCharter } from './charter.ts'
-export type { StateEntry } from './restore.ts'
-
-/** Record kinds that change an area; all others pass it by. */
-export const INPUT_RECORD = 3
-export const TICK_RECORD = 5
-
-/** What one record did. */
-export interface Applied {
-  /** For every input that can be read. Codes `gap`, `duplicate`, `no-session`, `session-closed`, `session-ahead` and `area-full` changed nothing. */
-  readonly outcome: Outcome | undefined
-  /** Why the record as a whole was passed over: not readable, made for another log, or a tick that is not after the last. */
-  readonly ignored: Refusal | undefined
-  /** Ids of what is new or changed, each once, in the order in which it happened. */
-  readonly changed: readonly string[]
-  readonly removed: readonly string[]
-  /** `decodeEvent` reads them. */
-  readonly events: readonly Uint8Array[]
-}
 
 /** A new area, populated as its charter says. Throws a `WorldError` `bad-charter`. */
 export function createWorld(host: WorldHost, charter: AreaCharter): World {
@@ -61,7 +52,8 @@ export function restoreWorld(host: WorldHost, charter: AreaCharter, entries: Ite
 }
 
 /** The rules of one area. The same records give the same bytes everywhere, restored in between or not. */
-export class World {
+export class World implements Rules {
+  readonly maxInputBytes = INPUT_MAX_BYTES
   private readonly area: Area
   private readonly logTag: Uint8Array
 
@@ -95,7 +87,6 @@ export class World {
     return this.area.due.size > 0 || (this.area.awake > 0 && this.area.counts.npc > 0)
   }
 
-  /** Applies one record's body. Never throws on any bytes; it alone decides. */
   apply(kind: number, body: Uint8Array, leaf: number): Applied {
     const { area } = this
     area.beginRecord(leaf)

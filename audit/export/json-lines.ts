@@ -35,7 +35,7 @@ export class JsonLinesWriter implements ExportWriter {
     })
   }
 
-  record({ leaf, record, applied, world }: ToldRecord): void {
+  record({ leaf, record, applied, rules }: ToldRecord): void {
     const { kind, rulesVersion, salt, body } = record
     this.#line({
       leaf,
@@ -43,8 +43,8 @@ export class JsonLinesWriter implements ExportWriter {
       rules: rulesVersion,
       salt: toBase64(salt),
       body: toBase64(body),
-      tick: world.tick,
-      timeMs: world.timeMs,
+      tick: rules.tick,
+      timeMs: rules.timeMs,
       ...saidBy(record),
       ...(applied?.outcome === undefined ? {} : { outcome: applied.outcome }),
     })

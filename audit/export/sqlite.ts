@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { EntityView } from '../../world/codec.ts'
 import { decodeInput, isMoving, type Motion } from '../../world/codec.ts'
+import { areaOf } from '../../world/kinds.ts'
 import type { ToldLog, ToldRecord } from '../audit.ts'
 import { readSeal } from '../replay/bodies.ts'
 import { hex } from '../verify/bytes.ts'
@@ -96,10 +97,11 @@ export class SqliteWriter implements ExportWriter {
   }
 
   record(told: ToldRecord): void {
-    if (told.leaf === 0) for (const entity of told.world.entities()) this.#follow(entity, told)
+    const area = areaOf(told.rules)
+    if (told.leaf === 0) for (const entity of area?.entities() ?? []) this.#follow(entity, told)
     this.#insertRecord(told)
     for (const id of told.applied?.changed ?? []) {
-      const entity = told.world.entity(id)
+      const entity = area?.entity(id)
       if (entity !== undefined) this.#follow(entity, told)
     }
     for (const id of told.applied?.removed ?? []) this.#forget(id, told)
@@ -124,13 +126,13 @@ export class SqliteWriter implements ExportWriter {
     rmSync(this.#partial, { force: true })
   }
 
-  #insertRecord({ leaf, record, applied, world }: ToldRecord): void {
+  #insertRecord({ leaf, record, applied, rules }: ToldRecord): void {
     const { kind, rulesVersion, salt, body } = record
     const decoded = kindName(kind) === 'input' ? decodeInput(body) : undefined
     const input = decoded === undefined || 'code' in decoded ? undefined : decoded
     const outcome = applied?.outcome
     this.#insert.record.run(
-      ...[leaf, kindName(kind), rulesVersion, world.tick, world.timeMs],
+      ...[leaf, kindName(kind), rulesVersion, rules.tick, rules.timeMs],
       ...[
         input && hex(input.player),
         input && hex(input.session),
@@ -148,28 +150,28 @@ export class SqliteWriter implements ExportWriter {
   }
 
   /** A new course, where this change gave it one. */
-  #follow(entity: EntityView, { leaf, world }: ToldRecord): void {
+  #follow(entity: EntityView, { leaf, rules }: ToldRecord): void {
     const { id, kind, motion, birthLeaf } = entity
     const open = this.#open.get(id)
     if (open === undefined) {
       const [name, player] = entity.kind === 'character' ? [entity.name, hex(entity.player)] : [null, null]
-      this.#insert.entity.run(id, kind, name, player, birthLeaf, world.timeMs, null, null)
+      this.#insert.entity.run(id, kind, name, player, birthLeaf, rules.timeMs, null, null)
     } else if (isSame(open.motion, motion)) return
-    else this.#insert.courseEnd.run(world.tick, world.timeMs, open.row)
+    else this.#insert.courseEnd.run(rules.tick, rules.timeMs, open.row)
     const { xMm, yMm, vxMmPerTick, vyMmPerTick, untilTick } = motion
-    const until = isMoving(motion) ? Math.min(untilTick, Number.MAX_SAFE_INTEGER) : world.tick
+    const until = isMoving(motion) ? Math.min(untilTick, Number.MAX_SAFE_INTEGER) : rules.tick
     const { lastInsertRowid } = this.#insert.course.run(
-      ...[id, leaf, motion.sinceTick, world.timeMs, null, null],
+      ...[id, leaf, motion.sinceTick, rules.timeMs, null, null],
       ...[xMm, yMm, vxMmPerTick, vyMmPerTick, until],
     )
     this.#open.set(id, { row: lastInsertRowid, motion: { ...motion } })
   }
 
-  #forget(id: string, { leaf, world }: ToldRecord): void {
+  #forget(id: string, { leaf, rules }: ToldRecord): void {
     const open = this.#open.get(id)
     if (open === undefined) return
-    this.#insert.courseEnd.run(world.tick, world.timeMs, open.row)
-    this.#insert.gone.run(leaf, world.timeMs, id)
+    this.#insert.courseEnd.run(rules.tick, rules.timeMs, open.row)
+    this.#insert.gone.run(leaf, rules.timeMs, id)
     this.#open.delete(id)
   }
 }

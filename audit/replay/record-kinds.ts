@@ -1,4 +1,4 @@
-import { INPUT_RECORD, TICK_RECORD } from '../../world/world.ts'
+import { INPUT_RECORD, TICK_RECORD } from '../../world/interface.ts'
 
 /** docs/protocol.md, "Records and the log". */
 export const recordKinds = {

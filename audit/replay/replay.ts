@@ -1,4 +1,5 @@
-import { type Applied, createWorld, restoreWorld, type StateEntry, type World } from '../../world/world.ts'
+import type { Applied, Rules, StateEntry } from '../../world/interface.ts'
+import { createRules, restoreRules } from '../../world/kinds.ts'
 import { sha256, verifyEd25519 } from '../crypto.ts'
 import type { Findings } from '../findings.ts'
 import { charterBody, type Genesis, type GenesisArea, originOf } from '../genesis.ts'
@@ -36,7 +37,7 @@ export class Replay {
   readonly #findings: Findings
   readonly #fileOf: (leaf: number) => string
   readonly #decision: DecidedMembers | undefined
-  readonly #world: World
+  readonly #rules: Rules
   readonly #tree = new StateTree()
   readonly #attestations: Attestations
   #mark: MarkedState | undefined
@@ -87,9 +88,9 @@ export class Replay {
     const host = { origin: this.#origin, sha256, verifySignature: verifyEd25519 }
     const hiding = base?.state.find(({ key }) => key.length === 0)
     const state = base?.state.filter(entry => entry !== hiding)
-    this.#world = state === undefined ? createWorld(host, area) : restoreWorld(host, area, state)
-    for (const { key, value } of this.#world.entries()) this.#tree.set(key, value)
-    this.#world.takeDirty()
+    this.#rules = state === undefined ? createRules(host, area) : restoreRules(host, area, state)
+    for (const { key, value } of this.#rules.entries()) this.#tree.set(key, value)
+    this.#rules.takeDirty()
     if (hiding !== undefined) this.#hide(hiding.value)
     if (base !== undefined) this.#beginAt(base.size)
     this.#attestations = new Attestations(this.#origin, genesis.nodes, findings, fileOf)
@@ -106,7 +107,7 @@ export class Replay {
 
   /** As the last mark found it, for a replay that begins there. Only just after that mark. */
   stateAtMark(): StateEntry[] {
-    const state = [...this.#world.entries()]
+    const state = [...this.#rules.entries()]
     if (this.#salt !== undefined) state.push({ key: noKey, value: this.#salt })
     return state
   }
@@ -116,7 +117,7 @@ export class Replay {
     this.#baseSize = size
     this.#previous = undefined
     this.#segmentStart = size
-    this.#mark = { height: 0, size, tick: this.#world.tick, root: this.#tree.root() }
+    this.#mark = { height: 0, size, tick: this.#rules.tick, root: this.#tree.root() }
   }
 
   /** @param logRoot the log's root just after this record; asked for at seals only */
@@ -135,7 +136,7 @@ export class Replay {
     if (kind === recordKinds.mark) this.#applyMark(leaf, record)
     else if (kind === recordKinds.seal) this.#seal(leaf, body, logRoot)
     else if (kind !== recordKinds.charter && kind !== recordKinds.attestation)
-      this.#blame('unexpected-record', leaf, `an area has no record of kind ${kind}`)
+      this.#blame('unexpected-record', leaf, `there is no record of kind ${kind}`)
     else if (kind === recordKinds.charter && !equalBytes(body, this.#charter))
       this.#blame('wrong-charter', leaf, 'the charter is not what the genesis file says')
     return undefined
@@ -186,25 +187,25 @@ export class Replay {
   }
 
   #takeChanges(): void {
-    for (const { key, value } of this.#world.takeDirty()) this.#tree.set(key, value)
+    for (const { key, value } of this.#rules.takeDirty()) this.#tree.set(key, value)
   }
 
   /** As the records so far have made it. */
-  get world(): World {
-    return this.#world
+  get rules(): Rules {
+    return this.#rules
   }
 
   #input(leaf: number, body: Uint8Array): Applied {
     this.inputs++
-    const applied = this.#world.apply(recordKinds.input, body, leaf)
+    const applied = this.#rules.apply(recordKinds.input, body, leaf)
     const { ignored } = applied
     if (ignored) this.#blame('malformed-record', leaf, `the input cannot be read (${ignored.code})`)
     return applied
   }
 
   #tick(leaf: number, body: Uint8Array): Applied {
-    const before = this.#world.tick
-    const applied = this.#world.apply(recordKinds.tick, body, leaf)
+    const before = this.#rules.tick
+    const applied = this.#rules.apply(recordKinds.tick, body, leaf)
     const { ignored } = applied
     if (ignored) this.#blame('wrong-tick', leaf, `the tick is not one after tick ${before} (${ignored.code})`)
     return applied
@@ -223,7 +224,7 @@ export class Replay {
       this.#takeChanges()
       if (this.#area.kind === 'org') this.#hide(salt)
       if (this.#mark) this.#replacedMarks.push(this.#mark)
-      this.#mark = { height: next, size: leaf + 1, tick: this.#world.tick, root: this.#tree.root() }
+      this.#mark = { height: next, size: leaf + 1, tick: this.#rules.tick, root: this.#tree.root() }
     } else if (mark !== undefined && mark.height === this.lastHeight) this.voidRecords++
     else this.#blame('wrong-mark', leaf, `the mark is not one of height ${next}`)
   }
@@ -284,7 +285,7 @@ export class Replay {
     }
     if (seal.asOfSize !== mark.size)
       return `the seal is as of size ${seal.asOfSize}, its mark of ${mark.size}`
-    if (seal.tick < mark.tick || seal.tick > this.#world.tick) return `the seal is of tick ${seal.tick}`
+    if (seal.tick < mark.tick || seal.tick > this.#rules.tick) return `the seal is of tick ${seal.tick}`
     return undefined
   }
 

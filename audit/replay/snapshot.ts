@@ -3,7 +3,7 @@
  * is all that the state tree has below one of its nodes.
  */
 import { zstdDecompressSync } from 'node:zlib'
-import type { StateEntry } from '../../world/world.ts'
+import type { StateEntry } from '../../world/interface.ts'
 import { sha256 } from '../crypto.ts'
 import { equalBytes, view } from '../verify/bytes.ts'
 import { type PathStep, rootAbove, stateRoot } from '../verify/state.ts'

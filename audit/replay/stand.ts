@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { StateEntry } from '../../world/world.ts'
+import type { StateEntry } from '../../world/interface.ts'
 import { writeDurably } from '../durable-file.ts'
 import { isText, isWhole, jsonOf, listOf, objectOf } from '../json.ts'
 import { readKeptFile } from '../kept-file.ts'

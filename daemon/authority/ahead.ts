@@ -1,5 +1,5 @@
 import { type LogRecord, recordKind } from '../../storage/log/record.ts'
-import { decodeTick, type Tick } from '../../world/codec.ts'
+import { type Tick, tickOf } from '../../world/codec.ts'
 import { decodeSeal } from './bodies.ts'
 import type { AppliedEntry, Replica } from './replica.ts'
 import type { AuthorityIdentity, Fault } from './types.ts'
@@ -17,10 +17,10 @@ export class Ahead {
   /** Of this node's clock. */
   wallMs: number
 
-  constructor(identity: AuthorityIdentity, replica: Pick<Replica, 'world'>, wallMs: number) {
+  constructor(identity: AuthorityIdentity, replica: Pick<Replica, 'rules'>, wallMs: number) {
     this.#identity = identity
     this.wallMs = wallMs
-    this.#tick = replica.world.tick
+    this.#tick = replica.rules.tick
   }
 
   /** In the entry that was applied last. */
@@ -28,7 +28,7 @@ export class Ahead {
     const lastMs = this.wallMs + maxAheadMs
     const leaves = records.flatMap((record, i) => {
       const isTick = record.kind === recordKind.tick && applied[i]?.ignored === undefined
-      const isAhead = isTick ? this.#isAhead(decodeTick(record.body)!, lastMs) : isDated(record, lastMs)
+      const isAhead = isTick ? this.#isAhead(tickOf(record.body)!, lastMs) : isDated(record, lastMs)
       return isAhead ? [firstLeaf + i] : []
     })
     const what = `the leader's time is more than ${maxAheadMs} ms ahead of this node's`

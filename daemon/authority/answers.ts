@@ -1,7 +1,6 @@
 import { equalBytes } from '../../storage/bytes.ts'
 import { hashBytes, type LogRecord, recordKind } from '../../storage/log/record.ts'
 import { encodeOutcome, isConsumed, type Outcome } from '../../world/codec.ts'
-import { maxInputBytes } from './batch.ts'
 import {
   InFlightInputs,
   type InputAnswer,
@@ -46,15 +45,16 @@ export class Answers {
 
   /** Whether the input is to be proposed; if not, it is answered, or waits with an earlier copy. */
   accept(body: Uint8Array, waiting: Waiting): boolean {
-    if (body.length > maxInputBytes || body.length < inputHeadBytes) return this.#refuse(waiting, 'malformed')
+    if (body.length > this.#replica.rules.maxInputBytes || body.length < inputHeadBytes)
+      return this.#refuse(waiting, 'malformed')
     if (this.inFlight.join(body, waiting)) return false
     const head = { seq: seqOf(body) }
-    const applied = this.#replica.world.lastSeq(body, body, sessionAt)
+    const applied = this.#replica.rules.lastSeq(body, body, sessionAt)
     if (head.seq <= applied) {
       this.#answerAgain(body, waiting)
       return false
     }
-    const refusal = this.#replica.world.check(body)
+    const refusal = this.#replica.rules.check(body)
     if (refusal !== undefined) return this.#refuse(waiting, refusal.code)
     const expectedSeq = (this.inFlight.lastSeq(body) ?? applied) + 1
     if (head.seq !== expectedSeq) {
@@ -74,7 +74,7 @@ export class Answers {
   /** A retry of what was applied before: the same outcome, at the same leaf, under a fresh signature. */
   #answerAgain(body: Uint8Array, waiting: Waiting): void {
     const { playerKey, sessionId, seq } = inputHead(body)!
-    const outcome = this.#replica.world.outcomeOf(playerKey, sessionId, seq)
+    const outcome = this.#replica.rules.outcomeOf(playerKey, sessionId, seq)
     if (outcome === undefined) {
       this.#refuse(waiting, 'outcome-forgotten')
       return

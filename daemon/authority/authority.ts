@@ -157,7 +157,7 @@ export class Authority {
     if (this.isTailFull) this.#admission.turnAway(busy)
     if (this.#jobs.isEnding) return
     if (this.replica.log.size === 0) this.#jobs.plan('charter')
-    if (this.replica.world.needsTick() && nowMs >= this.#nextTickAtMs && !this.isTailFull) {
+    if (this.replica.rules.needsTick() && nowMs >= this.#nextTickAtMs && !this.isTailFull) {
       this.#nextTickAtMs = Math.max(nowMs, this.#nextTickAtMs + this.identity.tickMs)
       this.#jobs.plan('tick')
     }
@@ -285,7 +285,7 @@ export class Authority {
    */
   publish(followed: boolean): void {
     if (!followed) return this.#changes.forget()
-    const delta = this.#changes.take(this.replica.world, this.replica.log.size)
+    const delta = this.#changes.take(this.replica)
     if (delta !== undefined && !this.outputs.push(delta)) this.#ports.count('authority_output_dropped', {})
   }
 }

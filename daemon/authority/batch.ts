@@ -10,7 +10,8 @@ export interface InputBatch {
 }
 
 export const maxBatchInputs = 1024
-export const maxInputBytes = 4096
+/** Of any kind of authority: each has a limit of its own (`Rules.maxInputBytes`). */
+export const maxInputBytes = 8192
 
 export function bodyHash(body: Uint8Array): Uint8Array {
   return sha256(body)

@@ -1,6 +1,5 @@
 import { recordKind } from '../../storage/log/record.ts'
-import type { World } from '../../world/world.ts'
-import type { AppliedEntry } from './replica.ts'
+import type { AppliedEntry, Replica } from './replica.ts'
 import type { FeedDelta } from './types.ts'
 
 /** What happened since the feed was last told: each entity once, however often it changed. */
@@ -29,10 +28,16 @@ export class Changes {
   }
 
   /** Undefined when nothing has happened. */
-  take(world: World, leaf: number): FeedDelta | undefined {
+  take({ rules, area, log }: Replica): FeedDelta | undefined {
     if (this.count === 0 && !this.#ticked) return undefined
-    const changed = [...this.#changed].flatMap(id => world.entityBytes(id) ?? [])
-    const delta = { tick: world.tick, leaf, changed, removed: [...this.#removed], events: this.#events }
+    const changed = [...this.#changed].flatMap(id => area?.entityBytes(id) ?? [])
+    const delta = {
+      tick: rules.tick,
+      leaf: log.size,
+      changed,
+      removed: [...this.#removed],
+      events: this.#events,
+    }
     this.forget()
     return delta
   }

@@ -111,7 +111,7 @@ export class Jobs {
   }
 
   get #newestTick(): number {
-    return Math.max(this.#replica.world.tick, this.#lastProposedTick)
+    return Math.max(this.#replica.rules.tick, this.#lastProposedTick)
   }
 
   #tickNow(wallMs: number): number {
@@ -128,7 +128,7 @@ export class Jobs {
       previous: this.#replica.previousHash,
       stateRoot: mark.stateRoot,
       asOfSize: mark.size,
-      tick: this.#replica.world.tick,
+      tick: this.#replica.rules.tick,
       timeMs: wallMs,
       nextMembers: this.#nextMembers ?? members,
     })

@@ -31,7 +31,7 @@ export function isTarget(bytes: Uint8Array): boolean {
 }
 
 /** The target as this replica has it. */
-export function stateOf({ world, log }: Replica, target: Uint8Array): Omit<EntityState, 'byLease'> {
-  const id = target.length === idBytes ? hexOf(target, 0, idBytes) : world.characterOf(target)
-  return { entity: id === undefined ? undefined : world.entityBytes(id), size: log.size, tick: world.tick }
+export function stateOf({ rules, area, log }: Replica, target: Uint8Array): Omit<EntityState, 'byLease'> {
+  const id = target.length === idBytes ? hexOf(target, 0, idBytes) : area?.characterOf(target)
+  return { entity: id === undefined ? undefined : area?.entityBytes(id), size: log.size, tick: rules.tick }
 }

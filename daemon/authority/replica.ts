@@ -7,7 +7,9 @@ import type { MerkleLog, Tile } from '../../storage/log/tree.ts'
 import { hidingKey, treeEntry, treeKey } from '../../storage/state/entry.ts'
 import type { StateTree } from '../../storage/state/state-tree.ts'
 import type { StoreOp } from '../../storage/store.ts'
-import type { Applied, World } from '../../world/world.ts'
+import type { Applied, Rules } from '../../world/interface.ts'
+import { areaOf } from '../../world/kinds.ts'
+import type { World } from '../../world/world.ts'
 import { decodeMark, decodeSeal, type Seal } from './bodies.ts'
 import { DivergenceError } from './errors.ts'
 import { Faults } from './faults.ts'
@@ -31,7 +33,7 @@ export interface PendingMark {
   readonly height: number
   readonly size: number
   readonly stateRoot: Uint8Array
-  /** Of the world then. */
+  /** Of the authority's time then. */
   readonly tick: number
 }
 
@@ -64,7 +66,7 @@ export interface ReplicaParts {
   readonly isHidden: boolean
   /** The body that the log's first leaf must have. */
   readonly charterBody: Uint8Array
-  readonly world: World
+  readonly rules: Rules
   readonly log: MerkleLog
   readonly tree: StateTree
   /** After `lastSeal`, if there is one. */
@@ -97,7 +99,9 @@ const nothingIn = (firstLeaf: number, faults: readonly Fault[]): AppliedEntry =>
 export class Replica {
   readonly origin: string
   readonly group: number
-  readonly world: World
+  readonly rules: Rules
+  /** The rules, where they are an area's. */
+  readonly area: World | undefined
   readonly log: MerkleLog
   readonly tree: StateTree
   /** Entries that held no well-formed batch. Only a faulty leader makes them; every replica skips them alike. */
@@ -126,7 +130,8 @@ export class Replica {
   constructor(parts: ReplicaParts) {
     this.origin = parts.origin
     this.group = parts.group
-    this.world = parts.world
+    this.rules = parts.rules
+    this.area = areaOf(parts.rules)
     this.log = parts.log
     this.tree = parts.tree
     this.regime = parts.regime
@@ -204,7 +209,7 @@ export class Replica {
       case recordKind.tick: {
         this.unsealedRecords++
         if (record.kind === recordKind.input) this.actions++
-        const applied = this.world.apply(record.kind, record.body, leaf)
+        const applied = this.rules.apply(record.kind, record.body, leaf)
         const code = record.kind === recordKind.tick ? 'wrong-tick' : 'malformed-record'
         if (applied.ignored !== undefined) this.#blame(leaf, code, `it is passed by: ${applied.ignored.code}`)
         return applied
@@ -212,7 +217,7 @@ export class Replica {
       case recordKind.intent:
         this.unsealedRecords++
         this.#blame(leaf, 'unexpected-record', 'there are no intents yet')
-        return this.world.apply(record.kind, record.body, leaf)
+        return this.rules.apply(record.kind, record.body, leaf)
       case recordKind.mark:
         this.#applyMark(record, leaf)
         return undefined
@@ -238,7 +243,7 @@ export class Replica {
     }
     if (this.pendingMark !== undefined) this.#replacedMarks.push(this.pendingMark)
     if (this.#replacedMarks.length > maxReplacedMarks) this.#replacedMarks.shift()
-    for (const { key, value } of this.world.takeDirty()) {
+    for (const { key, value } of this.rules.takeDirty()) {
       if (value === undefined) this.tree.set(treeKey(key), undefined)
       else {
         const entry = treeEntry(key, value)
@@ -249,7 +254,7 @@ export class Replica {
       const salt = treeEntry(hidingKey, record.salt)
       this.tree.set(salt.key, salt.value)
     }
-    const { tick } = this.world
+    const { tick } = this.rules
     this.pendingMark = { height: mark.height, size: leaf + 1, stateRoot: this.tree.root(), tick }
   }
 
@@ -279,7 +284,7 @@ export class Replica {
       seal.nextMembers.length > 0 &&
       // What is proven of a state is proven as of the seal's tick.
       seal.tick >= mark.tick &&
-      seal.tick <= this.world.tick &&
+      seal.tick <= this.rules.tick &&
       equalBytes(seal.previous, this.previousHash)
     if (!fits) {
       this.voidRecords++

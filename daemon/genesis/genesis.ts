@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { checkCharter } from '../../world/charter.ts'
+import { checkCharter } from '../../world/kinds.ts'
 import { badConfiguration } from '../config/setup-error.ts'
 import { verifyEndorsement } from '../identity/node-keys.ts'
 import { publicKeyOfPeerId } from '../network/peer-id.ts'

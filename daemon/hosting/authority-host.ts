@@ -7,7 +7,7 @@ import type { Authority } from '../authority/authority.ts'
 import type { InputBatch } from '../authority/batch.ts'
 import { type BatchWaiter, tell } from '../authority/intake.ts'
 import type { ReadAnswer } from '../authority/reading.ts'
-import type { AppliedEntry, AppliedSeal } from '../authority/replica.ts'
+import type { AppliedEntry, AppliedSeal, Replica } from '../authority/replica.ts'
 import type { Lookup } from '../authority/types.ts'
 import { FeedPublisher } from '../feed/publisher.ts'
 import type { Clock } from '../ports.ts'
@@ -80,8 +80,8 @@ export class AuthorityHost {
     const { replica } = parts.authority
     this.#reads = new StateReads(replica, parts.askRead)
     this.feed = new FeedPublisher({
-      point: () => ({ tick: replica.world.tick, leaf: replica.log.size }),
-      entities: () => [...replica.world.entities()].map(entity => replica.world.entityBytes(entity.id)!),
+      point: () => ({ tick: replica.rules.tick, leaf: replica.log.size }),
+      entities: () => entitiesOf(replica),
     })
     const { published, sync, count } = parts
     this.#finals = new FinalAsks({
@@ -256,4 +256,8 @@ export class AuthorityHost {
     this.#end('the authority halted on this node')
     this.#parts.halted(this.name, error)
   }
+}
+
+function entitiesOf({ area }: Replica): Uint8Array[] {
+  return area === undefined ? [] : [...area.entities()].map(({ id }) => area.entityBytes(id)!)
 }

@@ -4,8 +4,8 @@ import { recoverGroup } from '../../consensus/groups/raft-disk.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
 import type { LogRecord } from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
-import type { AreaCharter } from '../../world/charter.ts'
-import type { WorldHost } from '../../world/world.ts'
+import type { WorldHost } from '../../world/interface.ts'
+import type { Charter } from '../../world/kinds.ts'
 import { Authority } from '../authority/authority.ts'
 import type { AuthorityIdentity } from '../authority/types.ts'
 import { AuthorityHost } from './authority-host.ts'
@@ -21,7 +21,7 @@ import { readStanding } from './standing.ts'
 export interface HostedAuthority {
   readonly name: string
   readonly identity: AuthorityIdentity
-  readonly charter: AreaCharter
+  readonly charter: Charter
 }
 
 export interface OpeningParts {

@@ -5,8 +5,8 @@ import { MerkleLog, tileWidth } from '../../storage/log/tree.ts'
 import { hidingKey, treeEntry, worldEntry } from '../../storage/state/entry.ts'
 import { StateTree } from '../../storage/state/state-tree.ts'
 import type { Store } from '../../storage/store.ts'
-import type { AreaCharter } from '../../world/charter.ts'
-import { createWorld, restoreWorld, type StateEntry, type WorldHost } from '../../world/world.ts'
+import type { StateEntry, WorldHost } from '../../world/interface.ts'
+import { type Charter, createRules, restoreRules } from '../../world/kinds.ts'
 import { Ahead } from '../authority/ahead.ts'
 import { type AppliedPoint, appliedKey, decodeApplied, nothingApplied } from '../authority/applied.ts'
 import { Replica } from '../authority/replica.ts'
@@ -40,7 +40,7 @@ export interface KnownAtStart {
 export async function recoverAuthority(
   store: Store,
   identity: AuthorityIdentity,
-  charter: AreaCharter,
+  charter: Charter,
   host: WorldHost,
   { wallMs, decidedSize }: KnownAtStart,
 ): Promise<RecoveredAuthority> {
@@ -50,19 +50,19 @@ export async function recoverAuthority(
   const snapshot = beginSize === 0 ? undefined : await loadSnapshot(store, group, beginSize)
   const tree = new StateTree()
   for (const entry of snapshot?.entries ?? []) tree.set(entry.key, entry.value)
-  const world =
+  const rules =
     snapshot === undefined
-      ? createWorld(host, charter)
-      : restoreWorld(host, charter, stateOf(snapshot, group))
-  world.takeDirty() // a restored state is in the tree already; a new one is put there below
-  if (snapshot === undefined) fill(tree, world.entries())
+      ? createRules(host, charter)
+      : restoreRules(host, charter, stateOf(snapshot, group))
+  rules.takeDirty() // a restored state is in the tree already; a new one is put there below
+  if (snapshot === undefined) fill(tree, rules.entries())
   const log = await logUpTo(store, group, snapshot?.size ?? 0)
   const replica = new Replica({
     origin,
     group,
     isHidden,
     charterBody,
-    world,
+    rules,
     log,
     tree,
     regime: {
@@ -70,7 +70,7 @@ export async function recoverAuthority(
       members: snapshot?.lastSeal?.seal.nextMembers ?? members,
     },
     lastSeal: snapshot?.lastSeal,
-    pendingMark: snapshot && { ...snapshot.mark, tick: world.tick },
+    pendingMark: snapshot && { ...snapshot.mark, tick: rules.tick },
     actions: snapshot?.actions ?? 0,
   })
   const ahead = new Ahead(identity, replica, wallMs)

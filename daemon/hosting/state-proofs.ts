@@ -2,9 +2,7 @@ import type { Seal } from '../../consensus/finality/seal.ts'
 import { equalBytes } from '../../storage/bytes.ts'
 import { treeKey, worldEntry } from '../../storage/state/entry.ts'
 import { encodeStateProof } from '../../storage/state/proof.ts'
-import { entityKey, playerKey } from '../../world/codec/state.ts'
-import { hexOf } from '../../world/codec.ts'
-import { idBytes } from '../authority/reading.ts'
+import { stateKeyOf } from '../../world/kinds.ts'
 import type { Replica } from '../authority/replica.ts'
 import type { Clock } from '../ports.ts'
 
@@ -106,10 +104,7 @@ function take(replica: Replica, target: Uint8Array): Taken | undefined {
   const { tree, pendingMark, lastSeal } = replica
   const height = pendingMark?.height ?? lastSeal?.seal.height
   if (height === undefined) return undefined
-  const isEntity = target.length === idBytes
-  const key = treeKey(
-    isEntity ? entityKey(hexOf(target, 0, idBytes)) : playerKey(Buffer.from(target).toString('latin1')),
-  )
+  const key = treeKey(stateKeyOf(target))
   const entry = tree.get(key)
   const value = entry && worldEntry({ key, value: entry })!.value
   return { height, root: tree.root(), value, path: encodeStateProof(tree.proof(key)) }

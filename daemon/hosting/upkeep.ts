@@ -4,7 +4,7 @@ import { dropBodiesOps } from '../../storage/log/drop-bodies.ts'
 import { batchOp, LogReader } from '../../storage/log/log-store.ts'
 import { decodeBatch, type LogRecord, leafData, recordKind } from '../../storage/log/record.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
-import { decodeTick } from '../../world/codec.ts'
+import { tickOf } from '../../world/codec.ts'
 import { decodeSeal } from '../authority/bodies.ts'
 import type { Cancel, Clock, Network, PeerId } from '../ports.ts'
 import type { AuthorityHost } from './authority-host.ts'
@@ -180,6 +180,6 @@ export async function endOf(
 }
 
 function timeOf({ kind, body }: { readonly kind: number; readonly body: Uint8Array }): number | undefined {
-  if (kind === recordKind.tick) return decodeTick(body)?.timeMs
+  if (kind === recordKind.tick) return tickOf(body)?.timeMs
   return kind === recordKind.seal ? decodeSeal(body)?.timeMs : undefined
 }

@@ -69,7 +69,7 @@ describe('a proof that somebody kept', function () {
   }
 
   const inputLeaf = () => records.findIndex(({ kind }) => kind === recordKind.input)
-  const aCharacter = () => [...replica.world.entities()].find(({ kind }) => kind === 'character')!
+  const aCharacter = () => [...replica.area!.entities()].find(({ kind }) => kind === 'character')!
 
   it('shows a record at its leaf, and who decided that it stands there', async () => {
     const leaf = inputLeaf()

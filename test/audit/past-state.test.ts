@@ -47,7 +47,7 @@ describe('a state of long ago', function () {
     const replica = newReplica(town)
     for (const record of records) {
       replica.applyRecords([record], [])
-      walker ??= [...replica.world.entities()].find(({ kind }) => kind === 'character')?.id as string
+      walker ??= [...replica.area!.entities()].find(({ kind }) => kind === 'character')?.id as string
       const { lastSeal } = replica
       if (record.kind !== recordKind.seal || lastSeal?.size !== replica.log.size) continue
       // A seal each half minute, so that every second one is kept.

@@ -52,7 +52,7 @@ describe('a seal of a mark that another one has replaced', function () {
     const last = decodeSeal(played.at(-1)!.body)!
     const height = last.height + 1
     const seal = ({ size, stateRoot }: PendingMark): Uint8Array => {
-      const { tick } = replica.world
+      const { tick } = replica.rules
       return encodeSeal({ ...last, height, asOfSize: size, stateRoot, previous: replica.previousHash, tick })
     }
     add(recordKind.mark, encodeMark({ height }))

@@ -36,7 +36,7 @@ describe('what no honest leader logs', () => {
     replica.applyRecords([record(recordKind.mark, next)], [])
     const { size, stateRoot } = replica.pendingMark!
     const late = { ...decodeSeal(seal.body)!, height: height + 1, asOfSize: size, stateRoot }
-    const body = encodeSeal({ ...late, previous: replica.previousHash, tick: replica.world.tick })
+    const body = encodeSeal({ ...late, previous: replica.previousHash, tick: replica.rules.tick })
     assert.equal(codeOf(record(recordKind.mark, next), record(recordKind.seal, body)), undefined)
     assert.equal(replica.voidRecords, 3)
     assert.equal(replica.faults.first, undefined)
@@ -49,7 +49,7 @@ describe('what no honest leader logs', () => {
       [recordKind.charter, played[0]!.body, 'wrong-charter'],
       [recordKind.intent, new Uint8Array(9), 'unexpected-record'],
       [recordKind.input, new Uint8Array(9), 'malformed-record'],
-      [recordKind.tick, encodeTick({ tick: replica.world.tick, timeMs: 1 }), 'wrong-tick'],
+      [recordKind.tick, encodeTick({ tick: replica.rules.tick, timeMs: 1 }), 'wrong-tick'],
       [recordKind.mark, encodeMark({ height: height + 2 }), 'wrong-mark'],
       [recordKind.mark, new Uint8Array(7), 'wrong-mark'],
       [recordKind.seal, wrongSeal, 'wrong-seal'],
@@ -60,7 +60,7 @@ describe('what no honest leader logs', () => {
         faults.map(fault => [fault.leaf, fault.code]),
         [[firstLeaf, code]],
       )
-      const next = encodeTick({ tick: replica.world.tick + 1, timeMs: 1 })
+      const next = encodeTick({ tick: replica.rules.tick + 1, timeMs: 1 })
       assert.equal(codeOf(record(recordKind.tick, next)), undefined)
     }
   })
@@ -69,7 +69,7 @@ describe('what no honest leader logs', () => {
     const { firstLeaf, faults } = replica.applyRecords(
       [
         record(recordKind.intent, new Uint8Array(9)),
-        record(recordKind.tick, encodeTick({ tick: replica.world.tick + 1, timeMs: 1 })),
+        record(recordKind.tick, encodeTick({ tick: replica.rules.tick + 1, timeMs: 1 })),
         record(recordKind.mark, new Uint8Array(7)),
       ],
       [],
@@ -93,15 +93,15 @@ describe('what no honest leader logs', () => {
 
   it("is time that is far ahead of a member's own clock, but not an honest clock that is a day wrong", () => {
     const { tickMs, createdAtMs } = town.identity
-    const wallMs = createdAtMs + replica.world.tick * tickMs
+    const wallMs = createdAtMs + replica.rules.tick * tickMs
     const ahead = new Ahead(town.identity, replica, wallMs)
     const ticked = (tick: number, timeMs: number) =>
       ahead.faults(replica.applyRecords([record(recordKind.tick, encodeTick({ tick, timeMs }))], []))[0]?.code
-    const inADay = replica.world.tick + DAY_MS / tickMs
+    const inADay = replica.rules.tick + DAY_MS / tickMs
     assert.equal(ticked(inADay, wallMs + DAY_MS), undefined)
     assert.equal(ticked(inADay + 1, wallMs + 3 * DAY_MS), 'ahead-of-time')
     assert.equal(ticked(inADay + (2 * DAY_MS) / tickMs, wallMs), 'ahead-of-time')
-    const { tick } = replica.world
+    const { tick } = replica.rules
     const entry = replica.applyRecords(
       [tick + 1, tick + 1 + (2 * DAY_MS) / tickMs, tick + 2 + (2 * DAY_MS) / tickMs].map((to, i) =>
         record(recordKind.tick, encodeTick({ tick: to, timeMs: i < 2 ? wallMs : wallMs + 3 * DAY_MS })),
@@ -114,6 +114,6 @@ describe('what no honest leader logs', () => {
       'each at its own leaf',
     )
     // Where the members have decided so, time goes on from there.
-    assert.equal(ticked(replica.world.tick + 1, wallMs), undefined)
+    assert.equal(ticked(replica.rules.tick + 1, wallMs), undefined)
   })
 })

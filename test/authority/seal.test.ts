@@ -30,7 +30,7 @@ describe('a seal', () => {
 
   it('has no effect with a tick that the world did not have between mark and seal: a leader can not date a state', () => {
     const last = replica.lastSeal
-    const { tick } = replica.world
+    const { tick } = replica.rules
     assert.ok(tick > 0 && last !== undefined)
     for (const wrong of [tick + 1, replica.pendingMark!.tick - 1]) replica.applyRecords([at(wrong)], [])
     assert.equal(replica.lastSeal, last)

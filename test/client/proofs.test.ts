@@ -154,7 +154,7 @@ describe('a receipt that is made into a proof', function () {
       stateProofOf(town.origin, Buffer.from(id, 'hex'), { ...options(node(served, answers(change))), height })
 
     it('has what is there, and what is not', async () => {
-      const { id } = [...replica.world.entities()][0]!
+      const { id } = [...replica.area!.entities()][0]!
       for (const target of [id, '77'.repeat(16)]) {
         const opened = parseProof(await prove(target))
         assert.ok(opened.ok && opened.proof.kind === 'state')
@@ -165,7 +165,7 @@ describe('a receipt that is made into a proof', function () {
     })
 
     it('takes no lie of a node', async () => {
-      const { id } = [...replica.world.entities()][0]!
+      const { id } = [...replica.area!.entities()][0]!
       await assert.rejects(prove(id, { value: null }), { code: 'bad-proof' })
       await assert.rejects(prove(id, { value: 'AAAA' }), { code: 'bad-proof' })
       await assert.rejects(prove(id, { path: undefined }), { code: 'bad-proof' })

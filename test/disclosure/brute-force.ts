@@ -73,7 +73,7 @@ export function rootFor(
     tree.set(entry.key, entry.value)
   }
   const replica = new Replica({
-    ...{ origin, group, isHidden, charterBody: records[0]!.body, world, tree, actions: 0 },
+    ...{ origin, group, isHidden, charterBody: records[0]!.body, rules: world, tree, actions: 0 },
     regime: { epoch: authority.epoch, members: authority.members },
     ...{ log: new MerkleLog(async () => undefined), lastSeal: undefined, pendingMark: undefined },
   })

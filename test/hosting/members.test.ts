@@ -157,7 +157,7 @@ describe(TITLE, function () {
       await simulation.runFor(2_000)
       assert.deepEqual(holders(realm), [1, 2, 3, 4])
       const { entities } = early.program!.mirrors.get(GROUP)!
-      const { world } = realm.authorityOn(realm.leaderOf(GROUP)!, GROUP)!.authority.replica
+      const world = realm.authorityOn(realm.leaderOf(GROUP)!, GROUP)!.authority.replica.area!
       assert.equal(entities.size, [...world.entities()].length)
       await assertProgress(realm, 5_000)
     })

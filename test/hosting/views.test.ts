@@ -422,11 +422,11 @@ describe(TITLE, function () {
       const { authority } = realm.authorityOn(leader, GROUP)!
       assert.ok(await simulation.runUntil(() => authority.isTailFull, 15_000), realm.describe())
       await simulation.runFor(1_000)
-      const { actions, world } = authority.replica
-      const { tick } = world
+      const { actions, rules } = authority.replica
+      const { tick } = rules
       await simulation.runFor(5_000)
       assert.equal(authority.replica.actions, actions)
-      assert.equal(world.tick, tick)
+      assert.equal(rules.tick, tick)
       assert.ok(realm.judge.counters.get('answer-busy')! > 0)
       for (const number of away) realm.node(number).start()
       await assertProgress(realm, GROUP, 10_000)

@@ -102,7 +102,8 @@ describe('reads that other nodes ask for', () => {
 
 describe('reads at a replica', () => {
   const replica = {
-    world: { tick: 7, entityBytes: () => new Uint8Array([1]), characterOf: () => undefined },
+    rules: { tick: 7 },
+    area: { entityBytes: () => new Uint8Array([1]), characterOf: () => undefined },
     log: { size: 40 },
   } as unknown as Replica
   const ID = new Uint8Array(16)

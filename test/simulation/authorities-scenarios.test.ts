@@ -36,7 +36,7 @@ async function assertProgress(realm: SimRealm, limitMs: number): Promise<void> {
 function shows(realm: SimRealm, mirror: Mirror): boolean {
   const leader = realm.leaderOf(GROUP)
   if (leader === undefined || !mirror.live) return false
-  const { world } = realm.authorityOn(leader, GROUP)!.authority.replica
+  const world = realm.authorityOn(leader, GROUP)!.authority.replica.area!
   const owned = [...world.entities()]
   return (
     owned.length === mirror.entities.size &&
@@ -148,7 +148,7 @@ describe(TITLE, function () {
       const halted = (leader % 3) + 1
       realm.judge.fail = () => {}
       // A state that no record made: the next seal shows it.
-      const { world } = realm.authorityOn(halted, GROUP)!.authority.replica
+      const world = realm.authorityOn(halted, GROUP)!.authority.replica.area!
       for (const { id, kind } of world.entities()) {
         if (kind === 'character') (world.entity(id) as Character).health--
       }

@@ -104,8 +104,8 @@ describe(TITLE, function () {
         assert.equal(realm.judge.counters.get(trouble) ?? 0, 0, trouble)
 
       const isQuiet = (group: number): boolean => {
-        const { world } = realm.authorityOn(realm.leaderOf(group)!, group)!.authority.replica
-        return !world.needsTick()
+        const { rules } = realm.authorityOn(realm.leaderOf(group)!, group)!.authority.replica
+        return !rules.needsTick()
       }
       assert.ok(await simulation.runUntil(() => GROUPS.some(isQuiet), 60_000))
       await simulation.runFor(5_000)

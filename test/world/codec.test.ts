@@ -22,8 +22,9 @@ import {
   OUTCOME_MAX_BYTES,
   reasonText,
 } from '../../world/codec.ts'
+import { INPUT_RECORD, TICK_RECORD } from '../../world/interface.ts'
 import { OUTCOME_CODES } from '../../world/reasons.ts'
-import { createWorld, INPUT_RECORD, TICK_RECORD } from '../../world/world.ts'
+import { createWorld } from '../../world/world.ts'
 import { play, smallCharter, turns } from './play.ts'
 import { hexEntries, host, Stage } from './support.ts'
 

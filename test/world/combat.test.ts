@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type Action, decodeEvent, positionAt, type WorldEvent } from '../../world/codec.ts'
-import type { Applied } from '../../world/world.ts'
+import type { Applied } from '../../world/interface.ts'
 import { type Stage, stageOf } from './support.ts'
 
 const events = (applied: Applied): WorldEvent[] => applied.events.map(event => decodeEvent(event)!)

@@ -7,7 +7,8 @@ import {
   positionAt,
   STRUCTURES,
 } from '../../world/codec.ts'
-import { type Applied, createWorld, type World } from '../../world/world.ts'
+import type { Applied } from '../../world/interface.ts'
+import { createWorld, type World } from '../../world/world.ts'
 import { smallCharter as charter, play, turns } from './play.ts'
 import { host, Stage } from './support.ts'
 

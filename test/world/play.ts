@@ -8,7 +8,7 @@ import {
   positionAt,
   STRUCTURES,
 } from '../../world/codec.ts'
-import { type Applied, INPUT_RECORD, TICK_RECORD } from '../../world/world.ts'
+import { type Applied, INPUT_RECORD, TICK_RECORD } from '../../world/interface.ts'
 import { charterOf, fakeSignature, LOG, ORIGIN, playerKey, type Stage, sessionOf } from './support.ts'
 
 /** An area so small that players, NPCs and resources meet all the time. */

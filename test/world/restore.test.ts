@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { decodeEvent, positionAt } from '../../world/codec.ts'
-import { type Applied, createWorld, restoreWorld } from '../../world/world.ts'
+import type { Applied } from '../../world/interface.ts'
+import { createWorld, restoreWorld } from '../../world/world.ts'
 import { smallCharter as charter, play, turns } from './play.ts'
 import { charterOf, hex, hexEntries, host, Stage } from './support.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type Action, encodeInput, logTagOf, MAX_SESSION_AHEAD_MS } from '../../world/codec.ts'
-import { INPUT_RECORD } from '../../world/world.ts'
+import { INPUT_RECORD } from '../../world/interface.ts'
 import { hexEntries, LOG, playerKey, type Stage, sessionOf, sha256, stageOf } from './support.ts'
 
 const spawn: Action = { kind: 'spawn', name: 'Ada' }

@@ -1,14 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Action, encodeInput, encodeTick, logTagOf, type Outcome } from '../../world/codec.ts'
-import {
-  type Applied,
-  type AreaCharter,
-  createWorld,
-  INPUT_RECORD,
-  TICK_RECORD,
-  type World,
-  type WorldHost,
-} from '../../world/world.ts'
+import { type Applied, INPUT_RECORD, TICK_RECORD, type WorldHost } from '../../world/interface.ts'
+import { type AreaCharter, createWorld, type World } from '../../world/world.ts'
 
 export const ORIGIN = 'testnet/area/0231/0'
 

@@ -6,9 +6,16 @@ export interface Tick {
   readonly timeMs: number
 }
 
+const TICK_BYTES = 16
+
 /** The body of a tick record: tick u64 ‖ timeMs u64. */
 export const encodeTick = ({ tick, timeMs }: Tick): Uint8Array =>
   writer.start().u53(tick).u53(timeMs).finish()
+
+/** The beginning of a tick record's body, which is the same whatever the kind of authority. */
+export function tickOf(body: Uint8Array): Tick | undefined {
+  return decodeTick(body.subarray(0, TICK_BYTES))
+}
 
 export function decodeTick(body: Uint8Array): Tick | undefined {
   const reader = new ByteReader(body)

@@ -89,7 +89,7 @@ describe('an export of a log', function () {
     let [checked, moving] = [0, 0]
     for (const record of records) {
       replica.applyRecords([record], [])
-      const { world } = replica
+      const world = replica.area!
       if (world.timeMs === 0 || checked > 3_000) continue
       for (const { id, kind, motion } of world.entities()) {
         if (kind === 'resource') continue

@@ -102,7 +102,7 @@ export function newReplica(town: Town): Replica {
     group: identity.group,
     isHidden: identity.isHidden,
     charterBody: identity.charterBody,
-    world,
+    rules: world,
     log: new MerkleLog(async () => undefined),
     tree,
     regime: { epoch: identity.epoch, members: identity.members },

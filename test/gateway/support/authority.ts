@@ -13,7 +13,8 @@ import type {
 import type { FinalAsk, FinalProof } from '../../../daemon/hosting/final-asks.ts'
 import { signingKeyOf } from '../../../daemon/identity/signing-key.ts'
 import { decodeInput, encodeOutcome, encodeTick, hexOf, type Outcome } from '../../../world/codec.ts'
-import { type AreaCharter, createWorld, INPUT_RECORD, TICK_RECORD, type World } from '../../../world/world.ts'
+import { INPUT_RECORD, TICK_RECORD } from '../../../world/interface.ts'
+import { type AreaCharter, createWorld, type World } from '../../../world/world.ts'
 import { DecidedLog } from './decided-log.ts'
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')

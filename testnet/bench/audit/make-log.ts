@@ -165,7 +165,7 @@ function newReplica(genesis: Genesis, identity: AuthorityIdentity): Replica {
   }
   const { origin, group, isHidden, charterBody } = identity
   return new Replica({
-    ...{ origin, group, isHidden, charterBody, world, tree },
+    ...{ origin, group, isHidden, charterBody, rules: world, tree },
     log: new MerkleLog(async () => undefined),
     regime: { epoch: identity.epoch, members: identity.members },
     lastSeal: undefined,

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { AreaInfo } from '../../../daemon/gateway/router.ts'
 import type { HostedAuthority } from '../../../daemon/hosting/opening.ts'
 import type { SigningKey } from '../../../daemon/identity/signing-key.ts'
-import type { WorldHost } from '../../../world/world.ts'
+import type { WorldHost } from '../../../world/interface.ts'
 import { simKeyOf, verifySimSignature } from './sim-key.ts'
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
@@ -83,6 +83,7 @@ function areaOf(
   const place = { quadkey: name.slice(5), xMm: index * SIDE_MM, yMm: 0, sideMm: SIDE_MM }
   const middle = { xMm: place.xMm + SIDE_MM / 2, yMm: SIDE_MM / 2 }
   const charter = {
+    kind: 'area' as const,
     name,
     ...place,
     spawns: [middle],

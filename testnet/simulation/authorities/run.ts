@@ -250,13 +250,12 @@ class Run {
     if (replicas.some(({ log }) => log.size !== first!.log.size)) {
       return `the replicas of ${name} are at ${replicas.map(({ log }) => log.size).join(', ')}`
     }
-    const state = stateOf(first!.world)
-    if (replicas.some(({ world }) => stateOf(world) !== state)) {
+    const state = stateOf(first!.rules)
+    if (replicas.some(({ rules }) => stateOf(rules) !== state)) {
       this.#sim.judge.fail(`the replicas of ${name} have equal logs and other states`)
     }
-    const owned = new Map(
-      [...first!.world.entities()].map(({ id }) => [id, base64(first!.world.entityBytes(id)!)]),
-    )
+    const area = first!.area!
+    const owned = new Map([...area.entities()].map(({ id }) => [id, base64(area.entityBytes(id)!)]))
     for (const { name: node, program } of there) {
       const mirror = program!.mirrors.get(group)!
       if (!mirror.live) return `${node} has no feed of ${name}`

@@ -144,7 +144,7 @@ export class SimRealm {
   #worldOf(group: number) {
     for (const node of this.nodes) {
       const host = node.program?.engine.authority(group)
-      if (host !== undefined) return host.authority.replica.world
+      if (host !== undefined) return host.authority.replica.area
     }
     return undefined
   }
@@ -152,7 +152,7 @@ export class SimRealm {
   /** As whoever leads the area has it; a world without a leader is not at rest. */
   #isAwake(group: number, player: Uint8Array): boolean {
     const leader = this.leaderOf(group)
-    const world = leader && this.authorityOn(leader, group)?.authority.replica.world
+    const world = leader && this.authorityOn(leader, group)?.authority.replica.area
     if (!world) return true
     const id = world.characterOf(player)
     const entity = id === undefined ? undefined : world.entity(id)

@@ -217,8 +217,8 @@ function sumOf({ index, term, data }: { index: number; term: number; data: Uint8
   return crc32(data, crc32(header, index >>> 0))
 }
 
-function resultOf({ log, world, pendingMark }: Replica, { applied, marked }: AppliedEntry): number {
-  let sum = crc32(`${log.size} ${world.tick}`)
+function resultOf({ log, rules, pendingMark }: Replica, { applied, marked }: AppliedEntry): number {
+  let sum = crc32(`${log.size} ${rules.tick}`)
   for (const result of applied) {
     if (result?.outcome !== undefined) sum = crc32(encodeOutcome(result.outcome), sum)
   }

@@ -69,7 +69,7 @@ interface OutOfOrder {
 }
 
 function outOfOrder(random: SimRandom, { replica, identity }: Authority): readonly OutOfOrder[] {
-  const { tick } = replica.world
+  const { tick } = replica.rules
   // No clock shows this time, so that the bytes stand nowhere else.
   const timeMs = random.below(2 ** 40)
   const { epoch, members } = replica.regime
@@ -92,8 +92,8 @@ async function forgery(field: Field, node: Node, host: AuthorityHost): Promise<L
   const { group, rulesVersion } = host.authority.identity
   const players = field.players.filter(({ area }) => area.group === group)
   if (players.length === 0) return undefined
-  const { world } = host.authority.replica
-  const body = pick(random, players).neverAsked((player, session) => world.lastSeq(player, session))
+  const { rules } = host.authority.replica
+  const body = pick(random, players).neverAsked((player, session) => rules.lastSeq(player, session))
   field.judge.forged(group, body)
   const record = (kind: number, bytes: Uint8Array): LogRecord => {
     return { kind, rulesVersion, salt: random.bytes(saltBytes), body: bytes }
