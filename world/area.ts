@@ -1,8 +1,9 @@
+import { Away } from './away.ts'
 import type { AreaCharter } from './charter.ts'
-import { asciiBytes, binaryString, hexOf, ID_BYTES, startsWith } from './codec/bytes.ts'
+import { asciiBytes, binaryString, compareBytes, hexOf, ID_BYTES, startsWith } from './codec/bytes.ts'
 import { encodeEntity } from './codec/entity.ts'
 import { encodeEvent, type WorldEvent } from './codec/event.ts'
-import { PLAYER_BYTES } from './codec/input.ts'
+import { logTagOf, PLAYER_BYTES } from './codec/input.ts'
 import {
   type AreaHeader,
   encodeHeader,
@@ -17,7 +18,7 @@ import { type Due, DueQueue } from './due-queue.ts'
 import { type Actor, type Character, type Entity, isActor, type Npc } from './entity.ts'
 import type { DirtyEntry, WorldHost } from './interface.ts'
 import { IDLE_TICKS, NPC_THINK_TICKS, RESOURCE_HALF_MM, STRUCTURES } from './limits.ts'
-import { isMoving } from './motion.ts'
+import { isLeaning, isMoving } from './motion.ts'
 import { StaticGrid } from './static-grid.ts'
 import { RULES_VERSION } from './version.ts'
 
@@ -41,6 +42,8 @@ export interface PlayerSlot extends Due {
   readonly key: string
   readonly record: PlayerRecord
   readonly character: Slot<Character>
+  /** Of the log that its session was opened in, when that is another one. */
+  logTag: Uint8Array | undefined
   dirty: boolean
 }
 
@@ -62,6 +65,10 @@ export class Area {
   /** NPCs by the tick, modulo `NPC_THINK_TICKS`, at which they think; each in id order. */
   readonly thinkers: Slot<Npc>[][] = Array.from({ length: NPC_THINK_TICKS }, () => [])
 
+  /** Characters that waited at the border when they were last looked at. */
+  readonly atBorder = new Set<Slot<Character>>()
+  readonly away = new Away()
+
   changed: readonly string[] = NOTHING
   removed: readonly string[] = NOTHING
   events: readonly Uint8Array[] = NOTHING
@@ -74,6 +81,7 @@ export class Area {
   private dirtyEntities: string[] = []
   private removedEntities: string[] = []
   private dirtyPlayers: PlayerSlot[] = []
+  private removedPlayers: string[] = []
 
   constructor(host: WorldHost, charter: AreaCharter) {
     this.host = host
@@ -95,13 +103,7 @@ export class Area {
   }
 
   newId(): string {
-    const { origin } = this.host
-    const bytes = new Uint8Array(origin.length + 10)
-    bytes.set(asciiBytes(origin))
-    const view = new DataView(bytes.buffer, origin.length)
-    view.setBigUint64(0, BigInt(this.leaf))
-    view.setUint16(8, this.ordinal++)
-    return hexOf(this.host.sha256(bytes), 0, ID_BYTES)
+    return idOf(this.host, this.host.origin, this.leaf, this.ordinal++)
   }
 
   birth(): { id: string; birthOrigin: string; birthLeaf: number } {
@@ -151,6 +153,48 @@ export class Area {
     if (slot.changedBy === this.recordNumber) this.changed = this.changed.filter(other => other !== id)
     if (slot.stored) this.removedEntities.push(id)
     this.headerDirty = true
+  }
+
+  /** A character leaves with its player's record. For those who look it stays, until it is somebody else's. */
+  removeCharacter(player: PlayerSlot): void {
+    const { key, character } = player
+    const { id, awake } = character.entity
+    this.away.locked(id, { player: key, bytes: this.encoded(character) })
+    this.touch(character)
+    this.due.remove(character)
+    this.idle.remove(player)
+    this.slots.delete(id)
+    this.players.delete(key)
+    this.lastSeen.fill(undefined)
+    this.atBorder.delete(character)
+    this.counts.character--
+    if (awake) this.awake--
+    if (character.stored) this.removedEntities.push(id)
+    this.removedPlayers.push(key)
+    this.dirtyPlayers = this.dirtyPlayers.filter(other => other !== player)
+    this.headerDirty = true
+  }
+
+  /** A character comes in with its player's record, or is back. */
+  putCharacter(entity: Character, record: PlayerRecord): void {
+    const { id } = entity
+    const key = binaryString(entity.player, 0, PLAYER_BYTES)
+    this.away.unlocked(id)
+    this.away.forget(key)
+    const isTold = !this.removedEntities.includes(id)
+    const slot = this.add(entity)
+    slot.stored = !isTold
+    this.dirtyEntities = [...new Set(this.dirtyEntities)]
+    this.removedEntities = this.removedEntities.filter(other => other !== id)
+    this.removedPlayers = this.removedPlayers.filter(other => other !== key)
+    this.addPlayer(key, record, slot)
+    if (isLeaning(entity.motion)) this.atBorder.add(slot)
+  }
+
+  /** It is somebody else's from now on: nobody sees it here any more. */
+  letGo(id: string): void {
+    this.away.unlocked(id)
+    this.removed = added(this.removed, id)
   }
 
   actor(id: string): Slot<Actor> | undefined {
@@ -227,10 +271,17 @@ export class Area {
       result.push({ key: playerKey(player.key), value: encodePlayer(player.record) })
       player.dirty = false
     }
+    const gone = this.removedPlayers.map(key => ({ key: playerKey(key), value: undefined }))
+    const forwards = this.away.takeDirty()
+    if (gone.length + forwards.length > 0) {
+      result.push(...gone, ...forwards)
+      result.sort((a, b) => compareBytes(a.key, b.key))
+    }
     this.headerDirty = false
     this.dirtyEntities = []
     this.removedEntities = []
     this.dirtyPlayers = []
+    this.removedPlayers = []
     return result
   }
 
@@ -258,6 +309,7 @@ export class Area {
       key,
       record,
       character,
+      logTag: record.log === undefined ? undefined : logTagOf(record.log, bytes => this.host.sha256(bytes)),
       dueId: record.character,
       dueTick: Number.POSITIVE_INFINITY,
       dueIndex: -1,
@@ -287,6 +339,21 @@ export class Area {
       this.grid.add({ id, xMm: motion.xMm, yMm: motion.yMm, halfMm: RESOURCE_HALF_MM })
     }
   }
+}
+
+/** An entity's name for all time: SHA-256(origin ‖ leaf ‖ ordinal in that record) of its birth. */
+export function idOf(
+  { sha256 }: Pick<WorldHost, 'sha256'>,
+  origin: string,
+  leaf: number,
+  ordinal: number,
+): string {
+  const bytes = new Uint8Array(origin.length + 10)
+  bytes.set(asciiBytes(origin))
+  const view = new DataView(bytes.buffer, origin.length)
+  view.setBigUint64(0, BigInt(leaf))
+  view.setUint16(8, ordinal)
+  return hexOf(sha256(bytes), 0, ID_BYTES)
 }
 
 /** Most records have nothing of a kind to tell: they share this, and a list is made for the first thing. */

@@ -17,6 +17,8 @@ export interface AreaCharter {
   readonly npcCount: number
   /** How many characters, awake or asleep, the area takes. */
   readonly capacity: number
+  /** Characters may leave over the border, into an area that touches there, and others may come in. Left out: nobody does. */
+  readonly borders?: 'open' | undefined
 }
 
 const MAX_SIDE_MM = 90_000_000
@@ -40,6 +42,8 @@ export function checkCharter(charter: AreaCharter, origin: string): void {
   whole('resourceCount', 0, 20_000)
   whole('npcCount', 0, 20_000)
   whole('capacity', 1, 100_000)
+  if (charter.borders !== undefined && charter.borders !== 'open')
+    throw new WorldError('bad-charter', "The charter's borders must be open, or left out.")
   if (!/^[\x21-\x7e]+$/.test(origin) || origin.length > ORIGIN_MAX_CHARS) {
     throw new WorldError(
       'bad-charter',

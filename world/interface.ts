@@ -1,4 +1,5 @@
 import type { Outcome } from './codec/outcome.ts'
+import type { Estate, HandoverRules } from './estate.ts'
 import type { Refusal } from './reasons.ts'
 
 /**
@@ -35,6 +36,7 @@ export interface Rules {
 /** Record kinds that change the state; all others pass the rules by. */
 export const INPUT_RECORD = 3
 export const TICK_RECORD = 5
+export const HANDOVER_RECORD = 8
 
 /** What one record did. */
 export interface Applied {
@@ -56,6 +58,8 @@ export interface WorldHost {
   sha256(bytes: Uint8Array): Uint8Array
   /** Ed25519. Must give the same answer everywhere, and never throw. */
   verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
+  /** Where there is none, nobody leaves and nobody comes in. */
+  readonly handover?: ((estate: Estate) => HandoverRules) | undefined
 }
 
 export interface StateEntry {

@@ -11,6 +11,8 @@ export const OUTCOMES_KEPT = 16
 /** A session's number may be so far ahead of the area's clock: else one forged opening could use up all numbers for good. */
 export const MAX_SESSION_AHEAD_MS = 24 * 60 * 60 * 1000
 export const ORIGIN_MAX_CHARS = 160
+/** An area remembers of so many characters, the last to leave, where they went. */
+export const FORWARDS_KEPT = 4096
 /** An awake character that stands and sends nothing for five minutes falls asleep, so that a lost client doesn't keep an area ticking. */
 export const IDLE_TICKS = 3000
 

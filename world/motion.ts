@@ -11,6 +11,8 @@ export interface Motion {
   readonly untilTick: number
 }
 
+type Course = Pick<Motion, 'vxMmPerTick' | 'vyMmPerTick'>
+
 export interface Position {
   readonly xMm: number
   readonly yMm: number
@@ -23,7 +25,23 @@ export interface Bounds {
   readonly sideMm: number
 }
 
-export const isMoving = (motion: Motion): boolean => motion.vxMmPerTick !== 0 || motion.vyMmPerTick !== 0
+const hasCourse = (motion: Motion): boolean => motion.vxMmPerTick !== 0 || motion.vyMmPerTick !== 0
+
+export const isMoving = (motion: Motion): boolean => motion.untilTick > motion.sinceTick && hasCourse(motion)
+
+/** Stands at the border, and would go on over it: a course of which not one tick is left. */
+export const isLeaning = (motion: Motion): boolean =>
+  motion.untilTick === motion.sinceTick && hasCourse(motion)
+
+/** Where the next tick of its course would take it, from where it stands. */
+export const nextStep = (motion: Motion): Position => ({
+  xMm: motion.xMm + motion.vxMmPerTick,
+  yMm: motion.yMm + motion.vyMmPerTick,
+})
+
+export function leaning(at: Position, { vxMmPerTick, vyMmPerTick }: Course, tick: number): Motion {
+  return { xMm: at.xMm, yMm: at.yMm, vxMmPerTick, vyMmPerTick, sinceTick: tick, untilTick: tick }
+}
 
 /** The exact position at a tick: whole millimetres. Before `sinceTick` it is the start. */
 export function positionAt(motion: Motion, tick: number): Position {

@@ -33,6 +33,8 @@ const TABLE = [
   ['in-combat', "A character can't leave in the middle of a fight."],
   ['other-log', 'This input was made for another log.'],
   ['session-ahead', "The session's number is too far ahead of the area's clock."],
+  ['crossing', 'Your character is on its way into another area.'],
+  ['moved', 'Your character is in another area now.'],
 ] as const
 
 export type OutcomeCode = (typeof TABLE)[number][0]
@@ -62,6 +64,8 @@ const NOT_CONSUMED: ReadonlySet<OutcomeCode> = new Set([
   'session-closed',
   'session-ahead',
   'area-full',
+  'crossing',
+  'moved',
 ])
 /** Whether an input with this outcome was applied: it has used its seq, whatever it was answered. */
 export const isConsumed = (code: OutcomeCode): boolean => !NOT_CONSUMED.has(code)

@@ -1,17 +1,21 @@
-import { Area, type Slot } from './area.ts'
-import type { AreaCharter } from './charter.ts'
+import type { Area, Slot } from './area.ts'
 import { binaryString, bytesEqual, hexOf, ID_BYTES } from './codec/bytes.ts'
 import { decodeEntity } from './codec/entity.ts'
 import { PLAYER_BYTES } from './codec/input.ts'
 import { decodeHeader, decodePlayer } from './codec/state.ts'
 import type { Character } from './entity.ts'
 import { WorldError } from './errors.ts'
-import type { StateEntry, WorldHost } from './interface.ts'
+import type { HandoverRules } from './estate.ts'
+import type { StateEntry } from './interface.ts'
+import { isLeaning } from './motion.ts'
 import { RULES_VERSION } from './version.ts'
 
 /** Rebuilds an area from its entries, in any order. Queues, grid and counts follow from them. */
-export function restoreArea(host: WorldHost, charter: AreaCharter, entries: Iterable<StateEntry>): Area {
-  const area = new Area(host, charter)
+export function restoreArea(
+  area: Area,
+  handover: HandoverRules | undefined,
+  entries: Iterable<StateEntry>,
+): void {
   const players: StateEntry[] = []
   let header: StateEntry | undefined
   for (const entry of entries) {
@@ -19,11 +23,20 @@ export function restoreArea(host: WorldHost, charter: AreaCharter, entries: Iter
     if (kind === 0x61 && entry.key.length === 1) header = entry
     else if (kind === 0x65) restoreEntity(area, entry)
     else if (kind === 0x70) players.push(entry)
+    else if (kind === 0x66) restoreForward(area, entry)
+    else if (kind === 0x68 && handover?.restore(entry.key, entry.value)) continue
     else throw new WorldError('bad-state', 'The state holds a key that these rules do not know.')
   }
   for (const entry of players) restorePlayer(area, entry)
   restoreHeader(area, header)
-  return area
+  if (!area.away.restored()) throw new WorldError('bad-state', 'The state has too many forwards.')
+  handover?.restored()
+}
+
+function restoreForward(area: Area, { key, value }: StateEntry): void {
+  const isForward =
+    key.length === 1 + PLAYER_BYTES && area.away.restore(binaryString(key, 1, PLAYER_BYTES), value)
+  if (!isForward) throw new WorldError('bad-state', `The forward at ${hexOf(key, 0, key.length)} is broken.`)
 }
 
 function restoreHeader(area: Area, entry: StateEntry | undefined): void {
@@ -57,7 +70,9 @@ function restoreEntity(area: Area, { key, value }: StateEntry): void {
   ) {
     throw new WorldError('bad-state', `The entity at ${hexOf(key, 0, key.length)} is broken.`)
   }
-  area.link(entity).stored = true
+  const slot = area.link(entity)
+  slot.stored = true
+  if (entity.kind === 'character' && isLeaning(entity.motion)) area.atBorder.add(slot as Slot<Character>)
 }
 
 function restorePlayer(area: Area, { key, value }: StateEntry): void {

@@ -1,11 +1,12 @@
 import { Area, type PlayerSlot } from './area.ts'
 import { type AreaCharter, checkCharter } from './charter.ts'
-import { startsWith } from './codec/bytes.ts'
+import { binaryString, compareBytes, startsWith } from './codec/bytes.ts'
 import {
   decodeRequest,
   INPUT_MAX_BYTES,
   LOG_AT,
   logTagOf,
+  PLAYER_BYTES,
   type Request,
   SESSION_AT,
   SESSION_BYTES,
@@ -15,9 +16,11 @@ import type { Outcome } from './codec/outcome.ts'
 import { encodeHeader, encodePlayer, entityKey, HEADER_KEY, playerKey } from './codec/state.ts'
 import { decodeTick } from './codec/tick.ts'
 import type { EntityView } from './entity.ts'
+import type { HandoverRules } from './estate.ts'
 import {
   type Applied,
   type DirtyEntry,
+  HANDOVER_RECORD,
   INPUT_RECORD,
   type Rules,
   type StateEntry,
@@ -28,12 +31,14 @@ import { MAX_SESSION_AHEAD_MS, OUTCOMES_KEPT } from './limits.ts'
 import type { Refusal } from './reasons.ts'
 import { restoreArea } from './restore.ts'
 import { act } from './rules/act.ts'
+import { estateOf, type Wish, wishes } from './rules/crossing.ts'
 import { populate } from './rules/populate.ts'
 import { createCharacter, takeOver } from './rules/presence.ts'
 import { advance } from './rules/tick.ts'
 import { type Verdict, verdict } from './rules/verdict.ts'
 
 export type { AreaCharter } from './charter.ts'
+export type { Cargo, Estate, HandoverRules } from './estate.ts'
 
 /** A new area, populated as its charter says. Throws a `WorldError` `bad-charter`. */
 export function createWorld(host: WorldHost, charter: AreaCharter): World {
@@ -42,23 +47,33 @@ export function createWorld(host: WorldHost, charter: AreaCharter): World {
   area.beginRecord(0)
   area.touchHeader()
   populate(area)
-  return new World(area)
+  return new World(area, handoverOf(area))
 }
 
 /** The world that gave these `entries()`. They come from a verified snapshot or the own disk: broken ones throw `bad-state`. */
 export function restoreWorld(host: WorldHost, charter: AreaCharter, entries: Iterable<StateEntry>): World {
   checkCharter(charter, host.origin)
-  return new World(restoreArea(host, charter, entries))
+  const area = new Area(host, charter)
+  const handover = handoverOf(area)
+  restoreArea(area, handover, entries)
+  return new World(area, handover)
+}
+
+function handoverOf(area: Area): HandoverRules | undefined {
+  return area.charter.borders === 'open' ? area.host.handover?.(estateOf(area)) : undefined
 }
 
 /** The rules of one area. The same records give the same bytes everywhere, restored in between or not. */
 export class World implements Rules {
   readonly maxInputBytes = INPUT_MAX_BYTES
+  /** Undefined where nobody comes or goes. */
+  readonly handover: HandoverRules | undefined
   private readonly area: Area
   private readonly logTag: Uint8Array
 
-  constructor(area: Area) {
+  constructor(area: Area, handover: HandoverRules | undefined) {
     this.area = area
+    this.handover = handover
     const { host } = area
     this.logTag = logTagOf(host.origin, bytes => host.sha256(bytes))
   }
@@ -92,6 +107,7 @@ export class World implements Rules {
     area.beginRecord(leaf)
     if (kind === INPUT_RECORD) return this.applyInput(body)
     if (kind === TICK_RECORD) return this.applyTick(body)
+    if (kind === HANDOVER_RECORD) return this.applyHandover(body)
     return this.applied()
   }
 
@@ -104,7 +120,10 @@ export class World implements Rules {
     const input = this.read(body)
     if ('code' in input) return input
     const player = this.area.playerOf(body)
-    if (!player) return undefined
+    if (!player) {
+      const code = this.whereabouts(body)
+      return code && { code }
+    }
     const { session, lastSeq } = player.record
     if (startsWith(body, SESSION_AT, session))
       return input.seq <= lastSeq ? { code: 'duplicate', seq: lastSeq } : undefined
@@ -121,9 +140,26 @@ export class World implements Rules {
     return this.openSession(player, session, sessionAt)?.record.lastSeq ?? 0
   }
 
-  /** One of the session's last `OUTCOMES_KEPT` outcomes. */
+  /** One of the session's last `OUTCOMES_KEPT` outcomes; none that came of an input elsewhere. */
   outcomeOf(player: Uint8Array, session: Uint8Array, seq: number): Outcome | undefined {
-    return this.openSession(player, session, 0)?.record.outcomes.find(outcome => outcome.seq === seq)
+    const record = this.openSession(player, session, 0)?.record
+    if (record === undefined || seq <= record.carriedSeq) return undefined
+    return record.outcomes.find(outcome => outcome.seq === seq)
+  }
+
+  /** Which authority the player's character has gone to from here, the hash of its log's origin; undefined where that is not known. */
+  forwardOf(player: Uint8Array): Uint8Array | undefined {
+    return this.area.away.forward(binaryString(player, 0, PLAYER_BYTES))?.target
+  }
+
+  /** The player's character that is on its way out. */
+  crossingOf(player: Uint8Array): string | undefined {
+    return this.area.away.crossingOf(binaryString(player, 0, PLAYER_BYTES))
+  }
+
+  /** Characters that would go over the border now. */
+  wishes(): Iterable<Wish> {
+    return wishes(this.area)
   }
 
   /** The id of the player's character here. */
@@ -143,12 +179,14 @@ export class World implements Rules {
   /** The canonical bytes, for clients too (`decodeEntity`). Shared: not to be written to. */
   entityBytes(id: string): Uint8Array | undefined {
     const slot = this.area.slots.get(id)
-    return slot && this.area.encoded(slot)
+    return slot === undefined ? this.area.away.crossing(id)?.bytes : this.area.encoded(slot)
   }
 
   /** What changed since the last call, in key order. */
   takeDirty(): DirtyEntry[] {
-    return this.area.takeDirty()
+    const dirty = this.area.takeDirty()
+    const changes = this.handover?.takeChanges() ?? []
+    return changes.length === 0 ? dirty : dirty.concat(changes).sort(byKey)
   }
 
   /** All state, in key order. */
@@ -158,6 +196,8 @@ export class World implements Rules {
     for (const id of [...area.slots.keys()].sort()) {
       yield { key: entityKey(id), value: area.encoded(area.slots.get(id)!) }
     }
+    yield* area.away.entries()
+    if (this.handover !== undefined) yield* [...this.handover.entries()].sort(byKey)
     for (const key of [...area.players.keys()].sort()) {
       yield { key: playerKey(key), value: encodePlayer(area.players.get(key)!.record) }
     }
@@ -169,6 +209,13 @@ export class World implements Rules {
     if (to.tick <= this.area.tick) return this.applied(undefined, { code: 'stale-tick' })
     advance(this.area, to)
     return this.applied()
+  }
+
+  /** A refusal is nobody's fault, unless no honest leader would have logged the record. */
+  private applyHandover(body: Uint8Array): Applied {
+    const refusal = this.handover === undefined ? 'malformed' : this.handover.apply(body)
+    const isFault = refusal === 'malformed' || refusal === 'not-proven'
+    return this.applied(undefined, isFault ? { code: 'malformed' } : undefined)
   }
 
   private applyInput(body: Uint8Array): Applied {
@@ -191,7 +238,23 @@ export class World implements Rules {
 
   private read(body: Uint8Array): Request | Refusal {
     const input = decodeRequest(body)
-    return 'code' in input || startsWith(body, LOG_AT, this.logTag) ? input : { code: 'other-log' }
+    if ('code' in input) return input
+    const isOurs = startsWith(body, LOG_AT, this.logTag)
+    const player = this.area.playerOf(body)
+    if (player === undefined)
+      return isOurs || this.whereabouts(body) !== undefined ? input : { code: 'other-log' }
+    // A session that has come from elsewhere goes on naming the log that it was opened in, and no other does.
+    const isOwn = player.logTag === undefined || !startsWith(body, SESSION_AT, player.record.session)
+    return (isOwn ? isOurs : startsWith(body, LOG_AT, player.logTag!)) ? input : { code: 'other-log' }
+  }
+
+  /** Of a player who has no character here: whether it was here, and has gone. */
+  private whereabouts(body: Uint8Array): 'crossing' | 'moved' | undefined {
+    if (this.handover === undefined) return undefined
+    const { away } = this.area
+    const player = binaryString(body, 0, PLAYER_BYTES)
+    if (away.crossingOf(player) !== undefined) return 'crossing'
+    return away.forward(player) === undefined ? undefined : 'moved'
   }
 
   /** Says why an input has no place in its session. Such an input consumes nothing and is not remembered. */
@@ -206,6 +269,8 @@ export class World implements Rules {
       if (seq <= record.lastSeq) return verdict('duplicate', record.lastSeq)
       return seq > record.lastSeq + 1 ? verdict('gap', record.lastSeq + 1) : undefined
     }
+    const gone = record === undefined ? this.whereabouts(body) : undefined
+    if (gone !== undefined) return verdict(gone)
     const { charter, counts, timeMs } = this.area
     const last = record ? sessionNumber(record.session) : 0
     const number = sessionNumber(body, SESSION_AT)
@@ -243,6 +308,9 @@ export class World implements Rules {
     return player && startsWith(session, sessionAt, player.record.session) ? player : undefined
   }
 }
+
+const byKey = (a: { readonly key: Uint8Array }, b: { readonly key: Uint8Array }): number =>
+  compareBytes(a.key, b.key)
 
 const sessionOf = (body: Uint8Array): Uint8Array => body.slice(SESSION_AT, SESSION_AT + SESSION_BYTES)
 

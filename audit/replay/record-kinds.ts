@@ -1,4 +1,4 @@
-import { INPUT_RECORD, TICK_RECORD } from '../../world/interface.ts'
+import { HANDOVER_RECORD, INPUT_RECORD, TICK_RECORD } from '../../world/interface.ts'
 
 /** docs/protocol.md, "Records and the log". */
 export const recordKinds = {
@@ -8,4 +8,5 @@ export const recordKinds = {
   tick: TICK_RECORD,
   mark: 6,
   seal: 7,
+  handover: HANDOVER_RECORD,
 } as const

@@ -8,6 +8,7 @@ export const KIND_NAMES: readonly string[] = [
   'tick',
   'mark',
   'seal',
+  'handover',
 ]
 
 export function kindName(kind: number): string {

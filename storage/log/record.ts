@@ -33,6 +33,8 @@ export const recordKind = {
   mark: 6,
   /** Commits to the root at the last mark. */
   seal: 7,
+  /** What becomes of an entity that changes owners (consensus/handover). */
+  handover: 8,
 } as const
 
 export interface LogRecord {
@@ -113,7 +115,7 @@ function checkRecord(record: LogRecord): void {
 }
 
 function isKind(kind: number): boolean {
-  return kind >= recordKind.charter && kind <= recordKind.seal
+  return kind >= recordKind.charter && kind <= recordKind.handover
 }
 
 /** Salts and bodies of the result are views of `bytes`. No bytes at all are an empty batch (a leader's first entry). */

@@ -1,5 +1,5 @@
 import { decodeRequest } from '../../world/codec/input.ts'
-import { encodeHeader, encodePlayer } from '../../world/codec/state.ts'
+import { decodeForward, encodeForward, encodeHeader, encodePlayer } from '../../world/codec/state.ts'
 import {
   type Action,
   decodeEntity,
@@ -152,9 +152,26 @@ export const worldParsers: readonly Parser[] = [
         lastSeq: 7,
         lastInputTick: 8,
         outcomes: [...outcomes],
+        log: undefined,
+        carriedSeq: 0,
+      }),
+      encodePlayer({
+        character: id,
+        session: filled(16, 2),
+        lastSeq: 7,
+        lastInputTick: 8,
+        outcomes: [...outcomes],
+        log: 'testnet/area/0231/0',
+        carriedSeq: 6,
       }),
     ],
     decodePlayer,
     encodePlayer,
+  ),
+  parser(
+    'world/codec/state.ts#decodeForward',
+    () => [encodeForward({ target: filled(32, 5), leaf: 2 ** 40 })],
+    decodeForward,
+    encodeForward,
   ),
 ]

@@ -262,6 +262,13 @@ export function startsWith(bytes: Uint8Array, at: number, prefix: Uint8Array): b
   return true
 }
 
+/** The order of their bytes, the shorter first of two that begin alike. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!
+  return a.length - b.length
+}
+
 export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false

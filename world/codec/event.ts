@@ -33,6 +33,8 @@ export type WorldEvent = Common &
     | ({ readonly kind: 'strike-landed'; readonly healthLeft: number } & StrikeFacts)
     | { readonly kind: 'died'; readonly killer: string }
     | { readonly kind: 'respawned' }
+    /** It is another area's now. `target` is the hash of that one's log's origin, in hex. */
+    | { readonly kind: 'crossed'; readonly target: string }
   )
 
 const KINDS = [
@@ -44,6 +46,7 @@ const KINDS = [
   'strike-landed',
   'died',
   'respawned',
+  'crossed',
 ] as const
 
 /** kind u8 ‖ tick u64 ‖ x i64 ‖ y i64 ‖ entity 16 ‖ what belongs to the kind, in the order of its type. */
@@ -70,6 +73,9 @@ export function encodeEvent(event: WorldEvent): Uint8Array {
       break
     case 'died':
       writer.id(event.killer)
+      break
+    case 'crossed':
+      writer.id(event.target.slice(0, 32)).id(event.target.slice(32))
   }
   return writer.finish()
 }
@@ -112,6 +118,8 @@ function readKind(reader: ByteReader, kind: WorldEvent['kind'], common: Common):
       return { kind, ...common, healthLeft: reader.u8(), ...readStrike(reader) }
     case 'died':
       return { kind, ...common, killer: reader.id() }
+    case 'crossed':
+      return { kind, ...common, target: reader.id() + reader.id() }
   }
 }
 

@@ -1,12 +1,35 @@
-import { OUTCOMES_KEPT } from '../limits.ts'
+import { ORIGIN_MAX_CHARS, OUTCOMES_KEPT } from '../limits.ts'
 import { ByteReader, bytesOfBinaryString, ID_BYTES, writer } from './bytes.ts'
 import { type Outcome, readOutcome, writeOutcome } from './outcome.ts'
 
-/** State keys: 'a' the area's header; 'e' ‖ id 16 an entity; 'p' ‖ player key 32 a player's sessions and outcomes. */
+/**
+ * State keys: 'a' the area's header; 'e' ‖ id 16 an entity; 'p' ‖ player key 32 a player's sessions and outcomes;
+ * 'f' ‖ player key 32 where its character has gone. What begins with 'h' is handover's.
+ */
 export const HEADER_KEY = Uint8Array.of(0x61)
 export const entityKey = (id: string): Uint8Array => writer.start().u8(0x65).id(id).finish()
 export const playerKey = (key: string): Uint8Array =>
   writer.start().u8(0x70).raw(bytesOfBinaryString(key)).finish()
+
+export const forwardKey = (key: string): Uint8Array =>
+  writer.start().u8(0x66).raw(bytesOfBinaryString(key)).finish()
+
+/** Where a player's character went from here. */
+export interface ForwardRecord {
+  /** The hash of its log's origin, 32 bytes. */
+  readonly target: Uint8Array
+  /** At which it was let go. */
+  readonly leaf: number
+}
+
+export const encodeForward = ({ target, leaf }: ForwardRecord): Uint8Array =>
+  writer.start().raw(target, 32).u53(leaf).finish()
+
+export function decodeForward(bytes: Uint8Array): ForwardRecord | undefined {
+  const reader = new ByteReader(bytes)
+  const forward = { target: reader.raw(32), leaf: reader.u53() }
+  return reader.done() ? forward : undefined
+}
 
 export interface AreaHeader {
   readonly rulesVersion: number
@@ -26,6 +49,10 @@ export interface PlayerRecord {
   lastInputTick: number
   /** The newest last, at most `OUTCOMES_KEPT`, all of this session. */
   outcomes: Outcome[]
+  /** The origin of the log in which the session was opened, when that is another one: its inputs go on naming it. */
+  log: string | undefined
+  /** Up to this seq it was applied elsewhere: those outcomes' leaves are another log's. 0 for a session that never moved. */
+  carriedSeq: number
 }
 
 const FORMAT = 1
@@ -52,7 +79,10 @@ export function decodeHeader(bytes: Uint8Array): AreaHeader | undefined {
   return reader.done() ? header : undefined
 }
 
-/** character 16 ‖ session 16 ‖ lastSeq u32 ‖ lastInputTick u64 ‖ u8 count ‖ outcomes */
+/**
+ * character 16 ‖ session 16 ‖ lastSeq u32 ‖ lastInputTick u64 ‖ u8 count ‖ outcomes, and for a session that has moved
+ * carriedSeq u32 ‖ u8 length ‖ the origin of the log in which it was opened, nothing for this one.
+ */
 export function encodePlayer(player: PlayerRecord): Uint8Array {
   writer
     .start()
@@ -62,6 +92,7 @@ export function encodePlayer(player: PlayerRecord): Uint8Array {
     .u53(player.lastInputTick)
   writer.u8(player.outcomes.length)
   for (const outcome of player.outcomes) writeOutcome(outcome)
+  if (hasMoved(player)) writer.u32(player.carriedSeq).text(player.log ?? '')
   return writer.finish()
 }
 
@@ -73,7 +104,14 @@ export function decodePlayer(bytes: Uint8Array): PlayerRecord | undefined {
     lastSeq: reader.u32(),
     lastInputTick: reader.u53(),
     outcomes: [],
+    log: undefined,
+    carriedSeq: 0,
   }
   for (let left = reader.index(OUTCOMES_KEPT + 1); left > 0; left--) player.outcomes.push(readOutcome(reader))
-  return reader.done() ? player : undefined
+  if (reader.done()) return player
+  player.carriedSeq = reader.u32()
+  player.log = reader.text(ORIGIN_MAX_CHARS) || undefined
+  return reader.done() && hasMoved(player) ? player : undefined
 }
+
+const hasMoved = ({ log, carriedSeq }: PlayerRecord): boolean => log !== undefined || carriedSeq > 0

@@ -1,7 +1,7 @@
 import type { Area, PlayerSlot } from '../area.ts'
 import type { Request } from '../codec/input.ts'
 import { MAX_SPEED_MM_PER_TICK } from '../limits.ts'
-import { isMoving, moving, positionAt } from '../motion.ts'
+import { isMoving, leaning, moving, positionAt } from '../motion.ts'
 import { build } from './build.ts'
 import { isDead, strike } from './combat.ts'
 import { gather } from './gather.ts'
@@ -35,7 +35,7 @@ export function act(area: Area, player: PlayerSlot, input: Request, body: Uint8A
   }
 }
 
-/** A course and a speed, kept until changed or until the border. Zero stops. */
+/** A course and a speed, kept until changed or until the border: where that is open, it waits there to go over. Zero stops. */
 function move(area: Area, { character: slot }: PlayerSlot, vx: number, vy: number): Verdict {
   const { entity } = slot
   if (vx * vx + vy * vy > MAX_SPEED_MM_PER_TICK * MAX_SPEED_MM_PER_TICK) {
@@ -43,9 +43,12 @@ function move(area: Area, { character: slot }: PlayerSlot, vx: number, vy: numbe
   }
   const { motion } = entity
   if (motion.vxMmPerTick === vx && motion.vyMmPerTick === vy) return DONE
-  const next = moving(area.charter, positionAt(motion, area.tick), vx, vy, area.tick)
-  if ((vx !== 0 || vy !== 0) && !isMoving(next)) return verdict('at-border')
-  entity.motion = next
+  const at = positionAt(motion, area.tick)
+  const next = moving(area.charter, at, vx, vy, area.tick)
+  const isStopped = (vx !== 0 || vy !== 0) && !isMoving(next)
+  if (isStopped && area.charter.borders !== 'open') return verdict('at-border')
+  entity.motion = isStopped ? leaning(at, { vxMmPerTick: vx, vyMmPerTick: vy }, area.tick) : next
   area.touch(slot)
+  if (isStopped) area.atBorder.add(slot)
   return DONE
 }

@@ -53,8 +53,11 @@ export function build(
   return verdict('ok', undefined, structure.entity.id)
 }
 
-function isSigned({ host }: Area, { signature }: Request, body: Uint8Array): boolean {
+function isSigned(area: Area, { signature }: Request, body: Uint8Array): boolean {
   if (!signature) return false
-  const message = signatureMessage(host.origin, body.subarray(0, body.length - SIGNATURE_BYTES))
+  const { host } = area
+  // A session goes on signing for the log in which it was opened, wherever it has come to.
+  const origin = area.playerOf(body)?.record.log ?? host.origin
+  const message = signatureMessage(origin, body.subarray(0, body.length - SIGNATURE_BYTES))
   return host.verifySignature(body.slice(0, PLAYER_BYTES), message, signature)
 }

@@ -2,7 +2,7 @@ import type { Area, PlayerSlot } from '../area.ts'
 import { binaryString } from '../codec/bytes.ts'
 import { PLAYER_BYTES, SESSION_AT, SESSION_BYTES } from '../codec/input.ts'
 import { IDLE_TICKS } from '../limits.ts'
-import { isMoving, positionAt, standing } from '../motion.ts'
+import { isLeaning, isMoving, positionAt, standing } from '../motion.ts'
 import { spawnPlace } from './place.ts'
 import { newActor } from './populate.ts'
 import { type Verdict, verdict } from './verdict.ts'
@@ -27,16 +27,22 @@ export function createCharacter(area: Area, body: Uint8Array, name: string): Pla
     lastSeq: 0,
     lastInputTick: area.tick,
     outcomes: [],
+    log: undefined,
+    carriedSeq: 0,
   }
   area.emit({ kind: 'spawned', tick: area.tick, ...place, entity: birth.id })
   return area.addPlayer(binaryString(body, 0, PLAYER_BYTES), record, slot)
 }
 
 /** Closes the session that was open and opens another; the character goes on as it is. */
-export function takeOver({ record }: PlayerSlot, session: Uint8Array): void {
+export function takeOver(player: PlayerSlot, session: Uint8Array): void {
+  const { record } = player
   record.session = session
   record.lastSeq = 0
   record.outcomes = []
+  record.log = undefined
+  record.carriedSeq = 0
+  player.logTag = undefined
 }
 
 /** `ok` carries the character. In the first input of a session this is never refused: the character may be awake or dead. */
@@ -53,7 +59,8 @@ export function wake(area: Area, player: PlayerSlot): Verdict {
 export function fallAsleep(area: Area, player: PlayerSlot, idle: boolean): void {
   const slot = player.character
   const at = positionAt(slot.entity.motion, area.tick)
-  if (isMoving(slot.entity.motion)) slot.entity.motion = standing(at.xMm, at.yMm, area.tick)
+  const { motion } = slot.entity
+  if (isMoving(motion) || isLeaning(motion)) slot.entity.motion = standing(at.xMm, at.yMm, area.tick)
   area.setAwake(player, false)
   area.emit({ kind: 'left', tick: area.tick, ...at, entity: slot.entity.id, idle })
 }

@@ -1,8 +1,8 @@
 import type { Area, Slot } from '../area.ts'
 import type { Tick } from '../codec/tick.ts'
-import { type Actor, isActor } from '../entity.ts'
+import { type Actor, type Character, isActor } from '../entity.ts'
 import { NPC_THINK_TICKS } from '../limits.ts'
-import { isMoving, positionAt, standing } from '../motion.ts'
+import { isMoving, leaning, positionAt, standing } from '../motion.ts'
 import { landStrike, respawn } from './combat.ts'
 import { think } from './npc.ts'
 import { checkIdle } from './presence.ts'
@@ -31,6 +31,16 @@ export function advance(area: Area, to: Tick): void {
   area.touchHeader()
 }
 
+/** An NPC goes nowhere else. A character's course only ends at the border: where that is open, it waits to go over. */
+function arrive(area: Area, slot: Slot<Actor>): void {
+  const { entity } = slot
+  const at = positionAt(entity.motion, area.tick)
+  const waits = entity.kind === 'character' && area.charter.borders === 'open'
+  entity.motion = waits ? leaning(at, entity.motion, area.tick) : standing(at.xMm, at.yMm, area.tick)
+  area.touch(slot)
+  if (waits) area.atBorder.add(slot as Slot<Character>)
+}
+
 /** Every part that is due is dealt with, so that the entity's next due tick lies ahead. */
 function runDue(area: Area, slot: Slot): void {
   const { entity } = slot
@@ -42,9 +52,7 @@ function runDue(area: Area, slot: Slot): void {
   const actor = slot as Slot<Actor>
   if (entity.strike && entity.strike.landTick <= area.tick) landStrike(area, actor)
   if (isMoving(entity.motion) && entity.motion.untilTick <= area.tick) {
-    const { xMm, yMm } = positionAt(entity.motion, area.tick)
-    entity.motion = standing(xMm, yMm, area.tick)
-    area.touch(slot)
+    arrive(area, actor)
   }
   if (entity.respawnTick > 0 && entity.respawnTick <= area.tick) respawn(area, actor)
 }
