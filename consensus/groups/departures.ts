@@ -49,10 +49,11 @@ export function tellCommitted(
   if ((request === undefined && rejoinAsk === 0) || !parts.peersUp.has(peer)) return
   const { index: committedIndex, term: committedTerm } = newestCommitted(hosted)
   const committed = { committedIndex, committedTerm }
-  const { instance, configs, applied, node } = hosted
+  const { instance, configs, applied, node, keepsVoters } = hosted
   const isOut = !names(node.raft.tracker.config, peer)
   if (isOut && isMemberItself(hosted))
-    return parts.outbox.addNotes(peer, 0, instance, { ...committed, removedAt: applied })
+    return parts.outbox.addNotes(peer, 0, instance, { ...(!keepsVoters && committed), removedAt: applied })
+  if (keepsVoters) return
   // What the candidate's log does not reach it has not missed the commit of.
   const changedAt = configs[configs.length - 1]!.index
   if (request !== undefined && changedAt > 0 && request.index >= changedAt)
@@ -70,11 +71,16 @@ export function receiveAsDeparted(parts: HostParts, peer: number, received: Grou
     parts.outbox.addNotes(peer, 0, departed, { committedIndex, committedTerm })
 }
 
-/** A member, or one that has left, says what is committed. */
+/**
+ * A member, or one that has left, says what is committed. Where no voter leaves, nobody has to be told, and it may lie: what one
+ * of them says would stand against what the others commit.
+ */
 export function learnCommitted(
+  parts: HostParts,
   hosted: HostedGroup,
   { committedIndex: index, committedTerm: term }: GroupMessages,
 ): void {
+  if (index > 0 && hosted.keepsVoters) return count(parts, 'committed-unasked')
   if (!Number.isSafeInteger(index) || !Number.isSafeInteger(term) || index <= hosted.told.index) return
   hosted.told = { index, term }
   hosted.node.learnCommitted(index, term)

@@ -34,7 +34,7 @@ function receiveForGroup(parts: HostParts, peer: number, received: GroupMessages
   if (!isHeard(hosted, peer)) return count(parts, 'not-member', Math.max(1, received.messages.length))
   contain(parts, hosted, ({ node }) => {
     for (const message of received.messages) receiveMessage(parts, peer, hosted, message)
-    if (received.committedIndex > 0) learnCommitted(hosted, received)
+    if (received.committedIndex > 0) learnCommitted(parts, hosted, received)
     if (received.removedAt > hosted.applied) learnRemoved(parts, hosted)
     if (received.snapshotFailed > 0) node.reportSnapshot(peer, false)
     receiveRejoin(parts, hosted, peer, received)

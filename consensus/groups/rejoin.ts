@@ -105,7 +105,7 @@ function saysRemoved(
   received: GroupMessages,
 ): void {
   if (!askedBy(parts, hosted, silent).has(peer)) return count(parts, 'not-member')
-  learnCommitted(hosted, received)
+  learnCommitted(parts, hosted, received)
   learnRemoved(parts, hosted)
 }
 
@@ -180,9 +180,10 @@ export function rejoinPoint(
   return leader && { term, index: leader.lastIndex }
 }
 
-/** As the one knows them who has applied most of those that answered. */
-function newestConfig({ node }: HostedGroup, { answers }: Silent): Voters {
+/** As the one knows them who has applied most of those that answered; where no voter leaves, nobody has to be believed. */
+function newestConfig({ node, keepsVoters }: HostedGroup, { answers }: Silent): Voters {
   let newest: Voters = node.raft.tracker.config
+  if (keepsVoters) return newest
   let applied = -1
   for (const answer of answers.values()) {
     if (answer.applied <= applied) continue

@@ -47,6 +47,10 @@ const RARE: Readonly<
   'never-wakes': { seeds: 24, seconds: 2, faults: ['pause', 'crash'] },
   'router-waits-for-good': { seeds: 24, seconds: 2, faults: ['pause', 'crash'] },
   'votes-for-unordered-members': { seeds: 6, seconds: 8, nodes: 6, faults: ['self-appointed'] },
+  'believes-one-member': {
+    ...{ seeds: 12, seconds: 10 },
+    faults: ['untrue-notes', 'short-reigns', 'one-way'],
+  },
   'leavers-go-on': { seeds: 6, seconds: 8, nodes: 6, faults: ['membership'] },
   'joins-on-word': { seeds: 6, seconds: 8, nodes: 6, faults: ['membership', 'crash'] },
   'votes-unchecked': { seeds: 4, seconds: 6, faults: ['forging-leader'] },
@@ -69,6 +73,7 @@ const RARE: Readonly<
  * the next ones are tried, and the test says which it is.
  */
 const FIRST: Readonly<Record<string, number>> = {
+  'believes-one-member': 6,
   'elected-without-majority': 3,
   'feed-state-is-old': 2,
   'heartbeat-commits-unmatched': 2,

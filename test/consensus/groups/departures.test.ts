@@ -125,6 +125,47 @@ describe('who left a group', () => {
   })
 })
 
+describe('a replica that one member tells what is committed', () => {
+  const voters = [1, 2, 3, 4]
+
+  /** Node 1 leads and has one entry that only node `heard` has too; then node 4 says that it is committed. */
+  function liedTo(heard: number, learners: readonly number[]): Wired {
+    const wired = new Wired([1, 2, 3, ...learners])
+    for (const host of wired.hosts.values()) {
+      host.open({ ...INSTANCE, voters, learners: [], introduced: learners, keepsVoters: true })
+      host.peerUp(4)
+    }
+    wired.elect(1)
+    const [first, other] = [wired.host(1), wired.host(heard)]
+    if (learners.length > 0) first.changeMembers(1, { voters, learners })
+    wired.settle()
+    first.propose(1, bytes('x'))
+    const { send, write } = first.takeEffects()
+    if (write !== undefined) first.persisted(write.cycle)
+    wired.deliver(
+      1,
+      send.filter(({ peer }) => peer === heard),
+    )
+    wired.hosts.delete(1)
+    const { lastIndex: committedIndex, term: committedTerm } = other.status(1)!
+    const lie = { instance: INSTANCE, message: undefined, committedIndex, committedTerm }
+    other.receive(4, encodeFrames([lie], 1000)[0]!)
+    for (const host of wired.hosts.values()) host.peerDown(1)
+    wired.carryOut()
+    assert.ok(other.status(1)!.commit < committedIndex, `node ${heard} takes it for committed`)
+    assert.equal(other.counters().get('committed-unasked'), 1)
+    return wired
+  }
+
+  it('does not believe it where no voter leaves: what the others commit stands against it', () => {
+    assert.deepEqual(liedTo(2, []).texts(2), [])
+  })
+
+  it('does not believe it as a learner either', () => {
+    assert.deepEqual(liedTo(5, [5]).texts(5), [])
+  })
+})
+
 describe('a voter that is told that it left', () => {
   const lie = encodeFrames([{ instance: INSTANCE, message: undefined, removedAt: 2 ** 40 }], 1000)[0]!
 
@@ -175,5 +216,26 @@ describe('a voter that is told that it left', () => {
     host.open({ ...INSTANCE, voters: [1, 2, 3, 4], learners: [5], keepsVoters: true })
     host.receive(4, lie)
     assert.equal(host.status(1)!.isMember, false)
+  })
+
+  it('does not let one of them name the voters whose answers it waits for, when its disk was lost', () => {
+    const disk = { hardState: undefined, snapshot: undefined, entries: [], oldestCovered: 0 }
+    const host = new GroupHost({ self: 1, random: () => 0 })
+    host.open(
+      { ...INSTANCE, voters: [1, 2, 3, 4], learners: [], keepsVoters: true },
+      { ...disk, rejoin: { term: 0, index: 0 } },
+    )
+    host.peerUp(4)
+    for (let i = 0; i < 40; i++) host.tick()
+    const asked = host.takeEffects().send.map(({ frame }) => decodeFrame(frame, 1000))
+    const nonces = asked
+      .flatMap(frame => (typeof frame === 'string' ? [] : frame.groups))
+      .map(g => g.rejoinAsk)
+    const rejoinAnswer = {
+      ...{ nonce: Math.max(...nonces), term: 2, lastIndex: 3, applied: 2 ** 40, wiped: false },
+      ...{ voters: [1, 4, 9], votersOutgoing: [] },
+    }
+    host.receive(4, encodeFrames([{ instance: INSTANCE, message: undefined, rejoinAnswer }], 2000)[0]!)
+    assert.deepEqual(host.status(1)!.rejoining?.waitsFor, [2, 3])
   })
 })

@@ -99,6 +99,11 @@ export class SimDaemon {
     this.#context.clock.after(0, () => this.engine.changeMembers(group, order))
   }
 
+  /** As if this node had sent it on Raft's lane for what is urgent. */
+  raftSays(from: number, frame: Uint8Array): void {
+    this.#context.clock.after(0, () => this.engine.driver.receive(from, frame))
+  }
+
   suspect(group: number, why: string): void {
     this.#context.clock.after(0, () => this.finality?.suspect(group, why))
   }

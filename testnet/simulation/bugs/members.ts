@@ -56,6 +56,18 @@ export const MEMBER_BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'believes-one-member',
+    what: 'A replica takes an entry for committed because one member says that it is, where members vote too.',
+    votes: true,
+    edits: [
+      {
+        file: 'consensus/groups/departures.ts',
+        from: "if (index > 0 && hosted.keepsVoters) return count(parts, 'committed-unasked')",
+        to: '',
+      },
+    ],
+  },
+  {
     name: 'leavers-go-on',
     what: 'Members whom a decision leaves out take no note of it, and go on as the members that they were.',
     votes: true,

@@ -1,5 +1,10 @@
+import { encodeFrames } from '../../../../consensus/groups/frame.ts'
 import type { Authority } from '../../../../daemon/authority/authority.ts'
 import { type Fault, type Field, type Node, pick, pickNode } from './fault.ts'
+
+const LIE_EVERY_MS = 5
+const LIES = 100
+const MAX_FRAME_BYTES = 1000
 
 /** What happens where the members vote: views are given up for no reason, or because somebody does not do its part. */
 export const VIEW_FAULTS = {
@@ -46,7 +51,29 @@ export const VIEW_FAULTS = {
       for (const { authority } of program?.engine.authorities() ?? []) authority.setNextMembers(undefined)
     },
   },
+  /** For half a second a member tells the others that all that stands in their logs is committed. */
+  'untrue-notes': {
+    counters: ['commit-untrue'],
+    inject: field => {
+      const { group } = pick(field.simulation.random, field.realm.areas)
+      lieOfCommits(field, pick(field.simulation.random, field.votersOf(group)), group, LIES)
+    },
+  },
 } satisfies Record<string, Fault>
+
+function lieOfCommits(field: Field, liar: number, group: number, times: number): void {
+  for (const { program } of field.nodes) {
+    const status = program?.engine.status(group)
+    if (program === undefined || status === undefined || program.number === liar) continue
+    const { epoch, view, term: committedTerm, lastIndex: committedIndex, commit } = status
+    if (committedIndex === commit) continue
+    const lie = { instance: { group, epoch, view }, message: undefined, committedIndex, committedTerm }
+    for (const frame of encodeFrames([lie], MAX_FRAME_BYTES)) program.raftSays(liar, frame)
+    field.simulation.countFault('commit-untrue')
+  }
+  const again = (): void => lieOfCommits(field, liar, group, times - 1)
+  if (times > 1) field.simulation.schedule(undefined, LIE_EVERY_MS, 'commit-untrue', again)
+}
 
 function suspect(field: Field): Node[] {
   const { random } = field.simulation
