@@ -2,7 +2,7 @@ import { equalBytes } from '../../storage/bytes.ts'
 import { snapshotChunkKey } from '../../storage/keys.ts'
 import { leafBundleOp } from '../../storage/log/bodies-here.ts'
 import { leafDataBytes, leafDataHashes } from '../../storage/log/record.ts'
-import { rootOfSubtree, type Subtree, subtreesOf } from '../../storage/log/subtree.ts'
+import { rootOfSubtree, rootUpTo, type Subtree, subtreesOf } from '../../storage/log/subtree.ts'
 import { tileHeight, tileWidth } from '../../storage/log/tree.ts'
 import { openChunk } from '../../storage/snapshot/chunk.ts'
 import type { StoreOp } from '../../storage/store.ts'
@@ -34,13 +34,16 @@ export class Download {
   readonly #asked = new Map<PeerId, Piece>()
   /** Leaf data behind the last whole bundle, by first leaf: they are kept in memory. */
   readonly #tail = new Map<number, Uint8Array>()
+  #root: Uint8Array | undefined
 
   /** @param from a multiple of 256: leaves below are here */
   constructor(group: number, wanted: WantedSnapshot, proven: ProvenManifest, from: number, isHere: IsHere) {
     this.#group = group
     this.#wanted = wanted
     this.#proven = proven
-    this.#waiting = piecesOf(proven, from, wanted.size).filter(piece => !isHere(piece))
+    this.#waiting = piecesOf(proven, from, wanted.size).filter(
+      piece => isLastOf(piece, wanted.size) || !isHere(piece),
+    )
   }
 
   get manifest(): Uint8Array {
@@ -58,6 +61,11 @@ export class Download {
   /** Leaf data behind the last whole bundle, once it is done. */
   get tail(): Uint8Array {
     return Buffer.concat([...this.#tail].sort(([a], [b]) => a - b).map(([, data]) => data))
+  }
+
+  /** Of the log at the state, as the last leaves prove it, once it is done. */
+  get root(): Uint8Array {
+    return this.#root!
   }
 
   /** What to ask this peer for; undefined when nothing is left that it could give. */
@@ -95,8 +103,10 @@ export class Download {
     const count = 2 ** subtree.height
     if (data?.length !== count * leafDataBytes || proof === undefined)
       return { ok: false, code: 'wrong-size' }
-    const own = rootOfSubtree(subtree, leafDataHashes(data), size, proof)
+    const hashes = leafDataHashes(data)
+    const own = rootOfSubtree(subtree, hashes, size, proof)
     if (own === undefined || !equalBytes(own, root)) return { ok: false, code: 'wrong-root' }
+    if (endOf(subtree) === this.#wanted.size) this.#root = rootUpTo(subtree, hashes, size, proof)
     if (subtree.height < tileHeight) {
       this.#tail.set(subtree.first, data)
       return { ok: true, ops: [] }
@@ -108,6 +118,13 @@ export class Download {
     }
     return { ok: true, ops }
   }
+}
+
+const endOf = ({ first, height }: Subtree): number => first + 2 ** height
+
+/** It proves all before it, and is fetched again where the disk has it. */
+function isLastOf(piece: Piece, size: number): boolean {
+  return piece.kind === 'leaves' && endOf(piece.subtree) === size
 }
 
 /** The state last, so that it is asked for first. */

@@ -30,6 +30,8 @@ const bytesPerMs = 4_194
 /** Whoever sent something false is not asked again for so long. */
 const distrustMs = 10 * 60_000
 const idleMs = 50
+/** States of which some chunks are kept, beside the one that is being fetched: those of which most came. */
+const maxUnfinished = 2
 const bundleBytes = tileWidth * leafDataBytes
 
 /** Peers of this node that sent pieces which were not what the members had decided, and states that could not be had. */
@@ -175,14 +177,23 @@ export class SnapshotFetch {
     return download
   }
 
-  /** Chunks of an attempt that came to nothing, since another snapshot is offered now. */
+  /**
+   * Chunks of attempts that came to nothing. Those of a few stay: as states are tried in turn, each is gone on with where it
+   * ended. Once one of them is whole all others go.
+   */
   async #forgetOthers(): Promise<void> {
     const { group, store, write } = this.#parts
     const kept = new Set([this.#wanted.size, ...(await keptSnapshots(store, group)).map(({ size }) => size)])
-    const ops: StoreOp[] = []
+    const unfinished = new Map<number, StoreOp[]>()
     for await (const { key } of store.range(snapshotRange(group))) {
-      if (!kept.has(parseSnapshotKey(key)?.leaf ?? 0)) ops.push({ key, value: undefined })
+      const size = parseSnapshotKey(key)?.leaf ?? 0
+      if (kept.has(size)) continue
+      const ops = unfinished.get(size) ?? []
+      unfinished.set(size, ops)
+      ops.push({ key, value: undefined })
     }
+    const byChunks = [...unfinished.values()].sort((a, b) => b.length - a.length)
+    const ops = byChunks.slice(maxUnfinished).flat()
     if (ops.length > 0) await write(ops)
   }
 

@@ -38,9 +38,8 @@ export async function installOps(
   const chunks = (await store.getMany(keys)).filter(chunk => chunk !== undefined)
   if (!readSnapshot({ manifest: bytes, chunks }, manifest.stateRoot).ok) return 'missing-chunks'
   const log = await goOn(parts, download, own)
-  const before = info.lastSeal
   // Each leaf that came is the members'; this shows that those that were here are too.
-  if (before !== undefined && !equalBytes(await log.rootAt(before.size), before.root)) {
+  if (!equalBytes(log.root(), download.root)) {
     // Pieces that were here may be of an attempt for what has fallen off since: the next one fetches them all.
     await parts.write(await forgetFetchedOps(store, group))
     return 'other-log'

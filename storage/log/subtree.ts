@@ -51,3 +51,17 @@ export function rootOfSubtree(
   }
   return node
 }
+
+/** The root of all leaves up to the end of a subtree whose hashes and proof `rootOfSubtree` has verified. */
+export function rootUpTo(
+  { first, height }: Subtree,
+  leafHashes: Uint8Array,
+  size: number,
+  proof: Uint8Array,
+): Uint8Array {
+  let node = perfectRoot(leafHashes, 0, 2 ** height)
+  // What stands on the left of the path are the leaves before it (RFC 6962, section 2.1.1).
+  for (const [i, [start]] of inclusionRanges(first, size).slice(height).entries())
+    if (start < first) node = hashChildren(proof.subarray(32 * i, 32 * i + 32), node)
+  return node
+}

@@ -5,6 +5,7 @@ import { writeSnapshotReply } from '../../daemon/hosting/snapshot.pb.js'
 import { decodeSnapshotReply } from '../../daemon/hosting/snapshot-fetch.ts'
 import { snapshotProtocol } from '../../daemon/hosting/snapshot-server.ts'
 import type { Channel, Network } from '../../daemon/ports.ts'
+import { parseSnapshotKey, snapshotChunkKey, snapshotRange } from '../../storage/keys.ts'
 import { leafBundleOp } from '../../storage/log/bodies-here.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
 import { leafDataBytes, leafDataHashes } from '../../storage/log/record.ts'
@@ -230,6 +231,50 @@ describe(TITLE, function () {
       assert.equal(realm.judge.counters.get('snapshot_not_taken') ?? 0, 0)
       await simulation.runFor(2_000)
       await assertWhole(realm)
+    })
+  })
+
+  it('keeps what came of a state while another one is tried, and nothing of it once one is whole', async () => {
+    await simulate(seedOr(41), TITLE, async simulation => {
+      let ends = true
+      let ended = 0
+      // Peers have the list of each state, and none of its pieces.
+      const failing = (network: Network): Network => {
+        const handle = network.handle.bind(network)
+        network.handle = (name, options, handler) =>
+          handle(name, options, channel => {
+            const send = channel.send.bind(channel)
+            let answers = 0
+            channel.send = frame => {
+              if (name !== snapshotProtocol || !ends || ++answers === 1) return send(frame)
+              ended++
+              channel.close('gone')
+              return true
+            }
+            handler(channel)
+          })
+        return network
+      }
+      const realm = await afterAbsence(simulation, wiring(failing, 100), 700)
+      const pieces = [70, 80, 90].map(size => ({ size, chunks: size / 10 }))
+      for (const { size, chunks } of pieces)
+        for (let i = 0; i < chunks; i++)
+          realm.diskOf(AWAY).install([{ key: snapshotChunkKey(GROUP, size, i), value: new Uint8Array(9) }])
+      const sizesHere = async (): Promise<number[]> => {
+        const here = new Set<number>()
+        for await (const { key } of realm.storeOf(AWAY).range(snapshotRange(GROUP)))
+          here.add(parseSnapshotKey(key)!.leaf)
+        return pieces.map(({ size }) => size).filter(size => here.has(size))
+      }
+      realm.node(AWAY).start()
+      assert.ok(await simulation.runUntil(() => ended > 3, 20_000), realm.describe())
+      await simulation.runFor(1_000)
+      assert.deepEqual(await sizesHere(), [80, 90])
+      ends = false
+      assert.ok(await simulation.runUntil(isBack(realm), 40_000), realm.describe())
+      await simulation.runFor(2_000)
+      await assertWhole(realm)
+      assert.deepEqual(await sizesHere(), [])
     })
   })
 
