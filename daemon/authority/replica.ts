@@ -28,11 +28,15 @@ export interface AppliedSeal {
   readonly endsEpoch: boolean
 }
 
-/** A mark that no seal has followed yet. */
-export interface PendingMark {
-  readonly height: number
+/** A state that a mark was set at, and another one since: its seal may come late. */
+export interface ReplacedMark {
   readonly size: number
   readonly stateRoot: Uint8Array
+}
+
+/** A mark that no seal has followed yet. */
+export interface PendingMark extends ReplacedMark {
+  readonly height: number
   /** Of the authority's time then. */
   readonly tick: number
 }
@@ -73,12 +77,14 @@ export interface ReplicaParts {
   readonly regime: Regime
   readonly lastSeal: AppliedSeal | undefined
   readonly pendingMark: PendingMark | undefined
+  /** Of the same height, before that one, the oldest first. */
+  readonly replacedMarks?: readonly ReplacedMark[] | undefined
   /** Inputs applied so far. */
   readonly actions: number
 }
 
 /** Marks of one height whose seals may come late. */
-const maxReplacedMarks = 64
+export const maxReplacedMarks = 64
 const noSeal = new Uint8Array(hashBytes)
 
 const nothingIn = (firstLeaf: number, faults: readonly Fault[]): AppliedEntry => ({
@@ -121,9 +127,7 @@ export class Replica {
   /** Of the entry that is being applied. */
   #found: Fault[] = []
   /** Of the next height. */
-  #replacedMarks: PendingMark[] = []
-  /** Where it was read back from a snapshot: of the marks before that one it knows none. */
-  readonly #unknownSize: number
+  #replacedMarks: ReplacedMark[] = []
   readonly #isHidden: boolean
   readonly #charterBody: Uint8Array
 
@@ -138,9 +142,14 @@ export class Replica {
     this.lastSeal = parts.lastSeal
     this.pendingMark = parts.pendingMark
     this.actions = parts.actions
-    this.#unknownSize = parts.log.size
+    this.#replacedMarks = [...(parts.replacedMarks ?? [])]
     this.#isHidden = parts.isHidden
     this.#charterBody = parts.charterBody
+  }
+
+  /** Of the next height, before the one that is pending, the oldest first. */
+  get replacedMarks(): readonly ReplacedMark[] {
+    return this.#replacedMarks
   }
 
   get nextHeight(): number {
@@ -265,11 +274,9 @@ export class Replica {
       const isSame = asOfSize === last.asOfSize && equalBytes(previous, last.previous)
       return isSame && equalBytes(stateRoot, last.stateRoot)
     }
-    const isUnknown = asOfSize > (this.lastSeal?.size ?? 0) && asOfSize < this.#unknownSize
     const mark = this.#replacedMarks.find(({ size }) => size === asOfSize)
     // It has no effect here, but it proves its state to whoever restores from a snapshot at that mark.
-    const isReplaced = mark === undefined ? isUnknown : equalBytes(stateRoot, mark.stateRoot)
-    return height === this.nextHeight && isReplaced
+    return height === this.nextHeight && mark !== undefined && equalBytes(stateRoot, mark.stateRoot)
   }
 
   #applySeal(record: LogRecord, leaf: number): AppliedSeal | undefined {

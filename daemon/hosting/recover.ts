@@ -71,6 +71,7 @@ export async function recoverAuthority(
     },
     lastSeal: snapshot?.lastSeal,
     pendingMark: snapshot && { ...snapshot.mark, tick: rules.tick },
+    replacedMarks: snapshot?.replacedMarks,
     actions: snapshot?.actions ?? 0,
   })
   const ahead = new Ahead(identity, replica, wallMs)

@@ -1,4 +1,13 @@
-import { joinBytes, putU16, putU32, putU64, readU16, readU32, readU64 } from '../../storage/bytes.ts'
+import {
+  copyBytes,
+  joinBytes,
+  putU16,
+  putU32,
+  putU64,
+  readU16,
+  readU32,
+  readU64,
+} from '../../storage/bytes.ts'
 import { parseSnapshotKey, snapshotChunkKey, snapshotManifestKey, snapshotRange } from '../../storage/keys.ts'
 import { decodeManifest } from '../../storage/snapshot/manifest.ts'
 import { readSnapshot, writeSnapshot } from '../../storage/snapshot/snapshot.ts'
@@ -6,7 +15,13 @@ import type { StateEntry } from '../../storage/state/state-tree.ts'
 import type { Store, StoreOp, StoreRange } from '../../storage/store.ts'
 import { startAnew } from '../../storage/store-error.ts'
 import { decodeSeal, encodeSeal } from '../authority/bodies.ts'
-import type { AppliedSeal, PendingMark, Replica } from '../authority/replica.ts'
+import {
+  type AppliedSeal,
+  maxReplacedMarks,
+  type PendingMark,
+  type ReplacedMark,
+  type Replica,
+} from '../authority/replica.ts'
 
 /** The state as it was just after a mark, as the own disk keeps it. */
 export interface StoredSnapshot {
@@ -16,6 +31,8 @@ export interface StoredSnapshot {
   readonly index: number
   readonly actions: number
   readonly mark: Omit<PendingMark, 'tick'>
+  /** As of that mark. */
+  readonly replacedMarks: readonly ReplacedMark[]
   /** In which the mark stands. */
   readonly epoch: number
   readonly lastSeal: AppliedSeal | undefined
@@ -141,10 +158,13 @@ export class SnapshotKeeper {
 }
 
 const headBytes = 38
+const markBytes = 40
+/** Beside the seal itself. */
+const sealPlaceBytes = 72
 
 /**
- * index u64 ‖ size u64 ‖ actions u64 ‖ mark height u64 ‖ epoch u32 ‖ seal length u16 ‖ seal
- * (‖ size u64 ‖ root 32 ‖ checkpoint hash 32).
+ * index u64 ‖ size u64 ‖ actions u64 ‖ mark height u64 ‖ epoch u32 ‖ seal length u16
+ * (‖ size u64 ‖ state root 32) × replaced marks (‖ seal ‖ size u64 ‖ root 32 ‖ checkpoint hash 32).
  */
 function encodeInfo(replica: Replica, index: number): Uint8Array {
   const mark = replica.pendingMark!
@@ -154,13 +174,18 @@ function encodeInfo(replica: Replica, index: number): Uint8Array {
   putU64(head, 16, replica.actions)
   putU64(head, 24, mark.height)
   putU32(head, 32, replica.regime.epoch)
-  const { lastSeal } = replica
-  if (lastSeal === undefined) return head
+  const { lastSeal, replacedMarks } = replica
+  const marks = replacedMarks.flatMap(({ size, stateRoot }) => [u64(size), stateRoot])
+  if (lastSeal === undefined) return joinBytes([head, ...marks])
   const seal = encodeSeal(lastSeal.seal)
   putU16(head, 36, seal.length)
-  const size = new Uint8Array(8)
-  putU64(size, 0, lastSeal.size)
-  return joinBytes([head, seal, size, lastSeal.root, lastSeal.checkpointHash])
+  return joinBytes([head, ...marks, seal, u64(lastSeal.size), lastSeal.root, lastSeal.checkpointHash])
+}
+
+function u64(number: number): Uint8Array {
+  const bytes = new Uint8Array(8)
+  putU64(bytes, 0, number)
+  return bytes
 }
 
 /** The snapshots that a disk has of a group, oldest first. @throws SnapshotError */
@@ -222,9 +247,12 @@ export function decodeInfo(bytes: Uint8Array, stateRoot: Uint8Array): SnapshotIn
     epoch: readU32(bytes, 32),
   }
   if (![info.index, size, info.actions, info.mark.height].every(Number.isSafeInteger)) return undefined
-  if (sealLength === 0) return bytes.length === headBytes ? { ...info, lastSeal: undefined } : undefined
-  const at = headBytes + sealLength
-  const seal = bytes.length === at + 72 ? decodeSeal(bytes.subarray(headBytes, at)) : undefined
+  const sealAt = bytes.length - (sealLength === 0 ? 0 : sealLength + sealPlaceBytes)
+  const replacedMarks = readMarks(bytes, sealAt, size)
+  if (replacedMarks === undefined) return undefined
+  if (sealLength === 0) return { ...info, replacedMarks, lastSeal: undefined }
+  const at = sealAt + sealLength
+  const seal = decodeSeal(bytes.subarray(sealAt, at))
   if (seal === undefined || info.epoch < seal.epoch || info.epoch > seal.epoch + 1) return undefined
   const lastSeal = {
     seal,
@@ -233,5 +261,17 @@ export function decodeInfo(bytes: Uint8Array, stateRoot: Uint8Array): SnapshotIn
     checkpointHash: bytes.slice(at + 40, at + 72),
     endsEpoch: info.epoch > seal.epoch,
   }
-  return { ...info, lastSeal }
+  const [first] = replacedMarks
+  if (first !== undefined && first.size <= lastSeal.size) return undefined
+  return { ...info, replacedMarks, lastSeal }
+}
+
+function readMarks(bytes: Uint8Array, to: number, below: number): ReplacedMark[] | undefined {
+  if (to < headBytes || (to - headBytes) % markBytes !== 0) return undefined
+  const marks: ReplacedMark[] = []
+  for (let at = headBytes; at < to; at += markBytes)
+    marks.push({ size: readU64(bytes, at), stateRoot: copyBytes(bytes, at + 8, at + markBytes) })
+  const sizes = [0, ...marks.map(({ size }) => size), below]
+  const rises = sizes.every((size, i) => i === 0 || size > sizes[i - 1]!)
+  return rises && marks.length <= maxReplacedMarks ? marks : undefined
 }

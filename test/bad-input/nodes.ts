@@ -185,7 +185,13 @@ export const nodeParsers: readonly Parser[] = [
   ),
   parser(
     'daemon/hosting/snapshots.ts#decodeInfo',
-    () => [joined(filled(8, 0), Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 7), filled(22, 0))],
+    () => [
+      joined(filled(8, 0), Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 7), filled(22, 0)),
+      joined(
+        ...[filled(8, 0), Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 7), filled(22, 0)],
+        ...[Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 3), filled(32, 5)],
+      ),
+    ],
     bytes => decodeInfo(bytes, hash32(1)),
     'it is part of a manifest, and held against the seal that proves that',
   ),

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { EMPTY_BYTES, EntryType, type Snapshot } from '../../consensus/raft/types.ts'
 import { appliedOp } from '../../daemon/authority/applied.ts'
-import { encodeMark } from '../../daemon/authority/bodies.ts'
+import { encodeMark, encodeSeal } from '../../daemon/authority/bodies.ts'
+import type { ReplacedMark } from '../../daemon/authority/replica.ts'
 import { Vetting } from '../../daemon/hosting/finality/vetting.ts'
 import { appliedInRaft, recoverAuthority } from '../../daemon/hosting/recover.ts'
 import { SnapshotError, SnapshotKeeper } from '../../daemon/hosting/snapshots.ts'
@@ -117,6 +118,29 @@ describe('a log that a start reads back', () => {
     const [next, leap] = [tickAt(tooFarMs + 2 * tickMs), tickAt(tooFarMs + 4 * tickMs)]
     const codes = [next, leap].map(each => late.ahead.faults(late.replica.applyRecords([each], []))[0]?.code)
     assert.deepEqual(codes, [undefined, 'ahead-of-time'], 'and goes on from there')
+  })
+
+  it('is held against the marks before its snapshot too: a seal of one of these may come late, and only with its state', async () => {
+    const mark = record(recordKind.mark, encodeMark({ height: 1 }))
+    const [charterRecord, tick] = [
+      record(recordKind.charter, identity.charterBody),
+      tickAt(createdAtMs + 500),
+    ]
+    const { replica, kept } = await started([charterRecord, mark, tick, mark], createdAtMs, 4)
+    assert.equal(kept.at(-1)?.size, 4)
+    assert.deepEqual(
+      replica.replacedMarks.map(({ size }) => size),
+      [2],
+    )
+    const [{ size: asOfSize, stateRoot }] = replica.replacedMarks as [ReplacedMark]
+    const place = { height: 1, epoch: replica.regime.epoch, previous: replica.previousHash, asOfSize }
+    const rest = { tick: 0, timeMs: createdAtMs, nextMembers: replica.regime.members }
+    const codeOf = (root: Uint8Array): string | undefined => {
+      const body = encodeSeal({ ...place, ...rest, stateRoot: root })
+      return replica.applyRecords([record(recordKind.seal, body)], []).faults[0]?.code
+    }
+    assert.equal(codeOf(stateRoot), undefined)
+    assert.equal(codeOf(stateRoot.map(byte => byte ^ 1)), 'wrong-seal')
   })
 
   it('is replayed from no snapshot that stands behind what is not decided, since that would hide what is wrong there', async () => {

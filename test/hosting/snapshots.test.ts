@@ -14,7 +14,8 @@ function marked(size: number): Replica {
   tree.set(new Uint8Array(32).fill(size % 251), Uint8Array.of(1))
   const pendingMark = { height: 1, size, stateRoot: tree.root() }
   const regime = { epoch: 1, members: [1] }
-  return { tree, log: { size }, pendingMark, lastSeal: undefined, regime, actions: 0 } as unknown as Replica
+  const nothing = { lastSeal: undefined, replacedMarks: [], actions: 0 }
+  return { tree, log: { size }, pendingMark, regime, ...nothing } as unknown as Replica
 }
 
 describe("a replica's snapshots, and Raft's log behind them", () => {
