@@ -1,18 +1,11 @@
 import { accusationsFor } from './accuse.ts'
 import { type DecidedBase, decidedBase } from './begin.ts'
 import { bodiesFile, type LogCase, openCase } from './case.ts'
-import { type Decision, decidedUnder, readDecision } from './decision.ts'
+import { type Decision, decidedUnder } from './decision.ts'
 import { AuditError } from './errors.ts'
 import { type FindingCode, Findings } from './findings.ts'
 import { type Genesis, readGenesis } from './genesis.ts'
-import {
-  checkSmallFiles,
-  type Promised,
-  promisesOf,
-  readCheckpoint,
-  readKept,
-  type SignedHead,
-} from './head.ts'
+import { checkSmallFiles, type Promised, promisesOf, readHead, readKept } from './head.ts'
 import { checkExtraFiles } from './log/extra-files.ts'
 import { EVERYTHING, type Kept } from './log/kept.ts'
 import { tileWidth } from './log/paths.ts'
@@ -24,6 +17,7 @@ import { type Stand, StandFile } from './replay/stand.ts'
 import { type AuditReport, withMessage } from './report.ts'
 import { ownRulesHash } from './rules-hash.ts'
 import { compareWithMemory } from './seen-before.ts'
+import type { OpenedCheckpoint } from './signed-checkpoint.ts'
 import { filledFrom } from './source/filled.ts'
 import { IMPATIENT, PATIENT } from './source/http.ts'
 import { type LogSource, openSource } from './source/source.ts'
@@ -150,11 +144,10 @@ class Audit {
   }
 
   async run(stand?: Stand): Promise<AuditReport> {
-    const { genesis, area, origin, folder, source } = this.#log
+    const { genesis, signers, origin, folder, source } = this.#log
     const { memory: memoryFolder, onLog, onRecord, onProgress } = this.#options
-    const shown = await readDecision(this.#log)
     const kept = await this.#readKept()
-    const opened = await readCheckpoint(this.#log)
+    const { shown, opened } = await readHead(this.#log)
     if (opened === undefined)
       return this.#report(undefined, this.#replayFrom(undefined, undefined), undefined)
     const { checkpoint, note } = opened
@@ -163,7 +156,7 @@ class Audit {
     onLog?.({ genesis, origin, size: checkpoint.size, note, certificates: decision?.text })
     await checkSmallFiles(this.#log)
     if (shown === undefined) this.#log.notes.push(undecided)
-    const memory = memoryFolder === undefined ? undefined : watchedLog(genesis, area, memoryFolder).memory
+    const memory = memoryFolder === undefined ? undefined : watchedLog(signers, memoryFolder).memory
     const known = new KnownSizes(memory?.checkpoints ?? [])
     const withBodies = await this.#hasBodies(checkpoint.size)
     const begin = withBodies ? await this.#begin(stand, kept, decision) : undefined
@@ -272,7 +265,7 @@ class Audit {
     }
   }
 
-  #report(head: SignedHead | undefined, replay: Replay, decision: Decision | undefined): AuditReport {
+  #report(head: OpenedCheckpoint | undefined, replay: Replay, decision: Decision | undefined): AuditReport {
     const { evidence, origin, notes } = this.#log
     const { records, inputs, sealedRoots, lastHeight, voidRecords } = replay
     return withMessage({

@@ -1,6 +1,7 @@
 import type { Finding, Findings } from './findings.ts'
-import { findArea, type Genesis, type GenesisArea, originOf } from './genesis.ts'
+import { findArea, type Genesis, type GenesisArea } from './genesis.ts'
 import { pathOf, resourceAt, tileWidth } from './log/paths.ts'
+import { LogSigners } from './signers.ts'
 import type { LogSource } from './source/source.ts'
 
 /** One log at one source, and what was found out about it so far. */
@@ -9,6 +10,7 @@ export interface LogCase {
   readonly genesis: Genesis
   readonly area: GenesisArea
   readonly origin: string
+  readonly signers: LogSigners
   /** Of the log's files: `log/<origin>`. */
   readonly folder: string
   readonly findings: Findings
@@ -26,9 +28,10 @@ export function openCase(
   findings: Findings,
 ): LogCase {
   const area = findArea(genesis, authority)
-  const origin = originOf(genesis, area)
+  const signers = new LogSigners(genesis, area)
+  const { origin } = signers
   const folder = `log/${origin}`
-  return { source, genesis, area, origin, folder, findings, notes: [], evidence: new Map() }
+  return { source, genesis, area, origin, signers, folder, findings, notes: [], evidence: new Map() }
 }
 
 /** The file that has a leaf's body, in a log of `size` leaves. */

@@ -2,6 +2,9 @@
 import { parseLinks } from '../client/protocol/proof-file.ts'
 import type { LogCase } from './case.ts'
 import { verifyEd25519 } from './crypto.ts'
+import { AuditError } from './errors.ts'
+import type { LogSigners } from './signers.ts'
+import type { LogSource } from './source/source.ts'
 import { type Certificate, parseCertificate, verifyChain } from './verify/certificate.ts'
 import { proofTrust } from './verify-proof.ts'
 
@@ -26,6 +29,8 @@ export interface Decision {
   readonly members: number
   /** How they came to be the members, in order. */
   readonly changes: readonly EpochChange[]
+  /** These, and those that were decided later still. */
+  readonly named: readonly EpochChange[]
   /** The file, verbatim. */
   readonly text: string
 }
@@ -72,13 +77,29 @@ export function verified(
     return 'malformed'
   const { height, size, root } = certificate.seal
   // Members that came after it are nothing to it.
-  const before = (activations as Certificate[]).filter(({ seal }) => seal.height < height)
+  const all = activations as Certificate[]
+  const before = all.filter(({ seal }) => seal.height < height)
   const founders = proofTrust(genesis).founders.get(origin)!
   const chain = verifyChain(founders, before, certificate, verifyEd25519)
   if (!chain.ok) return chain.code
   const by = certificate.votes.map(({ signer }) => signer)
   const changes = [...before, certificate].flatMap(changeBy)
-  return { height, size, root, by, members: chain.members.length, changes, text }
+  const last = all.at(-1)
+  const isChain = last !== undefined && verifyChain(founders, all.slice(0, -1), last, verifyEd25519).ok
+  const named = isChain ? [...changes, ...all.slice(before.length).flatMap(changeBy)] : changes
+  return { height, size, root, by, members: chain.members.length, changes, named, text }
+}
+
+/** Has a source show who became a member later, where somebody signs that is not known as one. */
+export async function learnMembers(signers: LogSigners, source: LogSource): Promise<void> {
+  const path = `log/${signers.origin}/certificates`
+  const bytes = await source.read(path, maxCertificatesBytes).catch(error => {
+    if (error instanceof AuditError) return undefined
+    throw error
+  })
+  if (bytes === undefined || bytes.length > maxCertificatesBytes) return
+  const decision = verified(signers, Buffer.from(bytes).toString())
+  if (typeof decision !== 'string') signers.learn(decision.named)
 }
 
 function changeBy({ seal: { nextEpoch: epoch, nextMembers, size, root } }: Certificate): EpochChange[] {

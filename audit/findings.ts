@@ -29,6 +29,7 @@ export type FindingCode =
   // What is signed, and what was signed before.
   | 'bad-checkpoint'
   | 'bad-signature'
+  | 'not-a-member'
   | 'wrong-root'
   | 'fork'
   | 'shrunken'

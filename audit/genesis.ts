@@ -6,7 +6,6 @@ import { AuditError } from './errors.ts'
 import { isWhole, jsonOf, objectOf } from './json.ts'
 import { keyOfPeerId } from './peer-id.ts'
 import { concat, fromBase64, hex, toBase64, utf8 } from './verify/bytes.ts'
-import { parseVerifierKey, type VerifierKey } from './verify/note.ts'
 
 export interface GenesisMember {
   readonly number: number
@@ -111,21 +110,6 @@ export function findArea(genesis: Genesis, name: string): GenesisArea {
 export function charterBody(genesis: Genesis, area: GenesisArea): Uint8Array {
   const { network, rules } = genesis
   return utf8(canonicalJson({ genesisHash: hex(genesis.hash), network, rules, authority: area }))
-}
-
-/**
- * The nodes' log keys under the log's name, as C2SP signed-note wants them, by node number. Which of them are its members
- * changes while the network runs.
- */
-export function logVerifiers(genesis: Genesis, area: GenesisArea): Map<number, VerifierKey> {
-  const origin = originOf(genesis, area)
-  return new Map(
-    [...genesis.nodes].map(([number, { logKey }]) => {
-      const material = concat(Uint8Array.of(1), logKey)
-      const id = hex(sha256(concat(utf8(`${origin}\n`), material)).subarray(0, 4))
-      return [number, parseVerifierKey(`${origin}+${id}+${toBase64(material)}`)!]
-    }),
-  )
 }
 
 function textOf(bytes: Uint8Array): string {

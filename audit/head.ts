@@ -1,43 +1,63 @@
 /** What stands in front of a log's leaves: its checkpoint, charter, and what the source says that it keeps. */
 import type { LogCase } from './case.ts'
+import { type Decision, readDecision } from './decision.ts'
 import { AuditError } from './errors.ts'
-import { charterBody, logVerifiers } from './genesis.ts'
+import { charterBody } from './genesis.ts'
 import { EVERYTHING, type Kept, MAX_KEPT_BYTES, parseKept } from './log/kept.ts'
-import { type OpenedCheckpoint, openCheckpoint } from './signed-checkpoint.ts'
+import { type OpenedCheckpoint, openCheckpoint, type RefusedCheckpoint } from './signed-checkpoint.ts'
+import { describeSigners } from './signers.ts'
 import type { LogSource } from './source/source.ts'
 import { equalBytes } from './verify/bytes.ts'
 
 const smallFileBytes = 1024 * 1024
 const genesisFileBytes = 16 * 1024 * 1024
 
-export interface SignedHead extends OpenedCheckpoint {
-  /** Numbers of the nodes whose log keys signed it. */
-  readonly signedBy: readonly number[]
+export interface Head {
+  /** The members' newest decision, as the source shows it. */
+  readonly shown: Decision | undefined
+  /** Undefined, and a finding, when no member signed it. */
+  readonly opened: OpenedCheckpoint | undefined
 }
 
-/** Undefined, and a finding, when no member signed it. @throws AuditError `not-found` */
-export async function readCheckpoint(log: LogCase): Promise<SignedHead | undefined> {
-  const { source, folder, origin, genesis, area, findings } = log
-  const path = `${folder}/checkpoint`
-  const bytes = await source.read(path, smallFileBytes)
-  if (bytes === undefined) {
-    throw new AuditError(
-      'not-found',
-      `${source.name} has no checkpoint of ${origin}: ask a node that holds it.`,
-    )
+/**
+ * The certificates are read before the checkpoint, so that they decide nothing beyond it; and both once more when a node signed
+ * that may have become a member in between.
+ * @throws AuditError `not-found`
+ */
+export async function readHead(log: LogCase): Promise<Head> {
+  for (let isLast = false; ; isLast = true) {
+    const shown = await readDecision(log)
+    log.signers.learn(shown?.named ?? [])
+    const opened = await readCheckpoint(log)
+    if (opened.ok) return { shown, opened }
+    if (!isLast && opened.code === 'not-a-member' && log.findings.count === 0) continue
+    const what = refusalOf(log, opened)
+    log.findings.add(opened.code, checkpointOf(log), 0, Math.max(0, (opened.size ?? 1) - 1), what)
+    return { shown, opened: undefined }
   }
-  const verifiers = logVerifiers(genesis, area)
-  const opened = openCheckpoint(bytes, origin, [...verifiers.values()])
-  if (opened.ok) {
-    const signedBy = [...verifiers].filter(([, key]) => opened.signers.includes(key)).map(([node]) => node)
-    return { ...opened, signedBy }
-  }
-  const unsigned = opened.code === 'bad-signature'
-  const what = unsigned
-    ? 'no member of the authority signed it; without a signature there is nothing to check against'
+}
+
+async function readCheckpoint(log: LogCase): Promise<OpenedCheckpoint | RefusedCheckpoint> {
+  const { source, origin, signers } = log
+  const bytes = await source.read(checkpointOf(log), smallFileBytes)
+  if (bytes !== undefined) return openCheckpoint(bytes, signers)
+  throw new AuditError(
+    'not-found',
+    `${source.name} has no checkpoint of ${origin}: ask a node that holds it.`,
+  )
+}
+
+function checkpointOf({ folder }: LogCase): string {
+  return `${folder}/checkpoint`
+}
+
+const nothing = "without a member's signature there is nothing to check against"
+
+function refusalOf({ signers }: LogCase, { code, strangers }: RefusedCheckpoint): string {
+  if (code === 'not-a-member') return `signed by ${describeSigners(signers, strangers)}: ${nothing}`
+  return code === 'bad-signature'
+    ? `no member of the authority signed it; ${nothing}`
     : 'it is no checkpoint of this log'
-  findings.add(opened.code, path, 0, Math.max(0, (opened.size ?? 1) - 1), what)
-  return undefined
 }
 
 export async function checkSmallFiles({ source, folder, genesis, area, findings }: LogCase): Promise<void> {

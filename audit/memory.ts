@@ -3,11 +3,10 @@ import { writeDurably } from './durable-file.ts'
 import { AuditError } from './errors.ts'
 import { isText, isWhole, jsonOf, listOf, objectOf } from './json.ts'
 import { readKeptFile } from './kept-file.ts'
+import { openCheckpoint } from './signed-checkpoint.ts'
+import type { LogSigners } from './signers.ts'
 import { equalBytes } from './verify/bytes.ts'
 import type { Checkpoint } from './verify/checkpoint.ts'
-
-/** Parses and checks a signed checkpoint; undefined when it isn't one of this log. */
-export type OpenCheckpoint = (note: string) => Checkpoint | undefined
 
 export interface Seen {
   readonly note: string
@@ -25,14 +24,15 @@ const maxFileBytes = 16 * 1024 * 1024
  */
 export class LogMemory {
   readonly #path: string
-  readonly #open: OpenCheckpoint
+  readonly #signers: LogSigners
   /** By size. */
   #seen: Seen[]
   readonly #sources: Map<string, number>
 
-  constructor(folder: string, origin: string, open: OpenCheckpoint) {
-    this.#path = join(folder, `${encodeURIComponent(origin)}.json`)
-    this.#open = open
+  /** @param signers of the log; they learn of members that were known before */
+  constructor(folder: string, signers: LogSigners) {
+    this.#path = join(folder, `${encodeURIComponent(signers.origin)}.json`)
+    this.#signers = signers
     const { checkpoints, sources } = this.#load()
     this.#seen = checkpoints
     this.#sources = sources
@@ -73,10 +73,8 @@ export class LogMemory {
   }
 
   #save(): void {
-    writeDurably(
-      this.#path,
-      formatMemory({ notes: this.#seen.map(({ note }) => note), sources: this.#sources }),
-    )
+    const notes = this.#seen.map(({ note }) => note)
+    writeDurably(this.#path, formatMemory({ notes, sources: this.#sources, members: this.#signers.later }))
   }
 
   #load(): { checkpoints: Seen[]; sources: Map<string, number> } {
@@ -90,10 +88,13 @@ export class LogMemory {
     if (text === undefined) return { checkpoints: [], sources: new Map() }
     const kept = parseMemory(text)
     if (kept === undefined) throw this.#bad('it is malformed')
-    const checkpoints = kept.notes.map(note => {
-      const checkpoint = this.#open(note)
-      if (checkpoint === undefined) throw this.#bad('a checkpoint in it is not signed by a member')
-      return { note, checkpoint }
+    this.#signers.learn([...kept.members].map(([node, epoch]) => ({ epoch, members: [node] })))
+    const checkpoints = kept.notes.flatMap(note => {
+      const opened = openCheckpoint(Buffer.from(note), this.#signers)
+      if (opened.ok) return [{ note, checkpoint: opened.checkpoint }]
+      // An older version of this program took any node for a signer.
+      if (opened.code === 'not-a-member') return []
+      throw this.#bad('a checkpoint in it is not signed by a member')
     })
     return { checkpoints, sources: new Map(kept.sources) }
   }
@@ -111,10 +112,13 @@ export interface KeptMemory {
   /** Signed checkpoints, by size. */
   readonly notes: readonly string[]
   readonly sources: ReadonlyMap<string, number>
+  /** Who became a member later, with the first epoch that a certificate named it in. */
+  readonly members: ReadonlyMap<number, number>
 }
 
-export function formatMemory({ notes, sources }: KeptMemory): string {
-  const file = { format: 1, checkpoints: notes, sources: Object.fromEntries(sources) }
+export function formatMemory({ notes, sources, members }: KeptMemory): string {
+  const later = members.size > 0 && { members: Object.fromEntries(members) }
+  const file = { format: 1, checkpoints: notes, sources: Object.fromEntries(sources), ...later }
   return `${JSON.stringify(file, undefined, 2)}\n`
 }
 
@@ -123,10 +127,15 @@ export function parseMemory(text: string): KeptMemory | undefined {
   const file = objectOf(jsonOf(text))
   const notes = listOf(file?.['checkpoints'], isText)
   const sources = Object.entries(objectOf(file?.['sources']) ?? {})
-  if (notes === undefined || !sources.every((pair): pair is [string, number] => isWhole(pair[1])))
-    return undefined
-  const memory = { notes, sources: new Map(sources) }
+  const members = Object.entries(objectOf(file?.['members']) ?? {})
+  if (notes === undefined || !sources.every(isNumbered) || !members.every(isNumbered)) return undefined
+  const later = members.map(([node, epoch]) => [Number(node), epoch] as const)
+  const memory = { notes, sources: new Map(sources), members: new Map(later) }
   return formatMemory(memory) === text ? memory : undefined
+}
+
+function isNumbered(pair: [string, unknown]): pair is [string, number] {
+  return isWhole(pair[1])
 }
 
 /** Follows a log's root as it grows, and stops at every size of which a checkpoint is known. */

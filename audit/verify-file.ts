@@ -1,115 +1,110 @@
 import { readFileSync } from 'node:fs'
 import { MAX_PROOF_BYTES, PROOF_HEAD } from '../client/protocol/proof-file.ts'
-import { verifyReceipt } from '../client/protocol/receipt.ts'
-import { parseReceiptFile, RECEIPT_FILE_HEAD, type ReceiptFile } from '../client/protocol/receipt-file.ts'
-import { decodeInput, decodeOutcome } from '../world/codec.ts'
+import { parseReceiptFile, RECEIPT_FILE_HEAD } from '../client/protocol/receipt-file.ts'
 import { BROKEN_RULES_HEAD, MAX_EVIDENCE_BYTES } from './broken-rules.ts'
-import { fastLeafHash, verifyEd25519 } from './crypto.ts'
+import { fastLeafHash } from './crypto.ts'
+import { maxCertificatesBytes } from './decision.ts'
 import { AuditError } from './errors.ts'
 import { EVIDENCE_HEAD, parseTwoFaces } from './evidence.ts'
-import { type Genesis, type GenesisArea, logVerifiers, originOf, readGenesis } from './genesis.ts'
+import { type Genesis, readGenesis } from './genesis.ts'
 import { wrapped } from './report.ts'
-import { openCheckpoint } from './signed-checkpoint.ts'
+import { openCheckpoint, type RefusedCheckpoint } from './signed-checkpoint.ts'
+import { describeSigners, type LogSigners } from './signers.ts'
+import { type Logs, refusal, signersOf, strangersWord, type Verdict } from './verdict.ts'
 import { equalBytes, hex, toBase64 } from './verify/bytes.ts'
 import type { Checkpoint } from './verify/checkpoint.ts'
 import { consistencyRoots, verifyInclusion } from './verify/merkle.ts'
 import { parseTlogProof, type TlogProof } from './verify/tlog-proof.ts'
 import { verifyBrokenRules } from './verify-broken-rules.ts'
 import { verifyHeldProof } from './verify-proof.ts'
+import { verifyReceiptFile } from './verify-receipt.ts'
 import { VOTE_EVIDENCE_HEAD, verifyVoteEvidence } from './vote-evidence.ts'
-
-/** What a file proves, or why it proves nothing. */
-export interface Verdict {
-  readonly ok: boolean
-  readonly kind: 'record-proof' | 'state-proof' | 'proof' | 'checkpoint' | 'receipt' | 'evidence' | 'unknown'
-  /** What was found: machine readable, the names differ with the kind. */
-  readonly facts: Readonly<Record<string, string | number>>
-  /** The same for a person, in lines of at most 80 columns. */
-  readonly message: string
-}
 
 const maxBytes = Math.max(MAX_PROOF_BYTES, MAX_EVIDENCE_BYTES)
 const proofHead = 'c2sp.org/tlog-proof@v1\n'
 
-/**
- * Checks a held proof, a C2SP tlog-proof, a signed checkpoint, a saved receipt or evidence with nothing but the genesis file.
- * @param options paths of both files
- * @throws AuditError `bad-genesis` or `unreadable-file`
- */
-export async function verifyFile(options: { file: string; genesis: string }): Promise<Verdict> {
-  const genesis = readGenesis(options.genesis)
-  const bytes = readFile(options.file)
-  return verifyBytes(bytes, genesis)
+export interface VerifyOptions {
+  /** Paths: of what is to be verified, and of the genesis file. */
+  readonly file: string
+  readonly genesis: string
+  /** Of the log's file `certificates`, which names who became a member later. */
+  readonly certificates?: string | undefined
 }
 
-function readFile(path: string): Uint8Array {
+/**
+ * Checks a held proof, a C2SP tlog-proof, a signed checkpoint, a saved receipt or evidence with nothing but the genesis file; of
+ * what somebody signed who is no founder, certificates must name it as a member.
+ * @throws AuditError `bad-genesis` or `unreadable-file`
+ */
+export async function verifyFile(options: VerifyOptions): Promise<Verdict> {
+  const { certificates } = options
+  const genesis = readGenesis(options.genesis)
+  const shown = certificates === undefined ? undefined : readFile(certificates, maxCertificatesBytes)
+  return verifyBytes(readFile(options.file, maxBytes), genesis, shown && Buffer.from(shown).toString())
+}
+
+function readFile(path: string, most: number): Uint8Array {
   try {
     const bytes = readFileSync(path)
-    if (bytes.length <= maxBytes) return bytes
+    if (bytes.length <= most) return bytes
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new AuditError('unreadable-file', `${path} cannot be read (${code}).`)
   }
-  throw new AuditError('unreadable-file', `${path} is larger than ${maxBytes} bytes: no proof is.`)
+  throw new AuditError('unreadable-file', `${path} is larger than ${most} bytes: no such file is.`)
 }
 
-export async function verifyBytes(bytes: Uint8Array, genesis: Genesis): Promise<Verdict> {
+/** @param certificates the file of that name, of the log that it is about */
+export async function verifyBytes(
+  bytes: Uint8Array,
+  genesis: Genesis,
+  certificates?: string,
+): Promise<Verdict> {
   const text = Buffer.from(bytes).toString()
   if (text.startsWith(`${PROOF_HEAD} `)) return await verifyHeldProof(text, genesis)
-  if (text.startsWith(proofHead)) return verifyProof(text, genesis)
+  const logs: Logs = origin => signersOf(genesis, origin, certificates)
+  if (text.startsWith(proofHead)) return verifyProof(text, logs)
   if (text.startsWith(`${RECEIPT_FILE_HEAD}\n`))
-    return await verifyReceiptFile(parseReceiptFile(text), genesis)
-  if (text.startsWith(`${genesis.network}/`)) return verifyCheckpoint(bytes, genesis)
-  if (text.startsWith(`${EVIDENCE_HEAD}\n`)) return verifyEvidence(text, genesis)
-  if (text.startsWith(`${BROKEN_RULES_HEAD}\n`)) return await verifyBroken(text, genesis)
-  if (text.startsWith(`${VOTE_EVIDENCE_HEAD}\n`)) return verifyVoteEvidence(text, genesis)
+    return await verifyReceiptFile(parseReceiptFile(text), genesis, logs)
+  if (text.startsWith(`${genesis.network}/`)) return verifyCheckpoint(bytes, logs)
+  if (text.startsWith(`${EVIDENCE_HEAD}\n`)) return verifyEvidence(text, logs)
+  if (text.startsWith(`${BROKEN_RULES_HEAD}\n`)) return await verifyBroken(text, genesis, logs)
+  if (text.startsWith(`${VOTE_EVIDENCE_HEAD}\n`)) return verifyVoteEvidence(text, genesis, logs)
   return refusal(
     'unknown',
     `This is no proof, receipt, checkpoint or evidence\nof the network ${genesis.network}.`,
   )
 }
 
-interface LogOf {
-  readonly area: GenesisArea
-  readonly origin: string
-}
-
-function refusal(kind: Verdict['kind'], why: string, facts: Verdict['facts'] = {}): Verdict {
-  return { ok: false, kind, facts, message: `NOT proven. ${why}` }
-}
-
-/** The log whose name stands in a checkpoint's first line. */
-function logOf(genesis: Genesis, origin: string): LogOf | undefined {
-  const area = genesis.areas.find(it => originOf(genesis, it) === origin)
-  return area && { area, origin }
-}
-
-function opened(bytes: Uint8Array, genesis: Genesis) {
+function opened(bytes: Uint8Array, logs: Logs) {
   const origin = Buffer.from(bytes).toString().split('\n', 1)[0]!
-  const log = logOf(genesis, origin)
-  if (log === undefined) return { ok: false, why: 'The genesis file knows no such log.' } as const
-  const verifiers = logVerifiers(genesis, log.area)
-  const checkpoint = openCheckpoint(bytes, origin, [...verifiers.values()])
-  if (!checkpoint.ok) {
-    const why =
-      checkpoint.code === 'bad-signature'
-        ? 'No member of the authority signed the checkpoint.'
-        : 'The checkpoint is malformed.'
-    return { ok: false, why } as const
-  }
-  const signers = [...verifiers].filter(([, key]) => checkpoint.signers.includes(key)).map(([node]) => node)
-  return { ok: true, origin, signers, checkpoint: checkpoint.checkpoint } as const
+  const signers = logs(origin)
+  if (typeof signers === 'string') return { ok: false, why: signers, facts: {} } as const
+  const result = openCheckpoint(bytes, signers)
+  if (!result.ok) return { ok: false, ...unsigned(signers, result) } as const
+  const { checkpoint, signedBy } = result
+  return { ok: true, origin, signers, signedBy, checkpoint, by: describeSigners(signers, signedBy) } as const
 }
 
-function verifyCheckpoint(bytes: Uint8Array, genesis: Genesis): Verdict {
-  const result = opened(bytes, genesis)
-  if (!result.ok) return refusal('checkpoint', result.why)
-  const { origin, signers, checkpoint } = result
+function unsigned(signers: LogSigners, { code, strangers }: RefusedCheckpoint) {
+  const facts = { code, ...(strangers.length > 0 && { signers: strangers.join(' ') }) }
+  if (code === 'not-a-member') return { why: strangersWord(signers, strangers), facts }
+  const why =
+    code === 'bad-signature'
+      ? 'No member of the authority signed the checkpoint.'
+      : 'The checkpoint is malformed.'
+  return { why, facts }
+}
+
+function verifyCheckpoint(bytes: Uint8Array, logs: Logs): Verdict {
+  const result = opened(bytes, logs)
+  if (!result.ok) return refusal('checkpoint', result.why, result.facts)
+  const { origin, signedBy, checkpoint, by } = result
   const facts = {
     origin,
     size: checkpoint.size,
     root: toBase64(checkpoint.root),
-    signers: signers.join(' '),
+    signers: signedBy.join(' '),
   }
   return {
     ok: true,
@@ -118,29 +113,31 @@ function verifyCheckpoint(bytes: Uint8Array, genesis: Genesis): Verdict {
     message: [
       `Genuine checkpoint of ${origin}`,
       `${facts.size} leaves, root ${facts.root}`,
-      `signed by node ${facts.signers}`,
-    ].join('\n'),
+      `signed by ${by}`,
+    ]
+      .flatMap(wrapped)
+      .join('\n'),
   }
 }
 
 /** Evidence is verified when it proves that somebody lied. */
-function verifyEvidence(text: string, genesis: Genesis): Verdict {
+function verifyEvidence(text: string, logs: Logs): Verdict {
   const faces = parseTwoFaces(text)
   if (faces === undefined) return refusal('evidence', 'The evidence is malformed.')
-  const older = opened(Buffer.from(faces.older), genesis)
-  const newer = opened(Buffer.from(faces.newer), genesis)
-  if (!older.ok) return refusal('evidence', older.why)
-  if (!newer.ok) return refusal('evidence', newer.why)
+  const older = opened(Buffer.from(faces.older), logs)
+  const newer = opened(Buffer.from(faces.newer), logs)
+  if (!older.ok) return refusal('evidence', older.why, older.facts)
+  if (!newer.ok) return refusal('evidence', newer.why, newer.facts)
   if (older.origin !== newer.origin || !contradict(older.checkpoint, newer.checkpoint, faces.path))
     return refusal('evidence', 'The two checkpoints do not contradict each other.')
   const facts = {
     origin: older.origin,
     olderSize: older.checkpoint.size,
     olderRoot: toBase64(older.checkpoint.root),
-    olderSigners: older.signers.join(' '),
+    olderSigners: older.signedBy.join(' '),
     newerSize: newer.checkpoint.size,
     newerRoot: toBase64(newer.checkpoint.root),
-    newerSigners: newer.signers.join(' '),
+    newerSigners: newer.signedBy.join(' '),
   }
   return {
     ok: true,
@@ -149,26 +146,28 @@ function verifyEvidence(text: string, genesis: Genesis): Verdict {
     message: [
       `Proven: ${facts.origin} has two faces.`,
       `${facts.olderSize} leaves, root ${facts.olderRoot}`,
-      `  signed by node ${facts.olderSigners}`,
+      `  signed by ${older.by}`,
       `${facts.newerSize} leaves, root ${facts.newerRoot}`,
-      `  signed by node ${facts.newerSigners}`,
+      `  signed by ${newer.by}`,
       'No log is both.',
-    ].join('\n'),
+    ]
+      .flatMap(wrapped)
+      .join('\n'),
   }
 }
 
-async function verifyBroken(text: string, genesis: Genesis): Promise<Verdict> {
+async function verifyBroken(text: string, genesis: Genesis, logs: Logs): Promise<Verdict> {
   let signed: Exclude<ReturnType<typeof opened>, { ok: false }> | undefined
   const proven = await verifyBrokenRules(text, genesis, note => {
-    const result = opened(Buffer.from(note), genesis)
+    const result = opened(Buffer.from(note), logs)
     if (!result.ok) return result.why
     signed = result
-    return { area: logOf(genesis, result.origin)!.area, checkpoint: result.checkpoint }
+    return { area: result.signers.area, checkpoint: result.checkpoint }
   })
   if (!proven.ok) return refusal('evidence', proven.why)
-  const { origin, signers, checkpoint } = signed!
+  const { origin, signedBy, checkpoint, by } = signed!
   const { code, firstLeaf, lastLeaf, message } = proven.finding
-  const facts = { origin, code, firstLeaf, lastLeaf, size: checkpoint.size, signers: signers.join(' ') }
+  const facts = { origin, code, firstLeaf, lastLeaf, size: checkpoint.size, signers: signedBy.join(' ') }
   return {
     ok: true,
     kind: 'evidence',
@@ -176,7 +175,7 @@ async function verifyBroken(text: string, genesis: Genesis): Promise<Verdict> {
     message: [
       `Proven: ${origin} breaks the rules.`,
       ...wrapped(`${code}, ${message.slice(message.indexOf(', ') + 2)}`),
-      `in a log of ${facts.size} leaves, signed by node ${facts.signers}`,
+      ...wrapped(`in a log of ${facts.size} leaves, signed by ${by}`),
     ].join('\n'),
   }
 }
@@ -187,15 +186,15 @@ function contradict(older: Checkpoint, newer: Checkpoint, path: readonly Uint8Ar
   return roots !== undefined && equalBytes(roots.new, newer.root) && !equalBytes(roots.old, older.root)
 }
 
-function verifyProof(text: string, genesis: Genesis): Verdict {
+function verifyProof(text: string, logs: Logs): Verdict {
   const proof = parseTlogProof(text)
   if (proof === undefined) return refusal('proof', 'The proof is malformed.')
-  const result = opened(Buffer.from(proof.checkpoint), genesis)
-  if (!result.ok) return refusal('proof', result.why)
+  const result = opened(Buffer.from(proof.checkpoint), logs)
+  if (!result.ok) return refusal('proof', result.why, result.facts)
   const leaf = leafOf(proof)
   if (leaf === undefined)
     return refusal('proof', 'The file does not hold the leaf that it is about (its "extra" line).')
-  const { origin, signers, checkpoint } = result
+  const { origin, signedBy, checkpoint, by } = result
   const included = verifyInclusion(
     proof.index,
     checkpoint.size,
@@ -210,7 +209,7 @@ function verifyProof(text: string, genesis: Genesis): Verdict {
     recordKind: leaf[1]!,
     bodyHash: hex(leaf.subarray(4)),
     size: checkpoint.size,
-    signers: signers.join(' '),
+    signers: signedBy.join(' '),
   }
   return {
     ok: true,
@@ -220,7 +219,7 @@ function verifyProof(text: string, genesis: Genesis): Verdict {
       `Proven: leaf ${facts.leaf} is in ${origin}`,
       `record kind ${facts.recordKind}, SHA-256 of salt and body:`,
       `  ${facts.bodyHash}`,
-      `under a checkpoint of ${facts.size} leaves, signed by node ${facts.signers}`,
+      ...wrapped(`under a checkpoint of ${facts.size} leaves, signed by ${by}`),
     ].join('\n'),
   }
 }
@@ -229,61 +228,3 @@ function verifyProof(text: string, genesis: Genesis): Verdict {
 function leafOf({ extra }: TlogProof): Uint8Array | undefined {
   return extra?.length === 36 ? extra : undefined
 }
-
-async function verifyReceiptFile(file: ReceiptFile | undefined, genesis: Genesis): Promise<Verdict> {
-  if (file === undefined) return refusal('receipt', 'The receipt file is malformed.')
-  const { receipt, body } = file
-  if (!equalBytes(receipt.genesisHash, genesis.hash))
-    return refusal('receipt', 'The receipt is of another network.')
-  const log = logOf(genesis, receipt.origin)
-  if (log === undefined) return refusal('receipt', 'The genesis file knows no such log.')
-  const logKeys = new Map([...genesis.nodes].map(([number, { logKey }]) => [number, logKey]))
-  const { origin, leaf, signer, term } = receipt
-  const verdict = await verifyReceipt(receipt, {
-    genesisHash: genesis.hash,
-    origin,
-    body,
-    logKeys,
-    verify: verifyEd25519,
-  })
-  if (!verdict.ok) return refusal('receipt', receiptFaults[verdict.code])
-  const input = decodeInput(body)
-  const outcome = decodeOutcome(receipt.outcome)
-  if ('code' in input || outcome === undefined)
-    return refusal('receipt', 'Its input or outcome cannot be read.')
-  const facts = {
-    origin,
-    leaf,
-    signer,
-    epoch: receipt.epoch,
-    view: receipt.view,
-    term,
-    player: hex(input.player),
-    seq: input.seq,
-    action: input.action.kind,
-    outcome: outcome.code,
-    tick: outcome.tick,
-  }
-  return {
-    ok: true,
-    kind: 'receipt',
-    facts,
-    message: [
-      `Proven: node ${signer} promised that this input is committed`,
-      `at leaf ${leaf} of ${origin}`,
-      `input: ${facts.action}, seq ${facts.seq}, by player`,
-      `  ${facts.player}`,
-      `outcome: ${facts.outcome}, at tick ${facts.tick}`,
-    ].join('\n'),
-  }
-}
-
-const receiptFaults = {
-  malformed: 'The receipt is malformed.',
-  'other-network': 'The receipt is of another network.',
-  'other-log': 'The receipt is of another log.',
-  'not-an-input': 'The receipt is for something else than an input.',
-  'unknown-signer': "Who signed it is no member of the log's authority.",
-  'wrong-path': 'The receipt is not for this input and outcome.',
-  'wrong-signature': 'The signature is wrong.',
-} as const

@@ -4,9 +4,9 @@ import { inputLines, outcomeLines, stateLines } from '../client/protocol/proof-l
 import { verifyEd25519 } from './crypto.ts'
 import { type Genesis, originOf } from './genesis.ts'
 import { wrapped } from './report.ts'
+import type { Verdict } from './verdict.ts'
 import { hex, toBase64 } from './verify/bytes.ts'
 import { kindName } from './verify/record-kinds.ts'
-import type { Verdict } from './verify-file.ts'
 
 /** What of the genesis file a proof is checked against. */
 export function proofTrust(genesis: Genesis): ProofTrust {

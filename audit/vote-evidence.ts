@@ -1,5 +1,8 @@
 import { sha256, verifyEd25519 } from './crypto.ts'
 import { type Genesis, originOf } from './genesis.ts'
+import { wrapped } from './report.ts'
+import { describeSigners } from './signers.ts'
+import { type Logs, refusal, strangersWord, type Verdict } from './verdict.ts'
 import { equalBytes, fromBase64, toBase64, utf8 } from './verify/bytes.ts'
 import {
   type Contradiction,
@@ -9,7 +12,6 @@ import {
   type SignedStatement,
   type VoteEvidence,
 } from './verify/vote-evidence.ts'
-import type { Verdict } from './verify-file.ts'
 
 export const VOTE_EVIDENCE_HEAD = 'freehold.evidence/v1 finality'
 
@@ -28,25 +30,29 @@ const what: Readonly<Record<Contradiction, string>> = {
 }
 
 /** Verified when it proves that its signer lied. */
-export function verifyVoteEvidence(text: string, genesis: Genesis): Verdict {
+export function verifyVoteEvidence(text: string, genesis: Genesis, logs: Logs): Verdict {
   const evidence = parseVoteEvidenceFile(text)
-  if (evidence === undefined) return refusal('The evidence is malformed.')
+  if (evidence === undefined) return refusal('evidence', 'The evidence is malformed.')
   const { first, second } = evidence
   const area = genesis.areas.find(it => equalBytes(sha256(utf8(originOf(genesis, it))), first.authority))
-  if (area === undefined) return refusal('The genesis file knows no such log.')
+  const signers = area && logs(originOf(genesis, area))
+  if (signers === undefined) return refusal('evidence', 'The genesis file knows no such log.')
+  if (typeof signers === 'string') return refusal('evidence', signers)
   const kind = contradictionIn(evidence)
-  if (kind === undefined) return refusal('The two statements do not contradict each other.')
+  if (kind === undefined) return refusal('evidence', 'The two statements do not contradict each other.')
   const { signer } = first.by
   const key = genesis.nodes.get(signer)?.voteKey
   if (key === undefined || ![first, second].every(statement => isSignedBy(statement, key, verifyEd25519)))
-    return refusal('No node of the genesis file signed both statements.')
-  const facts = { origin: originOf(genesis, area), contradiction: kind, signer, epoch: first.epoch }
+    return refusal('evidence', 'No node of the genesis file signed both statements.')
+  if (!signers.has(signer))
+    return refusal('evidence', strangersWord(signers, [signer]), { code: 'not-a-member', signer })
+  const facts = { origin: signers.origin, contradiction: kind, signer, epoch: first.epoch }
   return {
     ok: true,
     kind: 'evidence',
     facts,
     message: [
-      `Proven: node ${signer} ${what[kind]}`,
+      ...wrapped(`Proven: ${describeSigners(signers, [signer])}, ${what[kind]}`),
       `Log: ${facts.origin}, epoch ${facts.epoch}`,
       ...[first, second].map(describe),
       'No honest node signs both.',
@@ -61,8 +67,4 @@ function describe(statement: SignedStatement): string {
   if (statement.kind === 3 || statement.kind === 4)
     return `  gave up all below view ${statement.view}, highest known: height ${height}, view ${view}`
   return `  vote ${statement.kind} in view ${view} at height ${height}:\n    ${toBase64(hash)}`
-}
-
-function refusal(why: string): Verdict {
-  return { ok: false, kind: 'evidence', facts: {}, message: `NOT proven. ${why}` }
 }

@@ -12,6 +12,7 @@ import { asSetupError } from './audit-errors.ts'
 import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
 import { duration, print, type ReadOptions, table } from './output.ts'
 import { addSettings, configOf } from './settings-options.ts'
+import { certificatesOption } from './verify.ts'
 import { verifyHint } from './verify-hint.ts'
 
 export function evidenceCommand(): Command {
@@ -34,6 +35,7 @@ export function evidenceCommand(): Command {
       new Command('add')
         .description('give a piece to the node of the data directory, which tells the others')
         .argument('<FILE>', 'as a witness, a monitor or anybody has written it')
+        .option(...certificatesOption)
         .option('--json', 'print one line of JSON'),
       ['network', 'dataDir', 'genesis'],
     ).action(add),
@@ -81,10 +83,17 @@ async function get(id: string, file: string | undefined, options: ReadCommandOpt
   print({ ...evidence, path: file }, options, () => `Verify it: ${verifyHint(file, options)}`)
 }
 
-async function add(file: string, options: ReadOptions & Record<string, unknown>): Promise<void> {
+async function add(
+  file: string,
+  options: ReadOptions & Record<string, unknown> & { readonly certificates?: string },
+): Promise<void> {
   const config = configOf(options)
   const { verifyFile } = await import('../audit/verify-file.ts')
-  const verdict = await verifyFile({ file, genesis: config.genesis }).catch(asSetupError)
+  const verdict = await verifyFile({
+    file,
+    genesis: config.genesis,
+    certificates: options.certificates,
+  }).catch(asSetupError)
   if (!verdict.ok || verdict.kind !== 'evidence')
     throw new SetupError('no-evidence', `${file} proves no lie: ${verdict.message}`, EXIT.verificationFailed)
   const text = readFileSync(file, 'utf8')

@@ -1,9 +1,10 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { badUsage, EXIT, SetupError } from '../daemon/config/setup-error.ts'
 import { dataDirFiles, takeLock } from '../daemon/identity/data-dir.ts'
 import { readNodeKeys } from '../daemon/identity/node-keys.ts'
+import { readRunFile } from '../daemon/identity/run-file.ts'
 import { cosignerKey } from '../daemon/witnesses/cosigner-key.ts'
 import { asSetupError } from './audit-errors.ts'
 import { wholeNumber } from './numbers.ts'
@@ -14,7 +15,12 @@ import { aborted, stopSignals } from './signals.ts'
 const DEFAULT_PORT = 7780
 
 type Options = ReadOptions &
-  Record<string, unknown> & { readonly host: string; readonly port: number; readonly name?: string }
+  Record<string, unknown> & {
+    readonly host: string
+    readonly port: number
+    readonly name?: string
+    readonly from: readonly string[]
+  }
 
 /** The service of C2SP tlog-witness, by the cosigning key of a node, for every log in the genesis file. */
 export function witnessCommand(): Command {
@@ -22,6 +28,12 @@ export function witnessCommand(): Command {
     .description("cosign others' checkpoints, each log's only as it grows (C2SP tlog-witness)")
     .option('--host <HOST>', 'address to listen on', '127.0.0.1')
     .option('--port <PORT>', 'port to listen on, 0 for any', wholeNumber(0, 65_535), DEFAULT_PORT)
+    .addOption(
+      new Option(
+        '--from <URL|DIR...>',
+        "whom to ask for certificates when a node has signed that is no founder of a log: nodes' HTTP APIs",
+      ).default([], 'the node of the data directory, while it runs'),
+    )
     .option('--name <NAME>', 'its name in cosignatures (default: <network>/witness/<peer id>)')
     .option('--json', 'print one line of JSON once it listens')
   return addSettings(command, ['network', 'dataDir', 'genesis']).action(witness)
@@ -46,6 +58,7 @@ async function witness(options: Options): Promise<void> {
     vkey,
     sign: message => keys.cosign.sign(message),
     genesis: config.genesis,
+    from: () => (options.from.length > 0 ? options.from : ownNode(config.dataDir)),
     memory,
     host: options.host,
     port: options.port,
@@ -57,6 +70,12 @@ async function witness(options: Options): Promise<void> {
   await aborted(signals.graceful)
   await running.stop()
   rmSync(lock, { force: true })
+}
+
+/** The node that runs on the data directory, if one does. */
+function ownNode(dataDir: string): string[] {
+  const url = readRunFile(dataDirFiles(dataDir).run)?.httpUrl
+  return url === undefined ? [] : [url]
 }
 
 function cannotListen(error: unknown): never {

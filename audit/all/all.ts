@@ -1,11 +1,12 @@
 import { join } from 'node:path'
 import { AuditError } from '../errors.ts'
-import { type Genesis, type GenesisArea, logVerifiers, originOf, readGenesis } from '../genesis.ts'
+import { type GenesisArea, originOf, readGenesis } from '../genesis.ts'
 import { keptAt } from '../head.ts'
 import { Monitor } from '../monitor/monitor.ts'
 import type { Sighting } from '../monitor/sighting.ts'
 import { keepEvidence, watchedLog } from '../monitor/watched-log.ts'
 import { openCheckpoint } from '../signed-checkpoint.ts'
+import { LogSigners } from '../signers.ts'
 import { type LogSource, openSource } from '../source/source.ts'
 import type { Checkpoint } from '../verify/checkpoint.ts'
 import { FinishedAudits } from './done.ts'
@@ -42,13 +43,14 @@ const maxCheckpointBytes = 64 * 1024
 export async function auditAll(options: AllOptions): Promise<AllReport> {
   const genesis = readGenesis(options.genesis)
   const sources = options.from.map(from => ({ from, source: openSource(from) }))
+  const logSigners = genesis.areas.map(area => new LogSigners(genesis, area))
   const sightings = await compare(
     options,
-    genesis,
+    logSigners,
     sources.map(({ source }) => source),
   )
   const copies: Copy[] = []
-  for (const area of genesis.areas) copies.push(...(await copiesOf(genesis, area, sources)))
+  for (const signers of logSigners) copies.push(...(await copiesOf(signers, sources)))
   const finished = new FinishedAudits(join(options.memory, 'finished.json'))
   const logs: AuditedLog[] = []
   const jobs: AuditJob[] = []
@@ -85,15 +87,15 @@ export async function auditAll(options: AllOptions): Promise<AllReport> {
   return allReport({ logs, failed, missing, sightings, ended: options.until.aborted })
 }
 
-/** One look of a monitor: it finds two faces, and wrong tiles, without reading whole logs. */
+/** One look of a monitor: it finds two faces, and wrong tiles, without reading whole logs, and who became a member later. */
 async function compare(
   { memory }: AllOptions,
-  genesis: Genesis,
+  logSigners: readonly LogSigners[],
   sources: readonly LogSource[],
 ): Promise<Sighting[]> {
   const monitor = new Monitor({
     sources,
-    logs: genesis.areas.map(area => watchedLog(genesis, area, memory)),
+    logs: logSigners.map(signers => watchedLog(signers, memory)),
     nowMs: () => 0,
     stillAfterMs: Number.POSITIVE_INFINITY,
     keep: evidence => keepEvidence(memory, evidence),
@@ -103,17 +105,15 @@ async function compare(
 
 /** Whoever holds the log and has a signed checkpoint of it. */
 async function copiesOf(
-  genesis: Genesis,
-  area: GenesisArea,
+  signers: LogSigners,
   sources: readonly { from: string; source: LogSource }[],
 ): Promise<Copy[]> {
-  const origin = originOf(genesis, area)
-  const keys = [...logVerifiers(genesis, area).values()]
+  const { area, origin } = signers
   const found = await Promise.all(
     sources.map(async ({ from, source }): Promise<Copy | undefined> => {
       // Who does not answer is among the sightings.
       const bytes = await source.read(`log/${origin}/checkpoint`, maxCheckpointBytes).catch(() => undefined)
-      const opened = bytes && openCheckpoint(bytes, origin, keys)
+      const opened = bytes && openCheckpoint(bytes, signers)
       if (!opened?.ok) return undefined
       const kept = await keptAt(source, `log/${origin}`).catch(() => undefined)
       return { area, source, from, checkpoint: opened.checkpoint, bodiesFrom: kept?.bodiesFrom ?? 0 }

@@ -2,10 +2,11 @@ import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
-import { maxCertificatesBytes, verified } from '../decision.ts'
+import { type Decision, maxCertificatesBytes, verified } from '../decision.ts'
 import { AuditError } from '../errors.ts'
-import { charterBody, findArea, type Genesis, logVerifiers, readGenesis } from '../genesis.ts'
-import { openCheckpoint } from '../signed-checkpoint.ts'
+import { charterBody, findArea, readGenesis } from '../genesis.ts'
+import { openCheckpoint, type RefusedCheckpoint } from '../signed-checkpoint.ts'
+import { describeSigners, LogSigners } from '../signers.ts'
 import { equalBytes, fromBase64 } from '../verify/bytes.ts'
 import { kindNumber } from '../verify/record-kinds.ts'
 import { JSON_FORMAT } from './json-lines.ts'
@@ -52,11 +53,13 @@ export async function restoreLog(options: RestoreOptions): Promise<Restored> {
   const backup = await openBackup(options.file)
   try {
     const area = findArea(genesis, backup.origin)
-    const keys = [...logVerifiers(genesis, area).values()]
-    const opened = openCheckpoint(Buffer.from(backup.checkpoint), backup.origin, keys)
-    if (!opened.ok) throw bad(options.file, 'no member of the authority signed its checkpoint')
+    const signers = new LogSigners(genesis, area)
+    const decision = decisionIn(options.file, signers, backup)
+    signers.learn(decision?.named ?? [])
+    const opened = openCheckpoint(Buffer.from(backup.checkpoint), signers)
+    if (!opened.ok) throw bad(options.file, unsigned(signers, opened))
     const { size, root } = opened.checkpoint
-    const certificates = certificatesOf(options.file, genesis, backup, size)
+    if ((decision?.size ?? 0) > size) throw bad(options.file, undecided)
     const log = join(options.dir, 'log', backup.origin)
     const files = new LogFiles(log)
     for await (const row of backup.rows) {
@@ -70,7 +73,7 @@ export async function restoreLog(options: RestoreOptions): Promise<Restored> {
     files.end()
     write(join(options.dir, 'genesis.json'), genesis.bytes)
     write(join(log, 'charter'), charterBody(genesis, area))
-    if (certificates !== undefined) write(join(log, 'certificates'), Buffer.from(certificates))
+    if (decision !== undefined) write(join(log, 'certificates'), Buffer.from(decision.text))
     // Last: a folder without it is no log.
     write(join(log, 'checkpoint'), Buffer.from(backup.checkpoint))
     return { origin: backup.origin, size, dir: options.dir }
@@ -80,18 +83,19 @@ export async function restoreLog(options: RestoreOptions): Promise<Restored> {
 }
 
 /** Whether it is the decision on just this log, an audit of the restored one shows. */
-function certificatesOf(
-  file: string,
-  genesis: Genesis,
-  { origin, certificates }: Backup,
-  size: number,
-): string | undefined {
+function decisionIn(file: string, signers: LogSigners, { certificates }: Backup): Decision | undefined {
   if (certificates === undefined) return undefined
-  const decision =
-    typeof certificates === 'string' ? verified({ genesis, origin }, certificates) : 'malformed'
-  if (typeof decision === 'string' || decision.size > size)
-    throw bad(file, "the members' decision in it does not hold")
-  return decision.text
+  const decision = typeof certificates === 'string' ? verified(signers, certificates) : 'malformed'
+  if (typeof decision === 'string') throw bad(file, undecided)
+  return decision
+}
+
+const undecided = "the members' decision in it does not hold"
+
+function unsigned(signers: LogSigners, { strangers }: RefusedCheckpoint): string {
+  return strangers.length === 0
+    ? 'no member of the authority signed its checkpoint'
+    : `its checkpoint is signed by ${describeSigners(signers, strangers)}`
 }
 
 function bad(file: string, why: string): AuditError {

@@ -1,6 +1,7 @@
+import { learnMembers } from '../decision.ts'
 import { AuditError } from '../errors.ts'
 import { formatTwoFaces, type TwoFaces } from '../evidence.ts'
-import { openCheckpoint } from '../signed-checkpoint.ts'
+import { type OpenedCheckpoint, openCheckpoint, type RefusedCheckpoint } from '../signed-checkpoint.ts'
 import type { LogSource } from '../source/source.ts'
 import { equalBytes } from '../verify/bytes.ts'
 import type { Checkpoint } from '../verify/checkpoint.ts'
@@ -92,9 +93,11 @@ export class Monitor {
 
   async #compare(log: Watched, source: LogSource, bytes: Uint8Array, found: Sighting[]): Promise<void> {
     const { origin, memory } = log
-    const opened = openCheckpoint(bytes, origin, log.keys)
+    const opened = await this.#open(log, source, bytes)
     if (!opened.ok) {
-      this.#tell(log, source, opened.size ?? 0, 'bad-checkpoint', found)
+      const { code, size, strangers } = opened
+      if (code === 'not-a-member') this.#tell(log, source, size ?? 0, code, found, strangers)
+      else this.#tell(log, source, size ?? 0, 'bad-checkpoint', found)
       return
     }
     const { note, checkpoint } = opened
@@ -106,6 +109,19 @@ export class Monitor {
     if (verdict === 'fits') this.#take(log, source, { note, checkpoint })
     else if ('badTiles' in verdict) this.#tell(log, verdict.badTiles, size, 'bad-tiles', found)
     else if ('newer' in verdict) this.#accuse(log, source, size, verdict, found)
+  }
+
+  /** Who became a member later, the source has certificates of. */
+  async #open(
+    log: Watched,
+    source: LogSource,
+    bytes: Uint8Array,
+  ): Promise<OpenedCheckpoint | RefusedCheckpoint> {
+    const opened = openCheckpoint(bytes, log.signers)
+    if (opened.ok || opened.code !== 'not-a-member') return opened
+    if (log.told.has(saying('not-a-member', source, opened.size ?? 0))) return opened
+    await learnMembers(log.signers, source)
+    return openCheckpoint(bytes, log.signers)
   }
 
   /** Against every head that was seen before, in this run and in earlier ones. */
@@ -172,13 +188,15 @@ export class Monitor {
     log: Watched,
     source: LogSource,
     size: number,
-    kind: 'bad-checkpoint' | 'bad-tiles' | 'went-back',
+    kind: 'bad-checkpoint' | 'not-a-member' | 'bad-tiles' | 'went-back',
     found: Sighting[],
+    nodes: readonly number[] = [],
   ): void {
-    const name = `${kind} ${source.name} ${size}`
+    const name = saying(kind, source, size)
     if (log.told.has(name) || log.told.size >= maxTold) return
     log.told.add(name)
-    found.push({ kind, origin: log.origin, source: source.name, size })
+    const told = { origin: log.origin, source: source.name, size }
+    found.push(kind === 'not-a-member' ? { kind, ...told, nodes } : { kind, ...told })
   }
 
   #noteStillness(log: Watched, found: Sighting[]): void {
@@ -188,4 +206,8 @@ export class Monitor {
     log.still = still
     found.push({ kind: still ? 'stands-still' : 'grows-again', origin: log.origin, size })
   }
+}
+
+function saying(kind: Sighting['kind'], source: LogSource, size: number): string {
+  return `${kind} ${source.name} ${size}`
 }

@@ -14,6 +14,14 @@ export type Sighting =
       readonly source: string
       readonly size: number
     }
+  | {
+      readonly kind: 'not-a-member'
+      readonly origin: string
+      readonly source: string
+      readonly size: number
+      /** That signed it, by number. */
+      readonly nodes: readonly number[]
+    }
   | { readonly kind: 'silent' | 'answers-again'; readonly source: string }
   | { readonly kind: 'stands-still' | 'grows-again'; readonly origin: string; readonly size: number }
 
@@ -26,6 +34,10 @@ export function sentenceOf(sighting: Sighting): string {
       return `TWO FACES of ${sighting.origin}: ${sighting.source} contradicts what was seen.\n          Evidence: ${sighting.file}`
     case 'bad-checkpoint':
       return `${sighting.source} shows a checkpoint of ${sighting.origin} that no member signed`
+    case 'not-a-member': {
+      const { origin, source, nodes } = sighting
+      return `${source} shows a checkpoint of ${origin} that node ${nodes.join(' ')} signed,\n          no founder and named by no certificate shown: it says nothing of that log`
+    }
     case 'bad-tiles':
       return `${sighting.source} does not show how ${sighting.origin} grew to ${sighting.size} leaves`
     case 'went-back':

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findArea, readGenesis } from '../genesis.ts'
+import { LogSigners } from '../signers.ts'
 import { IMPATIENT } from '../source/http.ts'
 import { openSource } from '../source/source.ts'
 import { Monitor } from './monitor.ts'
@@ -26,7 +27,7 @@ export async function runMonitor(plan: MonitorPlan): Promise<number> {
     plan.authorities.length === 0 ? genesis.areas : plan.authorities.map(name => findArea(genesis, name))
   const monitor = new Monitor({
     sources: plan.urls.map(url => openSource(url, IMPATIENT)),
-    logs: areas.map(area => watchedLog(genesis, area, plan.memory)),
+    logs: areas.map(area => watchedLog(new LogSigners(genesis, area), plan.memory)),
     nowMs: () => performance.now(),
     stillAfterMs: plan.stillAfterMs,
     keep: evidence => keepEvidence(plan.memory, evidence),

@@ -1,28 +1,20 @@
 import { join } from 'node:path'
 import { sha256 } from '../crypto.ts'
 import { writeDurably } from '../durable-file.ts'
-import { type Genesis, type GenesisArea, logVerifiers, originOf } from '../genesis.ts'
 import { LogMemory } from '../memory.ts'
-import { openCheckpoint } from '../signed-checkpoint.ts'
+import type { LogSigners } from '../signers.ts'
 import { hex, utf8 } from '../verify/bytes.ts'
-import type { VerifierKey } from '../verify/note.ts'
 
 /** A log with what proves its checkpoints, and what was seen of it before. */
 export interface WatchedLog {
   readonly origin: string
-  readonly keys: readonly VerifierKey[]
+  readonly signers: LogSigners
   readonly memory: LogMemory
 }
 
 /** @param folder where the memory is kept; @throws AuditError `bad-memory` */
-export function watchedLog(genesis: Genesis, area: GenesisArea, folder: string): WatchedLog {
-  const origin = originOf(genesis, area)
-  const keys = [...logVerifiers(genesis, area).values()]
-  const memory = new LogMemory(folder, origin, note => {
-    const opened = openCheckpoint(Buffer.from(note), origin, keys)
-    return opened.ok ? opened.checkpoint : undefined
-  })
-  return { origin, keys, memory }
+export function watchedLog(signers: LogSigners, folder: string): WatchedLog {
+  return { origin: signers.origin, signers, memory: new LogMemory(folder, signers) }
 }
 
 /** Keeps evidence below a memory's folder, under its own hash. Returns its file. */

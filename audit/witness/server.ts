@@ -1,11 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Witness } from './witness.ts'
+import type { WitnessAnswer } from './witness.ts'
 
 /** A request is a checkpoint with its signatures, and at most 63 hashes. */
 const maxRequestBytes = 64 * 1024
 const requestTimeoutMs = 10_000
 const maxConnections = 1_000
+
+export interface WitnessService {
+  /** Answers the body of a request; throws when it cannot keep what it saw. */
+  addCheckpoint(body: Uint8Array): WitnessAnswer | Promise<WitnessAnswer>
+}
 
 export interface RunningWitness {
   readonly url: string
@@ -17,7 +22,7 @@ export interface RunningWitness {
  * @param about plain text for people, made anew for each
  */
 export async function serveWitness(
-  witness: Witness,
+  witness: WitnessService,
   about: () => string,
   host: string,
   port: number,
@@ -48,7 +53,7 @@ function listening(server: Server, host: string, port: number): Promise<void> {
 }
 
 function answer(
-  witness: Witness,
+  witness: WitnessService,
   about: () => string,
   request: IncomingMessage,
   response: ServerResponse,
@@ -73,10 +78,10 @@ function answer(
       say(413, `A request has at most ${maxRequestBytes} bytes.`)
     }
   })
-  request.on('end', () => {
+  request.on('end', async () => {
     if (sizeBytes > maxRequestBytes) return
     try {
-      const { status, type, body } = witness.addCheckpoint(Buffer.concat(parts))
+      const { status, type, body } = await witness.addCheckpoint(Buffer.concat(parts))
       send(status, type, body)
     } catch (error) {
       // What cannot be kept is not cosigned.

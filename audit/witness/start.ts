@@ -1,6 +1,10 @@
-import { logVerifiers, originOf, readGenesis } from '../genesis.ts'
+import { readGenesis } from '../genesis.ts'
+import { LogSigners } from '../signers.ts'
+import { IMPATIENT } from '../source/http.ts'
+import { openSource } from '../source/source.ts'
 import { parseVerifierKey } from '../verify/note.ts'
 import { memoryInFiles } from './memory-files.ts'
+import { Newcomers } from './newcomers.ts'
 import { type RunningWitness, serveWitness } from './server.ts'
 import { Witness } from './witness.ts'
 
@@ -11,6 +15,8 @@ export interface WitnessPlan {
   readonly sign: (message: Uint8Array) => Uint8Array
   /** The genesis file, which names the logs and their keys. */
   readonly genesis: string
+  /** URLs or folders with the logs' certificates, which name who became a member later. */
+  readonly from: () => readonly string[]
   /** Folder of what it must not forget. */
   readonly memory: string
   readonly host: string
@@ -23,7 +29,10 @@ export interface WitnessPlan {
 export async function startWitness(plan: WitnessPlan): Promise<RunningWitness & { readonly logs: number }> {
   const genesis = readGenesis(plan.genesis)
   const logs = new Map(
-    genesis.areas.map(area => [originOf(genesis, area), [...logVerifiers(genesis, area).values()]]),
+    genesis.areas.map(area => {
+      const signers = new LogSigners(genesis, area)
+      return [signers.origin, signers] as const
+    }),
   )
   const counts = new Map<number, number>()
   const witness = new Witness({
@@ -34,6 +43,17 @@ export async function startWitness(plan: WitnessPlan): Promise<RunningWitness & 
     nowSeconds: () => Math.floor(Date.now() / 1000),
     count: status => counts.set(status, (counts.get(status) ?? 0) + 1),
   })
+  const newcomers = new Newcomers({
+    logs,
+    sources: () => plan.from().map(from => openSource(from, IMPATIENT)),
+    nowMs: () => performance.now(),
+  })
+  const service = {
+    addCheckpoint: async (body: Uint8Array) => {
+      await newcomers.meet(body)
+      return witness.addCheckpoint(body)
+    },
+  }
   const about = (): string => {
     const answers = [...counts].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`)
     return [
@@ -42,5 +62,5 @@ export async function startWitness(plan: WitnessPlan): Promise<RunningWitness & 
       `Answers by status since it started: ${answers.join(', ') || 'none'}`,
     ].join('\n')
   }
-  return { ...(await serveWitness(witness, about, plan.host, plan.port)), logs: logs.size }
+  return { ...(await serveWitness(service, about, plan.host, plan.port)), logs: logs.size }
 }

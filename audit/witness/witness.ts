@@ -27,8 +27,8 @@ export interface WitnessOptions {
   readonly key: VerifierKey
   /** Ed25519, of that key. */
   readonly sign: (message: Uint8Array) => Uint8Array
-  /** Of each log that it cosigns, by origin. */
-  readonly logs: ReadonlyMap<string, readonly VerifierKey[]>
+  /** Of each log that it cosigns, by origin: the keys of its members so far. */
+  readonly logs: ReadonlyMap<string, { readonly keys: readonly VerifierKey[] }>
   readonly memory: WitnessMemory
   readonly nowSeconds: () => number
   /** Of what it answered, by status. */
@@ -63,11 +63,11 @@ export class Witness {
   #answer(body: Uint8Array): WitnessAnswer {
     const request = parseAddCheckpoint(body)
     if (request === undefined) return refusal(400, 'This is no request of C2SP tlog-witness.')
-    const keys = this.#options.logs.get(request.origin)
-    if (keys === undefined) return refusal(404, 'This witness does not know the log.')
-    const opened = openNote(request.note, keys, { ed25519: verifyEd25519, mlDsa44: undefined })
+    const log = this.#options.logs.get(request.origin)
+    if (log === undefined) return refusal(404, 'This witness does not know the log.')
+    const opened = openNote(request.note, log.keys, { ed25519: verifyEd25519, mlDsa44: undefined })
     if (!opened.ok && opened.code === 'malformed') return refusal(400, 'The checkpoint is malformed.')
-    if (!opened.ok) return refusal(403, 'No known key of the log signed the checkpoint.')
+    if (!opened.ok) return refusal(403, 'No member of the log that this witness knows signed the checkpoint.')
     const checkpoint = parseCheckpoint(opened.text)
     if (checkpoint === undefined) return refusal(400, 'The checkpoint is malformed.')
     return this.#judge(request, checkpoint, opened.text)

@@ -39,6 +39,7 @@ export interface AuthorityHostParts {
   readonly sealed: (seal: AppliedSeal) => readonly StoreOp[]
   /** What is final by now, as far as this node knows. */
   readonly final: DecidedPoint | undefined
+  readonly maySign: () => boolean
   /** Certificates that activated the epochs after this one, in order. */
   readonly activations: (epoch: number) => readonly Uint8Array[]
   /** Asks the group from which index on a state is new enough; `readTold` gets the answer. */
@@ -96,7 +97,8 @@ export class AuthorityHost {
       this.#finals.decided(point)
       parts.certificates.shown(point)
     }
-    this.#decided = new Decided({ log: replica.log, published, sync, shown, count })
+    const { maySign } = parts
+    this.#decided = new Decided({ log: replica.log, published, sync, maySign, shown, count })
     if (parts.final !== undefined) this.#decided.final(parts.final)
   }
 

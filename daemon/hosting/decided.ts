@@ -16,6 +16,8 @@ export interface DecidedPorts {
   readonly published: PublishedLog
   /** Calls `done` once all that was put into batches so far is durable. */
   readonly sync: (done: () => void) => void
+  /** A certificate names this node as a member, or the genesis file does: nobody takes another's word for the log. */
+  readonly maySign: () => boolean
   /** It is served from now on. */
   readonly shown: (point: DecidedPoint) => void
   readonly count: (name: string, labels: Record<string, string>) => void
@@ -40,7 +42,7 @@ export class Decided {
   /** The replica's log may have grown. */
   advance(): void {
     const point = this.#waiting
-    if (point === undefined || point.size > this.#ports.log.size) return
+    if (point === undefined || point.size > this.#ports.log.size || !this.#ports.maySign()) return
     this.#waiting = undefined
     void this.#show(point)
   }

@@ -264,6 +264,11 @@ export class Engine {
     return this.#membership.mayServe(group)
   }
 
+  /** Whether what the node signs of the log counts, as far as this one knows. */
+  maySign(group: number, node: number): boolean {
+    return this.#membership.maySign(group, node)
+  }
+
   /** Whether a node is a member, as far as this one knows, or is to come. */
   isPresent(group: number, node: number): boolean {
     return this.#membership.isPresent(group, node)

@@ -114,6 +114,12 @@ export class Membership {
     return orders.knows(hosted, number) || views?.everMembersOf(group).includes(number) === true
   }
 
+  /** Whether the node signs the log, or has: it is or was a member by what was decided, or the newest order makes it one. */
+  maySign(group: number, number: number): boolean {
+    const ever = this.#parts.views?.everMembersOf(group) ?? []
+    return ever.includes(number) || this.mayServe(group).includes(number)
+  }
+
   /** At a start: replicas that had applied their removal, but that a crash kept from ending, and what is left of others. */
   endRemoved(): void {
     const { host, self, known, orders } = this.#parts

@@ -136,6 +136,7 @@ export async function openAuthority(
     applied: entry => views?.applied(group, entry),
     sealed: seal => parts.options.onSeal?.(group, seal) ?? [],
     final: parts.options.final?.(group),
+    maySign: () => views?.everMembersOf(group).includes(self) !== false,
     activations: after => parts.options.views?.activationsAfter(group, after) ?? [],
     count,
     askRead: context => driver.read(group, context),

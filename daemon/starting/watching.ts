@@ -35,7 +35,7 @@ export function startWatching(
   )
   const mayHold = (origin: string, node: number): boolean => {
     const { group, members } = charters.get(origin)!
-    return members.includes(node) || engine.mayServe(group).includes(node)
+    return members.includes(node) || engine.maySign(group, node)
   }
   const judge = new Judge({
     ...{ origins: [...charters.keys()], logKeys, verify: verifySignature },

@@ -201,8 +201,8 @@ export const auditParsers: readonly Parser[] = [
   textParser(
     'audit/memory.ts#parseMemory',
     () => [
-      formatMemory({ notes, sources: new Map([['http://127.0.0.1:7302', 2 ** 40]]) }),
-      formatMemory({ notes: [], sources: new Map() }),
+      formatMemory({ notes, sources: new Map([['http://127.0.0.1:7302', 2 ** 40]]), members: new Map() }),
+      formatMemory({ notes: [], sources: new Map(), members: new Map([[4, 2]]) }),
     ],
     parseMemory,
     formatMemory,

@@ -18,6 +18,7 @@ describe('what strangers are shown of a log', () => {
   let withheld: number
   let syncs: (() => void)[]
   let shown: number[]
+  let signs: boolean
   const certificate = new Uint8Array()
 
   beforeEach(() => {
@@ -27,8 +28,10 @@ describe('what strangers are shown of a log', () => {
     withheld = 0
     syncs = []
     shown = []
+    signs = true
     decided = new Decided({
       ...{ log, published, sync: done => syncs.push(done), count: () => withheld++ },
+      maySign: () => signs,
       shown: ({ size }) => shown.push(size),
     })
   })
@@ -62,6 +65,18 @@ describe('what strangers are shown of a log', () => {
     decided.advance()
     await written()
     assert.equal(published.size, 6)
+  })
+
+  it('is nothing while no certificate names the node as a member, whose word nobody would take', async () => {
+    signs = false
+    log.append(leaves(9))
+    decided.final({ size: 5, root: rootOf(5), certificate })
+    await written()
+    assert.deepEqual([published.size, shown], [0, []])
+    signs = true
+    decided.advance()
+    await written()
+    assert.deepEqual([published.size, shown], [5, [5]])
   })
 
   it('never goes back', async () => {

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { AuditError } from '../../../audit/errors.ts'
-import { logVerifiers, parseGenesis } from '../../../audit/genesis.ts'
+import { parseGenesis } from '../../../audit/genesis.ts'
 import { LogMemory } from '../../../audit/memory.ts'
 import { readConsistencyPath } from '../../../audit/monitor/consistency-path.ts'
 import { Monitor } from '../../../audit/monitor/monitor.ts'
 import type { Sighting } from '../../../audit/monitor/sighting.ts'
-import { openCheckpoint } from '../../../audit/signed-checkpoint.ts'
+import { LogSigners } from '../../../audit/signers.ts'
 import type { LogSource } from '../../../audit/source/source.ts'
 import { verifyConsistency } from '../../../audit/verify/merkle.ts'
 import { verifyBytes } from '../../../audit/verify-file.ts'
@@ -103,17 +103,13 @@ describe('a monitor', function () {
   const genesis = () => parseGenesis(town.genesis.bytes, 'genesis.json')
 
   function watch(sources: readonly LogSource[], folder = `monitor-${++runs}`) {
-    const area = genesis().areas[0]!
-    const keys = [...logVerifiers(genesis(), area).values()]
-    const memory = new LogMemory(join(town.folder, folder), town.origin, note => {
-      const opened = openCheckpoint(Buffer.from(note), town.origin, keys)
-      return opened.ok ? opened.checkpoint : undefined
-    })
+    const signers = new LogSigners(genesis(), genesis().areas[0]!)
+    const memory = new LogMemory(join(town.folder, folder), signers)
     const evidence: string[] = []
     let nowMs = 0
     const monitor = new Monitor({
       sources,
-      logs: [{ origin: town.origin, keys, memory }],
+      logs: [{ origin: town.origin, signers, memory }],
       nowMs: () => nowMs,
       stillAfterMs: 10_000,
       keep: text => `file ${evidence.push(text)}`,

@@ -41,7 +41,7 @@ export function certify(
 
 /** The town's founders, who are its members in the first epoch. */
 export function founders(town: Town): { readonly node: number; readonly keys: NodeKeys }[] {
-  return town.nodes.map((keys, i) => ({ node: i + 1, keys }))
+  return town.identity.members.map(node => ({ node, keys: town.nodes[node - 1]! }))
 }
 
 export function certifyLast(town: Town, replica: Replica): Uint8Array {

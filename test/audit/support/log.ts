@@ -38,7 +38,7 @@ import { createWorld } from '../../../world/world.ts'
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
 
-/** A network of three founders with one small area, in a folder of its own. */
+/** A network with one small area, which nodes 1, 2 and 3 have founded, in a folder of its own. */
 export interface Town {
   readonly folder: string
   readonly genesisPath: string
@@ -48,9 +48,10 @@ export interface Town {
   readonly identity: AuthorityIdentity
 }
 
-export function foundTown(resourceCount = 60, kind: 'area' | 'org' = 'area'): Town {
+export function foundTown(resourceCount = 60, kind: 'area' | 'org' = 'area', nodeCount = 3): Town {
   const folder = mkdtempSync(join(tmpdir(), 'freehold-audit-'))
-  const nodes = [1, 2, 3].map(n => createNodeKeys(join(folder, `node-${n}.json`), 'town'))
+  const numbers = Array.from({ length: nodeCount }, (_, i) => i + 1)
+  const nodes = numbers.map(n => createNodeKeys(join(folder, `node-${n}.json`), 'town'))
   const plan = buildGenesis({
     network: 'town',
     createdAt: new Date(0),
@@ -61,7 +62,7 @@ export function foundTown(resourceCount = 60, kind: 'area' | 'org' = 'area'): To
   })
   const [area] = plan.file.authorities
   const name = kind === 'area' ? area!.name : 'org/guild'
-  const small = { ...area!, kind, name, resourceCount, npcCount: 4 }
+  const small = { ...area!, kind, name, resourceCount, npcCount: 4, members: [1, 2, 3] }
   const genesis = parseGenesis(encodeGenesis({ ...plan.file, authorities: [small] }))
   const genesisPath = join(folder, 'genesis.json')
   writeFileSync(genesisPath, genesis.bytes)

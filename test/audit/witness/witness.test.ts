@@ -75,7 +75,7 @@ describe('a witness', () => {
     return new Witness({
       key: parseVerifierKey(formatVkey(ownVkey))!,
       sign: message => signingKeyOf(seedOf(3)).sign(message),
-      logs: new Map([[origin, [vkeyOf(logKey)]]]),
+      logs: new Map([[origin, { keys: [vkeyOf(logKey)] }]]),
       memory: using,
       nowSeconds: () => 1_700_000_000,
       count: () => {},
