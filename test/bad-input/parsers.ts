@@ -1,6 +1,7 @@
 import { auditParsers } from './audit.ts'
 import { clientParsers } from './clients.ts'
 import { consensusParsers } from './consensus.ts'
+import { directoryParsers } from './directory.ts'
 import { evidenceParsers } from './evidence.ts'
 import { nodeParsers } from './nodes.ts'
 import type { Parser } from './parser.ts'
@@ -16,6 +17,7 @@ export const parsers: readonly Parser[] = [
   ...auditParsers,
   ...evidenceParsers,
   ...worldParsers,
+  ...directoryParsers,
 ]
 
 /** What is called so and reads no bytes or text of others: numbers, and a setting. */

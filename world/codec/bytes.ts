@@ -7,7 +7,7 @@ import { WorldError } from '../errors.ts'
 
 const WORD = 4_294_967_296
 /** What one encoded thing may take at most. */
-const SCRATCH_BYTES = 4096
+const SCRATCH_BYTES = 65_536
 
 export class ByteWriter {
   private readonly bytes = new Uint8Array(SCRATCH_BYTES)

@@ -39,7 +39,7 @@ export const SIGNATURE_BYTES = 64
 /** No input is longer. */
 export const INPUT_MAX_BYTES = PLAYER_BYTES + SESSION_BYTES + 4 + LOG_TAG_BYTES + 32 + SIGNATURE_BYTES
 
-const ACTION_AT = PLAYER_BYTES + SESSION_BYTES + 4 + LOG_TAG_BYTES
+export const ACTION_AT = PLAYER_BYTES + SESSION_BYTES + 4 + LOG_TAG_BYTES
 const SIGNATURE_CONTEXT = 'freehold/permanent-input/1\n'
 
 /** The beginning of the hash of a log's origin: with it in every input, what was made for one log is nothing in another. */
@@ -85,7 +85,7 @@ export function signatureMessage(origin: string, unsigned: Uint8Array): Uint8Arr
 
 /** Where the parts of a body begin that everyone has, after the player's key. */
 export const SESSION_AT = PLAYER_BYTES
-const SEQ_AT = SESSION_AT + SESSION_BYTES
+export const SEQ_AT = SESSION_AT + SESSION_BYTES
 export const LOG_AT = SEQ_AT + 4
 
 /** What an input asks for. Who asks, in which session and log, is read from the body where it stands. */
