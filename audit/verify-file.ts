@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { MAX_PROOF_BYTES, PROOF_HEAD } from '../client/protocol/proof-file.ts'
-import { parseReceiptFile, RECEIPT_FILE_HEAD } from '../client/protocol/receipt-file.ts'
+import { RECEIPT_FILE_HEAD } from '../client/protocol/receipt-file.ts'
 import { BROKEN_RULES_HEAD, MAX_EVIDENCE_BYTES } from './broken-rules.ts'
 import { fastLeafHash } from './crypto.ts'
 import { maxCertificatesBytes } from './decision.ts'
@@ -17,7 +17,7 @@ import { consistencyRoots, verifyInclusion } from './verify/merkle.ts'
 import { parseTlogProof, type TlogProof } from './verify/tlog-proof.ts'
 import { verifyBrokenRules } from './verify-broken-rules.ts'
 import { verifyHeldProof } from './verify-proof.ts'
-import { verifyReceiptFile } from './verify-receipt.ts'
+import { verifyReceipts } from './verify-receipt.ts'
 import { VOTE_EVIDENCE_HEAD, verifyVoteEvidence } from './vote-evidence.ts'
 
 const maxBytes = Math.max(MAX_PROOF_BYTES, MAX_EVIDENCE_BYTES)
@@ -64,8 +64,7 @@ export async function verifyBytes(
   if (text.startsWith(`${PROOF_HEAD} `)) return await verifyHeldProof(text, genesis)
   const logs: Logs = origin => signersOf(genesis, origin, certificates)
   if (text.startsWith(proofHead)) return verifyProof(text, logs)
-  if (text.startsWith(`${RECEIPT_FILE_HEAD}\n`))
-    return await verifyReceiptFile(parseReceiptFile(text), genesis, logs)
+  if (text.startsWith(`${RECEIPT_FILE_HEAD}\n`)) return await verifyReceipts(text, genesis, logs)
   if (text.startsWith(`${genesis.network}/`)) return verifyCheckpoint(bytes, logs)
   if (text.startsWith(`${EVIDENCE_HEAD}\n`)) return verifyEvidence(text, logs)
   if (text.startsWith(`${BROKEN_RULES_HEAD}\n`)) return await verifyBroken(text, genesis, logs)

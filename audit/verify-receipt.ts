@@ -1,14 +1,25 @@
 import { verifyReceipt } from '../client/protocol/receipt.ts'
-import type { ReceiptFile } from '../client/protocol/receipt-file.ts'
+import { parseReceiptFile, type ReceiptFile } from '../client/protocol/receipt-file.ts'
 import { decodeInput, decodeOutcome } from '../world/codec.ts'
 import { verifyEd25519 } from './crypto.ts'
 import type { Genesis } from './genesis.ts'
+import { receiptTextsIn, rivalReceipts } from './rival-receipts.ts'
 import { describeSigners } from './signers.ts'
 import { type Logs, refusal, strangersWord, type Verdict } from './verdict.ts'
 import { equalBytes, hex } from './verify/bytes.ts'
 
+/** One saved receipt, or two that their signer can't have given both. */
+export async function verifyReceipts(text: string, genesis: Genesis, logs: Logs): Promise<Verdict> {
+  const [first, second, ...more] = receiptTextsIn(text).map(parseReceiptFile)
+  const verdict = await verifyReceiptFile(first, genesis, logs)
+  if (receiptTextsIn(text).length === 1 || !verdict.ok) return verdict
+  if (more.length > 0) return refusal('evidence', 'More than two receipts are in one file.')
+  const other = await verifyReceiptFile(second, genesis, logs)
+  return other.ok ? rivalReceipts(first!, second!) : other
+}
+
 /** Verified when it proves what a member has promised. */
-export async function verifyReceiptFile(
+async function verifyReceiptFile(
   file: ReceiptFile | undefined,
   genesis: Genesis,
   logs: Logs,

@@ -1,9 +1,9 @@
+import type { WrongClock } from './adverts/clock-watch.ts'
 import type { NodeConfig } from './config/settings.ts'
 import { SetupError } from './config/setup-error.ts'
 import { NetworkError } from './network/errors.ts'
 
-/** @param behindMs negative when the clock is ahead */
-export function wrongClock(behindMs: number, comparedWith: string): SetupError {
+export function wrongClock({ behindMs, comparedWith }: WrongClock): SetupError {
   const hours = Math.abs(behindMs) / 3_600_000
   const amount = hours >= 1 ? `${hours.toFixed(1)} hours` : `${Math.round(hours * 60)} minutes`
   const direction = behindMs > 0 ? 'behind' : 'ahead of'

@@ -1,11 +1,13 @@
 import type { Store } from '../storage/store.ts'
 import type { AdvertBoard } from './adverts/board.ts'
+import { ClockWatch } from './adverts/clock-watch.ts'
 import type { NodeConfig } from './config/settings.ts'
 import { badConfiguration, type SetupError } from './config/setup-error.ts'
 import { WithdrawnGrants } from './disclosure/grants.ts'
 import { readGenesis } from './genesis/genesis.ts'
 import { rulesContentHash } from './genesis/rules-hash.ts'
 import type { Engine } from './hosting/engine.ts'
+import type { Finality } from './hosting/finality/finality.ts'
 import type { NodeView } from './http/view.ts'
 import { dataDirFiles, openDataDir } from './identity/data-dir.ts'
 import { readNodeKeys } from './identity/node-keys.ts'
@@ -51,8 +53,6 @@ export interface RunningNode {
   stop(deadlineMs: number): Promise<void>
 }
 
-/** Clocks of honest nodes differ by seconds; by minutes, and by more than this, something is wrong. */
-const clockToleranceMs = 5 * 60_000
 const clockCheckMs = 1_000
 
 /**
@@ -125,7 +125,13 @@ class Starting {
     const watching = startWatching(basis, network, engine)
     parts.watching = watching
     finality.begin()
-    checkClockAgainstSeals(engine)
+    const clock = new ClockWatch(
+      behindSealsMs(engine, finality),
+      basis.genesis.file.nodes.length,
+      realClock.monotonicMs(),
+    )
+    const wrong = clock.look({ isKnown: false, behindMs: 0 }, realClock.monotonicMs())
+    if (wrong !== undefined) throw wrongClock(wrong)
     const router = startRouting(basis, parts, network, engine)
     parts.router = router
     const board = startAdverts(basis, network, engine, router, this.#urls)
@@ -148,7 +154,7 @@ class Starting {
     })
     this.#exposeMetrics(view, engine, router)
     await this.#startServers(router, view)
-    this.#watchClock(board)
+    this.#watchClock(clock, board)
     this.#askWitnesses(engine)
     const { http, gateway } = this.#urls
     return { view, httpUrl: http, gatewayUrl: gateway, stop: deadlineMs => this.stop(deadlineMs) }
@@ -253,11 +259,12 @@ class Starting {
     this.#urls.http = http.url
   }
 
-  #watchClock(board: AdvertBoard): void {
+  #watchClock(clock: ClockWatch, board: AdvertBoard): void {
     const check = (): void => {
       this.#clockCheck = realClock.after(clockCheckMs, check)
-      const behindMs = board.clockBehindMs()
-      if (Math.abs(behindMs) > clockToleranceMs) this.#fatal(wrongClock(behindMs, 'the other nodes'))
+      const others = { isKnown: board.knowsClocks(), behindMs: board.clockBehindMs() }
+      const wrong = clock.look(others, realClock.monotonicMs())
+      if (wrong !== undefined) this.#fatal(wrongClock(wrong))
     }
     check()
   }
@@ -270,8 +277,8 @@ class Starting {
   }
 }
 
-function checkClockAgainstSeals(engine: Engine): void {
-  const seals = engine.authorities().flatMap(host => host.authority.replica.lastSeal?.seal.timeMs ?? [])
-  const behindMs = Math.max(0, ...seals) - realClock.wallMs()
-  if (behindMs > clockToleranceMs) throw wrongClock(behindMs, 'the last seal in its log')
+/** How far this clock is behind the last seals that were decided; one that was not, any leader may date as it likes. */
+function behindSealsMs(engine: Engine, finality: Finality): number {
+  const groups = engine.authorities().map(host => host.authority.identity.group)
+  return Math.max(0, ...groups.map(group => finality.decidedTimeMs(group))) - realClock.wallMs()
 }

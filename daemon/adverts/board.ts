@@ -104,16 +104,29 @@ export class AdvertBoard {
     return best
   }
 
+  #othersHeard(): Heard[] {
+    const connected = new Set(this.#options.network.peers())
+    return [...this.#heard]
+      .filter(([node, { from }]) => this.isAlive(node) && connected.has(from))
+      .map(([, heard]) => heard)
+  }
+
+  /** Whether enough of the others have been heard for `clockBehindMs` to say something. */
+  knowsClocks(): boolean {
+    return (
+      this.#othersHeard().filter(({ clockOffsetsMs }) => clockOffsetsMs.length >= offsetsJudged).length >= 2
+    )
+  }
+
   /**
    * How far this node's wall clock is behind: what more than half of all nodes alive and connected, this one among them,
    * agree on at least, and have for some adverts; 0 with fewer than two others. One clock gone wrong must not make the
    * right ones doubt theirs. Who isn't connected may be no more than somebody's recording of what it once said.
    */
   clockBehindMs(): number {
-    const connected = new Set(this.#options.network.peers())
-    const others = [...this.#heard].filter(([node, { from }]) => this.isAlive(node) && connected.has(from))
+    const others = this.#othersHeard()
     if (others.length < 2) return 0
-    const sorted = [0, ...others.map(([, heard]) => judgedOffsetMs(heard))].sort((a, b) => a - b)
+    const sorted = [0, ...others.map(judgedOffsetMs)].sort((a, b) => a - b)
     return nearestToZero([
       sorted[Math.floor((sorted.length - 1) / 2)]!,
       sorted[Math.floor(sorted.length / 2)]!,

@@ -5,10 +5,10 @@ import type { AppliedEntry, Replica } from './replica.ts'
 import type { AuthorityIdentity, Fault } from './types.ts'
 
 /**
- * What is in a log stays in it, its time too. Honest clocks may be wrong by a day, as those of machines that were set by hand;
- * further ahead of this member's own clock it lets no leader take an authority.
+ * Further ahead of this member's own clock it lets no leader take an authority: what is in a log stays in it, its time too. A
+ * node that is five minutes away from most others ends, so that two of those that go on are ten apart at most.
  */
-const maxAheadMs = 2 * 24 * 60 * 60 * 1000
+export const maxAheadMs = 15 * 60 * 1000
 
 /** Holds a leader's time against this node's own clock, before the node votes for it. */
 export class Ahead {

@@ -56,6 +56,21 @@ describe('what somebody gave you', function () {
     assert.deepEqual([action, outcome, signer, seq], ['spawn', 'ok', 3, 1])
   })
 
+  it('proves that a leader lied when it is two receipts for one leaf of one term that name two contents', async () => {
+    const salted = records.map(record => ({ ...record, salt: record.salt.map(byte => byte ^ 1) }))
+    const rival = receiptFileOf(town, salted)
+    const verdict = await verify(files.receipt + rival)
+    assert.deepEqual([verdict.ok, verdict.kind], [true, 'evidence'])
+    assert.deepEqual([verdict.facts['contradiction'], verdict.facts['signer']], ['rival-receipts', 3])
+    // What fell off with a term, or a view, was promised honestly.
+    const later = receiptFileOf(town, salted, 5)
+    for (const honest of [files.receipt, later])
+      assert.deepEqual((await verify(files.receipt + honest)).ok, false)
+    const forged = rival.replace(/[AB]/, letter => (letter === 'A' ? 'B' : 'A'))
+    assert.equal((await verify(files.receipt + forged)).ok, false)
+    assert.equal((await verify(files.receipt + rival + rival)).ok, false)
+  })
+
   for (const kind of ['proof', 'checkpoint', 'receipt'] as const) {
     it(`is not proven when any one bit of a ${kind} differs`, async () => {
       await fc.assert(

@@ -189,6 +189,27 @@ describe(TITLE, function () {
     })
   })
 
+  it('is taken from a leader that dates what it proposes an hour ahead: none of it is decided, nor stays in the log', async () => {
+    await simulate(seedOr(42), TITLE, async simulation => {
+      const realm = await playing(simulation)
+      for (let view = 1; view <= 3; view++) {
+        const leader = realm.leaderOf(GROUP)!
+        VIEW_FAULTS['leader-ahead'].inject(onlyOn(realm, leader))
+        await isIn(realm, view)
+        await assertProgress(realm, GROUP, 10_000)
+        for (const number of MEMBERS) {
+          const { replica, identity } = realm.authorityOn(number, GROUP)!.authority
+          const { wallMs } = realm.node(number).clock
+          const aheadMs = Math.max(
+            replica.lastSeal!.seal.timeMs - wallMs,
+            identity.createdAtMs + replica.rules.tick * identity.tickMs - wallMs,
+          )
+          assert.ok(aheadMs < 60_000, `node ${number} is ${aheadMs} ms ahead`)
+        }
+      }
+    })
+  })
+
   it('does without votes that one member withholds, and changes no view for it', async () => {
     await simulate(seedOr(34), TITLE, async simulation => {
       const realm = await playing(simulation)

@@ -213,6 +213,11 @@ export class Finality {
     return status && (status.certifiedSeals[0]?.size ?? 0)
   }
 
+  /** Of its leader's clock then, in ms: the newest seal that the members have decided; 0 for none. */
+  decidedTimeMs(group: number): number {
+    return this.#host.status(group)?.certifiedSeals[0]?.timeMs ?? 0
+  }
+
   /** Whether this node's replica is between two views, or in another than this one, and not to be opened now. */
   isHeldBack(group: number, instance?: { readonly epoch: number; readonly view: number }): boolean {
     const standing = this.#views.standing(group)

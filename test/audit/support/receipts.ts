@@ -9,7 +9,7 @@ import { encodeOutcome } from '../../../world/codec.ts'
 import { newReplica, type Town } from './log.ts'
 
 /** A leader's receipts for all inputs, of which one is kept. */
-export function receiptFileOf(town: Town, of: readonly LogRecord[]): string {
+export function receiptFileOf(town: Town, of: readonly LogRecord[], term = 4): string {
   const replica = newReplica(town)
   const { records, applied, leafHashes } = replica.applyRecords(of.slice(0, 30), [])
   const inputs = records.flatMap((record, leaf) =>
@@ -26,7 +26,7 @@ export function receiptFileOf(town: Town, of: readonly LogRecord[]): string {
   )
   const { genesisHash, origin, epoch, view } = town.identity
   const signer = { number: 3, sign: (message: Uint8Array) => town.nodes[2]!.log.sign(message) }
-  const batch = { genesisHash, origin, epoch, view, term: 4 }
+  const batch = { genesisHash, origin, epoch, view, term }
   const [receipts] = makeReceipts(batch, items, [{ from: 3, to: 4 }], signer)
   const { body } = inputs[3]!.record
   const logKeys = new Map([[3, town.nodes[2]!.log.publicKey]])

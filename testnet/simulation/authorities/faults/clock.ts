@@ -3,6 +3,8 @@ import { between, type Fault, type Field, type Node, pick, pickNode } from './fa
 /** Two nodes' monotonic clocks drift apart by less than 5 %: docs/consensus.md rests on it. */
 const MAX_DRIFT = 0.024
 const MAX_WRONG_MS = 600_000
+/** Where members vote, time that is far ahead of their own clocks is not voted for: a real node that is further off ends. */
+const MAX_VOTING_WRONG_MS = 300_000
 const DAY_MS = 86_400_000
 
 /**
@@ -20,7 +22,7 @@ function skew(field: Field): void {
   const { random } = field.simulation
   const node = pickNode(field)
   node.clock.skew = {
-    wallOffsetMs: node.alive ? node.clock.skew.wallOffsetMs : wrongMs(field),
+    wallOffsetMs: node.alive ? node.clock.skew.wallOffsetMs : withinBounds(field, wrongMs(field)),
     // Mostly as far off as may be: what rests on the bound shows there.
     rate: 1 + MAX_DRIFT * pick(random, [-1, 1, random.between(-1, 1)]),
   }
@@ -31,9 +33,16 @@ function skew(field: Field): void {
 function jump(field: Field): void {
   const node = pickNode(field)
   if (node.program === undefined) return
-  const byMs = wrongMs(field)
+  const offsetMs = node.clock.skew.wallOffsetMs - (isDayAhead(node) ? DAY_MS : 0)
+  const byMs = withinBounds(field, offsetMs + wrongMs(field)) - offsetMs
+  if (byMs === 0) return
   node.clock.jump(byMs)
   field.simulation.countFault(byMs > 0 ? 'clock-jump-forward' : 'clock-jump-back')
+}
+
+function withinBounds({ nodes }: Field, offsetMs: number): number {
+  const most = nodes.some(({ program }) => program?.finality) ? MAX_VOTING_WRONG_MS : Number.POSITIVE_INFINITY
+  return Math.max(-most, Math.min(most, offsetMs))
 }
 
 function startDayAhead(field: Field): void {

@@ -4,6 +4,7 @@ import { type Fault, type Field, type Node, pick, pickNode } from './fault.ts'
 
 const LIE_EVERY_MS = 5
 const LIES = 100
+const HOUR_MS = 3_600_000
 const MAX_FRAME_BYTES = 1000
 
 /** What happens where the members vote: views are given up for no reason, or because somebody does not do its part. */
@@ -40,6 +41,12 @@ export const VIEW_FAULTS = {
   'idle-leader': {
     counters: ['leader-without-proposals'],
     inject: field => idle(field, pickNode(field)),
+    mendNode: repair,
+  },
+  /** A leader dates all that it proposes an hour ahead. */
+  'leader-ahead': {
+    counters: ['leader-dates-ahead'],
+    inject: field => corrupt(field, pickNode(field), 'leader-dates-ahead', dateAhead),
     mendNode: repair,
   },
   /** A leader wants members whom nobody has ordered. */
@@ -114,6 +121,11 @@ function nameOthers({ simulation, nodes, directory }: Field, authority: Authorit
     ? members.filter(member => member !== stranger)
     : [...members, stranger].sort((a, b) => a - b)
   if (others.length > 0 && !directory.wasOrdered(group, others)) authority.setNextMembers(others)
+}
+
+function dateAhead(authority: Authority): void {
+  const flush = Object.getPrototypeOf(authority).flush as Authority['flush']
+  authority.flush = wallMs => flush.call(authority, wallMs + HOUR_MS)
 }
 
 function proposeNothing(authority: Authority): void {
