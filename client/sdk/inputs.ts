@@ -36,7 +36,7 @@ const MAX_DUPLICATES = 20
 /** So often a session's number is raised before it counts as lost to others that keep opening higher ones. */
 const MAX_RENUMBERINGS = 8
 /** The session is over for good: another one, here or elsewhere, took its place. */
-export const SESSION_OVER = new Set(['session-replaced', 'session-closed', 'no-session'])
+export const SESSION_OVER = new Set(['session-replaced', 'session-closed', 'no-session', 'seq-taken'])
 /** The opening's number will not do; the outcome's value is the one to be exceeded. */
 const NUMBER_REFUSED = new Set(['session-closed', 'session-ahead'])
 /** It was applied before, and what came of it isn't known any more. */

@@ -31,6 +31,8 @@ export class Answers {
   readonly inFlight = new InFlightInputs()
   /** Of the leader that signs. */
   term = 0
+  /** Leaves that the members have decided, as far as was told. */
+  decidedSize = 0
   readonly #identity: AuthorityIdentity
   readonly #replica: Replica
   readonly #ports: AuthorityPorts
@@ -93,10 +95,22 @@ export class Answers {
   }
 
   foundRecord({ leaf, outcome, body, waiting }: Lookup, record: LogRecord, leafHash: Uint8Array): void {
-    // A lying leader made up another input under this seq: it falls off with its view, and this one is taken then.
-    if (!equalBytes(record.body, body)) return tell(waiting, { kind: 'busy', retryAfterMs: falseSeqRetryMs })
+    if (!equalBytes(record.body, body)) return this.#answerTaken(leaf, waiting)
     const item = { leaf, record, hashes: leafHash, hashAt: 0, outcome }
     tell(waiting, { kind: 'committed', receipts: this.#receipts([item], [{ from: 0, to: 1 }])[0]! })
+  }
+
+  /**
+   * Another input has this seq. A lying leader may have made that up: then it falls off with its view, and this one is taken. What
+   * the members have decided the session itself asked for.
+   */
+  #answerTaken(leaf: number, waiting: Waiting): void {
+    const { lastSeal } = this.#replica
+    const isSealed = lastSeal !== undefined && leaf < lastSeal.size
+    const certifiedHeight = this.#ports.certifiedHeight() ?? Number.POSITIVE_INFINITY
+    const isDecided = leaf < this.decidedSize || (isSealed && lastSeal.seal.height <= certifiedHeight)
+    if (isDecided) this.#refuse(waiting, 'seq-taken')
+    else tell(waiting, { kind: 'busy', retryAfterMs: falseSeqRetryMs })
   }
 
   #receipts(items: readonly Receiptable[], ranges: readonly ReceiptRange[]): Uint8Array[] {

@@ -88,6 +88,7 @@ export class Authority {
   /** The members have decided the log up to this size. */
   decided(size: number): void {
     this.#tail?.decided(size)
+    this.#answers.decidedSize = Math.max(this.#answers.decidedSize, size)
     // By now whoever leads this view has proposed again what it had.
     if (++this.#decisions >= decisionsToForget) this.#admission.forgetFallen()
   }

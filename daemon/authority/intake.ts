@@ -1,5 +1,5 @@
 import { standsAt } from '../../client/protocol/session.ts'
-import { readU32 } from '../../storage/bytes.ts'
+import { equalBytes, readU32 } from '../../storage/bytes.ts'
 
 /** player key 32 ‖ session id 16 ‖ seq u32: how every input body begins. */
 export const inputHeadBytes = 52
@@ -52,6 +52,8 @@ export interface Waiting {
   readonly index: number
   /** The same for inputs of one session, once it is in flight. */
   session: object | undefined
+  /** The input, of the first who waits for it. */
+  body?: Uint8Array | undefined
   /** A retry of it waits too. */
   also: Waiting | undefined
 }
@@ -106,6 +108,7 @@ export class InFlightInputs {
     inFlight.lastSeq = seq
     inFlight.waiting.set(seq, waiting)
     waiting.session = inFlight
+    waiting.body = body
     this.#count++
   }
 
@@ -115,7 +118,8 @@ export class InFlightInputs {
     if (first === undefined) return false
     let together = 1
     for (let each = first.also; each !== undefined; each = each.also) together++
-    if (together >= maxTogether) {
+    // Another input under the same seq learns what became of it once the first one is applied.
+    if (together >= maxTogether || !equalBytes(first.body!, body)) {
       tell(waiting, { kind: 'busy', retryAfterMs: 100 })
       return true
     }

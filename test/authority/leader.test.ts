@@ -79,12 +79,12 @@ class Leader {
     }
   }
 
-  /** A new player arrives. */
-  spawn(): void {
-    const player = seededKey(1, `player ${++this.#players}`).publicKey
+  /** A player arrives, a new one if no number is given. */
+  spawn(name = 'somebody', number = ++this.#players): void {
+    const player = seededKey(1, `player ${number}`).publicKey
     const session = new Uint8Array(16).with(7, 1)
     const log = logTagOf(identity.origin, sha256)
-    const body = encodeInput({ player, session, seq: 1, log, action: { kind: 'spawn', name: 'somebody' } })
+    const body = encodeInput({ player, session, seq: 1, log, action: { kind: 'spawn', name } })
     const signature = node.identity.sign(inputBatchMessage(identity.origin, 1, [bodyHash(body)]))
     this.authority.offer({ gateway: 1, bodies: [body], signature }, (_, __, answer) =>
       this.answers.push(answer),
@@ -135,6 +135,27 @@ describe('an authority that leads', () => {
       leader.answers.map(answer => answer.kind),
       ['not-leader', 'committed'],
     )
+  })
+
+  it('tells whoever gives one seq to two inputs that it is taken, once that is decided; until then to ask again', async () => {
+    const leader = await Leader.elected(2, true)
+    leader.certifiedHeight = 0
+    leader.spawn('Ada', 1)
+    leader.spawn('Eve', 1)
+    leader.commit()
+    leader.spawn('Eve', 1)
+    const kinds = () => leader.answers.map(answer => (answer.kind === 'refused' ? answer.code : answer.kind))
+    assert.deepEqual(kinds(), ['busy', 'committed', 'busy'])
+    for (let ms = 2_000; ms <= 2_100; ms += 10) {
+      leader.authority.tick(ms, ms)
+      leader.commit()
+    }
+    leader.spawn('Eve', 1)
+    assert.equal(kinds().pop(), 'busy', 'it is sealed, and may fall off yet')
+    leader.certifiedHeight = 1
+    leader.spawn('Eve', 1)
+    leader.spawn('Ada', 1)
+    assert.deepEqual(kinds().slice(-2), ['seq-taken', 'committed'])
   })
 
   it('answers busy to a gateway that floods it, and still takes the inputs of others', async () => {
