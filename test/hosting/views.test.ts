@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { encoded } from '../../client/protocol/encode.ts'
+import { GroupHost } from '../../consensus/groups/host.ts'
 import { logUpTo } from '../../daemon/hosting/recover.ts'
 import { writeSnapshotReply } from '../../daemon/hosting/snapshot.pb.js'
 import { decodeSnapshotReply } from '../../daemon/hosting/snapshot-fetch.ts'
@@ -208,6 +209,37 @@ describe(TITLE, function () {
         }
       }
     })
+  })
+
+  it('comes back from a leader that takes the voters out of its Raft instance: the next view has all of them again', async () => {
+    const { tick } = GroupHost.prototype
+    const hosts = new Map<number, GroupHost>()
+    // No leader's own code does it, so the lie is told below.
+    GroupHost.prototype.tick = function (this: GroupHost): void {
+      const self = this.status(GROUP)?.self
+      if (self !== undefined) hosts.set(self, this)
+      tick.call(this)
+    }
+    try {
+      await simulate(seedOr(43), TITLE, async simulation => {
+        const realm = await playing(simulation)
+        const leader = realm.leaderOf(GROUP)!
+        const learners = MEMBERS.filter(number => number !== leader)
+        assert.ok(hosts.get(leader)!.changeMembers(GROUP, { voters: [leader], learners: [] }).ok)
+        const isAlone = (): boolean => realm.votersOf(GROUP).length === 1
+        assert.ok(await simulation.runUntil(isAlone, 5_000), realm.describe())
+        const others = (): boolean => learners.every(number => viewOf(realm, number) === 1)
+        assert.ok(await simulation.runUntil(others, 20_000), realm.describe())
+        await assertProgress(realm, GROUP, 20_000)
+        await isIn(realm, viewOf(realm, learners[0]!))
+        for (const number of MEMBERS) {
+          const { voters } = realm.node(number).program!.engine.status(GROUP)!.members
+          assert.deepEqual(voters, MEMBERS, `node ${number}`)
+        }
+      })
+    } finally {
+      GroupHost.prototype.tick = tick
+    }
   })
 
   it('does without votes that one member withholds, and changes no view for it', async () => {
