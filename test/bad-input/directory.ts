@@ -69,7 +69,7 @@ const actions: DirectoryAction[] = [
     kind: 'report',
     facts: {
       ...{ incarnation: 4, capacity: resources, roundTrips, addresses: node.addresses },
-      led: [{ group: 5, players: 6, awake: 7, inputs: [8, 9, 10, 11] }],
+      led: [{ group: 5, players: 6, awake: 7, inputs: [8, 9, 10, 11], gateways: [300, 2] }],
     },
   },
   { kind: 'anchor', certificates: [filled(300, 1), filled(7, 2)] },
@@ -177,7 +177,14 @@ export const directoryParsers: readonly Parser[] = [
   }),
   row('authority-rows.ts#anchorRow', anchorRow, { anchor, blockSize: 2 ** 40 }),
   row('authority-rows.ts#loadRow', loadRow, {
-    ...{ node: 7, reportedMs: 2 ** 40, players: 300, awake: 200, inputs: [1, 2, 3, 4] as const },
+    ...{
+      node: 7,
+      reportedMs: 2 ** 40,
+      players: 300,
+      awake: 200,
+      inputs: [1, 2, 3, 4] as const,
+      gateways: [],
+    },
   }),
   row('authority-rows.ts#tileRow', tileRow, 300),
   row('authority-rows.ts#blockRow', blockRow, {

@@ -14,6 +14,8 @@ export const VERSION_MAX_CHARS = 32
 /** The nearest ones. */
 export const MAX_ROUND_TRIPS = 16
 export const MAX_LED_PER_REPORT = 128
+/** Of an authority, as its leader reports them. */
+export const MAX_GATEWAYS = 8
 export const MAX_CERTIFICATES = 16
 export const MAX_OPERATORS = 64
 /** Of admin commands that have not expired yet. */

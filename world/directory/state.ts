@@ -19,6 +19,7 @@ import {
 } from './codec/rows.ts'
 import type { DirectoryHost } from './host.ts'
 import { LEASE_OVER_MS } from './limits.ts'
+import { PlacementFacts } from './placement/facts.ts'
 import { Table } from './table.ts'
 import type {
   AdoptedRules,
@@ -68,6 +69,10 @@ export class DirectoryState {
   /** Groups with a certificate that no world block has covered yet. */
   readonly #anchoredSince = new Set<number>()
   #lastRenewedMs = Number.NEGATIVE_INFINITY
+  /** What placement reads (`rules/placing.ts`), and whose facts there are of before. */
+  readonly placement = new PlacementFacts()
+  readonly movedNodes = new Set<number>()
+  readonly movedGroups = new Set<number>()
 
   /** Of the record that is being applied. */
   leaf = 0
@@ -142,12 +147,32 @@ export class DirectoryState {
     const { number } = node
     for (const key of keysOf(node)) this.#nodeOfKey.delete(binaryString(key, 0, KEY_BYTES))
     for (const table of [this.nodes, this.presences, this.reports, this.sessions]) table.delete(number)
+    this.movedNodes.add(number)
     this.tell(`node/${number}`)
   }
 
   setPresence(node: number, presence: Presence): void {
     this.presences.set(node, presence)
+    this.movedNodes.add(node)
     this.linkPresence(presence)
+  }
+
+  setReport(node: number, report: NodeReport): void {
+    this.reports.set(node, report)
+    this.movedNodes.add(node)
+    this.tell(`report/${node}`)
+  }
+
+  setLoad(group: number, load: AuthorityLoad): void {
+    this.loads.set(group, load)
+    this.movedGroups.add(group)
+    this.tell(`load/${group}`)
+  }
+
+  setPolicy(policy: Policy): void {
+    this.policies.set(0, policy)
+    for (const { number } of this.nodes.rows()) this.movedNodes.add(number)
+    this.tell('policy')
   }
 
   setAuthority(authority: AuthorityRecord): void {
@@ -163,6 +188,7 @@ export class DirectoryState {
   }
 
   linkNode(node: NodeRecord): void {
+    this.movedNodes.add(node.number)
     for (const key of keysOf(node)) this.#nodeOfKey.set(binaryString(key, 0, KEY_BYTES), node.number)
   }
 
@@ -171,6 +197,7 @@ export class DirectoryState {
   }
 
   linkAuthority({ group, name, birth }: AuthorityRecord): void {
+    this.movedGroups.add(group)
     const origin = this.host.sha256(asciiBytes(`${this.charter.network}/${name}/${birth}`))
     this.#groupOfOrigin.set(binaryString(origin, 0, origin.length), group)
     this.#groupOfName.set(name, group)

@@ -157,14 +157,20 @@ export interface AnchorRow {
   blockSize: number
 }
 
-/** What a member reported last of an authority that it leads. */
-export interface AuthorityLoad {
-  readonly node: number
-  readonly reportedMs: number
+/** What an authority has to do. */
+export interface Load {
   readonly players: number
   readonly awake: number
   /** Inputs a second in each quarter, in the order of quadkey digits. */
   readonly inputs: readonly [number, number, number, number]
+  /** Nodes through which its players play, the one with the most first, at most `MAX_GATEWAYS`. */
+  readonly gateways: readonly number[]
+}
+
+/** What a member reported last of an authority that it leads. */
+export interface AuthorityLoad extends Load {
+  readonly node: number
+  readonly reportedMs: number
 }
 
 export interface NamedKey {

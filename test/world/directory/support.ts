@@ -166,13 +166,12 @@ export interface SendOptions {
   readonly by?: SigningKey
 }
 
-/** A directory with its next leaf, and nodes that count their own seqs. */
+/** A directory with its next leaf, and nodes that know their next seqs. */
 export class Stage {
   directory: Directory
   leaf = 1
   tick = 0
   nonces = 0
-  readonly seqs = new Map<string, number>()
 
   constructor(directory = createDirectory(host, charterOf())) {
     this.directory = directory
@@ -180,9 +179,10 @@ export class Stage {
 
   bodyOf(node: number, action: DirectoryAction, options: SendOptions = {}): Uint8Array {
     const { session = BEGIN_MS, by = identityOf(node) } = options
-    const seq = options.seq ?? (this.seqs.get(`${node}/${session}`) ?? 0) + 1
     const identity = identityOf(node).publicKey
-    const input = { identity, session: sessionOf(node, session), seq, log: LOG, action }
+    const id = sessionOf(node, session)
+    const seq = options.seq ?? this.directory.lastSeq(identity, id) + 1
+    const input = { identity, session: id, seq, log: LOG, action }
     return encodeDirectoryInput({ ...input, signature: by.sign(directorySignatureMessage(ORIGIN, input)) })
   }
 
@@ -192,14 +192,7 @@ export class Stage {
 
   /** An input, however it came about. */
   apply(body: Uint8Array): Applied {
-    const applied = this.directory.apply(INPUT_RECORD, body, this.leaf++)
-    const seq = this.directory.lastSeq(body, body, 32)
-    const node = this.directory.state.nodeOf(body)
-    const number = Number(new DataView(body.buffer, body.byteOffset).getBigUint64(32))
-    for (let each = 1; each <= 200 && node !== undefined; each++)
-      if (Buffer.compare(identityOf(each).publicKey, node.identity) === 0)
-        this.seqs.set(`${each}/${number}`, seq)
-    return applied
+    return this.directory.apply(INPUT_RECORD, body, this.leaf++)
   }
 
   ask(node: number, action: DirectoryAction, options: SendOptions = {}): Outcome {

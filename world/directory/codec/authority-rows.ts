@@ -15,9 +15,11 @@ import {
 import {
   HASH_BYTES,
   list,
+  readLoad,
   readNumbers,
   readQuadkey,
   readVoters,
+  writeLoad,
   writeNumbers,
   writeVoters,
 } from './fields.ts'
@@ -125,17 +127,14 @@ const certificateLeaf = codecOf<{ group: number; anchor: Anchor }>(
 )
 export const encodeCertificateLeaf = certificateLeaf.encode
 
-/** node u32 ‖ reported u64 ‖ players, awake u32 ‖ inputs u32 four times */
+/** node u32 ‖ reported u64 ‖ the load */
 export const loadRow = numbered<AuthorityLoad>(
   'w',
   (writer, row) => {
-    writer.u32(row.node).u53(row.reportedMs).u32(row.players).u32(row.awake)
-    for (const each of row.inputs) writer.u32(each)
+    writer.u32(row.node).u53(row.reportedMs)
+    writeLoad(writer, row)
   },
-  reader => ({
-    ...{ node: reader.u32(), reportedMs: reader.u53(), players: reader.u32(), awake: reader.u32() },
-    inputs: [reader.u32(), reader.u32(), reader.u32(), reader.u32()],
-  }),
+  reader => ({ node: reader.u32(), reportedMs: reader.u53(), ...readLoad(reader) }),
 )
 
 /** Of a tile by its quadkey: the group that holds it u32; 0: it was split into its four quarters. */

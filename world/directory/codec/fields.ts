@@ -2,12 +2,13 @@ import type { ByteReader, ByteWriter } from '../../codec/bytes.ts'
 import {
   ADDRESS_MAX_CHARS,
   MAX_ADDRESSES,
+  MAX_GATEWAYS,
   MAX_MEMBERS,
   MAX_ROUND_TRIPS,
   OPERATOR_MAX_CHARS,
   QUADKEY_MAX_DIGITS,
 } from '../limits.ts'
-import type { NodeFacts, Resources, RoundTrip, Voter } from '../types.ts'
+import type { Load, NodeFacts, Resources, RoundTrip, Voter } from '../types.ts'
 
 export const KEY_BYTES = 32
 export const HASH_BYTES = 32
@@ -93,6 +94,23 @@ export function writeResources(writer: ByteWriter, { cpu, memory, disk, bandwidt
 
 export function readResources(reader: ByteReader): Resources {
   return { cpu: reader.u32(), memory: reader.u32(), disk: reader.u32(), bandwidth: reader.u32() }
+}
+
+/** players, awake u32 ‖ inputs u32 four times ‖ gateways */
+export function writeLoad(writer: ByteWriter, { players, awake, inputs, gateways }: Load): void {
+  writer.u32(players).u32(awake)
+  for (const each of inputs) writer.u32(each)
+  writeNumbers(writer, gateways)
+}
+
+export function readLoad(reader: ByteReader): Load {
+  const load = {
+    ...{ players: reader.u32(), awake: reader.u32() },
+    inputs: [reader.u32(), reader.u32(), reader.u32(), reader.u32()] as const,
+    gateways: readNumbers(reader),
+  }
+  if (load.gateways.length > MAX_GATEWAYS) reader.ok = false
+  return load
 }
 
 /** u8 count ‖ (node u32 ‖ ms u16) each */

@@ -17,31 +17,29 @@ import {
   MAX_OPERATORS,
   VERSION_MAX_CHARS,
 } from '../limits.ts'
-import type { NodeFacts, Resources, RoundTrip } from '../types.ts'
+import type { Load, NodeFacts, Resources, RoundTrip } from '../types.ts'
 import type { AdminNonce } from './command.ts'
 import {
   ascending,
   KEY_BYTES,
   list,
   readAddresses,
+  readLoad,
   readNodeFacts,
   readQuadkey,
   readResources,
   readRoundTrips,
   SIGNATURE_BYTES,
   writeAddresses,
+  writeLoad,
   writeNodeFacts,
   writeResources,
   writeRoundTrips,
 } from './fields.ts'
 
 /** Of an authority that the reporting node leads. */
-export interface LedLoad {
+export interface LedLoad extends Load {
   readonly group: number
-  readonly players: number
-  readonly awake: number
-  /** Inputs a second in each quarter, in the order of quadkey digits. */
-  readonly inputs: readonly [number, number, number, number]
 }
 
 /** What has changed; the rest stays as it was reported before. */
@@ -246,20 +244,17 @@ function readFacts(reader: ByteReader): ReportedFacts {
   }
 }
 
-/** u8 count ‖ (group u32 ‖ players u32 ‖ awake u32 ‖ inputs u32 four times) each */
+/** u8 count ‖ (group u32 ‖ players u32 ‖ awake u32 ‖ inputs u32 four times ‖ gateways) each */
 function writeLed(writer: ByteWriter, led: readonly LedLoad[]): void {
   writer.u8(led.length)
-  for (const { group, players, awake, inputs } of led) {
-    writer.u32(group).u32(players).u32(awake)
-    for (const each of inputs) writer.u32(each)
+  for (const { group, ...load } of led) {
+    writer.u32(group)
+    writeLoad(writer, load)
   }
 }
 
 function readLed(reader: ByteReader): LedLoad[] {
-  const led = list(reader, 1, MAX_LED_PER_REPORT, (): LedLoad => {
-    const [group, players, awake] = [reader.u32(), reader.u32(), reader.u32()]
-    return { group, players, awake, inputs: [reader.u32(), reader.u32(), reader.u32(), reader.u32()] }
-  })
+  const led = list(reader, 1, MAX_LED_PER_REPORT, () => ({ group: reader.u32(), ...readLoad(reader) }))
   ascending(
     reader,
     led.map(({ group }) => group),

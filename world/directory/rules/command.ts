@@ -98,8 +98,7 @@ function carryOut(state: DirectoryState, command: Command): Verdict {
       state.tell('operators')
       return DONE
     case 'set-policy':
-      state.policies.set(0, command.policy)
-      state.tell('policy')
+      state.setPolicy(command.policy)
       return DONE
     case 'adopt-rules':
       return adoptRules(state, command)

@@ -14,8 +14,7 @@ export function report(state: DirectoryState, node: NodeRecord, facts: ReportedF
   if (last !== undefined && passedMs < last.reportedMs + REPORT_EVERY_MS) return verdict('cooldown')
   const stranger = facts.led?.find(({ group }) => !isMember(state, group, number))
   if (stranger !== undefined) return verdict('not-a-member', stranger.group)
-  state.reports.set(number, merged(last, facts, passedMs))
-  state.tell(`report/${number}`)
+  state.setReport(number, merged(last, facts, passedMs))
   if (facts.addresses !== undefined) {
     node.addresses = facts.addresses
     state.setNode(node)
@@ -35,9 +34,8 @@ function merged(last: NodeReport | undefined, facts: ReportedFacts, reportedMs: 
   }
 }
 
-function noteLoad(state: DirectoryState, node: number, { group, players, awake, inputs }: LedLoad): void {
-  state.loads.set(group, { node, reportedMs: state.header.passedMs, players, awake, inputs })
-  state.tell(`load/${group}`)
+function noteLoad(state: DirectoryState, node: number, { group, ...load }: LedLoad): void {
+  state.setLoad(group, { node, reportedMs: state.header.passedMs, ...load })
 }
 
 function isMember(state: DirectoryState, group: number, number: number): boolean {

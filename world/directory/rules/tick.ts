@@ -6,6 +6,7 @@ import type { DirectoryState } from '../state.ts'
 import { makeBlock } from './block.ts'
 import { dropExpired } from './command.ts'
 import { hasLease, retireLeft } from './nodes.ts'
+import { placeAll } from './placing.ts'
 
 /** Time passes, and the leader says whom it heard. Everything else that a tick does follows from that and the state. */
 export function advance(state: DirectoryState, { tick, timeMs, renewals }: DirectoryTick): void {
@@ -16,6 +17,7 @@ export function advance(state: DirectoryState, { tick, timeMs, renewals }: Direc
   for (const renewal of renewals) renew(state, renewal)
   dropExpired(state)
   retireLeft(state)
+  placeAll(state)
   if (header.passedMs >= header.blockMs + BLOCK_MS) makeBlock(state)
   state.touchHeader()
 }

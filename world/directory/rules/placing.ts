@@ -1,0 +1,109 @@
+import { MAX_STEP_MS } from '../limits.ts'
+import { place } from '../placement/place.ts'
+import type { AuthorityFacts, Decision, NodeFacts } from '../placement/types.ts'
+import { reputationOf } from '../reputation.ts'
+import type { DirectoryState } from '../state.ts'
+import type { AuthorityRecord, NodeRecord, NodeStatus } from '../types.ts'
+import { order, pendingOf } from './orders.ts'
+
+const nothing = { cpu: 0, memory: 0, disk: 0, bandwidth: 0 }
+const statuses: Readonly<Record<NodeStatus, NodeFacts['status']>> = {
+  ...{ admitted: 'active', active: 'active', leaving: 'leaving', retired: 'gone', banned: 'gone' },
+}
+/** How long a founder that was never heard is waited for: a network is not started in one moment. */
+const START_TICKS = 60
+/** What one replica costs that has nothing to do, and one of the directory, in thousandths of the reference node. */
+const IDLE_WEIGHT = 5
+const DIRECTORY_WEIGHT = 50
+const PLAYERS_PER_WEIGHT = 10
+
+/**
+ * Placement's ticks are seconds of directory time. What it is told of a node or an authority follows from their rows alone, so
+ * that only changed ones have to be told, and a restored replica tells the same.
+ */
+const tickOf = (ms: number): number => Math.floor(ms / MAX_STEP_MS)
+
+/** Decides who shall hold what, and writes it down. */
+export function placeAll(state: DirectoryState): void {
+  tellPlacement(state)
+  const { header, placement, policy } = state
+  for (const decision of place(placement, policy, tickOf(header.passedMs))) carryOut(state, decision)
+}
+
+function tellPlacement(state: DirectoryState): void {
+  const { placement, movedNodes, movedGroups } = state
+  for (const number of movedNodes) {
+    const node = state.nodes.get(number)
+    if (node === undefined) placement.dropNode(number)
+    else placement.putNode(nodeFacts(state, node))
+  }
+  for (const group of movedGroups)
+    placement.putAuthority(authorityFacts(state, state.authorities.get(group)!))
+  movedNodes.clear()
+  movedGroups.clear()
+}
+
+function nodeFacts(state: DirectoryState, node: NodeRecord): NodeFacts {
+  const { number, operator, addresses, status } = node
+  const report = state.reports.get(number)
+  const presence = state.presence(number)
+  const { isHeard, renewedMs, sinceMs, movedMs } = presence
+  return {
+    ...{ number, operator, host: hostOf(addresses[0]!), status: statuses[status] },
+    capacity: report?.capacity ?? nothing,
+    load: report?.load ?? nothing,
+    roundTripsMs: new Map(report?.roundTrips.map(({ node, ms }) => [node, ms])),
+    heardTick: isHeard ? tickOf(renewedMs) : START_TICKS,
+    sinceTick: isHeard ? tickOf(sinceMs) : START_TICKS,
+    trust: reputationOf(node, presence, state.policy, renewedMs).trust,
+    movedTick: tickOf(movedMs),
+  }
+}
+
+/** `/ip4/10.0.0.1` of `/ip4/10.0.0.1/tcp/7777`. */
+function hostOf(address: string): string {
+  return address.split('/').slice(0, 3).join('/')
+}
+
+function authorityFacts(state: DirectoryState, authority: AuthorityRecord): AuthorityFacts {
+  const { group, kind, leading, learners, orderedMs, lost } = authority
+  const load = state.loads.get(group)
+  const players = load?.players ?? 0
+  const pending = pendingOf(authority)
+  const sinceTick = tickOf(orderedMs)
+  return {
+    ...{ group, kind, players, voters: leading, learners, sinceTick, lost },
+    weight: kind === 'directory' ? DIRECTORY_WEIGHT : IDLE_WEIGHT + Math.floor(players / PLAYERS_PER_WEIGHT),
+    pending: pending && { voters: pending.voters, learners: pending.learners, sinceTick },
+    wantedNear: load?.gateways ?? [],
+  }
+}
+
+function carryOut(state: DirectoryState, decision: Decision): void {
+  const authority = state.authorities.get(decision.group)!
+  if (decision.kind === 'order') {
+    noteMoves(state, authority, [...decision.voters, ...decision.learners])
+    return order(state, authority, decision)
+  }
+  if (decision.kind === 'lead') {
+    authority.leading = decision.voters
+    authority.orderedMs = state.header.passedMs
+  } else authority.lost = decision.kind === 'lost' ? decision.holders : undefined
+  state.setAuthority(authority)
+}
+
+/** Whoever gets a replica, or loses one, is left alone for a while. */
+function noteMoves(
+  state: DirectoryState,
+  { members, learners }: AuthorityRecord,
+  named: readonly number[],
+): void {
+  const were = [...members.map(({ node }) => node), ...learners]
+  const moved = [...were.filter(node => !named.includes(node)), ...named.filter(node => !were.includes(node))]
+  for (const number of moved) {
+    if (state.nodes.get(number) === undefined) continue
+    const presence = state.presence(number)
+    presence.movedMs = state.header.passedMs
+    state.setPresence(number, presence)
+  }
+}
