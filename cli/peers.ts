@@ -18,5 +18,11 @@ async function show(options: ReadCommandOptions): Promise<void> {
 function peerRow(peer: PeerView): (string | number)[] {
   const roundTrip = peer.roundTripMs === null ? '-' : duration(peer.roundTripMs)
   const arrow = peer.direction === 'inbound' ? '←' : '→'
-  return [peer.number || '-', roundTrip, duration(peer.connectedMs), `${arrow} ${peer.address}`, peer.peerId]
+  return [
+    peer.number || '-',
+    roundTrip,
+    duration(peer.connectedMs),
+    `${arrow} ${peer.relayed ? 'relayed, ' : ''}${peer.address}`,
+    peer.peerId,
+  ]
 }

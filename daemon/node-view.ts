@@ -27,6 +27,7 @@ import type {
   NodeView,
   PeerView,
   QueueView,
+  ReachView,
   ReadView,
   Role,
   StatusView,
@@ -171,7 +172,13 @@ function status({
     httpUrl: urls.http,
     gatewayUrl: urls.gateway,
     listen: network.listenAddresses(),
+    reach: reach(network),
   }
+}
+
+function reach(network: RunningNetwork): ReachView {
+  const { portsDiffer, ...rest } = network.stats().reach
+  return { ...rest, portsDiffer: portsDiffer ?? null }
 }
 
 function nodes({ genesis, board, self }: NodeViewParts): NodeAdvertView[] {
@@ -200,6 +207,7 @@ function peers({ genesis, network }: NodeViewParts): PeerView[] {
     peerId: peer.peer,
     address: peer.address,
     direction: peer.direction,
+    relayed: peer.relayed,
     connectedMs: Math.max(0, Math.round(peer.connectedMs)),
     roundTripMs: peer.roundTripMs ?? null,
   }))

@@ -227,6 +227,7 @@ class Starting {
       logger: log,
       counters: metrics,
       peerStore: knownPeersIn(store),
+      reach: config,
     })
   }
 

@@ -64,6 +64,22 @@ export const settingsSchema = z.strictObject({
     .max(16, ADDRESSES_PROBLEM)
     .default(['/ip4/0.0.0.0/tcp/7300'])
     .meta({ description: 'multiaddrs to listen on for other nodes, comma-separated', value: 'ADDRESSES' }),
+  upnp: z
+    .boolean('must be true or false')
+    .default(true)
+    .meta({ description: 'have the router map a port to this node (UPnP)' }),
+  autonat: z
+    .boolean('must be true or false')
+    .default(true)
+    .meta({ description: 'ask others whether they can dial this node; if not, use their relays' }),
+  relay: z
+    .boolean('must be true or false')
+    .default(true)
+    .meta({ description: 'carry connections of nodes that others cannot dial' }),
+  holePunching: z
+    .boolean('must be true or false')
+    .default(true)
+    .meta({ description: 'put direct connections in place of relayed ones' }),
   gatewayHost: host().default('127.0.0.1').meta({ description: 'where game clients connect', value: 'HOST' }),
   gatewayPort: port().default(7301).meta({ description: 'its port; 0 takes a free one', value: 'PORT' }),
   httpHost: host()

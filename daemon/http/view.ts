@@ -97,6 +97,23 @@ export interface StatusView {
   readonly httpUrl: string
   readonly gatewayUrl: string
   readonly listen: readonly string[]
+  readonly reach: ReachView
+}
+
+/** How others reach the node (daemon/network/reach). */
+export interface ReachView {
+  readonly verdict: 'unknown' | 'public' | 'private'
+  /** As others see the port that it dials from. */
+  readonly observed: readonly string[]
+  /** Whether others see different ones, so that no hole can be punched; null before two have said. */
+  readonly portsDiffer: boolean | null
+  /** At which others could dial it, of those that were tried. */
+  readonly confirmed: readonly string[]
+  readonly candidates: readonly string[]
+  /** By way of relays. */
+  readonly relayed: readonly string[]
+  /** Nodes that have a place at this one. */
+  readonly served: number
 }
 
 export interface NodeAdvertView {
@@ -119,6 +136,8 @@ export interface PeerView {
   readonly peerId: string
   readonly address: string
   readonly direction: 'inbound' | 'outbound'
+  /** By way of another node. */
+  readonly relayed: boolean
   readonly connectedMs: number
   /** null: not measured yet. */
   readonly roundTripMs: number | null

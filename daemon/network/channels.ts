@@ -78,7 +78,10 @@ export class Channels implements ChannelOwner {
     this.#add(key)
     try {
       const signal = AbortSignal.timeout(openTimeoutMs)
-      const stream = await connection.newStream([protocolName(this.#network, name)], { signal })
+      const stream = await connection.newStream([protocolName(this.#network, name)], {
+        signal,
+        runOnLimitedConnection: true,
+      })
       return this.#create(name, stream, connection, peer, 'us', protocol)
     } catch (error) {
       this.#subtract(key)

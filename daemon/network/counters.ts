@@ -12,6 +12,8 @@ export const counted = {
   malformed: 'network_malformed',
   /** `{topic, code}` */
   gossipRefused: 'network_gossip_refused',
+  /** `{where, code}`: questions whether this node can dial somebody, and news of addresses. */
+  reachRefused: 'network_reach_refused',
   /** `{outcome}`: `connected` or `failed`. */
   dialled: 'network_dialled',
   /** `{event}`: `up` or `down`. */

@@ -16,7 +16,10 @@ const politenessMaxMs = 1500
 const addressesPerPeer = 8
 
 interface Target {
-  addresses: readonly string[]
+  /** Of the genesis file: they stay first, since a peer may be wrong about its own. */
+  readonly fixed: readonly string[]
+  /** Where it was met, and what it says of itself; the newest first. */
+  heard: readonly string[]
   readonly bootstrap: boolean
   failures: number
   nextMs: number
@@ -50,12 +53,22 @@ export class DialPlan {
     if (known === undefined) {
       const nextMs = nowMs + this.#politeDelayMs(peer)
       const listed = addresses.slice(0, addressesPerPeer)
-      this.#targets.set(peer, { addresses: listed, bootstrap, failures: 0, nextMs, dialling: false })
+      const [fixed, heard] = bootstrap ? [listed, []] : [[], listed]
+      this.#targets.set(peer, { fixed, heard, bootstrap, failures: 0, nextMs, dialling: false })
       return
     }
-    // What the genesis file says stays first: a peer may be wrong about its own addresses.
-    const merged = known.bootstrap ? [...known.addresses, ...addresses] : [...addresses, ...known.addresses]
-    known.addresses = [...new Set(merged)].slice(0, addressesPerPeer)
+    known.heard = [...new Set([...addresses, ...known.heard])].slice(0, addressesPerPeer)
+  }
+
+  /** A peer that is to be dialled says where others get through to it: it is tried there soon. */
+  told(peer: PeerId, addresses: readonly string[], nowMs: number): boolean {
+    const target = this.#targets.get(peer)
+    if (target === undefined) return false
+    if (addresses.some(address => !addressesOf(target).includes(address))) {
+      target.nextMs = Math.min(target.nextMs, nowMs + this.#politeDelayMs(peer))
+    }
+    target.heard = [...new Set(addresses)].slice(0, addressesPerPeer)
+    return true
   }
 
   forget(peer: PeerId): void {
@@ -68,11 +81,11 @@ export class DialPlan {
     const dials: Dial[] = []
     for (const [peer, target] of this.#targets) {
       if (this.#dialling >= maxDials) break
-      if (target.dialling || target.nextMs > nowMs || target.addresses.length === 0 || connected(peer))
+      if (target.dialling || target.nextMs > nowMs || addressesOf(target).length === 0 || connected(peer))
         continue
       target.dialling = true
       this.#dialling += 1
-      dials.push({ peer, addresses: target.addresses })
+      dials.push({ peer, addresses: addressesOf(target) })
     }
     return dials
   }
@@ -82,7 +95,7 @@ export class DialPlan {
     if (this.#dialling >= maxDials) return undefined
     let nextMs: number | undefined
     for (const [peer, target] of this.#targets) {
-      if (target.dialling || target.addresses.length === 0 || connected(peer)) continue
+      if (target.dialling || addressesOf(target).length === 0 || connected(peer)) continue
       if (nextMs === undefined || target.nextMs < nextMs) nextMs = target.nextMs
     }
     return nextMs
@@ -139,4 +152,8 @@ export class DialPlan {
   #jittered(delayMs: number): number {
     return delayMs / 2 + this.#random.below(delayMs)
   }
+}
+
+function addressesOf({ fixed, heard }: Target): string[] {
+  return [...new Set([...fixed, ...heard])]
 }

@@ -77,6 +77,11 @@ export class Dialler {
     if (!this.#stopped) this.#cancelSave ??= clock.after(saveDelayMs, () => this.#save())
   }
 
+  /** What a peer says to all of how it is reached; of no use to a node that has no reason to dial it. */
+  told(peer: PeerId, addresses: readonly string[]): void {
+    if (this.#plan.told(peer, addresses, this.#nowMs())) this.#schedule()
+  }
+
   refused(peer: PeerId): void {
     this.#plan.refused(peer, this.#nowMs())
   }

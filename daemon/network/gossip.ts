@@ -6,18 +6,11 @@ import {
   type Message,
   TopicValidatorResult,
 } from '@libp2p/gossipsub'
-import type {
-  Connection,
-  PeerId as Libp2pPeerId,
-  Stream,
-  StreamHandler,
-  StreamHandlerOptions,
-  Topology,
-} from '@libp2p/interface'
-import type { Registrar } from '@libp2p/interface-internal'
+import type { Connection, PeerId as Libp2pPeerId, Stream, Topology } from '@libp2p/interface'
 import type { Cancel, Clock, GossipListener, GossipVerdict, PeerId } from '../ports.ts'
 import { counted } from './counters.ts'
 import { messageOf } from './errors.ts'
+import { type Admit, gatedRegistrar } from './gated-registrar.ts'
 import { topicName } from './names.ts'
 import type { Counters, Logger } from './options.ts'
 
@@ -37,13 +30,7 @@ interface Subscription {
   readonly listener: GossipListener
 }
 
-/** Lets a stream in once its connection has passed the handshake. */
-export type Admit = (stream: Stream, connection: Connection, protocol: string, admit: () => void) => void
-
-/**
- * gossipsub behind a gate: it sees a peer and a stream only after the handshake, since it asks no more than identify,
- * which any libp2p program answers.
- */
+/** gossipsub behind a gate: it sees a peer and a stream only after the handshake. */
 export class Gossip {
   readonly #network: string
   readonly #clock: Clock
@@ -71,6 +58,7 @@ export class Gossip {
   service(): (components: GossipSubComponents) => GossipSub {
     const create = gossipsub({
       fallbackToFloodsub: false,
+      runOnLimitedConnection: true,
       allowPublishToZeroTopicPeers: true,
       ignoreDuplicatePublishError: true,
       // By content and author, not by sequence number: what is said twice travels once, and nobody can suppress
@@ -89,7 +77,12 @@ export class Gossip {
     })
     return components => {
       const { privateKey, peerId, peerStore, connectionManager, logger } = components
-      const registrar = this.#gate(components.registrar)
+      const registrar = gatedRegistrar(components.registrar, {
+        admit: this.#admit,
+        topology: topology => {
+          this.#topology = topology
+        },
+      })
       const pubsub = create({ privateKey, peerId, peerStore, connectionManager, logger, registrar })
       this.#pubsub = pubsub
       return pubsub
@@ -217,32 +210,6 @@ export class Gossip {
       this.#counters.count(counted.gossipRefused, { topic, code: 'listener-failed' })
       this.#logger.error({ topic, error: messageOf(error) }, 'a gossip listener failed')
       return 'drop'
-    }
-  }
-
-  /** The registrar as gossipsub sees it. */
-  #gate(inner: Registrar): Registrar {
-    return {
-      getProtocols: () => inner.getProtocols(),
-      getHandler: protocol => inner.getHandler(protocol),
-      getTopologies: protocol => inner.getTopologies(protocol),
-      handle: (protocol: string, handler: StreamHandler, options?: StreamHandlerOptions) => {
-        const gated: StreamHandler = (stream, connection) => {
-          this.#admit(stream, connection, protocol, () => void handler(stream, connection))
-        }
-        return inner.handle(protocol, gated, options)
-      },
-      unhandle: (protocols, options) => inner.unhandle(protocols, options),
-      register: async (protocol: string, topology: Topology) => {
-        this.#topology = topology
-        return protocol
-      },
-      unregister: () => {
-        this.#topology = undefined
-      },
-      use: (protocol, middleware) => inner.use(protocol, middleware),
-      unuse: protocol => inner.unuse(protocol),
-      getMiddleware: protocol => inner.getMiddleware(protocol),
     }
   }
 }

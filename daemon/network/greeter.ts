@@ -1,5 +1,6 @@
 import type { Stream } from '@libp2p/interface'
 import type { Cancel, Clock } from '../ports.ts'
+import { withoutPeer } from './addresses.ts'
 import { type ChannelOwner, StreamChannel } from './channel.ts'
 import {
   greetingMaxBytes,
@@ -24,7 +25,12 @@ export function greetOver(
   rules: HandshakeRules,
   ended: (end: HandshakeEnd) => void,
 ): void {
-  const handshake = new Handshake(rules, link.peer, link.dialler)
+  const handshake = new Handshake(
+    rules,
+    link.peer,
+    link.dialler,
+    withoutPeer(link.connection.remoteAddr.toString()),
+  )
   let over = false
   const end = (outcome: HandshakeEnd): void => {
     if (over) return

@@ -3,6 +3,7 @@
  * world and speaks a protocol version in common. Who the other side *is* has been settled by noise before.
  */
 import { PbfReader, PbfWriter } from 'pbf'
+import { isDialable, isRelayed } from './addresses.ts'
 import { type Greeting, type Hello, readGreeting, type Verdict, writeGreeting } from './hello.pb.js'
 import type { Greeted, ProtocolRange } from './options.ts'
 
@@ -10,8 +11,6 @@ export const greetingMaxBytes = 4096
 const textMaxLength = 64
 const reasonMaxLength = 300
 const addressesMax = 8
-/** What this node can dial: a name or an IP address, and a TCP port. */
-const dialable = /^\/(ip4|ip6|dns|dns4|dns6)\/[\w.:-]{1,128}\/tcp\/\d{1,5}$/
 
 export interface HandshakeRules {
   readonly genesisHash: Uint8Array
@@ -40,13 +39,16 @@ export class Handshake {
   readonly #rules: HandshakeRules
   readonly #peer: string
   readonly #dialler: boolean
+  readonly #theirAddress: string
   #greeted: Greeted | undefined
   #ended = false
 
-  constructor(rules: HandshakeRules, peer: string, dialler: boolean) {
+  /** @param theirAddress where the other side comes from, as this node sees it, without its peer id */
+  constructor(rules: HandshakeRules, peer: string, dialler: boolean, theirAddress = '') {
     this.#rules = rules
     this.#peer = peer
     this.#dialler = dialler
+    this.#theirAddress = isDialable(theirAddress) && !isRelayed(theirAddress) ? theirAddress : ''
   }
 
   start(): HandshakeStep {
@@ -107,6 +109,7 @@ export class Handshake {
       softwareVersion: printable(hello.softwareVersion, textMaxLength),
       protocol: common,
       addresses: hello.addresses.filter(isDialable).slice(0, addressesMax),
+      observed: isDialable(hello.observed) && !isRelayed(hello.observed) ? hello.observed : '',
     }
     if (!this.#rules.allow(greeted)) return refusalByUs('not-allowed', 'This node does not admit it.')
     return this.#rules.hasRoomFor(this.#peer) ? greeted : fullRefusal
@@ -122,6 +125,7 @@ export class Handshake {
       role,
       softwareVersion,
       addresses,
+      observed: this.#theirAddress,
     }
   }
 
@@ -159,12 +163,9 @@ function isSane(hello: Hello): boolean {
     hello.minProtocol <= hello.maxProtocol &&
     typeof hello.role === 'string' &&
     typeof hello.softwareVersion === 'string' &&
+    typeof hello.observed === 'string' &&
     Array.isArray(hello.addresses)
   )
-}
-
-function isDialable(address: string): boolean {
-  return dialable.test(address)
 }
 
 function verdictOf(judged: Greeted | Refusal): Verdict {

@@ -7,6 +7,7 @@ export interface Hello {
   role: string
   softwareVersion: string
   addresses: string[]
+  observed: string
 }
 
 export interface Verdict {

@@ -15,7 +15,7 @@ export function writeGreeting(obj, pbf) {
 }
 
 export function readHello(pbf, end) {
-    const obj = {genesisHash: undefined, minProtocol: 0, maxProtocol: 0, role: "", softwareVersion: "", addresses: []};
+    const obj = {genesisHash: undefined, minProtocol: 0, maxProtocol: 0, role: "", softwareVersion: "", addresses: [], observed: ""};
     let field;
     while ((field = pbf.nextField(end))) {
         if (field === 1) obj.genesisHash = pbf.readBytes();
@@ -24,6 +24,7 @@ export function readHello(pbf, end) {
         else if (field === 4) obj.role = pbf.readString();
         else if (field === 5) obj.softwareVersion = pbf.readString();
         else if (field === 6) obj.addresses.push(pbf.readString());
+        else if (field === 7) obj.observed = pbf.readString();
     }
     return obj;
 }
@@ -34,6 +35,7 @@ export function writeHello(obj, pbf) {
     if (obj.role) pbf.writeStringField(4, obj.role);
     if (obj.softwareVersion) pbf.writeStringField(5, obj.softwareVersion);
     if (obj.addresses) for (const item of obj.addresses) pbf.writeStringField(6, item);
+    if (obj.observed) pbf.writeStringField(7, obj.observed);
 }
 
 export function readVerdict(pbf, end) {

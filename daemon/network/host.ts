@@ -4,12 +4,15 @@ import { identify } from '@libp2p/identify'
 import type { Libp2p } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
+import { uPnPNAT } from '@libp2p/upnp-nat'
 import { yamux } from '@libp2p/yamux'
-import { createLibp2p } from 'libp2p'
+import { createLibp2p, type ServiceFactoryMap } from 'libp2p'
+import { isLoopback } from './addresses.ts'
 import { maxDials } from './dial-plan.ts'
 import { messageOf, NetworkError } from './errors.ts'
 import { lean } from './lean-noise.ts'
+import type { ReachOptions } from './options.ts'
+import type { ReachKeeper } from './reach/keeper.ts'
 
 export const dialTimeoutMs = 5000
 
@@ -38,6 +41,8 @@ export interface HostSettings {
   readonly listenAddresses: readonly string[]
   readonly softwareVersion: string
   readonly maxPeers: number
+  readonly reach: ReachOptions
+  readonly keeper: ReachKeeper
   gossip(): (components: GossipSubComponents) => GossipSub
 }
 
@@ -52,7 +57,11 @@ export async function createHost(settings: HostSettings): Promise<Libp2p> {
       userAgent: `freehold/${settings.softwareVersion}`,
     },
     addresses: { listen: [...settings.listenAddresses] },
-    transports: [tcp({ backlog: burstPerAddress })],
+    transports: [
+      settings.keeper.tcp.factory({ backlog: burstPerAddress }),
+      settings.keeper.relays.transport(),
+    ],
+    connectionGater: settings.keeper.relays.gater(),
     connectionEncrypters: [lean(noise())],
     streamMuxers: [
       yamux({
@@ -70,12 +79,24 @@ export async function createHost(settings: HostSettings): Promise<Libp2p> {
       addressDialTimeout: dialTimeoutMs,
     },
     connectionMonitor: { pingInterval: pingIntervalMs, pingTimeout: { minTimeout: pingTimeoutMs } },
-    services: {
-      identify: identify({ maxInboundStreams: 8, runOnConnectionOpen: false }),
-      ping: ping({ maxInboundStreams: 8 }),
-      gossip: settings.gossip(),
-    },
+    services: servicesOf(settings),
   })
+}
+
+function servicesOf({ gossip, keeper, reach, listenAddresses }: HostSettings): ServiceFactoryMap {
+  // A router is asked for a port only by who listens on more than this machine.
+  const isUpnpOfUse = reach.upnp && !listenAddresses.every(isLoopback)
+  const services: ServiceFactoryMap = {
+    identify: identify({ maxInboundStreams: 8, runOnConnectionOpen: false }),
+    ping: ping({ maxInboundStreams: 8 }),
+    gossip: gossip(),
+    keeper: keeper.service(),
+    ...(reach.relay ? { relay: keeper.relays.server() } : {}),
+    ...(reach.holePunching ? { dcutr: keeper.direct.service() } : {}),
+    // Whether what is mapped works is found out as of any other address.
+    ...(isUpnpOfUse ? { upnp: uPnPNAT({ autoConfirmAddress: true }) } : {}),
+  }
+  return services
 }
 
 export async function startHost(host: Libp2p, listenAddresses: readonly string[]): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import type { PeerId } from '../ports.ts'
+import { isRelayed } from './addresses.ts'
 import type { Greeted } from './options.ts'
 
 const maxHeldStreams = 32
@@ -11,6 +12,8 @@ export interface Link {
   readonly connection: Connection
   readonly peer: PeerId
   readonly dialler: boolean
+  /** By way of another node, which limits it: good until there is a direct one. */
+  readonly relayed: boolean
   state: 'greeting' | 'greeted' | 'refused' | 'closed'
   greetingUnderWay: boolean
   greeted: Greeted | undefined
@@ -32,6 +35,7 @@ export class Links {
       connection,
       peer: connection.remotePeer.toString(),
       dialler: connection.direction === 'outbound',
+      relayed: isRelayed(connection.remoteAddr.toString()),
       state: 'greeting',
       greetingUnderWay: false,
       greeted: undefined,
@@ -75,9 +79,11 @@ export class Links {
     return (this.#byPeer.get(peer) ?? []).filter(link => link.state === 'greeted')
   }
 
-  /** Both sides name the same one of two: what the side with the smaller id dialled. */
+  /** Both sides name the same one of two: a direct one, and of these what the side with the smaller id dialled. */
   preferred(peer: PeerId): Link | undefined {
-    const links = this.greetedLinks(peer)
+    const greeted = this.greetedLinks(peer)
+    const direct = greeted.filter(link => !link.relayed)
+    const links = direct.length > 0 ? direct : greeted
     const weDial = this.#self < peer
     return links.find(link => link.dialler === weDial) ?? links[0]
   }

@@ -3,17 +3,22 @@ import { multiaddr } from '@multiformats/multiaddr'
 import type { Cancel, Channel, GossipListener, PeerId, ProtocolOptions } from '../ports.ts'
 import { Channels } from './channels.ts'
 import { counted } from './counters.ts'
+import { dialPeer, worthKnowing } from './dialled.ts'
 import { Dialler } from './dialler.ts'
 import { messageOf, NetworkError } from './errors.ts'
+import type { Admit } from './gated-registrar.ts'
 import { Gossip } from './gossip.ts'
-import { createHost, dialTimeoutMs, startHost } from './host.ts'
+import { createHost, startHost } from './host.ts'
 import { admitOrHold, type Link, Links } from './links.ts'
 import { helloProtocol, protocolName } from './names.ts'
 import { Newcomers } from './newcomers.ts'
 import type { NetworkOptions, NetworkStats, RunningNetwork } from './options.ts'
 import { peerIdOfSeed } from './peer-id.ts'
+import { ReachKeeper } from './reach/keeper.ts'
 
 const upkeepMs = 2000
+/** For the other side's handshake to end before the relayed connection goes. */
+const moveOffMs = 300
 /**
  * Starts the libp2p host and goes on dialling the bootstrap peers and those of the last run. What the caller registers
  * in the turn in which the promise resolves (`handle`, `subscribe`, `onPeer`) is there before the first peer gets in.
@@ -35,6 +40,7 @@ class Libp2pNetwork implements RunningNetwork {
   readonly #dialler: Dialler
   readonly #gossip: Gossip
   readonly #channels: Channels
+  readonly #keeper: ReachKeeper
   readonly #peerListeners: ((peer: PeerId, connected: boolean) => void)[] = []
   readonly #visible = new Set<PeerId>()
   readonly #founders: ReadonlySet<PeerId>
@@ -50,7 +56,7 @@ class Libp2pNetwork implements RunningNetwork {
     this.#links = new Links(self)
     this.#newcomers = new Newcomers(options, {
       links: this.#links,
-      ownAddresses: () => this.listenAddresses(),
+      ownAddresses: () => this.#keeper.addresses(),
       hasRoomFor: peer => this.#hasRoomFor(peer),
       greeted: link => this.#onGreeted(link),
       refused: peer => this.#dialler.refused(peer),
@@ -59,36 +65,35 @@ class Libp2pNetwork implements RunningNetwork {
       ...options,
       isConnected: peer => this.#links.isConnected(peer),
       isGreeted: peer => this.#links.isGreeted(peer),
-      dial: (peer, addresses) => this.#dial(peer, addresses),
+      dial: (peer, addresses) => dialPeer(this.#running(), this.self, peer, addresses),
     })
     this.#channels = new Channels(networkName, logger, counters)
-    this.#gossip = new Gossip(
-      networkName,
-      options.clock,
-      logger,
-      counters,
-      (stream, connection, protocol, admit) => this.#admit(stream, connection, protocol, admit),
-    )
+    const admit: Admit = (stream, connection, protocol, run) => this.#admit(stream, connection, protocol, run)
+    this.#gossip = new Gossip(networkName, options.clock, logger, counters, admit)
+    this.#keeper = new ReachKeeper(options, {
+      ...{ self, links: this.#links, admit },
+      told: (peer, addresses) => this.#dialler.told(peer, addresses),
+    })
   }
 
   async start(): Promise<void> {
-    const { identitySeed, listenAddresses, softwareVersion, bootstrap, maxPeers, logger } = this.#options
+    const { listenAddresses, bootstrap, logger } = this.#options
     const host = await createHost({
-      identitySeed,
-      listenAddresses,
-      softwareVersion,
-      maxPeers,
+      ...this.#options,
+      keeper: this.#keeper,
       gossip: () => this.#gossip.service(),
     })
     this.#host = host
-    host.addEventListener('connection:open', event => this.#newcomers.opened(event.detail))
+    host.addEventListener('connection:open', ({ detail }) => {
+      if (!this.#keeper.isCheck(detail)) this.#newcomers.opened(detail)
+    })
     host.addEventListener('connection:close', event => this.#onConnectionClosed(event.detail))
-    await host.handle(this.#name(helloProtocol), (stream, connection) =>
-      this.#newcomers.hello(stream, connection),
-    )
+    const hello = (stream: Stream, connection: Connection) => this.#newcomers.hello(stream, connection)
+    await host.handle(this.#name(helloProtocol), hello, { runOnLimitedConnection: true })
     await this.#dialler.load(bootstrap)
     await startHost(host, listenAddresses)
     logger.info({ peer: this.self, addresses: this.listenAddresses() }, 'the network is up')
+    this.#keeper.begin(this)
     this.#dialler.start()
     this.#upkeep()
     this.#options.clock.after(0, () => this.#newcomers.ready())
@@ -109,7 +114,9 @@ class Libp2pNetwork implements RunningNetwork {
       this.#admit(stream, connection, name, () => this.#channels.accept(name, stream, connection))
     }
     this.#running()
-      .handle(this.#name(name), accept, { maxInboundStreams: limit, maxOutboundStreams: limit })
+      .handle(this.#name(name), accept, {
+        ...{ maxInboundStreams: limit, maxOutboundStreams: limit, runOnLimitedConnection: true },
+      })
       .catch((error: unknown) =>
         this.#options.logger.error({ name, error: messageOf(error) }, 'could not register'),
       )
@@ -130,15 +137,13 @@ class Libp2pNetwork implements RunningNetwork {
   }
 
   listenAddresses(): string[] {
-    return this.#running()
-      .getMultiaddrs()
-      .map(address => withoutPeer(address.toString()))
+    return this.#keeper.listening()
   }
 
   stats(): NetworkStats {
     const peers = this.peers().flatMap(peer => {
       const links = this.#links.greetedLinks(peer)
-      const [link] = links
+      const link = this.#links.preferred(peer)
       if (link?.greeted === undefined) return []
       return [
         {
@@ -149,11 +154,13 @@ class Libp2pNetwork implements RunningNetwork {
           connectedMs: this.#options.clock.wallMs() - link.connection.timeline.open,
           roundTripMs: link.connection.rtt,
           address: link.connection.remoteAddr.toString(),
+          relayed: link.relayed,
         },
       ]
     })
     const greeting = this.#links.all().filter(link => link.state === 'greeting').length
-    return { peers, greeting, dialling: this.#dialler.dialling, knownPeers: this.#dialler.knownPeers }
+    const { dialling, knownPeers } = this.#dialler
+    return { peers, greeting, dialling, knownPeers, reach: this.#keeper.stats() }
   }
 
   stop(deadlineMs: number): Promise<void> {
@@ -188,6 +195,18 @@ class Libp2pNetwork implements RunningNetwork {
     this.#remember(link)
     for (const { admit } of link.held.splice(0)) admit()
     this.#update(link.peer)
+    this.#keeper.greeted(link)
+    if (!link.relayed) this.#options.clock.after(moveOffMs, () => this.#moveOffRelay(link.peer))
+  }
+
+  /** What goes by a relay begins anew on the direct connection, as after any that broke. The smaller id sees to it. */
+  #moveOffRelay(peer: PeerId): void {
+    const links = this.#links.greetedLinks(peer)
+    if (this.self > peer || links.every(link => link.relayed)) return
+    for (const { connection } of links.filter(link => link.relayed)) {
+      this.#options.logger.info({ peer }, 'a direct connection takes the place of a relayed one')
+      connection.abort(new Error('there is a direct connection'))
+    }
   }
 
   #hasRoomFor(peer: PeerId): boolean {
@@ -204,6 +223,7 @@ class Libp2pNetwork implements RunningNetwork {
     for (const { stream } of link.held.splice(0)) stream.abort(new Error('the connection was closed'))
     this.#channels.closeOn(connection.id)
     this.#update(link.peer)
+    if (!this.#links.isGreeted(link.peer)) this.#keeper.gone(link.peer)
     this.#dialler.disconnected(link.peer, wasGreeted)
   }
 
@@ -240,21 +260,13 @@ class Libp2pNetwork implements RunningNetwork {
   // --- known peers and dialling
 
   #remember(link: Link): void {
-    const remote = withoutPeer(link.connection.remoteAddr.toString())
-    const told = link.greeted?.addresses ?? []
-    // Its loopback is not ours, unless that is how it came.
-    const usable = told.filter(address => isLoopback(remote) || !isLoopback(address))
-    this.#dialler.greeted(link.peer, [...(link.dialler ? [remote] : []), ...usable])
-  }
-
-  async #dial(peer: PeerId, addresses: readonly string[]): Promise<void> {
-    const targets = addresses.map(address => multiaddr(`${address}/p2p/${peer}`))
-    await this.#running().dial(targets, { signal: AbortSignal.timeout(dialTimeoutMs) })
+    this.#dialler.greeted(link.peer, worthKnowing(link))
   }
 
   #upkeep(): void {
     this.#gossip.heal()
     for (const peer of this.#visible) this.#closeDuplicates(peer)
+    this.#keeper.upkeep()
     this.#cancelUpkeep = this.#options.clock.after(upkeepMs, () => this.#upkeep())
   }
 
@@ -291,12 +303,4 @@ function checkAddresses(addresses: readonly string[]): void {
       throw new NetworkError('bad-address', advice, { address })
     }
   }
-}
-
-function withoutPeer(address: string): string {
-  return address.replace(/\/p2p\/[^/]+$/, '')
-}
-
-function isLoopback(address: string): boolean {
-  return /^\/(ip4\/127\.|ip6\/::1\/)/.test(address)
 }

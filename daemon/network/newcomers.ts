@@ -89,7 +89,7 @@ export class Newcomers {
     link.greetingUnderWay = true
     try {
       await this.#ready.promise
-      const stream = await link.connection.newStream([this.#helloName])
+      const stream = await link.connection.newStream([this.#helloName], { runOnLimitedConnection: true })
       greetOver(stream, link, this.#rules, end => this.#end(link, end))
     } catch (error) {
       this.#end(link, { refusal: this.#noGreeting(error) })

@@ -1,4 +1,5 @@
 import type { Clock, Network, PeerId, Random } from '../ports.ts'
+import type { Reach } from './reach/reachability.ts'
 
 /** The part of pino that the network uses. */
 export interface Logger {
@@ -45,8 +46,22 @@ export interface Greeted {
   readonly role: string
   readonly softwareVersion: string
   readonly protocol: number
-  /** Multiaddrs on which it says it listens; the dialable ones. */
+  /** Multiaddrs at which it says it can be reached; the dialable ones. */
   readonly addresses: readonly string[]
+  /** From where it says that this node comes; empty by way of a relay. */
+  readonly observed: string
+}
+
+/** How a node is reached that sits behind a router. */
+export interface ReachOptions {
+  /** Has the router map a port to this node (UPnP). */
+  readonly upnp: boolean
+  /** Finds out by asking others whether they can dial this node; without it, it takes no place at a relay. */
+  readonly autonat: boolean
+  /** Carries connections of nodes that nobody else can reach. */
+  readonly relay: boolean
+  /** Puts direct connections in place of relayed ones. */
+  readonly holePunching: boolean
 }
 
 export interface NetworkOptions {
@@ -69,6 +84,7 @@ export interface NetworkOptions {
   readonly logger: Logger
   readonly counters: Counters
   readonly peerStore: KnownPeerStore
+  readonly reach: ReachOptions
   /** False refuses a peer whose handshake was otherwise in order (banned, not admitted). */
   allow?(peer: Greeted): boolean
 }
@@ -83,6 +99,24 @@ export interface PeerStats extends Greeted {
   readonly roundTripMs: number | undefined
   /** The remote address of the first connection. */
   readonly address: string
+  /** By way of another node. */
+  readonly relayed: boolean
+}
+
+export interface ReachStats {
+  readonly verdict: Reach
+  /** As others see the port that this node dials from. */
+  readonly observed: readonly string[]
+  /** Whether each of them sees another one; undefined before two have said. */
+  readonly portsDiffer: boolean | undefined
+  /** At which others could dial it. */
+  readonly confirmed: readonly string[]
+  /** That it has tried; the router's mapping among them, where there is one. */
+  readonly candidates: readonly string[]
+  /** By way of others. */
+  readonly relayed: readonly string[]
+  /** Nodes that have a place at this one. */
+  readonly served: number
 }
 
 export interface NetworkStats {
@@ -91,6 +125,7 @@ export interface NetworkStats {
   readonly greeting: number
   readonly dialling: number
   readonly knownPeers: number
+  readonly reach: ReachStats
 }
 
 export interface RunningNetwork extends Network {

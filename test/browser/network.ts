@@ -198,6 +198,12 @@ export class TestNetwork {
       httpUrl: '',
       gatewayUrl: '',
       listen: [],
+      reach: {
+        verdict: 'unknown' as const,
+        ...{ observed: [], confirmed: [], candidates: [], relayed: [] },
+        portsDiffer: null,
+        served: 0,
+      },
     }
   }
 

@@ -96,6 +96,12 @@ export function fakeNode(change: Partial<NodeView> = {}): NodeView {
         httpUrl: 'http://127.0.0.1:7302',
         gatewayUrl: 'ws://127.0.0.1:7301',
         listen: ['/ip4/127.0.0.1/tcp/7300'],
+        reach: {
+          verdict: 'unknown' as const,
+          ...{ observed: [], confirmed: [], candidates: [], relayed: [] },
+          portsDiffer: null,
+          served: 0,
+        },
       },
     }),
     nodes: () => [
@@ -118,7 +124,7 @@ export function fakeNode(change: Partial<NodeView> = {}): NodeView {
     peers: () => [
       {
         ...{ number: 2, peerId: '12D3KooWother', address: '/ip4/192.0.2.7/tcp/7300' },
-        ...{ direction: 'outbound', connectedMs: 61_000, roundTripMs: 12 },
+        ...{ direction: 'outbound', relayed: false, connectedMs: 61_000, roundTripMs: 12 },
       },
     ],
     authorities: () => fakeAuthorities,

@@ -64,6 +64,7 @@ export async function startNode(changes: Partial<NetworkOptions> = {}): Promise<
     clock: systemClock,
     random: systemRandom,
     logger: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
+    reach: { upnp: false, autonat: true, relay: true, holePunching: true },
     counters: {
       count: (name, labels) => {
         const key = [name, ...Object.values(labels)].join(' ')

@@ -56,6 +56,7 @@ const network = await startNetwork({
   random: realRandom,
   logger: createLogger('error'),
   counters: { count: () => {} },
+  reach: { upnp: false, autonat: false, relay: false, holePunching: false },
   peerStore: { load: async () => [], save: () => {} },
 })
 const log = new MerkleLog(async () => undefined)
