@@ -240,12 +240,19 @@ export class World implements Rules {
     const input = decodeRequest(body)
     if ('code' in input) return input
     const isOurs = startsWith(body, LOG_AT, this.logTag)
+    if (this.handover === undefined) return isOurs ? input : { code: 'other-log' }
+    return this.isForHere(body, input, isOurs) ? input : { code: 'other-log' }
+  }
+
+  /**
+   * A session that has come from elsewhere goes on naming the log that it was opened in. What has passed once may find the
+   * session closed later, or the character gone, but never becomes another log's.
+   */
+  private isForHere(body: Uint8Array, input: Request, isOurs: boolean): boolean {
     const player = this.area.playerOf(body)
-    if (player === undefined)
-      return isOurs || this.whereabouts(body) !== undefined ? input : { code: 'other-log' }
-    // A session that has come from elsewhere goes on naming the log that it was opened in, and no other does.
-    const isOwn = player.logTag === undefined || !startsWith(body, SESSION_AT, player.record.session)
-    return (isOwn ? isOurs : startsWith(body, LOG_AT, player.logTag!)) ? input : { code: 'other-log' }
+    if (player === undefined) return isOurs || this.whereabouts(body) !== undefined
+    if (!startsWith(body, SESSION_AT, player.record.session)) return isOurs || !opensSession(input)
+    return player.logTag === undefined ? isOurs : startsWith(body, LOG_AT, player.logTag)
   }
 
   /** Of a player who has no character here: whether it was here, and has gone. */

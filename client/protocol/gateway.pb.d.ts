@@ -37,6 +37,7 @@ export interface FinalAsk {
   leaves: number[]
   soon: boolean
   epoch: number
+  area?: number
 }
 export interface ServerMessage {
   kind?:
@@ -48,6 +49,7 @@ export interface ServerMessage {
     | 'receipts'
     | 'readAnswer'
     | 'finalAnswer'
+    | 'moved'
     | undefined
   challenge?: Challenge | undefined
   welcome?: Welcome | undefined
@@ -57,6 +59,7 @@ export interface ServerMessage {
   receipts?: Uint8Array | undefined
   readAnswer?: ReadAnswer | undefined
   finalAnswer?: FinalAnswer | undefined
+  moved?: Moved | undefined
 }
 export interface Challenge {
   nonce: Uint8Array | undefined
@@ -125,6 +128,9 @@ export interface Final {
   hashes: Uint8Array | undefined
   proof: Uint8Array | undefined
   activations: readonly Uint8Array[]
+}
+export interface Moved {
+  area: number
 }
 export interface View {
   area: number

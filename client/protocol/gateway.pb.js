@@ -93,13 +93,14 @@ export function writeRead(obj, pbf) {
 }
 
 export function readFinalAsk(pbf, end) {
-    const obj = {number: 0, leaves: [], soon: false, epoch: 0};
+    const obj = {number: 0, leaves: [], soon: false, epoch: 0, area: 0};
     let field;
     while ((field = pbf.nextField(end))) {
         if (field === 1) obj.number = pbf.readVarint();
         else if (field === 2) pbf.readPackedVarint(obj.leaves);
         else if (field === 3) obj.soon = pbf.readBoolean();
         else if (field === 4) obj.epoch = pbf.readVarint();
+        else if (field === 5) obj.area = pbf.readVarint();
     }
     return obj;
 }
@@ -108,10 +109,11 @@ export function writeFinalAsk(obj, pbf) {
     if (obj.leaves) pbf.writePackedVarint(2, obj.leaves);
     if (obj.soon) pbf.writeBooleanField(3, obj.soon);
     if (obj.epoch) pbf.writeVarintField(4, obj.epoch);
+    if (obj.area) pbf.writeVarintField(5, obj.area);
 }
 
 export function readServerMessage(pbf, end) {
-    const obj = {challenge: undefined, kind: undefined, welcome: undefined, answer: undefined, view: undefined, problem: undefined, receipts: undefined, readAnswer: undefined, finalAnswer: undefined};
+    const obj = {challenge: undefined, kind: undefined, welcome: undefined, answer: undefined, view: undefined, problem: undefined, receipts: undefined, readAnswer: undefined, finalAnswer: undefined, moved: undefined};
     let field;
     while ((field = pbf.nextField(end))) {
         if (field === 1) { obj.challenge = readChallenge(pbf, pbf.readVarint() + pbf.pos); obj.kind = "challenge"; }
@@ -122,6 +124,7 @@ export function readServerMessage(pbf, end) {
         else if (field === 6) { obj.receipts = pbf.readBytes(); obj.kind = "receipts"; }
         else if (field === 7) { obj.readAnswer = readReadAnswer(pbf, pbf.readVarint() + pbf.pos); obj.kind = "readAnswer"; }
         else if (field === 8) { obj.finalAnswer = readFinalAnswer(pbf, pbf.readVarint() + pbf.pos); obj.kind = "finalAnswer"; }
+        else if (field === 9) { obj.moved = readMoved(pbf, pbf.readVarint() + pbf.pos); obj.kind = "moved"; }
     }
     return obj;
 }
@@ -134,6 +137,7 @@ export function writeServerMessage(obj, pbf) {
     if (obj.receipts != null) pbf.writeBytesField(6, obj.receipts);
     if (obj.readAnswer) pbf.writeMessage(7, writeReadAnswer, obj.readAnswer);
     if (obj.finalAnswer) pbf.writeMessage(8, writeFinalAnswer, obj.finalAnswer);
+    if (obj.moved) pbf.writeMessage(9, writeMoved, obj.moved);
 }
 
 export function readChallenge(pbf, end) {
@@ -324,6 +328,18 @@ export function writeFinal(obj, pbf) {
     if (obj.hashes != null) pbf.writeBytesField(3, obj.hashes);
     if (obj.proof != null) pbf.writeBytesField(4, obj.proof);
     if (obj.activations) for (const item of obj.activations) pbf.writeBytesField(5, item);
+}
+
+export function readMoved(pbf, end) {
+    const obj = {area: 0};
+    let field;
+    while ((field = pbf.nextField(end))) {
+        if (field === 1) obj.area = pbf.readVarint();
+    }
+    return obj;
+}
+export function writeMoved(obj, pbf) {
+    if (obj.area) pbf.writeVarintField(1, obj.area);
 }
 
 export function readView(pbf, end) {

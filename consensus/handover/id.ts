@@ -1,3 +1,4 @@
+import { sha256 } from '../../storage/sha256.ts'
 import type { ByteReader, ByteWriter } from '../finality/bytes.ts'
 
 /** SHA-256 of the log's origin, in lower-case hex. */
@@ -14,6 +15,11 @@ export interface HandoverId {
 }
 
 const authorityBytes = 32
+
+/** @param origin of its log */
+export function authorityOf(origin: string): Authority {
+  return hexOf(sha256(Buffer.from(origin)))
+}
 const entityBytes = 16
 
 export function nameOf({ source, target, n }: HandoverId): string {

@@ -67,6 +67,8 @@ export const layouts = {
   }),
 } as const
 
+type AnyTable = Pick<Table<never, never>, 'put' | 'all'>
+
 function layout<K, V>(kind: number, rest: Omit<Layout<K, V>, 'kind'>): Layout<K, V> {
   return { kind, ...rest }
 }
@@ -97,7 +99,7 @@ export class HandoverState {
   readonly awaited = new Table(layouts.awaited, this.#changed)
   readonly inherited = new Table(layouts.inherited, this.#changed)
   readonly closed = new Table(layouts.closed, this.#changed)
-  readonly #tables = new Map<number, { put(key: Uint8Array, value: Uint8Array | undefined): boolean }>(
+  readonly #tables = new Map<number, AnyTable>(
     [
       ...[this.locks, this.released, this.accepts, this.watermarks],
       ...[this.issued, this.awaited, this.inherited, this.closed],
@@ -132,6 +134,11 @@ export class HandoverState {
   /** Puts an entry back, from a snapshot, or takes it away. False when it is not handover's, or malformed. */
   put(key: Uint8Array, value: Uint8Array | undefined): boolean {
     return this.#tables.get(kindOf(key) ?? -1)?.put(key, value) ?? false
+  }
+
+  /** All there is. */
+  entries(): { readonly key: Uint8Array; readonly value: Uint8Array }[] {
+    return [...this.#tables.values()].flatMap(table => [...table.all()])
   }
 
   /** What changed since the last call. */

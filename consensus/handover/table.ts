@@ -89,6 +89,13 @@ export class Table<K, V> {
     return this.#held.values()
   }
 
+  /** The same as they stand on a disk. */
+  *all(): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }> {
+    const { layout } = this
+    for (const { key, value } of this.#held.values())
+      yield { key: keyBytesOf(layout, key), value: valueBytesOf(layout, value) }
+  }
+
   /** An entry as it stands on a disk or in a payload. False when it is none of this kind. */
   put(keyBytes: Uint8Array, valueBytes: Uint8Array | undefined): boolean {
     const key = parse(keyBytes.subarray(2), this.layout.readKey)

@@ -86,6 +86,10 @@ export class Words {
 
   /** @param prove gives an entry of the state as it is at this mark, or that there is none */
   marked(height: number, prove: (key: Uint8Array) => Part): void {
+    // A mark that takes the place of another one: what was taken at that is under no seal.
+    for (const word of words)
+      for (const [name, taken] of this.#taken[word])
+        if (taken.height === height) this.#taken[word].delete(name)
     for (const [name, id] of this.#asked)
       if (this.#state.outcomeOf(this.#self, id) === 'accepted') this.#asked.delete(name)
     for (const [word, name, id] of this.#new()) {

@@ -57,6 +57,10 @@ export class Answers {
       return false
     }
     const refusal = this.#replica.rules.check(body)
+    if (refusal !== undefined && this.#isAway(refusal.code)) {
+      this.#ports.crossings!.away(body, waiting)
+      return false
+    }
     if (refusal !== undefined) return this.#refuse(waiting, refusal.code)
     const expectedSeq = (this.inFlight.lastSeq(body) ?? applied) + 1
     if (head.seq !== expectedSeq) {
@@ -65,6 +69,11 @@ export class Answers {
     }
     this.inFlight.add(body, waiting)
     return true
+  }
+
+  /** The character is on its way to another authority, or is there. */
+  #isAway(code: string): boolean {
+    return this.#ports.crossings !== undefined && (code === 'crossing' || code === 'moved')
   }
 
   #refuse(waiting: Waiting, code: string): false {
@@ -163,6 +172,7 @@ export class Answers {
 
   /** The record turned out to be a copy of an applied input, or out of order: it changed nothing. */
   #answerUnconsumed(body: Uint8Array, outcome: Outcome, first: Waiting): void {
+    if (this.#isAway(outcome.code)) return this.#ports.crossings!.away(body, first)
     for (let each: Waiting | undefined = first; each !== undefined; each = each.also) {
       if (outcome.code === 'duplicate') this.#answerAgain(body, each)
       else if (outcome.code === 'gap') tell(each, { kind: 'gap', expectedSeq: outcome.value ?? 1 })

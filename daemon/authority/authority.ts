@@ -1,4 +1,4 @@
-import { encodeBatch, type LogRecord, saltBytes } from '../../storage/log/record.ts'
+import { encodeBatch, type LogRecord, recordKind, saltBytes } from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import { Admission } from './admission.ts'
 import { Answers } from './answers.ts'
@@ -43,6 +43,7 @@ export class Authority {
   readonly #answers: Answers
   readonly #admission: Admission
   readonly #jobs: Jobs
+  readonly #handover: (body: Uint8Array) => LogRecord
   readonly #changes = new Changes()
   #leading = false
   /** The leader has applied an entry of its own term, so its state holds all that was committed before. */
@@ -69,6 +70,7 @@ export class Authority {
     const newRecord = (kind: number, body: Uint8Array): LogRecord => {
       return { kind, rulesVersion: identity.rulesVersion, salt: ports.random.bytes(saltBytes), body }
     }
+    this.#handover = body => newRecord(recordKind.handover, body)
     this.#answers = new Answers(identity, replica, ports)
     this.#admission = new Admission(this.#answers, newRecord, ports, limits)
     this.#jobs = new Jobs(identity, replica, newRecord, limits)
@@ -95,6 +97,21 @@ export class Authority {
 
   get term(): number {
     return this.#answers.term
+  }
+
+  /** Another authority's leader says something of an entity that changes owners. */
+  heard(message: Uint8Array): void {
+    if (this.serving) this.#ports.crossings?.receive(message)
+  }
+
+  /** As its leader: entities may come and go. */
+  get handsOver(): boolean {
+    return this.serving && this.#ports.crossings !== undefined
+  }
+
+  /** The seal of this height is final, and this proves it to other authorities. */
+  final(height: number, final: Uint8Array): void {
+    this.#ports.crossings?.final(height, final)
   }
 
   /** Gateways' batches that wait for the filter. */
@@ -132,6 +149,7 @@ export class Authority {
     this.#caughtUp = false
     this.#entriesInFlight = 0
     this.#jobs.abandon()
+    this.#ports.crossings?.resign(answer)
     this.intents.drain() // whoever waits for these is in flight
     this.#admission.turnAway(answer)
     this.#answers.abandon(answer)
@@ -157,6 +175,8 @@ export class Authority {
     // Nobody can say when there will be a decision.
     if (this.isTailFull) this.#admission.turnAway(busy)
     if (this.#jobs.isEnding) return
+    this.#ports.crossings?.tick()
+    if (this.#ports.crossings?.wantsSeal === true) this.sealSoon()
     if (this.replica.log.size === 0) this.#jobs.plan('charter')
     if (this.replica.rules.needsTick() && nowMs >= this.#nextTickAtMs && !this.isTailFull) {
       this.#nextTickAtMs = Math.max(nowMs, this.#nextTickAtMs + this.identity.tickMs)
@@ -183,10 +203,15 @@ export class Authority {
     return this.#sealPace.isAsked
   }
 
+  /** Though nothing happened. */
+  get #isSealWanted(): boolean {
+    return this.#jobs.nextMembers !== undefined || this.#ports.crossings?.wantsSeal === true
+  }
+
   #unsealed(wallMs: number): Unsealed {
     const last = this.replica.lastSeal?.seal
     return {
-      news: this.replica.unsealedRecords > 0 || this.#jobs.nextMembers !== undefined,
+      news: this.replica.unsealedRecords > 0 || this.#isSealWanted,
       // Nodes start by the time that it names.
       correction: (last?.timeMs ?? 0) > wallMs + futureSealMs,
       isUndecided: () => (last?.height ?? 0) > (this.#ports.certifiedHeight() ?? Number.POSITIVE_INFINITY),
@@ -218,7 +243,9 @@ export class Authority {
     if (this.replica.log.size === 0) return []
     this.#admission.admit()
     const records: LogRecord[] = []
-    if (this.intents.length > 0 && this.#jobs.isBehind(wallMs)) records.push(this.#jobs.tickRecord(wallMs))
+    const { crossings } = this.#ports
+    const isWaiting = this.intents.length > 0 || crossings?.hasRecords === true
+    if (isWaiting && this.#jobs.isBehind(wallMs)) records.push(this.#jobs.tickRecord(wallMs))
     let sizeBytes = 0
     for (
       let next = this.intents.peek();
@@ -229,6 +256,7 @@ export class Authority {
       records.push(...next.records)
       sizeBytes += next.sizeBytes
     }
+    if (crossings !== undefined) records.push(...crossings.takeRecords().map(this.#handover))
     records.push(...this.#jobs.take(wallMs))
     return records
   }
@@ -251,6 +279,7 @@ export class Authority {
     const applied: AppliedEntry[] = []
     for (const entry of entries) {
       const made = this.replica.apply(entry, ops)
+      if (made.marked) this.#ports.crossings?.marked(this.replica.pendingMark!.height, this.replica.tree)
       const result = { ...made, faults: [...made.faults, ...this.#ports.ahead.faults(made)] }
       applied.push(result)
       this.#noteTail(entry.data.length, result.sealed)
@@ -275,6 +304,7 @@ export class Authority {
   #noteProgress(term: number, result: AppliedEntry): void {
     if (!this.#leading || term !== this.term) return
     this.#caughtUp = true
+    this.#ports.crossings?.lead()
     if (result.records.length === 0) return
     if (this.#entriesInFlight > 0) this.#entriesInFlight--
     this.#jobs.done(result.records)

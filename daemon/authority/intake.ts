@@ -43,6 +43,8 @@ export type InputAnswer =
   | { readonly kind: 'busy'; readonly retryAfterMs: number }
   /** Not logged, used no seq. */
   | { readonly kind: 'refused'; readonly code: string }
+  /** The character is another authority's now: the hash of that one's log's origin, in hex. */
+  | { readonly kind: 'moved'; readonly to: string }
   /** This node does not lead (any more); `leader` is a node number, 0 when unknown. */
   | { readonly kind: 'not-leader'; readonly leader: number }
 

@@ -223,6 +223,13 @@ export class Replica {
         if (applied.ignored !== undefined) this.#blame(leaf, code, `it is passed by: ${applied.ignored.code}`)
         return applied
       }
+      case recordKind.handover: {
+        this.unsealedRecords++
+        const applied = this.rules.apply(record.kind, record.body, leaf)
+        if (applied.ignored !== undefined)
+          this.#blame(leaf, 'unproven-handover', 'it is no record of a handover, or shows what is not proven')
+        return applied
+      }
       case recordKind.intent:
         this.unsealedRecords++
         this.#blame(leaf, 'unexpected-record', 'there are no intents yet')

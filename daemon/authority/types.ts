@@ -1,5 +1,6 @@
 import type { LogRecord } from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
+import type { Crossings } from '../handover/crossings.ts'
 import type { Random } from '../ports.ts'
 import type { Ahead } from './ahead.ts'
 import type { Waiting } from './intake.ts'
@@ -77,6 +78,8 @@ export interface AuthorityPorts {
   readonly fallen?: readonly LogRecord[]
   /** It has seen all that the replica was read back from. */
   readonly ahead: Ahead
+  /** Where the authority's entities may change owners. */
+  readonly crossings?: Crossings | undefined
   readonly count: (name: string, labels: Record<string, string>) => void
 }
 

@@ -9,6 +9,7 @@ import {
   seqOfBody,
   standsAt,
 } from '../../client/protocol/session.ts'
+import { hexOf } from '../../world/codec.ts'
 import { Admission } from './admission.ts'
 import { take, takeUpTo, waitMs } from './bucket.ts'
 import { GhostFeeds } from './feeds.ts'
@@ -44,6 +45,7 @@ export type GatewayCounter =
   | 'gateway_closed_total'
   | 'gateway_refused_total'
   | 'gateway_inputs_total'
+  | 'gateway_moved_total'
   | 'gateway_answers_total'
   | 'gateway_reads_total'
   | 'gateway_finals_total'
@@ -70,6 +72,8 @@ export interface GatewayStats {
 const TAG_AT = KEY_BYTES + SESSION_ID_BYTES - SESSION_TAG_BYTES
 /** How long a client should wait when the gateway itself is full. */
 const FULL_RETRY_MS = 100
+/** And when its character has moved on, again and again. */
+const MOVED_RETRY_MS = 50
 
 /**
  * The deciding part of the gateway: connections and messages in, messages and closings out through its ports. It
@@ -90,6 +94,7 @@ export class GatewayCore {
   private readonly finals: QuestionDesk
   private inFlight = 0
   private sweptMs = 0
+  private areaNames: ReadonlyMap<string, string> | undefined
 
   constructor(config: GatewayConfig, ports: GatewayPorts) {
     this.config = config
@@ -97,7 +102,9 @@ export class GatewayCore {
     this.limits = { ...DEFAULT_LIMITS, ...config.limits }
     this.admission = new Admission(this.limits)
     this.reception = new Reception(config, ports, this.limits)
-    this.feeds = new GhostFeeds(ports.router, this.limits, config.tickMs)
+    this.feeds = new GhostFeeds(ports.router, this.limits, config.tickMs, (player, to) =>
+      this.crossed(player, to),
+    )
     this.viewing = new Viewing(this.feeds, ports)
     const { inputsInFlight, finalsInFlight, totalInFlight: ofAll } = this.limits
     this.reads = new QuestionDesk({ ofOneSession: inputsInFlight, ofAll, fullRetryMs: 100 })
@@ -293,9 +300,11 @@ export class GatewayCore {
     const { session } = connection
     if (session === undefined) return this.refuse(connection, 'unauthenticated')
     const { number, leaves, epoch } = ask
+    const area = ask.area ? session.areaNames[ask.area - 1] : session.area
+    if (area === undefined) return this.refuse(connection, 'unknown-area')
     const passOn = (answered: (result: FinalResult) => void): void => {
       const soon = ask.soon && take(session.seals, nowMs)
-      this.ports.router.whenFinal(session.area, { leaves, soon, epoch }, answered)
+      this.ports.router.whenFinal(area, { leaves, soon, epoch }, answered)
     }
     const offence = this.finals.ask(session.finals, nowMs, passOn, result => {
       const finalAnswer =
@@ -312,6 +321,7 @@ export class GatewayCore {
     bodies: readonly Uint8Array[],
     result: InputResult,
   ): void {
+    if (result.kind === 'moved' && this.moved(connection, session, bodies, result.to)) return
     session.inFlight -= bodies.length
     this.inFlight -= bodies.length
     this.ports.count('gateway_answers_total', { kind: result.kind }, bodies.length)
@@ -320,12 +330,60 @@ export class GatewayCore {
     else for (const body of bodies) this.refused(connection, seqOfBody(body), result)
   }
 
+  /** The session goes on where its character is. False: these inputs are not asked for there, for now. */
+  private moved(
+    connection: Connection,
+    session: Session,
+    bodies: readonly Uint8Array[],
+    to: string,
+  ): boolean {
+    const area = this.areaNamed(to)
+    if (area === undefined || !take(session.moves, this.ports.monotonicMs())) return false
+    this.follow(connection, session, area)
+    // An opening names the log that it is for: its client makes another one.
+    if (bodies.some(body => seqOfBody(body) === 1) || !this.connections.has(connection.id)) return false
+    this.ports.count('gateway_moved_total', {}, bodies.length)
+    this.ports.router.submit(area, bodies, session.source)
+    return true
+  }
+
+  /** A feed tells that a player's character is another area's now. */
+  private crossed(player: string, to: string): void {
+    const connection = this.sessions.get(player)
+    const area = this.areaNamed(to)
+    // A feed is one member's word: inputs go where their owner says.
+    if (connection?.session !== undefined && area !== undefined) connection.session.shown = area
+  }
+
+  private follow(connection: Connection, session: Session, area: string): void {
+    const index = session.areaNames.indexOf(area)
+    if (index < 0 || session.area === area) return
+    session.area = area
+    session.shown = area
+    if (this.connections.has(connection.id)) this.send(connection.id, { moved: { area: index } })
+  }
+
+  /** By the hash of its log's origin, in hex. */
+  private areaNamed(hash: string): string | undefined {
+    const { router, sha256 } = this.ports
+    if (this.areaNames === undefined) {
+      const text = new TextEncoder()
+      const named = router
+        .areas()
+        .map(({ name, origin }) => [hexOf(sha256(text.encode(origin)), 0, 32), name] as const)
+      this.areaNames = new Map(named)
+    }
+    return this.areaNames.get(hash)
+  }
+
   private refused(
     connection: Connection,
     seq: number,
     result: Exclude<InputResult, { kind: 'committed' }>,
   ): void {
     switch (result.kind) {
+      case 'moved':
+        return this.send(connection.id, { answer: { seq, code: result.kind, retryAfterMs: MOVED_RETRY_MS } })
       case 'gap':
         return this.send(connection.id, { answer: { seq, expectedSeq: result.expectedSeq } })
       case 'refused':

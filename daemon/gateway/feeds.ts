@@ -13,10 +13,18 @@ export class GhostFeeds {
   private readonly router: AuthorityRouter
   private readonly limits: GatewayLimits
   private readonly tickMs: number
+  private readonly crossed: (player: string, to: string) => void
   private readonly feeds = new Map<string, Feed>()
   private lastHandle = 0
 
-  constructor(router: AuthorityRouter, limits: GatewayLimits, tickMs: number) {
+  /** @param crossed a player's character, by the hex of the key, is another area's now: the hash of that one's log's origin */
+  constructor(
+    router: AuthorityRouter,
+    limits: GatewayLimits,
+    tickMs: number,
+    crossed: (player: string, to: string) => void,
+  ) {
+    this.crossed = crossed
     this.router = router
     this.limits = limits
     this.tickMs = tickMs
@@ -46,6 +54,7 @@ export class GhostFeeds {
       maxEvents: this.limits.eventsPerArea,
       tickMs: this.tickMs,
       newHandle: () => ++this.lastHandle,
+      crossed: this.crossed,
     })
     ghosts.settle(nowMs)
     this.feeds.set(area, { ghosts, unsubscribe: this.router.subscribe(area, ghosts), usedMs: nowMs })

@@ -1,3 +1,4 @@
+import { decodeEvent } from '../../world/codec.ts'
 import { eventPiece, seenPiece } from './frames.ts'
 import { type PublicForm, placeOfEvent, placeOfForm, readForm } from './public-form.ts'
 import type { AreaInfo, FeedListener } from './router.ts'
@@ -13,6 +14,8 @@ export interface GhostEvent {
 const CELL_MM = 100_000
 const MAX_CELLS_PER_SIDE = 128
 const FIRST_CAPACITY = 256
+/** The first byte of the events that tell of a character that is another area's now. */
+const CROSSED = 9
 
 /**
  * What the gateway knows of one area: each entity's newest public bytes in a numbered slot, and a grid over their
@@ -43,6 +46,7 @@ export class AreaGhosts implements FeedListener {
   private readonly maxEntities: number
   private readonly maxEvents: number
   private readonly newHandle: () => number
+  private readonly crossed: (player: string, to: string) => void
   private tickHeardMs = 0
   private nowMs = 0
   private readonly tickMs: number
@@ -59,8 +63,15 @@ export class AreaGhosts implements FeedListener {
 
   constructor(
     info: AreaInfo,
-    options: { maxEntities: number; maxEvents: number; tickMs: number; newHandle: () => number },
+    options: {
+      readonly maxEntities: number
+      readonly maxEvents: number
+      readonly tickMs: number
+      readonly newHandle: () => number
+      readonly crossed: (player: string, to: string) => void
+    },
   ) {
+    this.crossed = options.crossed
     this.info = info
     this.maxEntities = options.maxEntities
     this.maxEvents = options.maxEvents
@@ -86,10 +97,20 @@ export class AreaGhosts implements FeedListener {
   }
 
   delta(tick: number, _leaf: number, changed: Uint8Array[], removed: string[], events: Uint8Array[]): void {
+    for (const event of events) if (event[0] === CROSSED) this.noteCrossed(event)
     for (const id of removed) this.remove(id)
     for (const bytes of changed) this.put(bytes)
     for (const event of events) this.putEvent(event)
     this.heardTick(tick)
+  }
+
+  /** Whose it is has to be looked up before it is removed. */
+  private noteCrossed(bytes: Uint8Array): void {
+    const event = decodeEvent(bytes)
+    if (event?.kind !== 'crossed') return
+    const slot = this.slotOfId.get(event.entity)
+    const player = slot === undefined ? undefined : this.forms[slot]?.player
+    if (player !== undefined) this.crossed(player, event.target)
   }
 
   lost(): void {

@@ -147,6 +147,8 @@ export class Interest {
     let ranked = 0
     for (let c = 0; c < candidates; c++) {
       const slot = scratch.found[c]!
+      // It has gone since all were sorted into the grid.
+      if (ghosts.handles[slot] === 0) continue
       const dx = ghosts.xMm[slot]! - sight.xMm
       const dy = ghosts.yMm[slot]! - sight.yMm
       const known = scratch.stamps[slot] === scratch.stamp

@@ -16,6 +16,10 @@ import type { RefusalCode } from './refusals.ts'
 import type { InputSource } from './router.ts'
 import type { Session } from './session.ts'
 
+/** Moves from area to area that a session is followed through. */
+const MOVES_PER_SECOND = 20
+const MOVE_BURST = 64
+
 /** What the gateway says of itself, and what grants have to name. */
 export interface ReceptionConfig {
   readonly network: string
@@ -66,6 +70,7 @@ export class Reception {
   /** @param guess the area that the player seems to be in, for who names none */
   newSession(open: Open, guess: string | undefined, nowMs: number, source: InputSource): Session {
     const areas = this.ports.router.areas()
+    const area = open.area || guess || areas[0]!.name
     const pace = (): Bucket => newBucket(this.limits.inputsPerSecond, this.limits.inputBurst, nowMs)
     return {
       player: keyText(open.playerKey),
@@ -74,11 +79,13 @@ export class Reception {
       sessionTag: sessionTagOf(open.sessionKey, this.ports.sha256),
       expiresAtMs: open.expiresAtMs,
       inputs: pace(),
+      moves: newBucket(MOVES_PER_SECOND, MOVE_BURST, nowMs),
       reads: { pace: pace(), inFlight: 0 },
       finals: { pace: pace(), inFlight: 0 },
       seals: newBucket(this.limits.sealsPerSecond, this.limits.sealBurst, nowMs),
       areaNames: areas.map(({ name }) => name),
-      area: open.area || guess || areas[0]!.name,
+      area,
+      shown: area,
       inFlight: 0,
       source,
       ownSight: { radiusMm: this.limits.viewRadiusMm, limit: this.limits.viewEntities },

@@ -46,6 +46,8 @@ export type InputResult =
   /** Not logged, used no seq. */
   | { readonly kind: 'refused'; readonly code: string }
   | { readonly kind: 'unavailable'; readonly retryAfterMs: number }
+  /** Neither: the character is in another area now. The hash of that one's log's origin, in hex. */
+  | { readonly kind: 'moved'; readonly to: string }
 
 export type ReadResult = ReadDone | { readonly kind: 'busy' | 'unavailable'; readonly retryAfterMs: number }
 

@@ -18,6 +18,8 @@ export interface Session {
   /** By the gateway's wall clock. */
   readonly expiresAtMs: number
   readonly inputs: Bucket
+  /** How often it may be followed to where its character has gone. */
+  readonly moves: Bucket
   readonly reads: Asking
   readonly finals: Asking
   /** How often it may have the log sealed at once. */
@@ -26,6 +28,8 @@ export interface Session {
   readonly areaNames: readonly string[]
   /** The area that inputs go to. */
   area: string
+  /** The area that its character is seen in: views are of it. */
+  shown: string
   inFlight: number
   /** Where its inputs' answers come to. */
   readonly source: InputSource

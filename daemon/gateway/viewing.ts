@@ -49,7 +49,7 @@ export class Viewing {
   }
 
   private show(connection: Connection, session: Session, nowMs: number): void {
-    const area = session.place?.area ?? session.area
+    const area = session.place?.area ?? session.shown
     const ghosts = this.feeds.use(area, nowMs)
     if (ghosts === undefined) return
     if (connection.slowSinceMs !== undefined) {

@@ -37,6 +37,7 @@ const areaSchema = z.strictObject({
   resourceCount: whole,
   npcCount: whole,
   capacity: whole,
+  borders: z.literal('open').optional(),
 })
 
 export const genesisSchema = z.strictObject({

@@ -1,4 +1,6 @@
+import { decodeCertificate } from '../../consensus/finality/certificate.ts'
 import type { CommittedEntry, ReadAsked, ReadDone, RoleChange } from '../../consensus/groups/types.ts'
+import { encodeFinal } from '../../consensus/handover/final.ts'
 import type { LogReader } from '../../storage/log/log-store.ts'
 import { leafHash, recordsInBatch } from '../../storage/log/record.ts'
 import type { Tile } from '../../storage/log/tree.ts'
@@ -109,11 +111,23 @@ export class AuthorityHost {
   /** The members have decided so far, and the directory has it. */
   final(point: DecidedPoint): void {
     this.#decided.final(point)
+    if (!this.authority.handsOver) return
+    const { certificate } = point
+    const { height } = decodeCertificate(certificate)!.seal
+    this.authority.final(height, encodeFinal(certificate, this.#parts.activations(0)))
+    this.#flushSoon()
   }
 
   offer(batch: InputBatch, waiter: BatchWaiter): void {
     this.authority.offer(batch, waiter)
     if (!this.authority.serving) this.#parts.inputWaits(this.authority.leader !== noLeader)
+    this.#flushSoon()
+  }
+
+  /** Of another authority's leader, or whoever brings it. */
+  heard(message: Uint8Array): void {
+    if (this.#halted) return
+    this.authority.heard(message)
     this.#flushSoon()
   }
 

@@ -1,3 +1,4 @@
+import type { Network as HandoverNetwork } from '../../consensus/handover/handovers.ts'
 import type { LogRecord } from '../../storage/log/record.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
 import type { AppliedEntry, AppliedSeal, Replica } from '../authority/replica.ts'
@@ -23,6 +24,8 @@ export interface EngineOptions {
   readonly schedule: (run: () => void) => void
   readonly sha256: (bytes: Uint8Array) => Uint8Array
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
+  /** What proves one authority's words to another; without it nothing changes its owner. */
+  readonly handovers?: HandoverNetwork
   readonly heartbeatMs: number
   readonly electionMs: number
   /** Reads rest on the clock where they can (consensus/groups). */

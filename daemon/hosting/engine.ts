@@ -3,8 +3,11 @@ import { GroupDriver } from '../../consensus/groups/driver.ts'
 import { GroupHost } from '../../consensus/groups/host.ts'
 import { recoverPromised } from '../../consensus/groups/liveness/support-disk.ts'
 import { DEFAULT_LIMITS, type GroupStatus, TICK_MS } from '../../consensus/groups/types.ts'
+import { authorityOf } from '../../consensus/handover/id.ts'
 import type { LogRecord } from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
+import { Borders } from '../handover/borders.ts'
+import { HandoverLanes, type HandoverReplica } from '../handover/lanes.ts'
 import type { Cancel } from '../ports.ts'
 import type { AuthorityHost } from './authority-host.ts'
 import { BringingOn } from './bringing-on.ts'
@@ -19,6 +22,7 @@ import {
   type OpenedAuthority,
   openAuthority,
   plainBeginning,
+  worldHostOf,
 } from './opening.ts'
 import { type MemberOrder, type OrderRefusal, Orders } from './orders.ts'
 import { RaftLanes } from './raft-lanes.ts'
@@ -37,6 +41,8 @@ export class Engine {
   readonly #options: EngineOptions
   readonly #host: GroupHost
   readonly #lanes: RaftLanes
+  readonly #borders: Borders
+  readonly #handovers: HandoverLanes
   readonly #store: NotingStore
   readonly #known: ReadonlyMap<number, HostedAuthority>
   readonly #orders: Orders
@@ -149,6 +155,15 @@ export class Engine {
       count,
     })
     const numbers = new Map([...peers].map(([number, peer]) => [peer, number]))
+    this.#borders = new Borders(options.authorities, authorityOf)
+    this.#handovers = new HandoverLanes({
+      ...{ self, network, clock, count },
+      peerOf: node => peers.get(node)!,
+      isNode: peer => numbers.has(peer),
+      groupOf: authority => this.#borders.groupOf(authority),
+      membersOf: group => this.mayServe(group),
+      local: group => handoverReplica(this.#authorities.get(group)),
+    })
     serveSync({
       network,
       store: options.store,
@@ -309,11 +324,11 @@ export class Engine {
   restoring(group: number): Restoring | undefined {
     const hosted = this.#known.get(group)
     if (hosted === undefined || !this.holds(group)) return undefined
-    const { network, clock, sha256, verify, count, log } = this.#options
+    const { network, clock, count, log } = this.#options
     return {
       ...{ hosted, network, clock, store: this.#store, count, log, distrusted: this.#bringingOn.distrusted },
       membersIn: epoch => this.#options.views?.membersIn(group, epoch),
-      world: { origin: hosted.identity.origin, sha256, verifySignature: verify },
+      world: worldHostOf(this.#options, hosted.identity.origin),
       addOps: ops => this.driver.addOps(ops),
       synced: () => new Promise(resolve => this.driver.sync(resolve)),
     }
@@ -364,7 +379,11 @@ export class Engine {
     const { driver } = this
     const expectProgress = (group: number, knowsLeader: boolean): void =>
       knowsLeader ? this.#awaken(group) : this.expectProgress(group)
-    const parts = { options: this.#options, store: this.#store, host: this.#host, driver, expectProgress }
+    const parts = {
+      ...{ options: this.#options, store: this.#store, host: this.#host, driver, expectProgress },
+      borders: this.#borders,
+      handOver: (to: string, message: Uint8Array) => this.#handovers.send(to, message),
+    }
     return openAuthority(parts, hosted, begin)
   }
 
@@ -415,4 +434,10 @@ export class Engine {
     this.driver.addOps(ops)
     return new Promise(resolve => this.#store.onWritten(resolve))
   }
+}
+
+function handoverReplica(host: AuthorityHost | undefined): HandoverReplica | undefined {
+  if (host === undefined) return undefined
+  const { serving, leader } = host.authority
+  return { leads: serving, leader, receive: message => host.heard(message) }
 }

@@ -1,13 +1,19 @@
 import type { GroupDriver } from '../../consensus/groups/driver.ts'
 import type { GroupHost } from '../../consensus/groups/host.ts'
 import { recoverGroup } from '../../consensus/groups/raft-disk.ts'
+import { Handovers } from '../../consensus/handover/handovers.ts'
+import { authorityOf } from '../../consensus/handover/id.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
 import type { LogRecord } from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
+import type { Estate } from '../../world/estate.ts'
 import type { WorldHost } from '../../world/interface.ts'
 import type { Charter } from '../../world/kinds.ts'
 import { Authority } from '../authority/authority.ts'
+import type { Replica } from '../authority/replica.ts'
 import type { AuthorityIdentity } from '../authority/types.ts'
+import type { Borders } from '../handover/borders.ts'
+import { Crossings } from '../handover/crossings.ts'
 import { AuthorityHost } from './authority-host.ts'
 import type { EngineOptions } from './engine-options.ts'
 import { KeptCertificates } from './kept-certificates.ts'
@@ -30,6 +36,9 @@ export interface OpeningParts {
   readonly host: GroupHost
   readonly driver: GroupDriver
   readonly expectProgress: (group: number, knowsLeader: boolean) => void
+  readonly borders: Borders
+  /** A word for another authority's leader. */
+  readonly handOver: (to: string, message: Uint8Array) => void
 }
 
 /** An authority's replica as the disk has it, and all that is around it. `join` makes it part of its group. */
@@ -56,13 +65,13 @@ export async function openAuthority(
   begin: Beginning,
 ): Promise<OpenedAuthority> {
   const { store, driver } = parts
-  const { clock, schedule, random, self, logKey, count, sha256, verify, onHalted } = parts.options
+  const { clock, schedule, random, self, logKey, count, onHalted } = parts.options
   const { charter, name } = hosted
   const { group, origin } = hosted.identity
   const { epoch, view, baseSize } = await readStanding(store, hosted.identity)
   const members = parts.options.views?.membersOf(group) ?? hosted.identity.members
   const identity = { ...hosted.identity, epoch, view, members }
-  const world: WorldHost = { origin, sha256, verifySignature: verify }
+  const world = worldHostOf(parts.options, origin)
   const { replica, ahead, applied, kept, bytesSince } = await recoverAuthority(
     store,
     hosted.identity,
@@ -90,6 +99,7 @@ export async function openAuthority(
     isVotedOn: views?.votesOn(group) === true,
     fallen,
     ahead,
+    crossings: crossingsOf(parts, replica),
     signer: { number: self, sign: message => logKey.sign(message) },
     certifiedHeight: () => parts.options.certifiedHeight?.(group),
     count,
@@ -153,4 +163,24 @@ export async function openAuthority(
     parts.host.open({ ...options, firstLeader, keepsVoters }, recovered)
   }
   return { host, join }
+}
+
+/** What an authority's rules are given from outside. */
+export function worldHostOf(
+  { sha256, verify, handovers }: Pick<EngineOptions, 'sha256' | 'verify' | 'handovers'>,
+  origin: string,
+): WorldHost {
+  const self = authorityOf(origin)
+  const handover = handovers && ((estate: Estate) => new Handovers(self, handovers, estate))
+  return { origin, sha256, verifySignature: verify, handover }
+}
+
+function crossingsOf({ options, borders, handOver }: OpeningParts, replica: Replica): Crossings | undefined {
+  const { area } = replica
+  if (!(area?.handover instanceof Handovers)) return undefined
+  return new Crossings(area.handover, area, {
+    nowMs: () => options.clock.monotonicMs(),
+    areaAt: place => borders.areaAt(place),
+    send: handOver,
+  })
 }

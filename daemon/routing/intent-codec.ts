@@ -71,6 +71,7 @@ const noAnswer: IntentAnswer = {
   code: '',
   notLeader: false,
   leader: 0,
+  movedTo: undefined,
 }
 
 function refusalToWire(index: number, answer: Exclude<InputAnswer, { kind: 'committed' }>): IntentAnswer {
@@ -82,6 +83,8 @@ function refusalToWire(index: number, answer: Exclude<InputAnswer, { kind: 'comm
       return { ...wire, retryAfterMs: answer.retryAfterMs }
     case 'refused':
       return { ...wire, code: answer.code }
+    case 'moved':
+      return { ...wire, movedTo: new Uint8Array(Buffer.from(answer.to, 'hex')) }
     case 'not-leader':
       return { ...wire, notLeader: true, leader: answer.leader }
   }
@@ -103,11 +106,16 @@ export function decodeAnswers(frame: Uint8Array): Answers | undefined {
 
 /** One thing is told and no other. */
 function fromWire(wire: IntentAnswer): InputAnswer | undefined {
-  const { receipts, expectedSeq, retryAfterMs, code, notLeader, count, leader } = wire
-  const told = [receipts !== undefined, expectedSeq !== 0, retryAfterMs !== 0, code !== '', notLeader]
+  const { receipts, expectedSeq, retryAfterMs, code, notLeader, count, leader, movedTo } = wire
+  const told = [
+    ...[receipts !== undefined, expectedSeq !== 0, retryAfterMs !== 0, code !== '', notLeader],
+    movedTo !== undefined,
+  ]
   if (told.filter(Boolean).length !== 1) return undefined
   if ((count !== 0 && receipts === undefined) || (leader !== 0 && !notLeader)) return undefined
   if (wire.notLeader) return isWhole(wire.leader) ? { kind: 'not-leader', leader: wire.leader } : undefined
+  if (movedTo !== undefined)
+    return movedTo.length === 32 ? { kind: 'moved', to: Buffer.from(movedTo).toString('hex') } : undefined
   if (wire.receipts !== undefined) {
     const fits = wire.receipts.length > 0 && wire.receipts.length <= MAX_RUN_BYTES
     return fits ? { kind: 'committed', receipts: wire.receipts } : undefined

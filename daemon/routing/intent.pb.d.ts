@@ -16,6 +16,7 @@ export interface IntentAnswer {
   notLeader: boolean
   leader: number
   count: number
+  movedTo: Uint8Array | undefined
 }
 
 export interface IntentAnswers {

@@ -33,7 +33,7 @@ export function writeIntentAnswers(obj, pbf) {
 }
 
 export function readIntentAnswer(pbf, end) {
-    const obj = {index: 0, receipts: undefined, expectedSeq: 0, retryAfterMs: 0, code: "", notLeader: false, leader: 0, count: 0};
+    const obj = {index: 0, receipts: undefined, expectedSeq: 0, retryAfterMs: 0, code: "", notLeader: false, leader: 0, count: 0, movedTo: undefined};
     let field;
     while ((field = pbf.nextField(end))) {
         if (field === 1) obj.index = pbf.readVarint();
@@ -44,6 +44,7 @@ export function readIntentAnswer(pbf, end) {
         else if (field === 6) obj.notLeader = pbf.readBoolean();
         else if (field === 7) obj.leader = pbf.readVarint();
         else if (field === 8) obj.count = pbf.readVarint();
+        else if (field === 9) obj.movedTo = pbf.readBytes();
     }
     return obj;
 }
@@ -56,4 +57,5 @@ export function writeIntentAnswer(obj, pbf) {
     if (obj.notLeader) pbf.writeBooleanField(6, obj.notLeader);
     if (obj.leader) pbf.writeVarintField(7, obj.leader);
     if (obj.count) pbf.writeVarintField(8, obj.count);
+    if (obj.movedTo != null) pbf.writeBytesField(9, obj.movedTo);
 }

@@ -10,7 +10,7 @@ import { verifySignature } from '../identity/signing-key.ts'
 import type { RunningNetwork } from '../network/options.ts'
 import { isDamage, setupErrorOf } from '../node-errors.ts'
 import { atEndOfTurn, realClock, realRandom } from '../real-ports.ts'
-import { authoritiesOf, othersOf } from './from-genesis.ts'
+import { authoritiesOf, handoversOf, othersOf } from './from-genesis.ts'
 import type { Basis, Parts } from './parts.ts'
 
 export interface EngineTroubles {
@@ -41,6 +41,7 @@ export async function startEngine(
     schedule: atEndOfTurn,
     sha256,
     verify: verifySignature,
+    handovers: handoversOf(genesis),
     heartbeatMs: config.heartbeatMs,
     electionMs: config.electionMs,
     leaseReads: config.leaseReads,

@@ -1,8 +1,12 @@
+import { finalVerifier } from '../../consensus/handover/final.ts'
+import type { Network as HandoverNetwork } from '../../consensus/handover/handovers.ts'
+import { authorityOf } from '../../consensus/handover/id.ts'
 import { isOpen } from '../disclosure/policy.ts'
 import { canonicalJson } from '../genesis/canonical-json.ts'
 import { type Genesis, originOf } from '../genesis/genesis.ts'
 import type { GenesisAuthority } from '../genesis/schema.ts'
 import type { HostedAuthority } from '../hosting/opening.ts'
+import { verifySignature } from '../identity/signing-key.ts'
 import { publicKeyOfPeerId } from '../network/peer-id.ts'
 
 /** The network's authorities, as they were born. */
@@ -50,4 +54,19 @@ export function identityKeysOf({ file }: Genesis): Map<number, Uint8Array> {
 export function othersOf({ file }: Genesis, self: number): Map<number, string> {
   const others = file.nodes.filter(({ number }) => number !== self)
   return new Map(others.map(({ number, peerId }) => [number, peerId]))
+}
+
+/** What proves one authority's words to another: certificates, as far as they lead back to the founders. */
+export function handoversOf(genesis: Genesis): HandoverNetwork {
+  const { network, authorities } = genesis.file
+  const keys = nodeKeysOf(genesis)
+  const founded = new Map(
+    authorities.map(authority => {
+      const members = [...authority.members]
+        .sort((a, b) => a - b)
+        .map(node => ({ node, key: keys.get(node)!.vote }))
+      return [authorityOf(originOf(network, authority)), { epoch: authority.epoch, members }]
+    }),
+  )
+  return { verify: finalVerifier(authority => founded.get(authority), verifySignature) }
 }

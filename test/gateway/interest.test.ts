@@ -74,6 +74,7 @@ class Eye {
       maxEntities,
       maxEvents,
       tickMs: 100,
+      crossed: () => {},
       newHandle: () => ++handle,
     })
     this.ghosts.state(1, 1, [])

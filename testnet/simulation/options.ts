@@ -55,6 +55,7 @@ export function simOptions(args: readonly string[]): SimOptions {
       story: text,
       random: flag,
       votes: flag,
+      crossing: flag,
       json: flag,
       quiet: flag,
     },
@@ -72,8 +73,9 @@ export function simOptions(args: readonly string[]): SimOptions {
     groups: whole('groups'),
     seconds: whole('seconds'),
     clients: whole('clients'),
-    faults: faultNames(values.faults, values.votes),
+    faults: faultNames(values.faults, values.votes || values.crossing),
     ...(values.votes && { votes: true }),
+    ...(values.crossing && { votes: true, crossing: true }),
     link: linkName(values.link),
     bug: plantedBug(values.bug),
   }
@@ -101,12 +103,13 @@ export function commandOf({
   link,
   bug,
   votes,
+  crossing,
 }: SimulationPlan): string {
   const isAll = (votes ? VOTING_FAULT_NAMES : FAULT_NAMES).every(name => faults.includes(name))
   const chosen = isAll ? '' : ` --faults ${faults.join(',') || 'none'}`
   const linked = link === undefined ? '' : ` --link ${link}`
   const planted = bug === undefined ? '' : ` --bug ${bug}`
-  return `npm run sim -- --seed ${seed} --nodes ${nodes} --groups ${groups} --seconds ${seconds} --clients ${clients}${chosen}${linked}${planted}${votes ? ' --votes' : ''}`
+  return `npm run sim -- --seed ${seed} --nodes ${nodes} --groups ${groups} --seconds ${seconds} --clients ${clients}${chosen}${linked}${planted}${crossing ? ' --crossing' : votes ? ' --votes' : ''}`
 }
 
 function wholeNumber(name: Count, given: string | undefined): number {

@@ -17,7 +17,7 @@ import type { SimContext } from '../node.ts'
 import type { Judge } from './judge.ts'
 import { Mirror } from './mirror.ts'
 import { endedByDisk, type Machine, openOwnDisk } from './own-disk.ts'
-import { nameOf, type Realm, sha256 } from './realm.ts'
+import { handoversOf, nameOf, type Realm, sha256 } from './realm.ts'
 import { loadFinality, type Votes, withholding } from './sim-finality.ts'
 import { verifySimSignature } from './sim-key.ts'
 import { Watch } from './watch.ts'
@@ -186,6 +186,7 @@ export async function startDaemon(
     schedule,
     sha256,
     verify: verifySimSignature,
+    handovers: handoversOf(realm),
     ...settings,
     count,
     log: (event, facts) => {

@@ -11,7 +11,7 @@ import { createWorld, type World } from '../../../world/world.ts'
 import type { SimDisk } from '../disk.ts'
 import { Finding } from './finding.ts'
 import { type Judge, promiseKey } from './judge.ts'
-import { type Realm, worldHostOf } from './realm.ts'
+import { handoversOf, type Realm, worldHostOf } from './realm.ts'
 
 export interface FinalLog {
   readonly records: number
@@ -98,7 +98,7 @@ interface Replayed {
 /** The whole log through the rules from the charter on, by a shorter way than the daemon's own. */
 function replay(realm: Realm, group: number, records: readonly LogRecord[]): Replayed {
   const { identity, charter, name } = realm.hosted.get(group)!
-  const world = createWorld(worldHostOf(identity.origin), charter)
+  const world = createWorld(worldHostOf(identity.origin, handoversOf(realm)), charter)
   const tree = new StateTree()
   for (const entry of world.entries()) {
     const { key, value } = treeEntry(entry.key, entry.value)
@@ -108,7 +108,9 @@ function replay(realm: Realm, group: number, records: readonly LogRecord[]): Rep
   const replayed: Replayed = { applied: new Map(), sealedRoots: 0 }
   let marked: { height: number; root: Uint8Array } | undefined
   records.forEach((record, leaf) => {
-    if (record.kind === recordKind.input || record.kind === recordKind.tick) {
+    if (record.kind === recordKind.handover) {
+      world.apply(record.kind, record.body, leaf)
+    } else if (record.kind === recordKind.input || record.kind === recordKind.tick) {
       const { outcome } = world.apply(record.kind, record.body, leaf)
       if (record.kind === recordKind.input && outcome !== undefined && isConsumed(outcome.code)) {
         const key = promiseKey(inputHead(record.body)!)

@@ -171,11 +171,13 @@ export class Judge {
     const key = promiseKey(head)
     const known = this.promises.get(key)
     // The leader of a view that is over, which has not heard of that, may tell what was promised in the next one since.
-    const isLate = known !== undefined && promised.view < known.view
+    const isElsewhere = known !== undefined && known.group !== group
+    const isLate = known !== undefined && (isElsewhere || promised.view < known.view)
     if (isLate && this.views.fellOff(group, promised.view, leaf)) return false
-    const isAgain = known !== undefined && this.views.fellOff(group, known.view, known.leaf)
+    const isAgain = known !== undefined && this.views.fellOff(known.group, known.view, known.leaf)
     if (isAgain) this.count('promised-again')
-    if (known === undefined || (isAgain && promised.view > known.view)) this.promises.set(key, promised)
+    if (known === undefined || (isAgain && (isElsewhere || promised.view > known.view)))
+      this.promises.set(key, promised)
     else if (known.leaf !== leaf || known.outcome !== outcome || known.group !== group)
       this.fail(`input ${head.seq} was promised twice: at leaf ${known.leaf} and at ${leaf}`)
     return known === undefined || isAgain

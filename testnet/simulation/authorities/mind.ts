@@ -11,6 +11,26 @@ import type { SimRandom } from '../random.ts'
 /** At most what the rules allow along both axes. */
 const STEP_MM_PER_TICK = 450
 
+/** Of the wishes of those who may go over borders, so many lead to the next one. */
+const TO_THE_BORDER_PERCENT = 60
+const RUN_MM_PER_TICK = 690
+
+/** The same for players who go to and fro between areas that lie side by side, each so wide. */
+export function decideToCross(
+  random: SimRandom,
+  player: Uint8Array,
+  world: World | undefined,
+  sideMm: number,
+): Action {
+  const own = world?.characterOf(player)
+  const character = own === undefined ? undefined : world!.entity(own)
+  if (character === undefined || random.below(100) >= TO_THE_BORDER_PERCENT)
+    return decide(random, player, world)
+  const { xMm } = positionAt(character.motion, world!.tick)
+  const isRight = ((xMm % sideMm) + sideMm) % sideMm > sideMm / 2
+  return { kind: 'move', vxMmPerTick: isRight ? RUN_MM_PER_TICK : -RUN_MM_PER_TICK, vyMmPerTick: 0 }
+}
+
 /** A player's next wish: mostly something that the rules allow, sometimes not, since refusals are logged too. */
 export function decide(random: SimRandom, player: Uint8Array, world: World | undefined): Action {
   const own = world?.characterOf(player)

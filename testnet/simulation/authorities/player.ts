@@ -32,6 +32,7 @@ import { verifySimSignature } from './sim-key.ts'
 
 interface Item {
   readonly seq: number
+  readonly action: Action
   readonly body: Uint8Array
   /** Undefined while it has to be sent (again). */
   sentMs: number | undefined
@@ -77,7 +78,8 @@ export interface PlayerParts {
 export class SimPlayer {
   readonly key: SigningKey
   readonly random: SimRandom
-  readonly area: AreaInfo
+  /** Where its character is. */
+  area: AreaInfo
   answered = 0
   /** Asks for nothing new but to leave, so that its area comes to rest. */
   resting = false
@@ -86,7 +88,10 @@ export class SimPlayer {
   #session: SigningKey
   #sessions = 1
   #sessionId: Uint8Array
-  readonly #logTag: Uint8Array
+  /** In which the session was opened: its inputs name that one's log, wherever it goes. */
+  #home: AreaInfo
+  /** In this session: outcomes may be left in the area that it came from. */
+  #hasMoved = false
   #nextSeq = 1
   #items: Item[] = []
   /** What was answered last: it may fall off with a change of views. */
@@ -103,7 +108,7 @@ export class SimPlayer {
   constructor(parts: PlayerParts) {
     this.#parts = parts
     this.area = parts.area
-    this.#logTag = logTagOf(parts.area.origin, sha256)
+    this.#home = parts.area
     this.random = parts.simulation.random.fork(`player ${parts.index}`)
     this.key = seededKey(parts.simulation.seed, `player ${parts.index}`)
     this.#window = WINDOWS[parts.index % WINDOWS.length]!
@@ -205,13 +210,30 @@ export class SimPlayer {
   }
 
   #ask(action: Action): void {
-    const { area } = this.#parts
-    const seq = this.#nextSeq++
-    const unsigned = { player: this.key.publicKey, session: this.#sessionId, seq, log: this.#logTag, action }
-    const signature = isPermanent(action)
-      ? this.key.sign(inputSignatureMessage(area.origin, unsigned))
-      : undefined
-    this.#items.push({ seq, body: encodeInput({ ...unsigned, signature }), sentMs: undefined })
+    this.#items.push(this.#itemOf(this.#nextSeq++, action))
+  }
+
+  #itemOf(seq: number, action: Action): Item {
+    const { origin } = this.#home
+    const log = logTagOf(origin, sha256)
+    const unsigned = { player: this.key.publicKey, session: this.#sessionId, seq, log, action }
+    const signature = isPermanent(action) ? this.key.sign(inputSignatureMessage(origin, unsigned)) : undefined
+    return { seq, action, body: encodeInput({ ...unsigned, signature }), sentMs: undefined }
+  }
+
+  /** Its character has gone over a border. */
+  #moved(index: number): void {
+    this.area = this.#parts.realm.areas[index]!
+    this.#reader.movedTo(this.area.group)
+    this.#hasMoved = true
+    this.#parts.judge.count('moved')
+  }
+
+  /** The session opens where the character has come to: nothing of it was taken in the area that it was first meant for. */
+  #rehome(): void {
+    this.#home = this.area
+    this.#items = this.#items.map(({ seq, action }) => this.#itemOf(seq, action))
+    this.#parts.judge.count('opened-elsewhere')
   }
 
   /** As a player does who starts the client again: what was asked for is left to its fate. */
@@ -222,6 +244,8 @@ export class SimPlayer {
     this.#session = this.#newSession()
     this.#sessionId = sessionIdOf(this.#session.publicKey, this.#sessions, sha256)
     this.#items = []
+    this.#home = this.area
+    this.#hasMoved = false
     this.#answeredLately = []
     this.#nextSeq = 1
   }
@@ -229,7 +253,7 @@ export class SimPlayer {
   /** The next input of its session that it never asks for: it does not walk as fast. `lastSeq`: as a log has it. */
   neverAsked(lastSeq: (player: Uint8Array, session: Uint8Array) => number): Uint8Array {
     const { publicKey: player } = this.key
-    const [session, log] = [this.#sessionId, this.#logTag]
+    const [session, log] = [this.#sessionId, logTagOf(this.#home.origin, sha256)]
     const action: Action = { kind: 'move', vxMmPerTick: 601, vyMmPerTick: 0 }
     const seq = lastSeq(player, session) + 1
     return encodeInput({ player, session, seq, log, action, signature: undefined })
@@ -237,7 +261,13 @@ export class SimPlayer {
 
   #sendDue(nowMs: number): void {
     if (nowMs < this.#waitUntilMs) return
-    const due = this.#items.filter(({ sentMs }) => sentMs === undefined).slice(0, OUTCOMES_KEPT)
+    const isOpening = this.#parts.realm.crossing && this.#items[0]?.seq === 1
+    // What comes after an opening that is meant for elsewhere would find no session.
+    const atOnce = isOpening ? 1 : OUTCOMES_KEPT
+    const due = this.#items
+      .slice(0, isOpening ? 1 : undefined)
+      .filter(({ sentMs }) => sentMs === undefined)
+      .slice(0, atOnce)
     if (due.length === 0) return
     for (const item of due) item.sentMs = nowMs
     this.#parts.judge.count('inputs-sent', due.length)
@@ -277,6 +307,7 @@ export class SimPlayer {
       else if (message.kind === 'answer') this.#answer(message.answer!)
       else if (message.kind === 'receipts') this.#receipts(message.receipts!)
       else if (message.kind === 'readAnswer') this.#reader.answered(message.readAnswer!, simulation.nowMs)
+      else if (message.kind === 'moved') this.#moved(message.moved!.area)
       else if (message.kind === 'problem') judge.count(`problem-${message.problem!.code}`)
     })
   }
@@ -310,6 +341,11 @@ export class SimPlayer {
       // It was proposed again with all that came after it: applied, and longer ago than outcomes are kept.
       judge.count('outcomes-forgotten')
       this.#items = this.#items.filter(each => each !== item)
+    } else if (answer.code === 'outcome-forgotten' && this.#hasMoved) {
+      judge.count('outcomes-left-elsewhere')
+      this.#items = this.#items.filter(each => each !== item)
+    } else if (answer.code === 'other-log' && item.seq === 1 && this.area !== this.#home) {
+      this.#rehome()
     } else judge.fail(`player ${index}: seq ${item.seq} was refused: ${answer.code}`)
   }
 

@@ -15,7 +15,7 @@ interface Asked {
 /** The reads of one player, one after the other: each is asked for until it is answered, and held against what was told. */
 export class Reader {
   readonly #judge: Judge
-  readonly #group: number
+  #group: number
   readonly #random: SimRandom
   readonly #target: Uint8Array
   #asked: Asked | undefined
@@ -45,6 +45,12 @@ export class Reader {
   /** Nobody answers what was asked at another gateway. */
   moved(): void {
     this.#asked = undefined
+  }
+
+  /** From now on it is asked in another area. */
+  movedTo(group: number): void {
+    this.moved()
+    this.#group = group
   }
 
   /** What to ask now. Asked for again it is another read: more may have been told meanwhile. */

@@ -1,7 +1,11 @@
 import { hash } from 'node:crypto'
+import { finalVerifier } from '../../../consensus/handover/final.ts'
+import { type Network as HandoverNetwork, Handovers } from '../../../consensus/handover/handovers.ts'
+import { authorityOf } from '../../../consensus/handover/id.ts'
 import type { AreaInfo } from '../../../daemon/gateway/router.ts'
 import type { HostedAuthority } from '../../../daemon/hosting/opening.ts'
 import type { SigningKey } from '../../../daemon/identity/signing-key.ts'
+import type { Estate } from '../../../world/estate.ts'
 import type { WorldHost } from '../../../world/interface.ts'
 import { simKeyOf, verifySimSignature } from './sim-key.ts'
 
@@ -18,6 +22,8 @@ export interface RealmPlan {
   readonly progressMs?: number
   /** They show what they do to their members only. Gateways are shown it all the same here. */
   readonly isHidden?: boolean
+  /** The areas lie side by side and their borders are open; everybody begins near one. */
+  readonly crossing?: boolean | undefined
 }
 
 export interface RealmNode {
@@ -36,12 +42,16 @@ export interface Realm {
   readonly nodes: readonly RealmNode[]
   readonly areas: readonly AreaInfo[]
   readonly hosted: ReadonlyMap<number, HostedAuthority>
+  /** Characters walk from area to area. */
+  readonly crossing: boolean
 }
 
 /** The simulator's wall clock begins here; so does tick 0. */
 const CREATED_AT_MS = 1_767_225_600_000
 /** Small, so that players meet and a state is quickly written. */
 const SIDE_MM = 200_000
+/** Of spawn points, from the next border. */
+const NEAR_MM = 5_000
 const RESOURCES = 30
 const NPCS = 2
 
@@ -67,7 +77,7 @@ export function foundRealm(plan: RealmPlan): Realm {
     areas.push(info)
     hosted.set(info.group, authority)
   }
-  return { genesisHash, network: 'sim', nodes, areas, hosted }
+  return { genesisHash, network: 'sim', nodes, areas, hosted, crossing: plan.crossing === true }
 }
 
 function areaOf(
@@ -86,7 +96,8 @@ function areaOf(
     kind: 'area' as const,
     name,
     ...place,
-    spawns: [middle],
+    spawns: plan.crossing ? [nearBorder(place, NEAR_MM), nearBorder(place, SIDE_MM - NEAR_MM)] : [middle],
+    ...(plan.crossing && { borders: 'open' as const }),
     seed: plan.seed >>> 0,
     resourceCount: RESOURCES,
     npcCount: NPCS,
@@ -111,6 +122,22 @@ function areaOf(
   }
 }
 
-export function worldHostOf(origin: string): WorldHost {
-  return { origin, sha256, verifySignature: verifySimSignature }
+function nearBorder({ xMm, yMm }: { xMm: number; yMm: number }, alongMm: number) {
+  return { xMm: xMm + alongMm, yMm: yMm + SIDE_MM / 2 }
+}
+
+/** What proves one area's words to another. */
+export function handoversOf({ nodes, hosted }: Pick<Realm, 'nodes' | 'hosted'>): HandoverNetwork {
+  const founded = new Map(
+    [...hosted.values()].map(({ identity: { origin, epoch, members } }) => {
+      const voters = members.map(node => ({ node, key: nodes[node - 1]!.vote.publicKey }))
+      return [authorityOf(origin), { epoch, members: voters }]
+    }),
+  )
+  return { verify: finalVerifier(authority => founded.get(authority), verifySimSignature) }
+}
+
+export function worldHostOf(origin: string, handovers?: HandoverNetwork): WorldHost {
+  const handover = handovers && ((estate: Estate) => new Handovers(authorityOf(origin), handovers, estate))
+  return { origin, sha256, verifySignature: verifySimSignature, handover }
 }

@@ -18,6 +18,8 @@ export interface SimulationPlan {
   readonly faults: readonly FaultName[]
   /** The members of each group, four of them, vote on what they have executed. */
   readonly votes?: boolean
+  /** The areas' borders are open, and players begin near them. With votes. */
+  readonly crossing?: boolean
   /** Between all nodes; the seed decides where it isn't named. */
   readonly link?: LinkName | undefined
   /** The planted bug (bugs/catalogue.ts) under which this module is to be loaded. */
@@ -91,7 +93,7 @@ class Run {
     if (plan.seed % SMALL_BUFFERS === 0) simulation.network.configure({ highWaterBytes: SMALL_BUFFER_BYTES })
     const replicas = Math.min(plan.votes ? VOTING_REPLICAS : REPLICAS, plan.nodes)
     const { seed, nodes, groups } = plan
-    const realm = { seed, nodes, groups, replicas }
+    const realm = { seed, nodes, groups, replicas, ...(plan.crossing && { crossing: true }) }
     this.#sim = new SimRealm(
       simulation,
       plan.votes ? { ...realm, progressMs: PROGRESS_MS } : { ...plan, replicas },

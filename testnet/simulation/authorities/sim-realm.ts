@@ -8,7 +8,7 @@ import type { Simulation } from '../simulation.ts'
 import { type DaemonSettings, HONEST, type SimDaemon, startDaemon, type Wiring } from './daemon.ts'
 import { readOnly } from './final.ts'
 import { Judge } from './judge.ts'
-import { decide } from './mind.ts'
+import { decide, decideToCross } from './mind.ts'
 import type { Machine } from './own-disk.ts'
 import { SimPlayer } from './player.ts'
 import { foundRealm, type Realm, type RealmPlan } from './realm.ts'
@@ -129,8 +129,11 @@ export class SimRealm {
         judge: this.judge,
         area,
         index,
-        decide: ({ random, key }) => decide(random, key.publicKey, this.#worldOf(area.group)),
-        isAwake: ({ key }) => this.#isAwake(area.group, key.publicKey),
+        decide: ({ random, key, area: { group, sideMm } }) =>
+          this.realm.crossing
+            ? decideToCross(random, key.publicKey, this.#worldOf(group), sideMm)
+            : decide(random, key.publicKey, this.#worldOf(group)),
+        isAwake: ({ key, area: { group } }) => this.#isAwake(group, key.publicKey),
         newConnection: who => {
           this.#playerOf.set(++this.#connections, who)
           return this.#connections
