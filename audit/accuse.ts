@@ -14,7 +14,14 @@ import { RootOfLeaves } from './verify/merkle.ts'
 /** What the records of a signed log show by themselves. The other findings are about a copy, or about signatures that are not there. */
 const provable: ReadonlySet<FindingCode> = new Set<FindingCode>([
   ...(['wrong-charter', 'wrong-rules-version', 'unexpected-record', 'malformed-record'] as const),
-  ...(['bad-attestation', 'unattested-input', 'wrong-tick', 'wrong-mark', 'wrong-seal'] as const),
+  ...([
+    'bad-attestation',
+    'unattested-input',
+    'wrong-tick',
+    'unproven-handover',
+    'wrong-mark',
+    'wrong-seal',
+  ] as const),
   ...(['wrong-state-root', 'not-at-a-seal'] as const),
 ])
 /** One lie is enough: what follows from it is found too, but not proven once more. */

@@ -44,6 +44,7 @@ export type FindingCode =
   | 'bad-attestation'
   | 'unattested-input'
   | 'wrong-tick'
+  | 'unproven-handover'
   | 'wrong-mark'
   | 'wrong-seal'
   | 'wrong-members'

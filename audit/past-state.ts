@@ -3,7 +3,7 @@ import type { Rules, StateEntry } from '../world/interface.ts'
 import { createRules, restoreRules, stateKeyOf } from '../world/kinds.ts'
 import { decidedBase } from './begin.ts'
 import { openCase } from './case.ts'
-import { sha256, verifyEd25519 } from './crypto.ts'
+import { sha256 } from './crypto.ts'
 import { AuditError } from './errors.ts'
 import { Findings } from './findings.ts'
 import { readGenesis } from './genesis.ts'
@@ -13,6 +13,7 @@ import { bundlesOf } from './log/fetch.ts'
 import { tileWidth } from './log/paths.ts'
 import { readSeal } from './replay/bodies.ts'
 import { recordKinds } from './replay/record-kinds.ts'
+import { rulesHost } from './rules-host.ts'
 import type { LogSource } from './source/source.ts'
 import { concat, equalBytes } from './verify/bytes.ts'
 import { parseCertificate } from './verify/certificate.ts'
@@ -58,7 +59,7 @@ export async function pastState(question: PastQuestion): Promise<PastState> {
   const before = { ...kept, snapshots: kept.snapshots.filter(at => at <= asOfSize!) }
   const base = kept.bodiesFrom === 0 ? undefined : await decidedBase(log, size, before, seal)
   if (kept.bodiesFrom > 0 && base === undefined) fail('its bodies before that are gone')
-  const host = { origin: log.origin, sha256, verifySignature: verifyEd25519 }
+  const host = rulesHost(genesis, log.origin)
   const salt = base?.state.find(({ key }) => key.length === 0)
   const from = base?.state.filter(entry => entry !== salt)
   const rules = from === undefined ? createRules(host, log.area) : restoreRules(host, log.area, from)
@@ -82,6 +83,8 @@ export async function pastState(question: PastQuestion): Promise<PastState> {
   return { value, path: proveState(entries, sha256(text)) }
 }
 
+const ruled: ReadonlySet<number> = new Set([recordKinds.input, recordKinds.tick, recordKinds.handover])
+
 /** Returns the last mark's salt. */
 async function replayTo(
   { source, onProgress }: PastQuestion,
@@ -101,7 +104,7 @@ async function replayTo(
       if (leaf < from || leaf >= to) continue
       if (record === undefined) fail(`leaf ${leaf} or its body cannot be read`)
       const { kind, body } = record!
-      if (kind === recordKinds.input || kind === recordKinds.tick) rules.apply(kind, body, leaf)
+      if (ruled.has(kind)) rules.apply(kind, body, leaf)
       else if (kind === recordKinds.mark) salt = record!.salt.slice()
     }
     rules.takeDirty()

@@ -31,7 +31,7 @@ const ROOMS: readonly RoomRule[] = [
   { room: 'testnet/', mayImport: ['daemon/', 'client/', 'audit/', 'consensus/', 'storage/', 'world/'] },
   { room: 'daemon/', mayImport: ['consensus/', 'storage/', 'world/', 'client/protocol/'] },
   { room: 'client/', mayImport: ['audit/verify/', 'world/codec'] },
-  { room: 'audit/', mayImport: ['world/', 'client/protocol/'] },
+  { room: 'audit/', mayImport: ['world/', 'client/protocol/', 'consensus/handover/'] },
   { room: 'audit/verify/', mayImport: [], packages: ['@noble/'] },
   { room: 'consensus/', mayImport: ['storage/'] },
   { room: 'storage/', mayImport: [] },

@@ -37,7 +37,7 @@ export interface CheckedLeaf {
 }
 
 const recordVersion = 1
-const recordKinds = 7
+const recordKinds = 8
 const leafBytes = 36
 const entryBytes = 2 + leafBytes
 const saltBytes = 16

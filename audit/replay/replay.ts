@@ -1,9 +1,10 @@
 import type { Applied, Rules, StateEntry } from '../../world/interface.ts'
 import { createRules, restoreRules } from '../../world/kinds.ts'
-import { sha256, verifyEd25519 } from '../crypto.ts'
+import { sha256 } from '../crypto.ts'
 import type { Findings } from '../findings.ts'
 import { charterBody, type Genesis, type GenesisArea, originOf } from '../genesis.ts'
 import type { CheckedRecord } from '../log/bundle.ts'
+import { rulesHost } from '../rules-host.ts'
 import { equalBytes, toBase64, utf8 } from '../verify/bytes.ts'
 import { stateRoot } from '../verify/state.ts'
 import { Attestations } from './attestations.ts'
@@ -85,7 +86,7 @@ export class Replay {
     this.#charter = charterBody(genesis, area)
     this.#findings = findings
     this.#fileOf = fileOf
-    const host = { origin: this.#origin, sha256, verifySignature: verifyEd25519 }
+    const host = rulesHost(genesis, this.#origin)
     const hiding = base?.state.find(({ key }) => key.length === 0)
     const state = base?.state.filter(entry => entry !== hiding)
     this.#rules = state === undefined ? createRules(host, area) : restoreRules(host, area, state)
@@ -133,6 +134,7 @@ export class Replay {
     this.#attestations.inputs.record(leaf, kind, body)
     if (kind === recordKinds.input) return this.#input(leaf, body)
     if (kind === recordKinds.tick) return this.#tick(leaf, body)
+    if (kind === recordKinds.handover) return this.#handover(leaf, body)
     if (kind === recordKinds.mark) this.#applyMark(leaf, record)
     else if (kind === recordKinds.seal) this.#seal(leaf, body, logRoot)
     else if (kind !== recordKinds.charter && kind !== recordKinds.attestation)
@@ -208,6 +210,13 @@ export class Replay {
     const applied = this.#rules.apply(recordKinds.tick, body, leaf)
     const { ignored } = applied
     if (ignored) this.#blame('wrong-tick', leaf, `the tick is not one after tick ${before} (${ignored.code})`)
+    return applied
+  }
+
+  #handover(leaf: number, body: Uint8Array): Applied {
+    const applied = this.#rules.apply(recordKinds.handover, body, leaf)
+    const what = 'it is no record of a handover, or shows what is not proven'
+    if (applied.ignored) this.#blame('unproven-handover', leaf, what)
     return applied
   }
 

@@ -1,0 +1,26 @@
+import { finalVerifier } from '../consensus/handover/final.ts'
+import { Handovers } from '../consensus/handover/handovers.ts'
+import { authorityOf } from '../consensus/handover/id.ts'
+import type { WorldHost } from '../world/interface.ts'
+import { sha256, verifyEd25519 } from './crypto.ts'
+import { type Genesis, originOf } from './genesis.ts'
+
+/**
+ * What the rules of the log of this origin are given from outside. What other authorities say in handovers is taken by the
+ * verifier that its members go by: from the bytes in the log and the genesis file alone.
+ */
+export function rulesHost(genesis: Genesis, origin: string): WorldHost {
+  const founded = new Map(
+    genesis.areas.map(area => {
+      const members = [...area.members]
+        .sort((a, b) => a - b)
+        .map(node => ({ node, key: genesis.nodes.get(node)!.voteKey }))
+      return [authorityOf(originOf(genesis, area)), { epoch: area.epoch, members }]
+    }),
+  )
+  const verify = finalVerifier(authority => founded.get(authority), verifyEd25519)
+  return {
+    ...{ origin, sha256, verifySignature: verifyEd25519 },
+    handover: estate => new Handovers(authorityOf(origin), { verify }, estate),
+  }
+}
