@@ -11,11 +11,11 @@ import { EVERYTHING, type Kept } from './log/kept.ts'
 import { tileWidth } from './log/paths.ts'
 import { KnownSizes } from './memory.ts'
 import { keepEvidence, watchedLog } from './monitor/watched-log.ts'
+import { ownAuditHash, ownRulesHash } from './own-code.ts'
 import { LogPass, type ToldRecord } from './pass.ts'
 import { Replay } from './replay/replay.ts'
 import { type Stand, StandFile } from './replay/stand.ts'
 import { type AuditReport, withMessage } from './report.ts'
-import { ownRulesHash } from './rules-hash.ts'
 import { compareWithMemory } from './seen-before.ts'
 import type { OpenedCheckpoint } from './signed-checkpoint.ts'
 import { filledFrom } from './source/filled.ts'
@@ -43,6 +43,8 @@ export interface AuditOptions {
   readonly memory?: string | undefined
   /** So far apart are the places from which an audit that was broken off is taken up; 50,000 leaves. */
   readonly standEveryLeaves?: number | undefined
+  /** Where the next audit would go on from, had this one to end now: so many leaves are kept in the memory as replayed. */
+  readonly onKept?: ((leaves: number) => void) | undefined
   /** A line for a person, every few seconds. */
   readonly onProgress?: ((line: string) => void) | undefined
   /** The log that is about to be told, once its checkpoint is known to be signed. */
@@ -133,9 +135,14 @@ class Audit {
     this.#log = openCase(source, genesis, options.authority, this.#findings)
     this.#log.notes.push(...notes)
     const { memory, standEveryLeaves = 50_000 } = options
-    const { contentHash } = genesis.rules
     if (memory !== undefined)
-      this.#standFile = new StandFile(memory, this.#log.origin, contentHash, standEveryLeaves)
+      this.#standFile = new StandFile(
+        memory,
+        this.#log.origin,
+        ownAuditHash(),
+        standEveryLeaves,
+        options.onKept,
+      )
   }
 
   /** Where an earlier audit has come to, if the records are for nobody else to see. */

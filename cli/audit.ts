@@ -8,7 +8,7 @@ import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
 import { wholeNumber } from './numbers.ts'
 import { print, say } from './output.ts'
 import { configOf } from './settings-options.ts'
-import { stopSignals } from './signals.ts'
+import { endWithWord, stopSignals } from './signals.ts'
 
 type AuditOptions = ReadCommandOptions & {
   readonly from: readonly string[]
@@ -50,6 +50,12 @@ async function audit(authority: string, options: AuditOptions): Promise<void> {
       'One log is audited from one source; audit all compares several.',
       EXIT.usage,
     )
+  let keptLeaves = 0
+  endWithWord(() =>
+    keptLeaves === 0
+      ? 'nothing of this audit was kept, the next one begins anew.'
+      : `the replay up to leaf ${keptLeaves.toLocaleString('en')} is kept, and the next audit goes on from there.`,
+  )
   const { auditAuthority } = await import('../audit/audit.ts')
   const report = await auditAuthority({
     authority,
@@ -59,6 +65,9 @@ async function audit(authority: string, options: AuditOptions): Promise<void> {
     // What was seen before must not have changed.
     memory: join(config.dataDir, 'audit'),
     onProgress: say,
+    onKept: leaves => {
+      keptLeaves = leaves
+    },
   }).catch(asSetupError)
   print(report, options, () => report.message)
   process.exitCode = report.ok ? EXIT.ok : EXIT.verificationFailed

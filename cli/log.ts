@@ -9,6 +9,7 @@ import { logWitnessCommand } from './log-witness.ts'
 import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
 import { wholeNumber } from './numbers.ts'
 import { print, say, short, table } from './output.ts'
+import { endWithWord } from './signals.ts'
 
 const SHOWN = 20
 
@@ -54,6 +55,9 @@ function leafRow(leaf: LeafSummary): (string | number)[] {
 
 async function exportTo(authority: string, dir: string, options: ReadCommandOptions): Promise<void> {
   const api = nodeApi(options)
+  endWithWord(
+    () => `what was copied so far is in ${dir}, and no whole log yet; the same command again completes it.`,
+  )
   const authorities = await api.list<AuthorityView>('authorities')
   const origin = authorities.find(it => it.name === authority || it.origin === authority)?.origin ?? authority
   const exported = await exportLog(api, origin, resolve(dir))

@@ -16,6 +16,7 @@ import { nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
 import { wholeNumber } from './numbers.ts'
 import { print } from './output.ts'
 import { configOf } from './settings-options.ts'
+import { endWithWord } from './signals.ts'
 import { verifyHint } from './verify-hint.ts'
 
 export type ProvingOptions = ReadCommandOptions & { readonly out?: string; readonly wait: number }
@@ -57,6 +58,7 @@ export function originIn(trust: ProofTrust, name: string): string {
 
 /** Prints the proof, or writes it to a file, whole or not at all. */
 export async function giveProof(making: Promise<string>, options: ProvingOptions): Promise<void> {
+  endWithWord(() => 'no proof was made, and nothing is kept.')
   const proof = await making.catch(asExit)
   const { out } = options
   if (out === undefined) return print({ proof }, options, () => proof.trimEnd())

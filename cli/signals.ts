@@ -1,3 +1,6 @@
+import { constants } from 'node:os'
+import { say } from './output.ts'
+
 const TOGETHER_MS = 300
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -31,6 +34,19 @@ export function stopSignals(): StopSignals {
   // Listening to the channel must not keep alive what has failed to start.
   process.channel?.unref()
   return { graceful: graceful.signal, atOnce: atOnce.signal }
+}
+
+/**
+ * For a command that has nothing to end in good order: the first signal ends it, with a sentence on what is left of its work and
+ * with the code that a shell gives to whom that signal ended (130 after a Ctrl-C).
+ */
+export function endWithWord(whatIsLeft: () => string): void {
+  for (const signal of SIGNALS) {
+    process.once(signal, () => {
+      say(`Broken off: ${whatIsLeft()}`)
+      process.exit(128 + constants.signals[signal])
+    })
+  }
 }
 
 /** Resolves once the signal is aborted. */

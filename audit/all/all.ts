@@ -5,6 +5,7 @@ import { keptAt } from '../head.ts'
 import { Monitor } from '../monitor/monitor.ts'
 import type { Sighting } from '../monitor/sighting.ts'
 import { keepEvidence, watchedLog } from '../monitor/watched-log.ts'
+import { ownAuditHash } from '../own-code.ts'
 import { openCheckpoint } from '../signed-checkpoint.ts'
 import { LogSigners } from '../signers.ts'
 import { type LogSource, openSource } from '../source/source.ts'
@@ -52,6 +53,8 @@ export async function auditAll(options: AllOptions): Promise<AllReport> {
   const copies: Copy[] = []
   for (const signers of logSigners) copies.push(...(await copiesOf(signers, sources)))
   const finished = new FinishedAudits(join(options.memory, 'finished.json'))
+  const program = ownAuditHash()
+  let others = 0
   const logs: AuditedLog[] = []
   const jobs: AuditJob[] = []
   for (const copy of options.everyCopy ? copies : largestOf(copies)) {
@@ -60,10 +63,14 @@ export async function auditAll(options: AllOptions): Promise<AllReport> {
     const fillFrom = options.everyCopy ? [] : fillersOf(copy, copies)
     const before = finished.find(source.name, originOf(genesis, area), checkpoint)
     const couldDoMore =
-      before !== undefined && before.replayedFrom > 0 && (bodiesFrom === 0 || fillFrom.length > 0)
-    if (before !== undefined && !couldDoMore) logs.push({ source: source.name, report: before, before: true })
+      before !== undefined && before.report.replayedFrom > 0 && (bodiesFrom === 0 || fillFrom.length > 0)
+    const isOther = before !== undefined && before.program !== program
+    if (isOther) others++
+    if (before !== undefined && !couldDoMore && !isOther)
+      logs.push({ source: source.name, report: before.report, before: true })
     else jobs.push({ authority: area.name, from, fillFrom, genesis: genesisPath, memory })
   }
+  if (others > 0) options.onProgress(looksAgain(others))
   const failed: FailedAudit[] = []
   const nameOf = (from: string): string => sources.find(it => it.from === from)!.source.name
   const total = logs.length + jobs.length
@@ -77,7 +84,7 @@ export async function auditAll(options: AllOptions): Promise<AllReport> {
     if (result instanceof AuditError) failed.push({ source, authority: job.authority, error: result.message })
     else {
       logs.push({ source, report: result, before: false })
-      finished.add({ source, report: result })
+      finished.add({ source, program, report: result })
     }
     options.onProgress(`${logs.length + failed.length} of ${total} logs`)
   })
@@ -85,6 +92,11 @@ export async function auditAll(options: AllOptions): Promise<AllReport> {
     .filter(area => !copies.some(copy => copy.area === area))
     .map(area => area.name)
   return allReport({ logs, failed, missing, sightings, ended: options.until.aborted })
+}
+
+function looksAgain(logs: number): string {
+  const what = logs === 1 ? '1 log was' : `${logs} logs were`
+  return `${what} found in order by another version of this program, and ${logs === 1 ? 'is' : 'are'} audited again.`
 }
 
 /** One look of a monitor: it finds two faces, and wrong tiles, without reading whole logs, and who became a member later. */

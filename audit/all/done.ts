@@ -8,6 +8,8 @@ import type { Checkpoint } from '../verify/checkpoint.ts'
 /** An audit that was finished: of this log as this source showed it. */
 export interface FinishedAudit {
   readonly source: string
+  /** That has made it: `ownAuditHash`; older ones did not say. */
+  readonly program?: string
   readonly report: AuditReport
 }
 
@@ -25,7 +27,7 @@ export class FinishedAudits {
   }
 
   /** The report on exactly this log, if it was in order: what was wrong is looked at again. */
-  find(source: string, origin: string, { size, root }: Checkpoint): AuditReport | undefined {
+  find(source: string, origin: string, { size, root }: Checkpoint): FinishedAudit | undefined {
     return this.#finished.find(
       ({ source: of, report }) =>
         of === source &&
@@ -33,7 +35,7 @@ export class FinishedAudits {
         report.size === size &&
         report.root === toBase64(root) &&
         report.ok,
-    )?.report
+    )
   }
 
   add(finished: FinishedAudit): void {
@@ -61,9 +63,11 @@ export function formatFinished(finished: readonly FinishedAudit[]): string {
 
 /** Undefined unless it is what `formatFinished` makes. */
 export function parseFinished(text: string): FinishedAudit[] | undefined {
-  const finished = listOf(objectOf(jsonOf(text))?.['finished'], isObject)?.map(({ source, report }) => {
-    return { source, report: reportOf(report) }
-  })
+  const finished = listOf(objectOf(jsonOf(text))?.['finished'], isObject)?.map(
+    ({ source, program, report }) => {
+      return { source, ...(isText(program) && { program }), report: reportOf(report) }
+    },
+  )
   const isOne = (it: object): it is FinishedAudit => 'source' in it && isText(it.source)
   if (finished === undefined || !finished.every(it => isOne(it) && it.report !== undefined)) return undefined
   return formatFinished(finished as FinishedAudit[]) === text ? (finished as FinishedAudit[]) : undefined

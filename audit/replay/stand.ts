@@ -8,7 +8,8 @@ import type { Replay } from './replay.ts'
 
 /** How far a replay has come: the next audit begins there, and holds it against the log's leaves and the seal that follows. */
 export interface Stand {
-  readonly rules: string
+  /** That has replayed it: `ownAuditHash`. */
+  readonly program: string
   /** Just after a mark, which a seal has followed; and the log's root there. */
   readonly size: number
   readonly root: string
@@ -22,10 +23,10 @@ const maxStateBytes = 64 * 1024 * 1024
 /** In base64 it is a third longer, and small entries are half of quotes and commas. */
 const maxFileBytes = 4 * maxStateBytes
 
-export function formatStand({ rules, size, root, counts, state }: Stand): string {
+export function formatStand({ program, size, root, counts, state }: Stand): string {
   const { from, records, inputs, sealedRoots, voidRecords } = counts
   const file = {
-    ...{ rules, size, root, counts: { from, records, inputs, sealedRoots, voidRecords } },
+    ...{ program, size, root, counts: { from, records, inputs, sealedRoots, voidRecords } },
     state: state.map(({ key, value }) => [toBase64(key), toBase64(value)]),
   }
   return `${JSON.stringify(file)}\n`
@@ -35,9 +36,9 @@ export function formatStand({ rules, size, root, counts, state }: Stand): string
 export function parseStand(text: string): Stand | undefined {
   const file = objectOf(jsonOf(text))
   const counts = objectOf(file?.['counts'])
-  const { rules, size, root } = file ?? {}
+  const { program, size, root } = file ?? {}
   const { from, records, inputs, sealedRoots, voidRecords } = counts ?? {}
-  if (!isText(rules) || !isText(root) || !isWhole(size) || size === 0) return undefined
+  if (!isText(program) || !isText(root) || !isWhole(size) || size === 0) return undefined
   if (
     !isWhole(from) ||
     !isWhole(records) ||
@@ -51,7 +52,7 @@ export function parseStand(text: string): Stand | undefined {
   })
   if (!state?.every((entry): entry is StateEntry => entry.key !== undefined && entry.value !== undefined))
     return undefined
-  const stand = { rules, size, root, counts: { from, records, inputs, sealedRoots, voidRecords }, state }
+  const stand = { program, size, root, counts: { from, records, inputs, sealedRoots, voidRecords }, state }
   return formatStand(stand) === text ? stand : undefined
 }
 
@@ -62,18 +63,27 @@ function isPair(value: unknown): value is [string, string] {
 /** Keeps one stand of each log in a file, and takes a new one every `everyLeaves`. */
 export class StandFile {
   readonly #path: string
-  readonly #rules: string
+  readonly #program: string
   readonly #everyLeaves: number
+  readonly #kept: (leaves: number) => void
   #taken: Stand | undefined
   #savedSize = 0
 
-  constructor(folder: string, origin: string, rules: string, everyLeaves: number) {
+  /** @param kept is told how many leaves the stand covers that was loaded or saved last */
+  constructor(
+    folder: string,
+    origin: string,
+    program: string,
+    everyLeaves: number,
+    kept: (leaves: number) => void = () => {},
+  ) {
     this.#path = join(folder, `${encodeURIComponent(origin)}.stand`)
-    this.#rules = rules
+    this.#program = program
     this.#everyLeaves = everyLeaves
+    this.#kept = kept
   }
 
-  /** Undefined when there is none that can be read, or it is of other rules. */
+  /** Undefined when there is none that can be read, or another program has left it. */
   load(): Stand | undefined {
     let stand: Stand | undefined
     try {
@@ -81,8 +91,9 @@ export class StandFile {
     } catch {
       return undefined
     }
-    if (stand?.rules !== this.#rules) return undefined
+    if (stand?.program !== this.#program) return undefined
     this.#savedSize = stand.size
+    this.#kept(stand.size)
     return stand
   }
 
@@ -91,7 +102,13 @@ export class StandFile {
     if (size < this.#savedSize + this.#everyLeaves) return
     const { from, records, inputs, sealedRoots, voidRecords } = replay
     const counts = { from, records, inputs, sealedRoots, voidRecords }
-    this.#taken = { rules: this.#rules, size, root: toBase64(root()), counts, state: replay.stateAtMark() }
+    this.#taken = {
+      program: this.#program,
+      size,
+      root: toBase64(root()),
+      counts,
+      state: replay.stateAtMark(),
+    }
   }
 
   /** Just after a seal: what was taken at its mark is kept. */
@@ -104,5 +121,6 @@ export class StandFile {
     if (bytes > maxStateBytes) return
     this.#savedSize = taken.size
     writeDurably(this.#path, formatStand(taken))
+    this.#kept(taken.size)
   }
 }

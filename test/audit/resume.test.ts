@@ -35,7 +35,7 @@ describe('an audit that goes on where one ended', function () {
 
   function changeStand(
     memory: string,
-    change: (stand: { counts: { records: number }; state: string[][] }) => void,
+    change: (stand: { program: string; counts: { records: number }; state: string[][] }) => void,
   ) {
     const stand = JSON.parse(readFileSync(standOf(memory), 'utf8'))
     change(stand)
@@ -53,6 +53,33 @@ describe('an audit that goes on where one ended', function () {
     const report = await audit(late, 'since')
     assert.equal(report.ok, true)
     assert.equal(report.records, whole.records + 1_000_000, 'what was replayed before was counted before')
+  })
+
+  it('tells how far one may be broken off and gone on with', async () => {
+    const kept: number[] = []
+    const options = { authority: 'area/0000', from: late, genesis: town.genesisPath, standEveryLeaves: 50 }
+    const auditing = () =>
+      auditAuthority({
+        ...{ ...options, memory: join(town.folder, 'told') },
+        onKept: leaves => {
+          assert.equal(JSON.parse(readFileSync(standOf('told'), 'utf8')).size, leaves, 'it is on the disk')
+          kept.push(leaves)
+        },
+      })
+    await auditing()
+    assert.ok(kept.length > 3 && kept.every((leaves, i) => i === 0 || leaves >= kept[i - 1]! + 50))
+    const last = kept.splice(0).at(-1)
+    await auditing()
+    assert.equal(kept[0], last)
+  })
+
+  it('begins anew where another version of this program left the state, which may have seen less', async () => {
+    await audit(early, 'other-version')
+    changeStand('other-version', stand => {
+      stand.program = '00'.repeat(8)
+      stand.counts.records += 1_000_000
+    })
+    assert.deepEqual(await audit(late, 'other-version'), whole)
   })
 
   it('accuses nobody by a state that was changed on the own disk, but begins anew', async () => {

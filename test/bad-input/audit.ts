@@ -83,7 +83,7 @@ function entriesOf(entries: readonly { key: Uint8Array; value: Uint8Array }[]): 
 }
 
 const stand: Stand = {
-  ...{ rules: 'ab'.repeat(32), size: 2 ** 40, root: encodeBase64(hash32(1)), state: states },
+  ...{ program: 'ab'.repeat(8), size: 2 ** 40, root: encodeBase64(hash32(1)), state: states },
   counts: { from: 0, records: 9, inputs: 3, sealedRoots: 2, voidRecords: 1 },
 }
 
@@ -209,7 +209,11 @@ export const auditParsers: readonly Parser[] = [
   ),
   textParser(
     'audit/all/done.ts#parseFinished',
-    () => [formatFinished([{ source: '/a/folder', report }]), formatFinished([])],
+    () => [
+      formatFinished([{ source: '/a/folder', program: 'ab'.repeat(8), report }]),
+      formatFinished([{ source: '/a/folder', report }]),
+      formatFinished([]),
+    ],
     parseFinished,
     formatFinished,
   ),

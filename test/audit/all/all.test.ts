@@ -88,6 +88,24 @@ describe('an audit of everything', function () {
     )
   })
 
+  it('looks again at what another version of this program found in order, and says so', async () => {
+    const memory = join(town.folder, 'memory-other-version')
+    await audit([whole], { memory })
+    const file = join(memory, 'finished.json')
+    const kept = JSON.parse(readFileSync(file, 'utf8'))
+    for (const program of [undefined, '00'.repeat(8)]) {
+      kept.finished = kept.finished.map(({ source, report }: { source: string; report: object }) => {
+        return { source, ...(program && { program }), report }
+      })
+      writeFileSync(file, `${JSON.stringify(kept)}\n`)
+      const again = await audit([whole], { memory })
+      assert.deepEqual([again.ok, again.logs[0]!.before], [true, false])
+      assert.match(again.told.join('\n'), /1 log was found in order by another version of this program/)
+      const third = await audit([whole], { memory })
+      assert.deepEqual([third.logs[0]!.before, third.told.join()], [true, ''])
+    }
+  })
+
   it('takes bodies that one source has dropped from another, and says of what nobody has that it was not replayed', async () => {
     const long = playTown(town, 900)
     const copied = async (name: string, log: Served) => await exportTo(town, log, name)
