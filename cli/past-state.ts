@@ -1,6 +1,7 @@
 /** A proof of what was so at a seal of long ago, for which the log is replayed here. */
+import { jsonOf, objectOf } from '../audit/json.ts'
 import { httpSource, PATIENT } from '../audit/source/http.ts'
-import { parseCertificate } from '../audit/verify/certificate.ts'
+import { type Founders, parseCertificate } from '../audit/verify/certificate.ts'
 import {
   badProof,
   finished,
@@ -38,26 +39,62 @@ export async function pastStateProof(
     askedMs === undefined
       ? await keptOver(origin, Number(at), source)
       : await keptAfter(origin, askedMs, source)
-  say(saidOfSeal(kept, askedMs))
   const { certificate } = kept
+  const { activations } = await withActivations(origin, certificate, source)
+  const members = membersAt(trust.founders.get(origin)!, activations, askedMs ?? kept.timeMs)
+  const self = await ownNumber(source)
+  say(
+    saidOfSeal(
+      kept,
+      members.filter(node => node !== self),
+      askedMs,
+    ),
+  )
   const { pastState } = await import('../audit/past-state.ts')
   const { value, path } = await pastState({
     source: httpSource(nodeApi(options).root, PATIENT, grantOf(options)),
     genesis: configOf(options).genesis,
     ...{ authority: origin, target, certificate, onProgress: say },
   }).catch(asSetupError)
-  const { activations } = await withActivations(origin, certificate, source)
   const { network, genesisHash } = trust
   const common = { network, genesisHash, origin, certificate, activations }
   return await finished({ kind: 'state', ...common, target, value, path }, proving)
 }
 
-/** @param askedMs undefined where a leaf was asked for */
-export function saidOfSeal({ size, timeMs }: Pick<Kept, 'size' | 'timeMs'>, askedMs?: number): string {
+/** Who the members were at a time, by their leaders' clocks. @param activations certificates of each change, in order */
+export function membersAt(
+  founders: Founders,
+  activations: readonly Uint8Array[],
+  timeMs: number,
+): readonly number[] {
+  const seals = activations.flatMap(bytes => parseCertificate(bytes)?.seal ?? [])
+  const last = seals.findLast(seal => seal.timeMs <= timeMs)
+  return (last?.nextMembers ?? founders.members).map(({ node }) => node)
+}
+
+/** Of the node that is asked, as it says. */
+async function ownNumber(source: ProofSource): Promise<unknown> {
+  const answer = await source.bytes('api/v1/status')
+  return objectOf(jsonOf(Buffer.from(answer ?? []).toString()))?.['number']
+}
+
+/**
+ * @param others who were members then, too
+ * @param askedMs undefined where a leaf was asked for
+ */
+export function saidOfSeal(
+  { size, timeMs }: Pick<Kept, 'size' | 'timeMs'>,
+  others: readonly number[],
+  askedMs?: number,
+): string {
   const sealed = `The node's next decision is at leaf ${size - 1}, of ${new Date(timeMs).toISOString()}.`
   if (askedMs === undefined || timeMs - askedMs <= nearMs) return sealed
   const minutes = Math.round((timeMs - askedMs) / 60_000)
-  return `${sealed}\nThat is ${minutes} minutes later than asked: another member may have kept a nearer one.`
+  const whom =
+    others.length === 0
+      ? 'nobody else was a member then.'
+      : `node ${others.join(' or ')}, members then, may have kept a nearer one.`
+  return `${sealed}\nThat is ${minutes} minutes later than asked: ${whom}`
 }
 
 function timeOf(text: string): number {

@@ -5,7 +5,7 @@ import { parseGenesis } from '../../audit/genesis.ts'
 import type { Verdict } from '../../audit/verdict.ts'
 import { verifyBytes } from '../../audit/verify-file.ts'
 import { proofTrust } from '../../audit/verify-proof.ts'
-import { pastStateProof, saidOfSeal } from '../../cli/past-state.ts'
+import { membersAt, pastStateProof, saidOfSeal } from '../../cli/past-state.ts'
 import { nodeSource } from '../../client/sdk/node-source.ts'
 import { KeptCertificates } from '../../daemon/hosting/kept-certificates.ts'
 import { type LogRecord, recordKind } from '../../storage/log/record.ts'
@@ -125,11 +125,32 @@ describe('a state of long ago', function () {
 
   it('is said to be of another time where the next decision that was kept is of much later', () => {
     const askedMs = Date.parse('2026-11-20T13:20:00Z')
-    const near = saidOfSeal({ size: 900, timeMs: askedMs + minuteMs }, askedMs)
+    const near = saidOfSeal({ size: 900, timeMs: askedMs + minuteMs }, [1, 3], askedMs)
     assert.equal(near, "The node's next decision is at leaf 899, of 2026-11-20T13:21:00.000Z.")
-    const far = saidOfSeal({ size: 900, timeMs: askedMs + 90 * minuteMs }, askedMs)
-    assert.match(far, /of 2026-11-20T14:50:00.000Z\.\nThat is 90 minutes later than asked: another member/)
-    assert.doesNotMatch(saidOfSeal({ size: 900, timeMs: askedMs + 90 * minuteMs }), /later/)
+    const far = saidOfSeal({ size: 900, timeMs: askedMs + 90 * minuteMs }, [1, 3], askedMs)
+    assert.match(
+      far,
+      /of 2026-11-20T14:50:00.000Z\.\nThat is 90 minutes later than asked: node 1 or 3, members then, may/,
+    )
+    assert.doesNotMatch(saidOfSeal({ size: 900, timeMs: askedMs + 90 * minuteMs }, [1, 3]), /later/)
+  })
+
+  it('names whom else to ask: the members of the time that was asked for', () => {
+    const last = newReplica(town)
+    last.applyRecords(records, [])
+    const changes = [100, 200].map((timeMs, i) => {
+      const nextMembers = [2, 3, i + 4].map(node => ({ node, key: new Uint8Array(32) }))
+      const change = { timeMs, epoch: i + 1, nextEpoch: i + 2, nextMembers }
+      return certify(decidedSeal(town, last.lastSeal!, change), founders(town))
+    })
+    const trust = proofTrust(parseGenesis(new Uint8Array(town.genesis.bytes), 'genesis.json'))
+    const at = (timeMs: number) => membersAt(trust.founders.get(town.origin)!, changes, timeMs)
+    assert.deepEqual([99, 100, 199, 200].map(at), [
+      [1, 2, 3],
+      [2, 3, 4],
+      [2, 3, 4],
+      [2, 3, 5],
+    ])
   })
 
   it('is proven not to have had what was not there', async () => {
