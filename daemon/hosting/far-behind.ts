@@ -50,8 +50,7 @@ export async function takeSnapshot(
   if (download === undefined || host.halted) return undefined
   const point = { index, term, size }
   const ops = await installOps({ group, store, write }, download, from)
-  if (ops === 'missing-chunks') fetch.blameManifest()
-  if (typeof ops === 'string') {
+  if (ops === 'other-log') {
     count('snapshot_not_taken', { code: ops })
     return undefined
   }

@@ -1,30 +1,20 @@
-import { decoded, encoded } from '../../client/protocol/encode.ts'
-import { equalBytes } from '../../storage/bytes.ts'
 import { checked } from '../../storage/checksum.ts'
 import { logLeavesKey, parseSnapshotKey, snapshotChunkKey, snapshotRange } from '../../storage/keys.ts'
 import { leafDataBytes } from '../../storage/log/record.ts'
 import { tileHeight, tileWidth } from '../../storage/log/tree.ts'
+import { sha256 } from '../../storage/sha256.ts'
 import { openChunk } from '../../storage/snapshot/chunk.ts'
 import { decodeManifest } from '../../storage/snapshot/manifest.ts'
+import { readSnapshot } from '../../storage/snapshot/snapshot.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
-import type { Channel, Clock, Network, PeerId } from '../ports.ts'
-import { Pace } from './pace.ts'
-import {
-  readSnapshotReply,
-  type SnapshotReply,
-  type SnapshotRequest,
-  writeSnapshotReply,
-  writeSnapshotRequest,
-} from './snapshot.pb.js'
+import type { Clock, Network, PeerId } from '../ports.ts'
+import type { SnapshotRequest } from './snapshot.pb.js'
+import { type Answers, openAnswers } from './snapshot-answers.ts'
 import { Download, type Piece, piecesOf } from './snapshot-download.ts'
 import { type ProvenManifest, proveManifest, type WantedSnapshot } from './snapshot-proof.ts'
-import { newestSize, pieceKind, snapshotProtocol } from './snapshot-server.ts'
+import { newestSize, pieceKind } from './snapshot-server.ts'
 import { decodeInfo, keptSnapshots } from './snapshots.ts'
 
-/** A peer that says nothing for so long is given up. */
-const silenceMs = 5_000
-/** A short answer counts as so much: with it the line's delay is waited for. */
-const minAnswerBytes = 64 * 1024
 /** Of what comes from one peer, so that play on this line goes on: 4 MiB/s. */
 const bytesPerMs = 4_194
 /** Whoever sent something false is not asked again for so long. */
@@ -81,9 +71,6 @@ export class SnapshotFetch {
   readonly #parts: FetchParts
   readonly #wanted: WantedSnapshot
   readonly #from: number
-  #download: Download | undefined
-  /** Who sent the manifest that is gone by. */
-  #authors: readonly PeerId[] = []
   readonly #senders = new Set<PeerId>()
 
   /** @param from a multiple of 256: leaves below are here */
@@ -98,31 +85,44 @@ export class SnapshotFetch {
     return this.#senders.size
   }
 
-  /** All pieces, on the disk but for the tail; undefined when the peers did not give them. */
+  /**
+   * All pieces, on the disk but for the tail; undefined when the peers did not give them. A list of chunks proves itself by its chunks
+   * alone: where one comes to nothing, those who sent another one have their turn at once.
+   */
   async run(): Promise<Download | undefined> {
-    const { peers, distrusted, clock, ended } = this.#parts
+    const { peers, distrusted, clock, ended, group } = this.#parts
     const asked = peers.filter(peer => !distrusted.has(peer, clock.monotonicMs()))
     const offers = (await Promise.all(asked.map(peer => this.#offer(peer)))).flatMap(offer => offer ?? [])
-    const chosen = commonest(offers)
     const end = (): void => {
       for (const { answers } of offers) answers.end()
     }
     ended?.addEventListener('abort', end)
-    if (chosen.length > 0 && !ended?.aborted) {
-      this.#authors = chosen.map(({ peer }) => peer)
-      const download = await this.#begin(chosen[0]!.proven)
-      await Promise.all(chosen.map(offer => this.#lane(offer, download)))
-    }
+    const download = await this.#firstWhole(alike(offers))
     ended?.removeEventListener('abort', end)
     end()
-    if (this.#download?.isDone) return this.#download
-    if (!ended?.aborted) distrusted.failed(this.#parts.group, this.#wanted.size, clock.monotonicMs())
+    if (download === undefined && !ended?.aborted)
+      distrusted.failed(group, this.#wanted.size, clock.monotonicMs())
+    return download
+  }
+
+  async #firstWhole(lists: readonly (readonly Offer[])[]): Promise<Download | undefined> {
+    for (const offers of lists) {
+      if (this.#parts.ended?.aborted) break
+      const download = await this.#begin(offers[0]!.proven)
+      await Promise.all(offers.map(offer => this.#lane(offer, download)))
+      if (!download.isDone) continue
+      if (await this.#isWhole(download)) return download
+      for (const { peer } of offers) this.#blame(peer, 'manifest', 'missing-chunks')
+    }
     return undefined
   }
 
-  /** The chunks prove themselves and are not all: the manifest left some out. */
-  blameManifest(): void {
-    for (const author of this.#authors) this.#blame(author, 'manifest', 'missing-chunks')
+  /** Each chunk has proven that it belongs to the state: together they must be all of it. */
+  async #isWhole({ proven: { bytes, manifest, info } }: Download): Promise<boolean> {
+    const { store, group } = this.#parts
+    const keys = manifest.chunks.map((_, i) => snapshotChunkKey(group, info.size, i))
+    const chunks = (await store.getMany(keys)).filter(chunk => chunk !== undefined)
+    return readSnapshot({ manifest: bytes, chunks }, manifest.stateRoot).ok
   }
 
   /** The peer's manifest, if it is of the state that was decided. */
@@ -172,9 +172,7 @@ export class SnapshotFetch {
     for (const piece of piecesOf(proven, this.#from, this.#wanted.size)) {
       if (await isOnDisk(store, group, this.#wanted.size, proven, piece)) here.add(nameOf(piece))
     }
-    const download = new Download(group, this.#wanted, proven, this.#from, piece => here.has(nameOf(piece)))
-    this.#download = download
-    return download
+    return new Download(group, this.#wanted, proven, this.#from, piece => here.has(nameOf(piece)))
   }
 
   /**
@@ -223,13 +221,19 @@ interface Offer {
 }
 
 /**
- * Those who sent the manifest that most have sent. The state that it is of was decided; how it is cut into chunks is its
+ * Those who sent one and the same manifest, the most first. The state that it is of was decided; how it is cut into chunks is its
  * sender's word until all of them are here, and one that lies must not have the first word.
  */
-function commonest(offers: readonly Offer[]): readonly Offer[] {
-  const alike = offers.map(({ proven }) => offers.filter(each => equalBytes(each.proven.bytes, proven.bytes)))
-  return alike.reduce((most, each) => (each.length > most.length ? each : most), [])
+function alike(offers: readonly Offer[]): readonly (readonly Offer[])[] {
+  const lists = new Map<string, Offer[]>()
+  for (const offer of offers) {
+    const name = hashName(offer.proven.bytes)
+    lists.set(name, [...(lists.get(name) ?? []), offer])
+  }
+  return [...lists.values()].sort((a, b) => b.length - a.length)
 }
+
+const hashName = (bytes: Uint8Array): string => Buffer.from(sha256(bytes)).toString('hex')
 
 /**
  * Leaves in the log at the newest states that peers have under `final`: those that came to nothing last, of the others first
@@ -265,18 +269,6 @@ export async function offeredSizes(
   return sizes.sort((a, b) => failed(a) - failed(b) || offerers(b) - offerers(a) || b - a)
 }
 
-async function openAnswers(
-  { network, clock, count }: FetchParts,
-  peer: PeerId,
-): Promise<Answers | undefined> {
-  try {
-    return new Answers(await network.open(peer, snapshotProtocol), clock)
-  } catch {
-    count('snapshot_peer_lost', {})
-    return undefined
-  }
-}
-
 function nameOf(piece: Piece): string {
   return piece.kind === 'chunk' ? `chunk ${piece.number}` : `leaves ${piece.subtree.first}`
 }
@@ -300,51 +292,4 @@ async function isOnDisk(
     if (stored === undefined || checked(stored)?.length !== bundleBytes) return false
   }
   return true
-}
-
-/** One question at a time on a channel. */
-class Answers {
-  readonly #channel: Channel
-  readonly #clock: Clock
-  readonly #pace: Pace
-  #take: ((reply: SnapshotReply | Error) => void) | undefined
-
-  constructor(channel: Channel, clock: Clock) {
-    this.#channel = channel
-    this.#clock = clock
-    this.#pace = new Pace(clock)
-    channel.onClose(reason => this.#take?.(new Error(reason)))
-    channel.onFrame(frame => {
-      const reply = decodeSnapshotReply(frame)
-      this.#pace.came(Math.max(frame.length, minAnswerBytes))
-      if (reply === undefined || this.#take === undefined) channel.close('malformed')
-      else this.#take(reply)
-    })
-  }
-
-  end(): void {
-    this.#channel.close('done')
-  }
-
-  to(request: SnapshotRequest): Promise<SnapshotReply> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#clock.after(this.#pace.wait(silenceMs), () => {
-        this.#channel.close('too slow')
-        this.#take?.(new Error('too slow'))
-      })
-      this.#take = reply => {
-        cancel()
-        this.#take = undefined
-        if (reply instanceof Error) reject(reply)
-        else resolve(reply)
-      }
-      this.#channel.send(encoded(writeSnapshotRequest, request))
-    })
-  }
-}
-
-/** Undefined for what no honest node sends. */
-export function decodeSnapshotReply(frame: Uint8Array): SnapshotReply | undefined {
-  const reply = decoded(frame, readSnapshotReply, writeSnapshotReply, 5)
-  return reply !== undefined && Number.isSafeInteger(reply.leaf) ? reply : undefined
 }

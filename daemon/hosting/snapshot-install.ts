@@ -1,11 +1,10 @@
 import { equalBytes } from '../../storage/bytes.ts'
-import { parseSnapshotKey, snapshotChunkKey, snapshotManifestKey, snapshotRange } from '../../storage/keys.ts'
+import { parseSnapshotKey, snapshotManifestKey, snapshotRange } from '../../storage/keys.ts'
 import { bodiesHereOp, leafBundleOp, readLeafBundle } from '../../storage/log/bodies-here.ts'
 import { forgetFetchedOps } from '../../storage/log/drop-bodies.ts'
 import { LogReader, tileOps } from '../../storage/log/log-store.ts'
 import { leafDataHashes } from '../../storage/log/record.ts'
 import { type MerkleLog, tileWidth } from '../../storage/log/tree.ts'
-import { readSnapshot } from '../../storage/snapshot/snapshot.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
 import { logUpTo } from './recover.ts'
 import type { Download } from './snapshot-download.ts'
@@ -16,8 +15,6 @@ export interface InstallParts {
   /** Resolves when the ops can be read back. */
   readonly write: (ops: readonly StoreOp[]) => Promise<void>
 }
-
-export type InstallRefusal = 'missing-chunks' | 'other-log'
 
 /** Bundles whose tiles are written in one batch. */
 const bundlesAtOnce = 64
@@ -31,12 +28,9 @@ export async function installOps(
   parts: InstallParts,
   download: Download,
   own: number,
-): Promise<readonly StoreOp[] | InstallRefusal> {
+): Promise<readonly StoreOp[] | 'other-log'> {
   const { group, store } = parts
-  const { bytes, manifest, info } = download.proven
-  const keys = manifest.chunks.map((_, i) => snapshotChunkKey(group, info.size, i))
-  const chunks = (await store.getMany(keys)).filter(chunk => chunk !== undefined)
-  if (!readSnapshot({ manifest: bytes, chunks }, manifest.stateRoot).ok) return 'missing-chunks'
+  const { bytes, info } = download.proven
   const log = await goOn(parts, download, own)
   // Each leaf that came is the members'; this shows that those that were here are too.
   if (!equalBytes(log.root(), download.root)) {

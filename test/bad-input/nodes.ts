@@ -21,7 +21,7 @@ import {
   encodeCosignRequest,
 } from '../../daemon/hosting/finality/cosign-codec.ts'
 import { writeSnapshotReply, writeSnapshotRequest } from '../../daemon/hosting/snapshot.pb.js'
-import { decodeSnapshotReply } from '../../daemon/hosting/snapshot-fetch.ts'
+import { decodeSnapshotReply } from '../../daemon/hosting/snapshot-answers.ts'
 import { decodeSnapshotRequest } from '../../daemon/hosting/snapshot-server.ts'
 import { decodeInfo } from '../../daemon/hosting/snapshots.ts'
 import { decodeStanding, standingOp } from '../../daemon/hosting/standing.ts'
@@ -178,7 +178,7 @@ export const nodeParsers: readonly Parser[] = [
     request => encoded(writeSnapshotRequest, request),
   ),
   parser(
-    'daemon/hosting/snapshot-fetch.ts#decodeSnapshotReply',
+    'daemon/hosting/snapshot-answers.ts#decodeSnapshotReply',
     () => [encoded(writeSnapshotReply, snapshotReply)],
     decodeSnapshotReply,
     reply => encoded(writeSnapshotReply, reply),

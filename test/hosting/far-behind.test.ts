@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { encoded } from '../../client/protocol/encode.ts'
 import type { DecidedPoint } from '../../daemon/hosting/decided.ts'
 import { writeSnapshotReply } from '../../daemon/hosting/snapshot.pb.js'
-import { decodeSnapshotReply } from '../../daemon/hosting/snapshot-fetch.ts'
+import { decodeSnapshotReply } from '../../daemon/hosting/snapshot-answers.ts'
 import { snapshotProtocol } from '../../daemon/hosting/snapshot-server.ts'
 import type { Channel, Network } from '../../daemon/ports.ts'
 import { parseSnapshotKey, snapshotChunkKey, snapshotRange } from '../../storage/keys.ts'
@@ -10,7 +10,7 @@ import { leafBundleOp } from '../../storage/log/bodies-here.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
 import { leafDataBytes, leafDataHashes } from '../../storage/log/record.ts'
 import { MerkleLog, tileWidth } from '../../storage/log/tree.ts'
-import { decodeManifest, encodeManifest } from '../../storage/snapshot/manifest.ts'
+import { type ChunkInfo, decodeManifest, encodeManifest } from '../../storage/snapshot/manifest.ts'
 import { HONEST, type Wiring } from '../../testnet/simulation/authorities/daemon.ts'
 import { SimRealm } from '../../testnet/simulation/authorities/sim-realm.ts'
 import { seedOr, simulate } from '../../testnet/simulation/replay.ts'
@@ -107,6 +107,27 @@ class Lines {
   }
 }
 
+/** Bends the lists of chunks that a node sends. */
+function withChunks(change: (chunks: readonly ChunkInfo[]) => readonly ChunkInfo[]) {
+  return (frame: Uint8Array): Uint8Array => {
+    const reply = decodeSnapshotReply(frame)
+    const manifest = reply?.data && decodeManifest(reply.data)
+    if (reply === undefined || !manifest) return frame
+    const data = encodeManifest({ ...manifest, chunks: change(manifest.chunks) })
+    return encoded(writeSnapshotReply, { ...reply, data })
+  }
+}
+
+/** True in all that is proven of it, and of chunks that there are not. */
+const withFalseChunks = withChunks(chunks => chunks.map(chunk => ({ ...chunk, entries: chunk.entries + 1 })))
+
+/** The same, and nothing but the list. */
+function withheld(frame: Uint8Array): Uint8Array {
+  const reply = decodeSnapshotReply(frame)!
+  if (reply.data === undefined || decodeManifest(reply.data) !== undefined) return withFalseChunks(frame)
+  return encoded(writeSnapshotReply, { ...reply, code: 'gone', data: undefined, proof: undefined })
+}
+
 describe(TITLE, function () {
   this.timeout(180_000)
 
@@ -150,26 +171,19 @@ describe(TITLE, function () {
 
   it('believes the list of chunks that most members send, not the one that comes first', async () => {
     await simulate(seedOr(45), TITLE, async simulation => {
-      // True in all that is proven of it, and of chunks that there are not; and it comes before any other.
-      const forged = (frame: Uint8Array): Uint8Array => {
-        const reply = decodeSnapshotReply(frame)
-        const manifest = reply?.data && decodeManifest(reply.data)
-        if (reply === undefined || !manifest) return frame
-        const chunks = manifest.chunks.map(chunk => ({ ...chunk, entries: chunk.entries + 1 }))
-        return encoded(writeSnapshotReply, { ...reply, data: encodeManifest({ ...manifest, chunks }) })
-      }
       const lying = (network: Network): Network => {
         const handle = network.handle.bind(network)
         network.handle = (name, options, handler) =>
           handle(name, options, channel => {
             const send = channel.send.bind(channel)
             if (name === snapshotProtocol && network.self === 'n2')
-              channel.send = frame => send(forged(frame))
+              channel.send = frame => send(withFalseChunks(frame))
             handler(channel)
           })
         return network
       }
       const realm = await afterAbsence(simulation, wiring(lying))
+      // What lies comes before any other.
       for (const other of ['n1', 'n3', 'n4']) simulation.network.links.set(other, `n${AWAY}`, { delayMs: 30 })
       realm.node(AWAY).start()
       assert.ok(await simulation.runUntil(isBack(realm), 20_000), realm.describe())
@@ -179,6 +193,38 @@ describe(TITLE, function () {
       await assertWhole(realm)
     })
   })
+
+  for (const [what, forged, blamed] of [
+    ['leaves chunks out', withChunks(() => []), 1],
+    ['is of chunks that its sender then withholds', withheld, undefined],
+  ] satisfies [string, (frame: Uint8Array) => Uint8Array, number | undefined][]) {
+    it(`turns to the one honest holder at once where a list comes first that ${what}`, async () => {
+      await simulate(seedOr(46), TITLE, async simulation => {
+        const network = (network: Network): Network => {
+          const handle = network.handle.bind(network)
+          network.handle = (name, options, handler) =>
+            handle(name, options, channel => {
+              const send = channel.send.bind(channel)
+              if (name !== snapshotProtocol || network.self === 'n2') return handler(channel)
+              // The others have no state.
+              if (network.self !== 'n1') return channel.close('busy')
+              channel.send = frame => send(forged(frame))
+              handler(channel)
+            })
+          return network
+        }
+        const realm = await afterAbsence(simulation, wiring(network, 100), 600)
+        realm.node(AWAY).start()
+        assert.ok(await simulation.runUntil(isBack(realm), 20_000), realm.describe())
+        const { counters } = realm.judge
+        const blames = [counters.get('bad-chunks-of-n1'), counters.get('snapshot_bad_piece')]
+        assert.deepEqual(blames, [blamed, blamed])
+        assert.equal(counters.get('snapshot_not_taken') ?? 0, 0)
+        await simulation.runFor(2_000)
+        await assertWhole(realm)
+      })
+    })
+  }
 
   it('goes on after crashes at any write', async () => {
     await simulate(seedOr(43), TITLE, async simulation => {

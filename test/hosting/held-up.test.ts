@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { encoded } from '../../client/protocol/encode.ts'
 import { writeSnapshotReply } from '../../daemon/hosting/snapshot.pb.js'
-import { decodeSnapshotReply } from '../../daemon/hosting/snapshot-fetch.ts'
+import { decodeSnapshotReply } from '../../daemon/hosting/snapshot-answers.ts'
 import { decodeSnapshotRequest, pieceKind, snapshotProtocol } from '../../daemon/hosting/snapshot-server.ts'
 import { syncProtocol } from '../../daemon/hosting/sync.ts'
 import type { Channel, Network } from '../../daemon/ports.ts'

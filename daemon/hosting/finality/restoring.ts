@@ -173,10 +173,9 @@ async function takeStateOf(
   const download = await fetch.run()
   if (download === undefined) return 'missing'
   const ops = await installOps({ group, store, write }, download, own)
-  if (ops === 'missing-chunks') fetch.blameManifest()
-  if (typeof ops === 'string') {
+  if (ops === 'other-log') {
     count('snapshot_not_taken', { code: ops })
-    return ops === 'other-log' ? 'contradicted' : 'missing'
+    return 'contradicted'
   }
   await write([...ops, appliedOp(group, { index: 0, term: 0, size })])
   log('caught-up', { authority: name, from: own, to: size, by: 'snapshot', peers: fetch.senders })
