@@ -8,6 +8,7 @@ import { exportCommand } from './export.ts'
 import { grantCommand } from './grant.ts'
 import { importCommand } from './import.ts'
 import { initCommand } from './init.ts'
+import { linkCommand } from './link.ts'
 import { logCommand } from './log.ts'
 import { monitorCommand } from './monitor.ts'
 import { peersCommand } from './peers.ts'
@@ -35,7 +36,15 @@ export function buildProgram(): Command {
     .showHelpAfterError('(freehold --help tells more)')
     .exitOverride()
   const commands = [
-    ...[initCommand(), startCommand(), stopCommand(), statusCommand(), peersCommand(), authoritiesCommand()],
+    ...[
+      initCommand(),
+      startCommand(),
+      stopCommand(),
+      statusCommand(),
+      peersCommand(),
+      linkCommand(),
+      authoritiesCommand(),
+    ],
     ...[
       logCommand(),
       stateCommand(),

@@ -1,8 +1,12 @@
 import { Command } from 'commander'
-import { EXIT } from '../daemon/config/setup-error.ts'
+import type { NodeConfig } from '../daemon/config/settings.ts'
+import { badUsage, EXIT, SetupError } from '../daemon/config/setup-error.ts'
 import { builtPage } from '../daemon/http/built-page.ts'
 import { dataDirFiles } from '../daemon/identity/data-dir.ts'
+import { readNodeKeys } from '../daemon/identity/node-keys.ts'
 import { removeRunFile, writeRunFile } from '../daemon/identity/run-file.ts'
+import { parseLink } from '../daemon/joining/link.ts'
+import { isSettled, settle } from '../daemon/joining/settle.ts'
 import { createLogger } from '../daemon/log.ts'
 import { say } from './output.ts'
 import { reportError } from './report-error.ts'
@@ -19,12 +23,44 @@ export function startCommand(): Command {
       '\nEach setting also has a variable (--http-port: FREEHOLD_HTTP_PORT) and a\nname in the configuration file ("httpPort"); a flag comes before the\nvariable, that before the file.',
     )
   return addSettings(command)
+    .option('--join <LINK>', 'become a node of the world that a link leads to (freehold link prints one)')
     .option('--wipe-store', 'set a damaged store aside and fetch its contents anew from the other nodes')
     .action(start)
 }
 
+/** The settings of a data directory that is of a node of the link's world: made now, or an earlier time. */
+async function join(text: string, options: Record<string, unknown>): Promise<NodeConfig> {
+  const link = parseLink(text)
+  const given = { network: link.network, ...options }
+  const { network, dataDir, genesis } = configOf(given)
+  if (network !== link.network) {
+    throw badUsage(
+      'other-name',
+      `The link leads to ${link.network}, --network says ${network}: leave it out.`,
+    )
+  }
+  if (genesis !== dataDirFiles(dataDir).genesis) {
+    throw badUsage('usage', '--join brings the genesis file along: leave --genesis out.')
+  }
+  if (!isSettled(dataDir, link)) {
+    const { fetchGenesis } = await import('../daemon/joining/fetch.ts')
+    const bytes = await fetchGenesis(link, say)
+    settle(dataDir, link, bytes)
+    say(`${dataDir} has the genesis file (${bytes.length.toLocaleString('en')} bytes) and new keys.`)
+  }
+  return configOf(given)
+}
+
+function notAdmitted({ dataDir }: NodeConfig): SetupError {
+  const { peerId, network } = readNodeKeys(dataDirFiles(dataDir).nodeKeys)
+  return new SetupError(
+    'not-admitted',
+    `${dataDir} is ready for node ${peerId}, but this version runs only nodes that the genesis file of ${network} names: admitting newcomers is what is missing.`,
+  )
+}
+
 async function start(options: Record<string, unknown>): Promise<void> {
-  const config = configOf(options)
+  const config = typeof options.join === 'string' ? await join(options.join, options) : configOf(options)
   const signals = stopSignals()
   signals.atOnce.addEventListener('abort', () => process.exit(EXIT.failed))
   // Until it runs there is nothing to end in order: it has made no promise to any client.
@@ -37,6 +73,8 @@ async function start(options: Record<string, unknown>): Promise<void> {
     wipeStore: options.wipeStore === true,
     // Nothing that it acknowledged is lost; it must not go on.
     onFatal: error => process.exit(reportError(error)),
+  }).catch((error: SetupError) => {
+    throw options.join !== undefined && error.code === 'not-a-node' ? notAdmitted(config) : error
   })
   signals.graceful.removeEventListener('abort', endAtOnce)
   const runFile = dataDirFiles(config.dataDir).run

@@ -13,6 +13,7 @@ import { dataDirFiles, openDataDir } from './identity/data-dir.ts'
 import { readNodeKeys } from './identity/node-keys.ts'
 import { openOwnStore } from './identity/own-store.ts'
 import { verifySignature, verifySignatureAside } from './identity/signing-key.ts'
+import { GenesisServer, genesisProtocol, genesisProtocolOptions } from './joining/genesis-exchange.ts'
 import { knownPeersIn } from './known-peers.ts'
 import type { Logger } from './log.ts'
 import { createMetrics } from './metrics/metrics.ts'
@@ -115,6 +116,8 @@ class Starting {
     basis.dataDir.begun()
     const network = await this.#startNetwork(store)
     parts.network = network
+    const giver = new GenesisServer(basis.genesis.bytes, code => basis.count('genesis_refused', { code }))
+    network.handle(genesisProtocol, genesisProtocolOptions, channel => giver.accepted(channel))
     const finality = await loadFinality(basis, parts, store, network, forgetful)
     parts.finality = finality
     const engine = await startEngine(basis, parts, store, network, {

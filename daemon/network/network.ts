@@ -8,7 +8,7 @@ import { Dialler } from './dialler.ts'
 import { messageOf, NetworkError } from './errors.ts'
 import type { Admit } from './gated-registrar.ts'
 import { Gossip } from './gossip.ts'
-import { createHost, startHost } from './host.ts'
+import { createHost, dialTimeoutMs, startHost } from './host.ts'
 import { admitOrHold, type Link, Links } from './links.ts'
 import { helloProtocol, protocolName } from './names.ts'
 import { Newcomers } from './newcomers.ts'
@@ -161,6 +161,12 @@ class Libp2pNetwork implements RunningNetwork {
     const greeting = this.#links.all().filter(link => link.state === 'greeting').length
     const { dialling, knownPeers } = this.#dialler
     return { peers, greeting, dialling, knownPeers, reach: this.#keeper.stats() }
+  }
+
+  async dialAddress(address: string): Promise<PeerId> {
+    const signal = AbortSignal.timeout(dialTimeoutMs)
+    const { remotePeer } = await this.#running().dial(multiaddr(address), { signal })
+    return remotePeer.toString()
   }
 
   stop(deadlineMs: number): Promise<void> {

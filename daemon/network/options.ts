@@ -132,6 +132,8 @@ export interface RunningNetwork extends Network {
   /** Multiaddrs with the real ports and without the `/p2p/…` part. */
   listenAddresses(): string[]
   stats(): NetworkStats
+  /** Connects to whoever is at this multiaddr; the handshake is still to come. Rejects when nobody is there. */
+  dialAddress(address: string): Promise<PeerId>
   /** Ends everything; resolves within about `deadlineMs`, by force if need be. Never rejects. */
   stop(deadlineMs: number): Promise<void>
 }
