@@ -34,12 +34,14 @@ import type {
 } from './http/view.ts'
 import { verifySignature } from './identity/signing-key.ts'
 import type { RunningNetwork } from './network/options.ts'
+import type { NodeBook } from './nodes/book.ts'
 import type { Clock } from './ports.ts'
 import { version } from './version.ts'
 
 export interface NodeViewParts {
   readonly self: number
   readonly genesis: Genesis
+  readonly book: NodeBook
   readonly network: RunningNetwork
   readonly engine: Engine
   readonly finality: Finality
@@ -125,11 +127,9 @@ function discloses(
   origin: string,
   grant: string | undefined,
 ): boolean {
-  const { genesis, clock, withdrawn } = parts
-  const { nodes } = genesis.file
+  const { genesis, book, clock, withdrawn } = parts
   if (authority === undefined || isOpen(authority.kind)) return true
-  const keyOf = (member: number): Uint8Array =>
-    Buffer.from(nodes.find(({ number }) => number === member)!.keys.log, 'base64')
+  const keyOf = (member: number): Uint8Array => book.get(member)!.keys.log
   return holdsGrant(grant, {
     log: { genesisHash: genesis.hash, origin },
     ...{ members: membersOf(parts, authority), keyOf, verify: verifySignature, nowMs: clock.wallMs() },
@@ -143,6 +143,7 @@ function logOf(engine: Engine, group: number | undefined): LogView | undefined {
 
 function status({
   genesis,
+  book,
   network,
   engine,
   clock,
@@ -151,7 +152,7 @@ function status({
   urls,
   self,
 }: NodeViewParts): StatusView {
-  const node = genesis.file.nodes.find(candidate => candidate.number === self)!
+  const node = book.get(self)!
   const hosted = engine.authorities()
   return {
     network: genesis.file.network,
@@ -181,9 +182,9 @@ function reach(network: RunningNetwork): ReachView {
   return { ...rest, portsDiffer: portsDiffer ?? null }
 }
 
-function nodes({ genesis, board, self }: NodeViewParts): NodeAdvertView[] {
+function nodes({ genesis, book, board, self }: NodeViewParts): NodeAdvertView[] {
   const names = new Map(genesis.file.authorities.map(authority => [authority.group, authority.name]))
-  return genesis.file.nodes.map(node => {
+  return book.all().map(node => {
     const advert = board.advertOf(node.number)
     const alive = node.number === self || board.isAlive(node.number)
     const ageMs = board.ageMs(node.number)
@@ -200,10 +201,9 @@ function nodes({ genesis, board, self }: NodeViewParts): NodeAdvertView[] {
   })
 }
 
-function peers({ genesis, network }: NodeViewParts): PeerView[] {
-  const numbers = new Map(genesis.file.nodes.map(node => [node.peerId, node.number]))
+function peers({ book, network }: NodeViewParts): PeerView[] {
   return network.stats().peers.map(peer => ({
-    number: numbers.get(peer.peer) ?? 0,
+    number: book.numberOf(peer.peer) ?? 0,
     peerId: peer.peer,
     address: peer.address,
     direction: peer.direction,
@@ -261,11 +261,11 @@ function memberView(
   number: number,
   leader: number,
 ): MemberView {
-  const { genesis } = parts
-  const { keys } = genesis.file.nodes.find(node => node.number === number)!
+  const { genesis, book } = parts
+  const { keys } = book.get(number)!
   const origin = originOf(genesis.file.network, charter)
-  const vkey = makeVkey(origin, noteAlgorithm.ed25519, Buffer.from(keys.log, 'base64'))
-  const cosigner = memberCosigner(genesis.file.network, number, Buffer.from(keys.cosign, 'base64'))
+  const vkey = makeVkey(origin, noteAlgorithm.ed25519, keys.log)
+  const cosigner = memberCosigner(genesis.file.network, number, keys.cosign)
   return {
     number,
     role: roleOf(parts, number, leader),

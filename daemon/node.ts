@@ -22,6 +22,8 @@ import { startNetwork } from './network/network.ts'
 import type { RunningNetwork } from './network/options.ts'
 import { setupErrorOf, wrongClock } from './node-errors.ts'
 import { nodeView } from './node-view.ts'
+import { NodeBook } from './nodes/book.ts'
+import { recordOf, takesPart } from './nodes/record.ts'
 import { realClock, realRandom } from './real-ports.ts'
 import { GatewaySignatures } from './routing/gateway-signatures.ts'
 import type { InputRouter } from './routing/router.ts'
@@ -63,7 +65,8 @@ const clockCheckMs = 1_000
 export async function startNode(config: NodeConfig, dependencies: NodeDependencies): Promise<RunningNode> {
   const genesis = readGenesis(config.genesis)
   const keys = readNodeKeys(dataDirFiles(config.dataDir).nodeKeys)
-  const self = genesis.file.nodes.find(node => node.peerId === keys.peerId)
+  const book = new NodeBook(keys.peerId, genesis.file.nodes.map(recordOf))
+  const { self } = book
   if (self === undefined) {
     throw badConfiguration(
       'not-a-node',
@@ -79,7 +82,7 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   const dataDir = openDataDir(config.dataDir, genesis.hashHex, keys.peerId)
   const metrics = createMetrics()
   const basis: Basis = {
-    ...{ config, genesis, keys, self, dataDir, metrics, log: dependencies.log },
+    ...{ config, genesis, book, keys, self, dataDir, metrics, log: dependencies.log },
     count: (name, labels) => metrics.count(name, labels),
     signatures: new GatewaySignatures(verifySignature, verifySignatureAside),
   }
@@ -142,6 +145,7 @@ class Starting {
     const view = nodeView({
       self: basis.self.number,
       genesis: basis.genesis,
+      book: basis.book,
       network,
       engine,
       finality,
@@ -213,9 +217,9 @@ class Starting {
   }
 
   async #startNetwork(store: Store): Promise<RunningNetwork> {
-    const { config, genesis, keys, self, log, metrics } = this.#basis
+    const { config, genesis, book, keys, log, metrics } = this.#basis
     const { file, hash } = genesis
-    return await startNetwork({
+    const network = await startNetwork({
       networkName: file.network,
       genesisHash: hash,
       protocol: file.protocol,
@@ -223,7 +227,7 @@ class Starting {
       softwareVersion: version,
       identitySeed: keys.identity.seed,
       listenAddresses: config.listen,
-      bootstrap: file.nodes.filter(node => node !== self),
+      bootstrap: book.all().filter(node => takesPart(node) && node.peerId !== keys.peerId),
       maxPeers: config.maxPeers,
       clock: realClock,
       random: realRandom,
@@ -231,7 +235,14 @@ class Starting {
       counters: metrics,
       peerStore: knownPeersIn(store),
       reach: config,
+      allow: ({ peer }) => book.of(peer)?.status !== 'banned',
     })
+    book.onChange(node => {
+      if (node.peerId === keys.peerId) return
+      if (takesPart(node)) network.learn(node)
+      else network.dismiss(node.peerId, `node ${node.number} is ${node.status}`)
+    })
+    return network
   }
 
   #askWitnesses(engine: Engine): void {

@@ -51,14 +51,20 @@ interface KeysOfLog {
   readonly nodes: ReadonlyMap<number, number>
 }
 
-/** The keys with which nodes sign the logs of the genesis file, each under the log's own name. */
+/** The keys with which nodes sign logs, each under the log's own name. */
 export class LogKeys {
-  readonly #signers: readonly LogSigner[]
+  readonly #signers: LogSigner[]
   readonly #keys = new Map<string, KeysOfLog | undefined>()
 
   constructor(origins: Iterable<string>, signers: readonly LogSigner[]) {
-    this.#signers = signers
+    this.#signers = [...signers]
     for (const origin of origins) this.#keys.set(origin, undefined)
+  }
+
+  /** A node has come. */
+  addSigner(signer: LogSigner): void {
+    this.#signers.push(signer)
+    for (const origin of this.#keys.keys()) this.#keys.set(origin, undefined)
   }
 
   get logs(): number {

@@ -28,7 +28,7 @@ export interface ReceptionConfig {
   readonly gatewayId: string
   readonly nodeNumber: number
   readonly tickMs: number
-  /** A node's public keys by its number, for clients that weren't given the genesis file. */
+  /** A node's public keys by its number, for clients that weren't given the genesis file; it grows as nodes come. */
   readonly nodeKeys: ReadonlyMap<number, { readonly log: Uint8Array; readonly vote: Uint8Array }>
 }
 

@@ -24,7 +24,7 @@ export interface HandoverLanesOptions {
   readonly self: number
   readonly network: Network
   readonly clock: Clock
-  readonly peerOf: (node: number) => PeerId
+  readonly peerOf: (node: number) => PeerId | undefined
   readonly isNode: (peer: PeerId) => boolean
   readonly groupOf: (authority: Authority) => number | undefined
   /** Node numbers of those who may lead it. */

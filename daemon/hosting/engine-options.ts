@@ -3,7 +3,8 @@ import type { LogRecord } from '../../storage/log/record.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
 import type { AppliedEntry, AppliedSeal, Replica } from '../authority/replica.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
-import type { Clock, Network, PeerId, Random } from '../ports.ts'
+import type { Peers } from '../nodes/peers.ts'
+import type { Clock, Network, Random } from '../ports.ts'
 import type { DecidedPoint } from './decided.ts'
 import type { LogCosigning } from './log-view.ts'
 import type { HostedAuthority } from './opening.ts'
@@ -12,8 +13,8 @@ import type { KeepBodies } from './retention.ts'
 export interface EngineOptions {
   /** This node's number. */
   readonly self: number
-  /** Every node of the genesis file but this one. */
-  readonly peers: ReadonlyMap<number, PeerId>
+  /** Every other node. */
+  readonly peers: Peers
   /** All of the network: this node keeps replicas of those that it is a member of. */
   readonly authorities: readonly HostedAuthority[]
   readonly logKey: SigningKey

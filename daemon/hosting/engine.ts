@@ -154,12 +154,11 @@ export class Engine {
       drained: peer => this.driver.peerDrained(peer),
       count,
     })
-    const numbers = new Map([...peers].map(([number, peer]) => [peer, number]))
     this.#borders = new Borders(options.authorities, authorityOf)
     this.#handovers = new HandoverLanes({
       ...{ self, network, clock, count },
-      peerOf: node => peers.get(node)!,
-      isNode: peer => numbers.has(peer),
+      peerOf: node => peers.get(node),
+      isNode: peer => peers.numberOf(peer) !== undefined,
       groupOf: authority => this.#borders.groupOf(authority),
       membersOf: group => this.mayServe(group),
       local: group => handoverReplica(this.#authorities.get(group)),
@@ -169,7 +168,7 @@ export class Engine {
       store: options.store,
       serves: (group, peer) =>
         (this.#authorities.has(group) || this.#hasLeft(group)) &&
-        this.#membership.mayHave(group, numbers.get(peer) ?? 0),
+        this.#membership.mayHave(group, peers.numberOf(peer) ?? 0),
       damaged: (group, error) => this.#authorities.get(group)?.halt(error),
       count,
     })
@@ -178,7 +177,7 @@ export class Engine {
       clock,
       store: options.store,
       replicaFor: (group, peer) =>
-        this.#membership.mayHave(group, numbers.get(peer) ?? 0)
+        this.#membership.mayHave(group, peers.numberOf(peer) ?? 0)
           ? this.#authorities.get(group)?.authority.replica
           : undefined,
       count,

@@ -1,14 +1,16 @@
 import type { Lane } from '../../consensus/groups/types.ts'
+import type { Peers } from '../nodes/peers.ts'
 import type { Channel, Clock, Network, PeerId } from '../ports.ts'
 
 export const raftProtocol = 'raft/1'
 const reopenMs = 50
+/** To one that takes none: it may not know yet who opens them. */
+const maxReopenMs = 2_000
 const lanes: readonly Lane[] = [0, 1]
 
 export interface RaftLanesOptions {
   readonly self: number
-  /** Every other node of the genesis file, by number. */
-  readonly peers: ReadonlyMap<number, PeerId>
+  readonly peers: Peers
   readonly network: Network
   readonly clock: Clock
   readonly maxFrameBytes: number
@@ -23,6 +25,8 @@ export interface RaftLanesOptions {
 interface Pair {
   readonly channels: [Channel | undefined, Channel | undefined]
   opening: boolean
+  /** Attempts since anything came on one of them. */
+  failures: number
 }
 
 /**
@@ -31,23 +35,31 @@ interface Pair {
  */
 export class RaftLanes {
   readonly #options: RaftLanesOptions
-  readonly #numbers: ReadonlyMap<PeerId, number>
   readonly #pairs = new Map<number, Pair>()
   #stopped = false
 
   constructor(options: RaftLanesOptions) {
     this.#options = options
-    this.#numbers = new Map([...options.peers].map(([number, peer]) => [peer, number]))
-    const { network, maxFrameBytes } = options
+    const { network, maxFrameBytes, peers } = options
     network.handle(raftProtocol, { maxFrameBytes, maxChannelsPerPeer: 4 }, channel => this.#accepted(channel))
     network.onPeer((peer, connected) => {
-      const number = this.#numbers.get(peer)
-      if (connected && number !== undefined && number > options.self) this.#openBoth(number, peer)
+      if (connected) this.#meet(peer)
     })
-    for (const peer of network.peers()) {
-      const number = this.#numbers.get(peer)
-      if (number !== undefined && number > options.self) this.#openBoth(number, peer)
-    }
+    for (const peer of network.peers()) this.#meet(peer)
+    peers.onAdded((_number, peer) => {
+      if (network.peers().includes(peer)) this.#meet(peer)
+    })
+    peers.onRemoved(number => {
+      for (const channel of this.#pairs.get(number)?.channels ?? []) channel?.close('raft: no node any more')
+    })
+  }
+
+  #meet(peer: PeerId): void {
+    const { peers, self } = this.#options
+    const number = peers.numberOf(peer)
+    if (number === undefined || number < self) return
+    this.#pair(number).failures = 0
+    this.#openBoth(number, peer)
   }
 
   send(peer: number, lane: Lane, frame: Uint8Array): boolean {
@@ -63,7 +75,7 @@ export class RaftLanes {
   #pair(number: number): Pair {
     let pair = this.#pairs.get(number)
     if (pair === undefined) {
-      pair = { channels: [undefined, undefined], opening: false }
+      pair = { channels: [undefined, undefined], opening: false, failures: 0 }
       this.#pairs.set(number, pair)
     }
     return pair
@@ -87,7 +99,10 @@ export class RaftLanes {
         const channel = await this.#options.network.open(peer, raftProtocol)
         channel.send(Uint8Array.of(lane))
         this.#joined(number, lane, channel)
-        channel.onFrame(frame => this.#options.receive(number, frame))
+        channel.onFrame(frame => {
+          pair.failures = 0
+          this.#options.receive(number, frame)
+        })
       }
     } catch {
       this.#options.count('raft_open_failed', {})
@@ -95,13 +110,17 @@ export class RaftLanes {
   }
 
   #reopenSoon(number: number, peer: PeerId): void {
-    this.#options.clock.after(reopenMs, () => {
-      if (this.#options.network.peers().includes(peer)) this.#openBoth(number, peer)
+    const { clock, network, peers } = this.#options
+    const pair = this.#pair(number)
+    const delayMs = Math.min(maxReopenMs, reopenMs * 2 ** Math.min(pair.failures, 10))
+    pair.failures += 1
+    clock.after(delayMs, () => {
+      if (peers.has(number) && network.peers().includes(peer)) this.#openBoth(number, peer)
     })
   }
 
   #accepted(channel: Channel): void {
-    const number = this.#numbers.get(channel.peer)
+    const number = this.#options.peers.numberOf(channel.peer)
     // Only the smaller number opens, so that two nodes never hold two pairs.
     if (number === undefined || number > this.#options.self) return this.#refuse(channel, 'unexpected-peer')
     let lane: Lane | undefined

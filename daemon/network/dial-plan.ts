@@ -16,11 +16,11 @@ const politenessMaxMs = 1500
 const addressesPerPeer = 8
 
 interface Target {
-  /** Of the genesis file: they stay first, since a peer may be wrong about its own. */
-  readonly fixed: readonly string[]
+  /** Of the genesis file or the directory: they stay first, since a peer may be wrong about its own. */
+  fixed: readonly string[]
   /** Where it was met, and what it says of itself; the newest first. */
   heard: readonly string[]
-  readonly bootstrap: boolean
+  bootstrap: boolean
   failures: number
   nextMs: number
   dialling: boolean
@@ -57,7 +57,10 @@ export class DialPlan {
       this.#targets.set(peer, { fixed, heard, bootstrap, failures: 0, nextMs, dialling: false })
       return
     }
-    known.heard = [...new Set([...addresses, ...known.heard])].slice(0, addressesPerPeer)
+    if (bootstrap) {
+      known.bootstrap = true
+      known.fixed = addresses.slice(0, addressesPerPeer)
+    } else known.heard = [...new Set([...addresses, ...known.heard])].slice(0, addressesPerPeer)
   }
 
   /** A peer that is to be dialled says where others get through to it: it is tried there soon. */
@@ -69,6 +72,14 @@ export class DialPlan {
     }
     target.heard = [...new Set(addresses)].slice(0, addressesPerPeer)
     return true
+  }
+
+  /** It is a node of the network no more. */
+  dismiss(peer: PeerId): void {
+    const target = this.#targets.get(peer)
+    if (target === undefined) return
+    target.bootstrap = false
+    this.forget(peer)
   }
 
   forget(peer: PeerId): void {

@@ -43,6 +43,17 @@ export class Dialler {
     }
   }
 
+  /** A node of the network, to be dialled until it answers. */
+  learn(peer: PeerId, addresses: readonly string[]): void {
+    this.#plan.learn(peer, addresses, true, this.#nowMs())
+    this.#schedule()
+  }
+
+  /** Nobody to look for any more. */
+  dismiss(peer: PeerId): void {
+    this.#plan.dismiss(peer)
+  }
+
   start(): void {
     this.#dialDue()
   }

@@ -12,7 +12,7 @@ import { createHost, dialTimeoutMs, startHost } from './host.ts'
 import { admitOrHold, type Link, Links } from './links.ts'
 import { helloProtocol, protocolName } from './names.ts'
 import { Newcomers } from './newcomers.ts'
-import type { NetworkOptions, NetworkStats, RunningNetwork } from './options.ts'
+import type { BootstrapPeer, NetworkOptions, NetworkStats, RunningNetwork } from './options.ts'
 import { peerIdOfSeed } from './peer-id.ts'
 import { ReachKeeper } from './reach/keeper.ts'
 
@@ -43,7 +43,8 @@ class Libp2pNetwork implements RunningNetwork {
   readonly #keeper: ReachKeeper
   readonly #peerListeners: ((peer: PeerId, connected: boolean) => void)[] = []
   readonly #visible = new Set<PeerId>()
-  readonly #founders: ReadonlySet<PeerId>
+  /** Nodes of the network: they are never turned away for want of room. */
+  readonly #nodes: Set<PeerId>
   #host: Libp2p | undefined
   #cancelUpkeep: Cancel = () => {}
   #stopping: Promise<void> | undefined
@@ -52,7 +53,7 @@ class Libp2pNetwork implements RunningNetwork {
     this.self = self
     this.#options = options
     const { networkName, logger, counters } = options
-    this.#founders = new Set(options.bootstrap.map(({ peerId }) => peerId))
+    this.#nodes = new Set(options.bootstrap.map(({ peerId }) => peerId))
     this.#links = new Links(self)
     this.#newcomers = new Newcomers(options, {
       links: this.#links,
@@ -136,6 +137,18 @@ class Libp2pNetwork implements RunningNetwork {
     if (this.#stopping === undefined) this.#gossip.publish(topic, data)
   }
 
+  learn({ peerId, addresses }: BootstrapPeer): void {
+    if (this.#stopping !== undefined || peerId === this.self) return
+    this.#nodes.add(peerId)
+    this.#dialler.learn(peerId, addresses)
+  }
+
+  dismiss(peer: PeerId, reason: string): void {
+    this.#nodes.delete(peer)
+    this.#dialler.dismiss(peer)
+    for (const link of this.#links.greetedLinks(peer)) link.connection.abort(new Error(reason))
+  }
+
   listenAddresses(): string[] {
     return this.#keeper.listening()
   }
@@ -216,7 +229,7 @@ class Libp2pNetwork implements RunningNetwork {
   }
 
   #hasRoomFor(peer: PeerId): boolean {
-    const has = this.#visible.has(peer) || this.#founders.has(peer)
+    const has = this.#visible.has(peer) || this.#nodes.has(peer)
     return has || this.#visible.size < this.#options.maxPeers
   }
 

@@ -19,7 +19,7 @@ export interface ProtocolRange {
   readonly max: number
 }
 
-/** A node of the genesis file: dialled until it answers, for as long as this node runs. */
+/** A node of the network, by the genesis file or the directory: dialled until it answers, for as long as this node runs. */
 export interface BootstrapPeer {
   readonly peerId: PeerId
   /** Multiaddrs without the `/p2p/…` part, such as `/ip4/192.0.2.1/tcp/4001`. */
@@ -134,6 +134,10 @@ export interface RunningNetwork extends Network {
   stats(): NetworkStats
   /** Connects to whoever is at this multiaddr; the handshake is still to come. Rejects when nobody is there. */
   dialAddress(address: string): Promise<PeerId>
+  /** It is a node of the network from now on, as the bootstrap peers are; or its addresses are others. */
+  learn(peer: BootstrapPeer): void
+  /** It is none any more. What connects it to this node ends; whether it may come back is for `allow` to say. */
+  dismiss(peer: PeerId, reason: string): void
   /** Ends everything; resolves within about `deadlineMs`, by force if need be. Never rejects. */
   stop(deadlineMs: number): Promise<void>
 }

@@ -4,7 +4,7 @@ import type { FinalProof } from '../hosting/final-asks.ts'
 
 export interface FinalChecksOptions {
   readonly areas: readonly AreaInfo[]
-  /** A node's public keys by its number, from the genesis file. */
+  /** A node's public keys by its number; it grows as nodes come. */
   readonly nodeKeys: ReadonlyMap<number, { readonly log: Uint8Array; readonly vote: Uint8Array }>
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
   /** A node has said to be final what can't be. */
@@ -26,13 +26,11 @@ export interface FalseFinal {
 export class FinalChecks {
   readonly #options: FinalChecksOptions
   readonly #verifiers: ReadonlyMap<string, FinalVerifier>
-  readonly #logKeys: ReadonlyMap<number, Uint8Array>
 
   constructor(options: FinalChecksOptions) {
     this.#options = options
     const checks = { ed25519: options.verify, mlDsa44: undefined }
     this.#verifiers = new Map(options.areas.map(({ name }) => [name, new FinalVerifier(checks)]))
-    this.#logKeys = new Map(Array.from(options.nodeKeys, ([number, { log }]) => [number, log]))
   }
 
   /** The newest epoch of an area whose members are known here. */
@@ -50,7 +48,7 @@ export class FinalChecks {
     const verdict = this.#verifiers.get(area.name)!.verify(proof, {
       leaves,
       founders: this.#foundersOf(area),
-      logKeys: this.#logKeys,
+      logKeys: new Map(Array.from(this.#options.nodeKeys, ([number, { log }]) => [number, log])),
     })
     if (verdict.ok) return true
     const { checkpoint } = proof

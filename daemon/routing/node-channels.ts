@@ -3,7 +3,8 @@ import type { Channel, Network, PeerId } from '../ports.ts'
 export interface NodeChannelsOptions {
   readonly protocol: string
   readonly network: Network
-  readonly peerOf: (node: number) => PeerId
+  /** Undefined for a number that no node has, or none that takes part. */
+  readonly peerOf: (node: number) => PeerId | undefined
   /** False: no honest node sends that, and the channel is closed. */
   readonly onFrame: (node: number, frame: Uint8Array) => boolean
   /** What was sent to it may not have arrived, and will not be answered. */
@@ -38,7 +39,7 @@ export class NodeChannels {
   #open(node: number): Sent {
     const { network, protocol, peerOf, count, onLost } = this.#options
     const peer = peerOf(node)
-    if (!network.peers().includes(peer)) return 'unreachable'
+    if (peer === undefined || !network.peers().includes(peer)) return 'unreachable'
     const attempt = Symbol('opening')
     this.#channels.set(node, attempt)
     const isOurs = (): boolean => this.#channels.get(node) === attempt

@@ -57,7 +57,8 @@ export interface RouterOptions {
   readonly areas: readonly AreaInfo[]
   /** This node's number. */
   readonly self: number
-  readonly peerOf: (node: number) => PeerId
+  /** Undefined for a number that no node has. */
+  readonly peerOf: (node: number) => PeerId | undefined
   readonly local: (group: number) => LocalAuthority | undefined
   readonly network: Network
   readonly clock: Clock
@@ -185,7 +186,8 @@ export class InputRouter implements AuthorityRouter {
 
   #follow(info: AreaInfo, listener: FeedListener): () => void {
     const { network, clock, count, peerOf } = this.#options
-    const members = (): PeerId[] => this.#areas.find(({ group }) => group === info.group)!.members.map(peerOf)
+    const members = (): PeerId[] =>
+      this.#areas.find(({ group }) => group === info.group)!.members.flatMap(node => peerOf(node) ?? [])
     const follower = new FeedFollower({ group: info.group, members, network, clock, count }, listener)
     return () => follower.stop()
   }

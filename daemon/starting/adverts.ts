@@ -8,18 +8,17 @@ import type { Basis, Urls } from './parts.ts'
 
 /** What this node says of itself, and what it hears of others' leaders. */
 export function startAdverts(
-  { genesis, self, count }: Basis,
+  { genesis, book, self, count }: Basis,
   network: RunningNetwork,
   engine: Engine,
   router: InputRouter,
   urls: Urls,
 ): AdvertBoard {
-  const { nodes, authorities } = genesis.file
-  const numbers = new Map(nodes.map(node => [node.peerId, node.number]))
+  const { authorities } = genesis.file
   const names = new Map(authorities.map(authority => [authority.group, authority.name]))
   return new AdvertBoard({
     self: self.number,
-    numberOf: peer => numbers.get(peer),
+    numberOf: peer => book.numberOf(peer),
     network,
     clock: realClock,
     own: () => ({

@@ -10,7 +10,7 @@ import { verifySignature } from '../identity/signing-key.ts'
 import type { RunningNetwork } from '../network/options.ts'
 import { isDamage, setupErrorOf } from '../node-errors.ts'
 import { atEndOfTurn, realClock, realRandom } from '../real-ports.ts'
-import { authoritiesOf, handoversOf, othersOf } from './from-genesis.ts'
+import { authoritiesOf, handoversOf } from './from-genesis.ts'
 import type { Basis, Parts } from './parts.ts'
 
 export interface EngineTroubles {
@@ -28,10 +28,10 @@ export async function startEngine(
   network: RunningNetwork,
   { problem, fatal }: EngineTroubles,
 ): Promise<Engine> {
-  const { config, genesis, keys, self, log, count } = basis
+  const { config, genesis, book, keys, self, log, count } = basis
   return await Engine.start({
     self: self.number,
-    peers: othersOf(genesis, self.number),
+    peers: book.peers,
     authorities: authoritiesOf(genesis),
     logKey: keys.log,
     store,
@@ -41,7 +41,7 @@ export async function startEngine(
     schedule: atEndOfTurn,
     sha256,
     verify: verifySignature,
-    handovers: handoversOf(genesis),
+    handovers: handoversOf(genesis, book),
     heartbeatMs: config.heartbeatMs,
     electionMs: config.electionMs,
     leaseReads: config.leaseReads,
@@ -69,17 +69,16 @@ export async function startEngine(
 }
 
 function cosigning(
-  { genesis, keys, self, count }: Basis,
+  { genesis, book, keys, self, count }: Basis,
   parts: Parts,
   network: RunningNetwork,
 ): ReturnType<typeof memberCosigning> {
-  const { nodes, network: networkName } = genesis.file
-  const keyOf = new Map(nodes.map(({ number, keys: { cosign } }) => [number, Buffer.from(cosign, 'base64')]))
+  const { network: networkName } = genesis.file
   return memberCosigning({
     self: self.number,
     ...{ networkName, network, key: keys.cosign, clock: realClock },
-    keyOf: node => keyOf.get(node)!,
-    peers: othersOf(genesis, self.number),
+    keyOf: node => book.get(node)!.keys.cosign,
+    peers: book.peers,
     membersOf: group => parts.finality?.membersOf(group) ?? [],
     logOf: group => parts.engine?.authority(group)?.published,
     count,

@@ -7,32 +7,29 @@ import { Finality } from '../hosting/finality/finality.ts'
 import { verifySignature } from '../identity/signing-key.ts'
 import type { RunningNetwork } from '../network/options.ts'
 import { atEndOfTurn, realClock, realRandom } from '../real-ports.ts'
-import { identityKeysOf, nodeKeysOf, othersOf } from './from-genesis.ts'
 import type { Basis, Parts } from './parts.ts'
 
 /** This node's votes, read back from its disk. `forgetful`: that disk may have lost some. */
 export async function loadFinality(
-  { genesis, keys, self, log, count, signatures }: Basis,
+  { genesis, book, keys, self, log, count, signatures }: Basis,
   parts: Parts,
   store: Store,
   network: RunningNetwork,
   forgetful: boolean,
 ): Promise<Finality> {
   const { authorities, network: networkName } = genesis.file
-  const nodeKeys = nodeKeysOf(genesis)
-  const identityKeys = identityKeysOf(genesis)
   const finality = await Finality.load({
     self: self.number,
-    peers: othersOf(genesis, self.number),
+    peers: book.peers,
     authorities: authorities.map(authority => ({
       group: authority.group,
       origin: originOf(networkName, authority),
       epoch: authority.epoch,
       members: [...authority.members]
         .sort((a, b) => a - b)
-        .map(node => ({ node, key: nodeKeys.get(node)!.vote })),
+        .map(node => ({ node, key: book.get(node)!.keys.vote })),
     })),
-    voteKeyOf: node => nodeKeys.get(node)?.vote,
+    voteKeyOf: node => book.get(node)?.keys.vote,
     voteKey: keys.vote,
     anchoring: new AnchorsAtOnce(),
     onFinal: group => parts.engine?.authority(group)?.final(finality.final(group)!),
@@ -46,7 +43,7 @@ export async function loadFinality(
     verify: verifySignature,
     signatures,
     rulesVersion: genesis.file.rules.version,
-    gatewayKeyOf: node => identityKeys.get(node),
+    gatewayKeyOf: node => book.get(node)?.keys.identity,
     addOps: ops => parts.engine?.driver.addOps(ops),
     sync: done => parts.engine?.driver.sync(done),
     count,

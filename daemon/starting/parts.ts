@@ -3,7 +3,6 @@ import type { AdvertBoard } from '../adverts/board.ts'
 import type { NodeConfig } from '../config/settings.ts'
 import type { GatewayServer } from '../gateway/server.ts'
 import type { Genesis } from '../genesis/genesis.ts'
-import type { GenesisNode } from '../genesis/schema.ts'
 import type { Engine } from '../hosting/engine.ts'
 import type { Finality } from '../hosting/finality/finality.ts'
 import type { HttpServer } from '../http/server.ts'
@@ -12,6 +11,8 @@ import type { NodeKeys } from '../identity/node-keys.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { RunningNetwork } from '../network/options.ts'
+import type { NodeBook } from '../nodes/book.ts'
+import type { NodeRecord } from '../nodes/record.ts'
 import type { GatewaySignatures } from '../routing/gateway-signatures.ts'
 import type { InputRouter } from '../routing/router.ts'
 import type { WitnessAsking } from '../witnesses/asking.ts'
@@ -22,7 +23,8 @@ export interface Basis {
   readonly config: NodeConfig
   readonly genesis: Genesis
   readonly keys: NodeKeys
-  readonly self: GenesisNode
+  readonly book: NodeBook
+  readonly self: NodeRecord
   readonly dataDir: DataDir
   readonly log: Logger
   readonly metrics: Metrics

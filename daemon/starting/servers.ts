@@ -5,12 +5,11 @@ import type { NodeView } from '../http/view.ts'
 import { verifySignature } from '../identity/signing-key.ts'
 import { realClock, realRandom } from '../real-ports.ts'
 import type { InputRouter } from '../routing/router.ts'
-import { nodeKeysOf } from './from-genesis.ts'
 import type { Basis } from './parts.ts'
 
 /** Listens for game clients. */
 export async function startGateway(
-  { config, genesis, self, metrics }: Basis,
+  { config, genesis, book, self, metrics }: Basis,
   router: InputRouter,
 ): Promise<GatewayServer> {
   const { file, hash } = genesis
@@ -24,7 +23,7 @@ export async function startGateway(
       gatewayId: self.peerId,
       nodeNumber: self.number,
       tickMs: file.tickMs,
-      nodeKeys: nodeKeysOf(genesis),
+      nodeKeys: book.keys,
       limits: { inputsPerSecond: config.maxInputsPerSecond, inputBurst: 2 * config.maxInputsPerSecond },
     },
     ports: {

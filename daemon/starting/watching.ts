@@ -20,29 +20,30 @@ export interface Watching {
 
 /** Compares what nodes sign, and keeps and tells what contradicts itself. */
 export function startWatching(
-  { genesis, dataDir, log, count }: Basis,
+  { genesis, book, dataDir, log, count }: Basis,
   network: Network,
   engine: Engine,
 ): Watching {
   const clock = realClock
-  const { nodes, authorities, network: name } = genesis.file
-  const numbers = new Map(nodes.map(node => [node.peerId, node.number]))
-  const voteKeys = new Map(nodes.map(node => [node.number, Buffer.from(node.keys.vote, 'base64')]))
+  const { authorities, network: name } = genesis.file
   const charters = new Map(authorities.map(authority => [originOf(name, authority), authority]))
   const logKeys = new LogKeys(
     charters.keys(),
-    nodes.map(node => ({ node: node.number, logKey: Buffer.from(node.keys.log, 'base64') })),
+    book.all().map(({ number, keys }) => ({ node: number, logKey: keys.log })),
   )
+  book.onChange((node, before) => {
+    if (before === undefined) logKeys.addSigner({ node: node.number, logKey: node.keys.log })
+  })
   const mayHold = (origin: string, node: number): boolean => {
     const { group, members } = charters.get(origin)!
     return members.includes(node) || engine.maySign(group, node)
   }
   const judge = new Judge({
     ...{ origins: [...charters.keys()], logKeys, verify: verifySignature },
-    voteKeyOf: node => voteKeys.get(node),
+    voteKeyOf: node => book.get(node)?.keys.vote,
     mayHold,
   })
-  const numberOf = (peer: string): number | undefined => numbers.get(peer)
+  const numberOf = (peer: string): number | undefined => book.numberOf(peer)
   const comparer = new Comparer({
     keys: logKeys,
     own: origin => engine.authority(charters.get(origin)!.group)?.published,

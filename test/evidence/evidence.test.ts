@@ -14,6 +14,8 @@ import { formatTwoFaces, parseTwoFaces } from '../../daemon/evidence/two-faces.t
 import type { Engine } from '../../daemon/hosting/engine.ts'
 import { dataDirFiles } from '../../daemon/identity/data-dir.ts'
 import { verifySignature } from '../../daemon/identity/signing-key.ts'
+import { NodeBook } from '../../daemon/nodes/book.ts'
+import { recordOf } from '../../daemon/nodes/record.ts'
 import type { Network } from '../../daemon/ports.ts'
 import type { Basis } from '../../daemon/starting/parts.ts'
 import { startWatching } from '../../daemon/starting/watching.ts'
@@ -118,7 +120,9 @@ describe('evidence as a node makes it', () => {
       subscribe: () => {},
     } as unknown as Network
     const log = { warn: (facts: { error?: string }) => facts.error !== undefined && lost.push(facts.error) }
-    const basis = { genesis: town.genesis, dataDir: { files }, log, count: () => {} } as unknown as Basis
+    const { genesis } = town
+    const book = new NodeBook('', genesis.file.nodes.map(recordOf))
+    const basis = { genesis, book, dataDir: { files }, log, count: () => {} } as unknown as Basis
     const engine = {
       authorities: () => [],
       authority: () => undefined,

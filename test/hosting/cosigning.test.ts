@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { memberCosigner, memberCosigning } from '../../daemon/hosting/finality/cosigners.ts'
 import { PublishedLog } from '../../daemon/hosting/log-view.ts'
 import { signingKeyOf } from '../../daemon/identity/signing-key.ts'
+import { Peers } from '../../daemon/nodes/peers.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
 import { openNote } from '../../storage/log/note.ts'
 import { noteVerifier } from '../../storage/log/note-keys.ts'
@@ -27,7 +28,7 @@ async function start({ name, store, network, clock }: SimContext): Promise<Progr
   const cosigning = memberCosigning({
     ...{ self, networkName: 'sea', network, clock, key: KEYS[self - 1]! },
     keyOf: node => KEYS[node - 1]!.publicKey,
-    peers: new Map(NAMES.flatMap((peer, i) => (i + 1 === self ? [] : [[i + 1, peer] as const]))),
+    peers: new Peers(NAMES.flatMap((peer, i) => (i + 1 === self ? [] : [[i + 1, peer] as const]))),
     membersOf: () => [1, 2, 3],
     logOf: group => (group === GROUP ? published : undefined),
     count: what => counted.push(what),

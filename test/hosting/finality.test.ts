@@ -8,6 +8,7 @@ import { AnchorsAtOnce } from '../../daemon/hosting/finality/anchoring.ts'
 import { Finality } from '../../daemon/hosting/finality/finality.ts'
 import type { FinalityDoor } from '../../daemon/hosting/finality/finality-options.ts'
 import { signingKeyOf, verifySignature, verifySignatureAside } from '../../daemon/identity/signing-key.ts'
+import { Peers } from '../../daemon/nodes/peers.ts'
 import { GatewaySignatures } from '../../daemon/routing/gateway-signatures.ts'
 import { batchOp, LogReader } from '../../storage/log/log-store.ts'
 import { encodeBatch, type LogRecord, recordKind } from '../../storage/log/record.ts'
@@ -70,7 +71,7 @@ async function start(
   const write = (done: () => void): void => store.write(ops.splice(0), { sync: true }, () => done())
   const finality = await Finality.load({
     ...{ self, store, network, clock, random, sha256, verify: verifySignature, forgetful },
-    peers: new Map(NAMES.flatMap((peer, i) => (i + 1 === self ? [] : [[i + 1, peer] as const]))),
+    peers: new Peers(NAMES.flatMap((peer, i) => (i + 1 === self ? [] : [[i + 1, peer] as const]))),
     authorities: [{ group: GROUP, origin: ORIGIN, epoch: 1, members: MEMBERS }],
     voteKeyOf: node => KEYS[node - 1]?.publicKey,
     voteKey: KEYS[self - 1]!,

@@ -7,6 +7,7 @@ import { type MemberOrder, Orders } from '../../daemon/hosting/orders.ts'
 import { fetchBatches } from '../../daemon/hosting/sync.ts'
 import { type SigningKey, signingKeyOf } from '../../daemon/identity/signing-key.ts'
 import { type NodeViewParts, nodeView } from '../../daemon/node-view.ts'
+import { NodeBook } from '../../daemon/nodes/book.ts'
 import type { Clock, Network } from '../../daemon/ports.ts'
 import { MemoryStore } from '../../storage/store-memory.ts'
 import type { Wiring } from '../../testnet/simulation/authorities/daemon.ts'
@@ -62,14 +63,18 @@ describe('a grant', () => {
   it('is good while its giver is a member: not for having founded the org, nor for being about to come', () => {
     const hash = new Uint8Array(32).fill(7)
     const keys = [1, 2, 3, 4].map(number => signingKeyOf(new Uint8Array(32).fill(number)))
-    const nodes = keys.map(({ publicKey }, i) => ({
-      number: i + 1,
-      keys: { log: Buffer.from(publicKey).toString('base64') },
-    }))
+    const book = new NodeBook(
+      '',
+      keys.map(({ publicKey }, i) => ({
+        ...{ number: i + 1, peerId: `peer-${i + 1}`, operator: '', addresses: [], status: 'active' },
+        keys: { identity: publicKey, vote: publicKey, cosign: publicKey, log: publicKey },
+      })),
+    )
     const guild = { name: 'org/guild', kind: 'org', group: GROUP, epoch: 0, members: [1, 2, 3] }
     const origin = originOf('sea', guild as GenesisAuthority)
     const view = nodeView({
-      genesis: { hash, file: { network: 'sea', nodes, authorities: [guild] } },
+      genesis: { hash, file: { network: 'sea', authorities: [guild] } },
+      book,
       finality: { membersOf: () => [1, 2] },
       engine: { mayServe: () => [1, 2, 3, 4] },
       clock: { wallMs: () => 1 },

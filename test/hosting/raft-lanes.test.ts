@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { RaftLanes } from '../../daemon/hosting/raft-lanes.ts'
+import { Peers } from '../../daemon/nodes/peers.ts'
 import type { SimContext } from '../../testnet/simulation/node.ts'
 import { Simulation } from '../../testnet/simulation/simulation.ts'
 
@@ -17,7 +18,7 @@ function speaker({ name, network, clock }: SimContext): Speaker {
   const heard: (string | number)[] = []
   const lanes = new RaftLanes({
     self,
-    peers: new Map([[other, NAMES[other - 1]!]]),
+    peers: new Peers([[other, NAMES[other - 1]!]]),
     network,
     clock,
     maxFrameBytes: 100,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { VoteLanes } from '../../daemon/hosting/finality/lanes.ts'
+import { Peers } from '../../daemon/nodes/peers.ts'
 import type { SimContext, SimNode } from '../../testnet/simulation/node.ts'
 import { Simulation } from '../../testnet/simulation/simulation.ts'
 
@@ -16,7 +17,7 @@ function speaker({ name, network, clock }: SimContext): Speaker {
   const other = 2 - NAMES.indexOf(name)
   const heard: (string | number)[] = []
   const lanes = new VoteLanes({
-    peers: new Map([[other, NAMES[other - 1]!]]),
+    peers: new Peers([[other, NAMES[other - 1]!]]),
     ...{ network, clock, maxFrameBytes: 100 },
     opened: () => heard.push('opened'),
     receive: (_, frame) => heard.push(frame[0]!),

@@ -1,5 +1,6 @@
 import type { NoteSignature, NoteVerifier } from '../../../storage/log/note.ts'
-import type { Channel, Clock, Network, PeerId } from '../../ports.ts'
+import type { Peers } from '../../nodes/peers.ts'
+import type { Channel, Clock, Network } from '../../ports.ts'
 import { NodeChannels } from '../../routing/node-channels.ts'
 import {
   type Cosignature,
@@ -23,8 +24,7 @@ export interface CosignedLog {
 }
 
 export interface CosigningOptions {
-  /** Every other node of the genesis file, by number. */
-  readonly peers: ReadonlyMap<number, PeerId>
+  readonly peers: Peers
   readonly network: Network
   readonly clock: Clock
   readonly logOf: (group: number) => CosignedLog | undefined
@@ -66,15 +66,14 @@ export class Cosigning {
     const { network, peers, count } = options
     this.#channels = new NodeChannels({
       ...{ protocol: cosignProtocol, network, count },
-      peerOf: node => peers.get(node)!,
+      peerOf: node => peers.get(node),
       onFrame: (node, frame) => this.#answered(node, frame),
       onLost: node => {
         for (const gathering of this.#gatherings.values()) this.#heardOf(gathering, node)
       },
     })
-    const numbers = new Map([...peers].map(([number, peer]) => [peer, number]))
     network.handle(cosignProtocol, { maxFrameBytes, maxChannelsPerPeer: 2 }, channel => {
-      const node = numbers.get(channel.peer)
+      const node = peers.numberOf(channel.peer)
       const refuse = (code: string): void => {
         count('cosign_refused', { code })
         channel.close(`cosign: ${code}`)
@@ -100,7 +99,7 @@ export class Cosigning {
   decided(group: number): void {
     const log = this.#options.logOf(group)
     if (log === undefined) return
-    for (const node of this.#options.peers.keys()) {
+    for (const node of this.#options.peers.numbers()) {
       const name = `${node} ${group}`
       const held = this.#held.get(name)
       if (held === undefined || held.size > log.size) continue

@@ -3,7 +3,8 @@ import type { Evidence } from '../../../consensus/finality/evidence.ts'
 import type { Voter } from '../../../consensus/finality/seal.ts'
 import type { Store, StoreOp } from '../../../storage/store.ts'
 import type { SigningKey } from '../../identity/signing-key.ts'
-import type { Clock, Network, PeerId, Random } from '../../ports.ts'
+import type { Peers } from '../../nodes/peers.ts'
+import type { Clock, Network, Random } from '../../ports.ts'
 import type { GatewaySignatures } from '../../routing/gateway-signatures.ts'
 import type { Anchoring } from './anchoring.ts'
 import type { MembersDoor } from './epochs.ts'
@@ -22,7 +23,7 @@ export interface VotedAuthority {
 
 export interface FinalityOptions {
   readonly self: number
-  readonly peers: ReadonlyMap<number, PeerId>
+  readonly peers: Peers
   /** All of the network: this node takes part in those that it is a founder of, and follows others when it is told to. */
   readonly authorities: readonly VotedAuthority[]
   readonly voteKeyOf: VoteKeyOf

@@ -1,3 +1,4 @@
+import type { Peers } from '../../nodes/peers.ts'
 import type { Cancel, Channel, Clock, Network, PeerId } from '../../ports.ts'
 
 const protocol = 'finality/1'
@@ -7,8 +8,7 @@ const pingMs = 1_000
 const silenceMs = 3_500
 
 export interface VoteLanesOptions {
-  /** Every other node of the genesis file, by number. */
-  readonly peers: ReadonlyMap<number, PeerId>
+  readonly peers: Peers
   readonly network: Network
   readonly clock: Clock
   readonly maxFrameBytes: number
@@ -40,32 +40,47 @@ const never = Number.NEGATIVE_INFINITY
  */
 export class VoteLanes {
   readonly #options: VoteLanesOptions
-  readonly #lanes: ReadonlyMap<number, Lane>
+  readonly #lanes = new Map<number, Lane>()
   #timer: Cancel | undefined
   #stopped = false
 
   constructor(options: VoteLanesOptions) {
     this.#options = options
     const { network, peers, maxFrameBytes, count } = options
-    this.#lanes = new Map([...peers].map(([number, peer]) => [number, newLane(number, peer)]))
-    const byPeer = new Map([...this.#lanes.values()].map(lane => [lane.peer, lane]))
+    for (const [number, peer] of peers.entries()) this.#lanes.set(number, newLane(number, peer))
     network.handle(protocol, { maxFrameBytes, maxChannelsPerPeer: 2 }, channel => {
-      const lane = byPeer.get(channel.peer)
+      const lane = this.#laneOf(channel.peer)
       if (lane === undefined) {
         count('finality_channel_refused', {})
         return channel.close('finality: unexpected-peer')
       }
-      channel.onFrame(frame => this.#receive(lane, frame))
+      channel.onFrame(frame => {
+        if (this.#lanes.get(lane.number) === lane) this.#receive(lane, frame)
+        else channel.close('finality: no node any more')
+      })
     })
     const meet = (peer: PeerId): void => {
-      const lane = byPeer.get(peer)
+      const lane = this.#laneOf(peer)
       if (lane !== undefined) void this.#open(lane)
     }
     network.onPeer((peer, connected) => {
       if (connected) meet(peer)
     })
     network.peers().forEach(meet)
+    peers.onAdded((number, peer) => {
+      this.#lanes.set(number, newLane(number, peer))
+      if (network.peers().includes(peer)) meet(peer)
+    })
+    peers.onRemoved(number => {
+      const lane = this.#lanes.get(number)
+      this.#lanes.delete(number)
+      lane?.channel?.close('finality: no node any more')
+    })
     this.#pingAll()
+  }
+
+  #laneOf(peer: PeerId): Lane | undefined {
+    return this.#lanes.get(this.#options.peers.numberOf(peer) ?? 0)
   }
 
   /** False: it does not reach the peer. Nothing piles up for one that has fallen silent. */
@@ -143,7 +158,8 @@ export class VoteLanes {
   #openSoon(lane: Lane): void {
     if (this.#stopped) return
     this.#options.clock.after(reopenMs, () => {
-      if (this.#options.network.peers().includes(lane.peer)) void this.#open(lane)
+      const isKnown = this.#lanes.get(lane.number) === lane
+      if (isKnown && this.#options.network.peers().includes(lane.peer)) void this.#open(lane)
     })
   }
 }

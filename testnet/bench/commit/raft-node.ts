@@ -8,6 +8,7 @@ import { type CommittedEntry, DEFAULT_LIMITS, TICK_MS } from '../../../consensus
 import { RaftLanes } from '../../../daemon/hosting/raft-lanes.ts'
 import { createLogger } from '../../../daemon/log.ts'
 import { startNetwork } from '../../../daemon/network/network.ts'
+import { Peers } from '../../../daemon/nodes/peers.ts'
 import { atEndOfTurn, realClock, realRandom } from '../../../daemon/real-ports.ts'
 import { batchOp, tileOps } from '../../../storage/log/log-store.ts'
 import { decodeBatch, leafHashes } from '../../../storage/log/record.ts'
@@ -90,7 +91,7 @@ const driver: GroupDriver = new GroupDriver({
 })
 const lanes = new RaftLanes({
   self: setup.number,
-  peers: new Map(others.map(({ number, peerId }) => [number, peerId])),
+  peers: new Peers(others.map(({ number, peerId }) => [number, peerId])),
   network,
   clock: realClock,
   maxFrameBytes: DEFAULT_LIMITS.maxFrameBytes,

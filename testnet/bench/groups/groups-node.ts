@@ -6,6 +6,7 @@ import { DEFAULT_LIMITS, TICK_MS } from '../../../consensus/groups/types.ts'
 import { RaftLanes } from '../../../daemon/hosting/raft-lanes.ts'
 import { createLogger } from '../../../daemon/log.ts'
 import { startNetwork } from '../../../daemon/network/network.ts'
+import { Peers } from '../../../daemon/nodes/peers.ts'
 import { realClock, realRandom } from '../../../daemon/real-ports.ts'
 import { openLevelStore } from '../../../storage/store-level.ts'
 import type { GroupsNodeAnswer, GroupsNodeRequest, GroupsNodeSetup, GroupsNodeState } from './messages.ts'
@@ -74,7 +75,7 @@ const driver: GroupDriver = new GroupDriver({
 })
 const lanes = new RaftLanes({
   self: setup.number,
-  peers: new Map(others.map(({ number, peerId }) => [number, peerId])),
+  peers: new Peers(others.map(({ number, peerId }) => [number, peerId])),
   network,
   clock: realClock,
   maxFrameBytes: DEFAULT_LIMITS.maxFrameBytes,

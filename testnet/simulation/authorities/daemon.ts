@@ -7,6 +7,7 @@ import { Engine } from '../../../daemon/hosting/engine.ts'
 import type { EngineOptions } from '../../../daemon/hosting/engine-options.ts'
 import type { Finality } from '../../../daemon/hosting/finality/finality.ts'
 import type { MemberOrder } from '../../../daemon/hosting/orders.ts'
+import { Peers } from '../../../daemon/nodes/peers.ts'
 import type { Clock, Network } from '../../../daemon/ports.ts'
 import { GatewaySignatures } from '../../../daemon/routing/gateway-signatures.ts'
 import { serveIntake } from '../../../daemon/routing/intake-server.ts'
@@ -142,7 +143,7 @@ export async function startDaemon(
     for await (const _ of store.range({ ...snapshotRange(identity.group), limit: 1 }))
       judge.count('restored-from-snapshot')
   }
-  const peers = new Map(others.map(({ number, name }) => [number, name]))
+  const peers = new Peers(others.map(({ number, name }) => [number, name]))
   const signatures = new GatewaySignatures(verifySimSignature, (key, message, signature, done) => {
     clock.after(random.below(VERIFYING_MS), () => done(verifySimSignature(key, message, signature)))
   })

@@ -2,6 +2,7 @@ import { encodeQuorum } from '../../../consensus/finality/certificate.ts'
 import type { Engine } from '../../../daemon/hosting/engine.ts'
 import { AnchorsAtOnce } from '../../../daemon/hosting/finality/anchoring.ts'
 import { Finality } from '../../../daemon/hosting/finality/finality.ts'
+import type { Peers } from '../../../daemon/nodes/peers.ts'
 import type { Network } from '../../../daemon/ports.ts'
 import type { GatewaySignatures } from '../../../daemon/routing/gateway-signatures.ts'
 import type { RaftInstance } from '../../../storage/keys.ts'
@@ -16,7 +17,7 @@ export interface SimFinalityParts {
   readonly node: RealmNode
   readonly judge: Judge
   readonly context: SimContext
-  readonly peers: ReadonlyMap<number, string>
+  readonly peers: Peers
   readonly store: Store
   readonly signatures: GatewaySignatures
   readonly network: Network
