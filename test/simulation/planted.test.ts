@@ -65,6 +65,9 @@ const RARE: Readonly<
   },
   'decisions-untold': { seeds: 8, seconds: 12, faults: ['delay'] },
   'suspects-nobody': { seeds: 8, seconds: 2, faults: ['crash'] },
+  // In every eighth seed a member is left alone.
+  'leaves-one-alone': { seeds: 9, seconds: 2, clients: 1, faults: ['suspicion'] },
+  'shows-unanchored': { seeds: 6, seconds: 6, faults: ['late-anchors'] },
   'votes-for-shorter-logs': { seeds: 16, seconds: 20 },
 }
 
@@ -80,6 +83,7 @@ const FIRST: Readonly<Record<string, number>> = {
   'keeps-conflicting-entries': 2,
   'keeps-replaced-entries': 8,
   'joins-on-word': 2,
+  'leaves-one-alone': 8,
   'members-too-early': 8,
   'never-resigns': 16,
   'never-wakes': 11,

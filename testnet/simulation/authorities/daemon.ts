@@ -19,6 +19,7 @@ import type { Judge } from './judge.ts'
 import { Mirror } from './mirror.ts'
 import { endedByDisk, type Machine, openOwnDisk } from './own-disk.ts'
 import { handoversOf, nameOf, type Realm, sha256 } from './realm.ts'
+import { SimAnchors } from './sim-anchors.ts'
 import { loadFinality, type Votes, withholding } from './sim-finality.ts'
 import { verifySimSignature } from './sim-key.ts'
 import { Watch } from './watch.ts'
@@ -62,6 +63,8 @@ export class SimDaemon {
   readonly finality: Finality | undefined
   /** Whether the node keeps its votes to itself. */
   readonly votes: Votes
+  /** Its way to the directory. */
+  readonly anchors: SimAnchors
   readonly mirrors = new Map<number, Mirror>()
   readonly #context: SimContext
 
@@ -73,7 +76,9 @@ export class SimDaemon {
     gateway: GatewayCore,
     finality: Finality | undefined,
     votes: Votes,
+    anchors: SimAnchors,
   ) {
+    this.anchors = anchors
     this.finality = finality
     this.votes = votes
     this.#context = context
@@ -147,6 +152,7 @@ export async function startDaemon(
   const signatures = new GatewaySignatures(verifySimSignature, (key, message, signature, done) => {
     clock.after(random.below(VERIFYING_MS), () => done(verifySimSignature(key, message, signature)))
   })
+  const anchors = new SimAnchors(clock, judge.views)
   const votes: Votes = { withheld: false, dropped: () => judge.count('votes-dropped') }
   const late: { engine?: Engine; router?: InputRouter } = {}
   const unlessDiskEndsIt = <T>(start: Promise<T>): Promise<T> =>
@@ -162,6 +168,7 @@ export async function startDaemon(
           loadFinality({
             ...{ realm, judge, context, node, peers, store, signatures, schedule, count },
             forgetful: isNewStore,
+            anchoring: anchors,
             ...{
               network: withholding(context.network, votes),
               progressMs: settings.progressMs,
@@ -274,7 +281,7 @@ export async function startDaemon(
       verify: verifySimSignature,
     },
   )
-  const daemon = new SimDaemon(context, self, engine, router, gateway, finality, votes)
+  const daemon = new SimDaemon(context, self, engine, router, gateway, finality, votes, anchors)
   for (const { group, name } of realm.areas) {
     const mirror = new Mirror()
     daemon.mirrors.set(group, mirror)

@@ -48,6 +48,10 @@ const RECOVERY_MS = 15_000
 const LATE_ENDS_MS = 1_000
 /** Replicas are equal within this time, and never stand still for `RECOVERY_MS` until then. */
 const SETTLING_MS = 300_000
+/** A minute, until members go along with one of them, and what it takes to come to the next view. */
+const ALONE_MS = 80_000
+/** Every eighth network whose members vote is left to take one of them along by itself. */
+const ALONE_SEEDS = 8
 /** Out of step with the areas' ticks, which leave the replicas unequal for a moment. */
 const LOOK_EVERY_MS = 73
 
@@ -125,7 +129,29 @@ class Run {
     return this.#plan.votes ? VOTING_RECOVERY_MS : RECOVERY_MS
   }
 
-  /** Who gave a view up alone stays out of it until the next one: it comes, so that all can be compared. */
+  /** Members that take no part: they gave the view up, or are on their way to the next one. */
+  #outOf(group: number): readonly number[] {
+    return this.#sim
+      .votersOf(group)
+      .filter(member => this.#sim.node(member).program?.engine.status(group) === undefined)
+  }
+
+  /** A member gives the view up alone and stays out of it until the next one, to which the others go for its sake. */
+  async #takesAlong(): Promise<void> {
+    await this.#endFaults()
+    const { group, name } = this.#sim.realm.areas[0]!
+    const allTakePart = (): boolean => this.#outOf(group).length === 0
+    if (!(await this.#simulation.runUntil(allTakePart, ALONE_MS)))
+      throw new Finding(`not settled: n${this.#outOf(group)} take no part in ${name}`)
+    const voters = this.#sim.votersOf(group)
+    const alone = voters[this.#plan.seed % voters.length]!
+    this.#sim.node(alone).program?.suspect(group, 'alone')
+    await this.#simulation.runFor(LATE_ENDS_MS)
+    if (!(await this.#simulation.runUntil(allTakePart, ALONE_MS)))
+      throw new Finding(`not settled: nobody takes n${this.#outOf(group)} along to the next view of ${name}`)
+  }
+
+  /** An input that waits would bring the next view, and nobody plays any more: it comes, so that all can be compared. */
   #bringAllAlong(): void {
     for (const { group } of this.#sim.realm.areas) {
       const members = this.#sim.votersOf(group)
@@ -138,6 +164,7 @@ class Run {
   /** The faults are over, but for one node that may stay away: play goes on for a while, then everything comes to rest and is compared. */
   async #recover(when: string): Promise<void> {
     this.#simulation.tell('run', `recovery ${when}`)
+    if (this.#plan.votes && this.#plan.seed % ALONE_SEEDS === 0) await this.#takesAlong()
     // Without one of one or two replicas nobody can go on.
     const maySpare = this.#plan.faults.length > 0 && this.#plan.nodes >= REPLICAS
     const spared = maySpare ? sparesOne(this.#sim) : undefined

@@ -1,6 +1,6 @@
 import { encodeQuorum } from '../../../consensus/finality/certificate.ts'
 import type { Engine } from '../../../daemon/hosting/engine.ts'
-import { AnchorsAtOnce } from '../../../daemon/hosting/finality/anchoring.ts'
+import type { Anchoring } from '../../../daemon/hosting/finality/anchoring.ts'
 import { Finality } from '../../../daemon/hosting/finality/finality.ts'
 import type { Peers } from '../../../daemon/nodes/peers.ts'
 import type { Network } from '../../../daemon/ports.ts'
@@ -23,6 +23,7 @@ export interface SimFinalityParts {
   readonly network: Network
   readonly progressMs: number
   readonly forgetful: boolean
+  readonly anchoring: Anchoring
   readonly schedule: (run: () => void) => void
   readonly count: (name: string) => void
   /** Undefined until it has started. */
@@ -66,7 +67,6 @@ export function loadFinality(parts: SimFinalityParts): Promise<Finality> {
     voteKeyOf: number => keys.get(number),
     rulesVersion: 1,
     gatewayKeyOf: number => identities.get(number),
-    anchoring: new AnchorsAtOnce(),
     onFinal: (group, certificate) => {
       judge.views.decided(node.number, group, certificate)
       const { size, root } = certificate.seal

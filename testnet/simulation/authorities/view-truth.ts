@@ -7,6 +7,8 @@ export function instanceNumber({ epoch, view }: { readonly epoch: number; readon
   return epoch * 2 ** 20 + view
 }
 
+const hexOf = (seal: Seal): string => Buffer.from(sealHash(seal)).toString('hex')
+
 const founded = instanceNumber({ epoch: 1, view: 0 })
 
 interface Entered {
@@ -34,6 +36,8 @@ export class ViewTruth {
   /** By group, then by height. */
   readonly #decisions = new Map<number, Map<number, Decision>>()
   readonly #entered = new Map<number, Map<number, Entered>>()
+  /** Group and hash of each. */
+  readonly #anchored = new Set<string>()
   readonly #foundersOf: (group: number) => readonly number[]
 
   constructor(
@@ -74,11 +78,19 @@ export class ViewTruth {
     return [...this.#of(group).values()].map(({ seal }) => seal)
   }
 
+  /** The directory's log has its certificate. */
+  anchored(group: number, seal: Seal): void {
+    this.#anchored.add(`${group} ${hexOf(seal)}`)
+  }
+
+  /** A node calls it final, serves it, and answers for it. */
   decided(node: number, group: number, certificate: Certificate): void {
     const { seal } = certificate
     const view = instanceNumber(certificate)
     const decisions = this.#of(group)
-    const hash = Buffer.from(sealHash(seal)).toString('hex')
+    const hash = hexOf(seal)
+    if (!this.#anchored.has(`${group} ${hash}`))
+      this.#fail(`n${node}: seal ${seal.height} of group ${group} is final before it is anchored`)
     const known = decisions.get(seal.height)
     if (known === undefined) this.#count('seals-decided')
     if (known === undefined && seal.nextMembers.length > 0) this.#begun(group, seal)

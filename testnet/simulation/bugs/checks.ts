@@ -35,6 +35,7 @@ const CHECKS: readonly (readonly [RegExp, string])[] = [
   [/names state root|names another state/, 'another state root'],
   [/the log of .* differs|has another record at leaf/, 'unequal logs'],
   [/is decided, and the log has/, 'a decision that the log contradicts'],
+  [/is final before it is anchored/, 'final before it is anchored'],
   [/is decided, and another one is|is no child of the one below/, 'two chains'],
   [/begins at \d+, below seal/, 'a view that begins below what was decided'],
   [/members of .* differs/, 'unequal members'],

@@ -10,7 +10,7 @@ export const MEMBER_BUGS: readonly Bug[] = [
       {
         file: 'daemon/hosting/finality/vetting.ts',
         from: 'if (log === undefined || log.size >= size) return log !== undefined',
-        to: 'if (log !== undefined) return true',
+        to: 'if (log === undefined || log.size >= -size) return log !== undefined',
       },
       {
         file: 'daemon/hosting/finality/finality.ts',

@@ -63,6 +63,30 @@ export const VIEW_BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'shows-unanchored',
+    what: 'A node serves and signs what its members have decided before the directory has it.',
+    votes: true,
+    edits: [
+      {
+        file: 'daemon/hosting/finality/finality.ts',
+        from: 'for (const { group, certificate } of effects.final) {',
+        to: 'for (const { group, certificate } of [...effects.certified, ...effects.final]) {',
+      },
+    ],
+  },
+  {
+    name: 'leaves-one-alone',
+    what: 'Nobody goes to the next view for the sake of one member that gave this one up alone.',
+    votes: true,
+    edits: [
+      {
+        file: 'consensus/finality/member/taking-along.ts',
+        from: 'changeView(state, env, state.sign.view + 1)',
+        to: '',
+      },
+    ],
+  },
+  {
     name: 'suspects-nobody',
     what: 'A leader that sends heartbeats and proposes nothing is never suspected.',
     votes: true,

@@ -1,10 +1,11 @@
 import { encodeFrames } from '../../../../consensus/groups/frame.ts'
 import type { Authority } from '../../../../daemon/authority/authority.ts'
-import { type Fault, type Field, type Node, pick, pickNode } from './fault.ts'
+import { between, type Fault, type Field, type Node, pick, pickNode } from './fault.ts'
 
 const LIE_EVERY_MS = 5
 const LIES = 100
 const HOUR_MS = 3_600_000
+const MAX_LATE_MS = 3_000
 const MAX_FRAME_BYTES = 1000
 
 /** What happens where the members vote: views are given up for no reason, or because somebody does not do its part. */
@@ -42,6 +43,19 @@ export const VIEW_FAULTS = {
     counters: ['leader-without-proposals'],
     inject: field => idle(field, pickNode(field)),
     mendNode: repair,
+  },
+  /** The directory hears of what a member has decided only later. */
+  'late-anchors': {
+    counters: ['anchors-late'],
+    inject: field => {
+      const { program } = pickNode(field)
+      if (program === undefined) return
+      program.anchors.lateMs = between(field.simulation.random, 10, MAX_LATE_MS)
+      field.simulation.countFault('anchors-late')
+    },
+    mendNode: (_, { program }) => {
+      if (program !== undefined) program.anchors.lateMs = 0
+    },
   },
   /** A leader dates all that it proposes an hour ahead. */
   'leader-ahead': {
