@@ -49,7 +49,7 @@ const LATE_ENDS_MS = 1_000
 /** Replicas are equal within this time, and never stand still for `RECOVERY_MS` until then. */
 const SETTLING_MS = 300_000
 /** A minute, until members go along with one of them, and what it takes to come to the next view. */
-const ALONE_MS = 80_000
+const ALONE_MS = 70_000
 /** Every eighth network whose members vote is left to take one of them along by itself. */
 const ALONE_SEEDS = 8
 /** Out of step with the areas' ticks, which leave the replicas unequal for a moment. */
