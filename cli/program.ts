@@ -3,6 +3,7 @@ import { EXIT } from '../daemon/config/setup-error.ts'
 import { version } from '../daemon/version.ts'
 import { auditCommand } from './audit.ts'
 import { authoritiesCommand } from './authorities.ts'
+import { doctorCommand } from './doctor.ts'
 import { evidenceCommand } from './evidence.ts'
 import { exportCommand } from './export.ts'
 import { grantCommand } from './grant.ts'
@@ -43,6 +44,7 @@ export function buildProgram(): Command {
       statusCommand(),
       peersCommand(),
       linkCommand(),
+      doctorCommand(),
       authoritiesCommand(),
     ],
     ...[

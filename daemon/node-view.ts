@@ -146,6 +146,7 @@ function status({
   book,
   network,
   engine,
+  board,
   clock,
   startedAtMs,
   sessions,
@@ -174,6 +175,7 @@ function status({
     gatewayUrl: urls.gateway,
     listen: network.listenAddresses(),
     reach: reach(network),
+    clockBehindMs: board.knowsClocks() ? Math.round(board.clockBehindMs()) : null,
   }
 }
 
@@ -210,6 +212,7 @@ function peers({ book, network }: NodeViewParts): PeerView[] {
     relayed: peer.relayed,
     connectedMs: Math.max(0, Math.round(peer.connectedMs)),
     roundTripMs: peer.roundTripMs ?? null,
+    version: peer.softwareVersion,
   }))
 }
 

@@ -98,6 +98,8 @@ export interface StatusView {
   readonly gatewayUrl: string
   readonly listen: readonly string[]
   readonly reach: ReachView
+  /** How far its clock is behind what most others agree on; negative: ahead; null while too few are heard. */
+  readonly clockBehindMs: number | null
 }
 
 /** How others reach the node (daemon/network/reach). */
@@ -110,6 +112,8 @@ export interface ReachView {
   /** At which others could dial it, of those that were tried. */
   readonly confirmed: readonly string[]
   readonly candidates: readonly string[]
+  /** That a router maps to it (UPnP). */
+  readonly mapped: readonly string[]
   /** By way of relays. */
   readonly relayed: readonly string[]
   /** Nodes that have a place at this one. */
@@ -141,6 +145,8 @@ export interface PeerView {
   readonly connectedMs: number
   /** null: not measured yet. */
   readonly roundTripMs: number | null
+  /** Of its program, as it says. */
+  readonly version: string
 }
 
 export type Role = 'leader' | 'follower' | 'candidate' | 'learner' | 'unknown'

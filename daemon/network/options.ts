@@ -111,8 +111,10 @@ export interface ReachStats {
   readonly portsDiffer: boolean | undefined
   /** At which others could dial it. */
   readonly confirmed: readonly string[]
-  /** That it has tried; the router's mapping among them, where there is one. */
+  /** That it has tried. */
   readonly candidates: readonly string[]
+  /** That a router maps to it (UPnP). */
+  readonly mapped: readonly string[]
   /** By way of others. */
   readonly relayed: readonly string[]
   /** Nodes that have a place at this one. */

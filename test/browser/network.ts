@@ -200,10 +200,11 @@ export class TestNetwork {
       listen: [],
       reach: {
         verdict: 'unknown' as const,
-        ...{ observed: [], confirmed: [], candidates: [], relayed: [] },
+        ...{ observed: [], confirmed: [], candidates: [], mapped: [], relayed: [] },
         portsDiffer: null,
         served: 0,
       },
+      clockBehindMs: null,
     }
   }
 

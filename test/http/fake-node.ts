@@ -98,10 +98,11 @@ export function fakeNode(change: Partial<NodeView> = {}): NodeView {
         listen: ['/ip4/127.0.0.1/tcp/7300'],
         reach: {
           verdict: 'unknown' as const,
-          ...{ observed: [], confirmed: [], candidates: [], relayed: [] },
+          ...{ observed: [], confirmed: [], candidates: [], mapped: [], relayed: [] },
           portsDiffer: null,
           served: 0,
         },
+        clockBehindMs: null,
       },
     }),
     nodes: () => [
@@ -124,7 +125,7 @@ export function fakeNode(change: Partial<NodeView> = {}): NodeView {
     peers: () => [
       {
         ...{ number: 2, peerId: '12D3KooWother', address: '/ip4/192.0.2.7/tcp/7300' },
-        ...{ direction: 'outbound', relayed: false, connectedMs: 61_000, roundTripMs: 12 },
+        ...{ direction: 'outbound', relayed: false, version: '0.1.0', connectedMs: 61_000, roundTripMs: 12 },
       },
     ],
     authorities: () => fakeAuthorities,

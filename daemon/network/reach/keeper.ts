@@ -96,9 +96,13 @@ export class ReachKeeper {
    * internet only once its own AutoNAT had them confirmed.
    */
   listening(): string[] {
+    return this.#addresses(type => type !== 'observed')
+  }
+
+  #addresses(isWanted: (type: string) => boolean): string[] {
     const all = this.#taken?.addressManager.getAddressesWithMetadata() ?? []
-    const own = all.filter(({ type }) => type !== 'observed')
-    return [...new Set(own.map(({ multiaddr: address }) => withoutPeer(address.toString())))]
+    const wanted = all.filter(({ type }) => isWanted(type))
+    return [...new Set(wanted.map(({ multiaddr: address }) => withoutPeer(address.toString())))]
   }
 
   /** What to tell others, where they get through first. */
@@ -147,6 +151,7 @@ export class ReachKeeper {
       portsDiffer: this.#reachability.portsDiffer(),
       confirmed: this.#reachability.confirmed(own),
       candidates: this.#reachability.candidates(own),
+      mapped: this.#addresses(type => type === 'ip-mapping'),
       relayed: this.relays.addresses(),
       served: this.relays.served,
     }
