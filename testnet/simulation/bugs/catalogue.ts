@@ -4,6 +4,7 @@ import { FINALITY_BUGS } from './finality.ts'
 import { GROUP_BUGS } from './groups.ts'
 import { HANDOVER_BUGS } from './handover.ts'
 import { MEMBER_BUGS } from './members.ts'
+import { PLACEMENT_BUGS } from './placement.ts'
 import { RAFT_BUGS } from './raft.ts'
 import { VIEW_BUGS } from './views.ts'
 import { WAY_BUGS } from './ways.ts'
@@ -18,5 +19,5 @@ export const BUGS: readonly Bug[] = [
 ]
 
 export function bugNamed(name: string): Bug | undefined {
-  return [...BUGS, ...FINALITY_BUGS, ...HANDOVER_BUGS].find(bug => bug.name === name)
+  return [...BUGS, ...FINALITY_BUGS, ...HANDOVER_BUGS, ...PLACEMENT_BUGS].find(bug => bug.name === name)
 }

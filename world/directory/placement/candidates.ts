@@ -49,7 +49,9 @@ export function choose(round: Round, authority: AuthorityFacts, wish: Wish): Cho
     }
     if (best === undefined || isBetter(next, best)) best = next
   }
-  return best
+  if (best === undefined || wish.isUrgent || authority.learners.includes(best.number)) return best
+  // What is not urgent waits for the best one: whoever took its place would give it up to it later.
+  return round.isFetching(best.number) ? undefined : best
 }
 
 function isBetter(a: Ranked, b: Ranked): boolean {

@@ -1,7 +1,7 @@
-import { choose } from './candidates.ts'
-import { clashes, costMs, isWorthMoving, leadCostMs, mayLead } from './cost.ts'
+import { type Choice, choose, type Wish } from './candidates.ts'
+import { clashes, costMs, distanceMs, isWorthMoving, leadCostMs, mayLead } from './cost.ts'
 import { leadersFirst, orderOf, staying, swapped, without } from './draft.ts'
-import { CALM_TICKS, GROWTH_CALM_TICKS, MIN_VOTERS } from './limits.ts'
+import { BALANCE_PERCENT, BALANCE_SHARE, CALM_TICKS, GROWTH_CALM_TICKS, MIN_VOTERS } from './limits.ts'
 import { votersWanted } from './quorum.ts'
 import type { Round } from './round.ts'
 import type { AuthorityFacts, Lead, Order } from './types.ts'
@@ -12,7 +12,7 @@ export function relief(round: Round, authority: AuthorityFacts): Order | undefin
   const pressed = learners.find(learner => round.stays(learner) && round.isPressed(learner))
   if (pressed !== undefined) {
     const rest = without(learners, pressed)
-    const next = choose(round, authority, quiet(false, [...voters, ...rest]))
+    const next = choose(round, authority, { ...quiet(false, [...voters, ...rest]), except: learners })
     return orderOf(round, authority, 'relief', voters, next === undefined ? rest : [...rest, next.number])
   }
   const place = voters.findLastIndex(
@@ -20,9 +20,8 @@ export function relief(round: Round, authority: AuthorityFacts): Order | undefin
   )
   if (place < 0) return undefined
   const out = voters[place]!
-  const next = choose(round, authority, quiet(true, without(voters, out)))
-  if (next !== undefined && next.clashes <= clashes(round.facts, out, voters))
-    return swapped(round, authority, 'relief', out, next.number)
+  const next = instead(round, authority, out)
+  if (next !== undefined) return swapped(round, authority, 'relief', out, next.number)
   if (voters.length === MIN_VOTERS) return undefined
   return orderOf(round, authority, 'relief', without(voters, out), learners)
 }
@@ -44,7 +43,7 @@ export function growth(round: Round, authority: AuthorityFacts): Order | undefin
   }
   const next = [...staying(round, learners)].slice(0, round.policy.observers)
   while (next.length < round.policy.observers) {
-    const choice = choose(round, authority, quiet(false, [...voters, ...next, ...learners]))
+    const choice = choose(round, authority, { ...quiet(false, [...voters, ...next]), except: learners })
     if (choice === undefined) break
     next.push(choice.number)
   }
@@ -52,54 +51,78 @@ export function growth(round: Round, authority: AuthorityFacts): Order | undefin
   return orderOf(round, authority, 'growth', voters, next)
 }
 
-/** Two members of one operator, or on one host, are parted where somebody else can be had. */
+/** Two members of one operator, or on one host, are parted where somebody else can be had: voters first. */
 export function spread(round: Round, authority: AuthorityFacts): Order | undefined {
-  const { facts } = round
-  const { voters, learners } = authority
   if (!isCalm(round, authority)) return undefined
-  const members = [...voters, ...learners]
-  const worstVoter = worst(voters, voter => clashes(facts, voter, voters))
-  if (worstVoter.value > 0) {
-    const next = choose(round, authority, quiet(true, without(voters, worstVoter.number)))
-    if (next !== undefined && next.clashes < worstVoter.value)
-      return swapped(round, authority, 'spread', worstVoter.number, next.number)
+  const { voters, learners } = authority
+  for (const voter of voters) {
+    const next = unlike(round, authority, voter, quiet(true, without(voters, voter)))
+    if (next !== undefined) return swapped(round, authority, 'spread', voter, next)
   }
-  const worstLearner = worst(learners, learner => clashes(facts, learner, members))
-  if (worstLearner.value === 0) return undefined
-  const next = choose(round, authority, {
-    ...quiet(false, without(members, worstLearner.number)),
-    except: learners,
-  })
-  if (next === undefined || next.clashes >= worstLearner.value) return undefined
-  const rest = without(learners, worstLearner.number)
-  return orderOf(round, authority, 'spread', voters, [...rest, next.number])
+  for (const learner of learners) {
+    const rest = without(learners, learner)
+    const wish = { ...quiet(false, [...voters, ...rest]), except: learners }
+    const next = unlike(round, authority, learner, wish)
+    if (next !== undefined) return orderOf(round, authority, 'spread', voters, [...rest, next])
+  }
+  return undefined
 }
 
-/** The costliest voter gives way to somebody who is much nearer, or has much less to do. */
+/** Who clashes less with those beside a member than it does itself. */
+function unlike(round: Round, authority: AuthorityFacts, member: number, wish: Wish): number | undefined {
+  const now = clashes(round.facts, member, wish.beside)
+  if (now === 0) return undefined
+  const next = choose(round, authority, wish)
+  return next !== undefined && next.clashes < now ? next.number : undefined
+}
+
+/** The voter that is farthest from the players gives way to one that is much nearer. */
 export function nearness(round: Round, authority: AuthorityFacts): Order | undefined {
   const { voters } = authority
-  if (!isCalm(round, authority)) return undefined
-  const { number, value } = worst(voters, voter => costMs(round, authority, voter, 0))
-  const next = choose(round, authority, quiet(true, without(voters, number)))
-  if (next === undefined || next.clashes > clashes(round.facts, number, voters)) return undefined
-  return isWorthMoving(value, next.costMs)
-    ? swapped(round, authority, 'nearness', number, next.number)
-    : undefined
+  const far = (voter: number): number => distanceMs(round.facts, authority, voter)
+  const { number, value } = worst(voters, far)
+  if (!isCalm(round, authority) || !isWorthMoving(value, 0)) return undefined
+  const next = instead(round, authority, number)
+  if (next === undefined || !isWorthMoving(value, far(next.number))) return undefined
+  if (next.costMs >= costMs(round, authority, number, 0)) return undefined
+  return swapped(round, authority, 'nearness', number, next.number)
+}
+
+/** The voter whose node is the most used gives way to one that has much more room, where it is not too small to matter. */
+export function balance(round: Round, authority: AuthorityFacts): Order | undefined {
+  const { voters, weight } = authority
+  const { number, value } = worst(voters, voter => round.usedPercent(voter, 0))
+  if (!isCalm(round, authority) || value < BALANCE_PERCENT || !round.isCalm(number)) return undefined
+  if (weight * BALANCE_SHARE < round.facts.node(number)!.capacity) return undefined
+  const next = instead(round, authority, number)
+  if (next === undefined || value - round.usedPercent(next.number, weight) < BALANCE_PERCENT) return undefined
+  if (next.costMs >= costMs(round, authority, number, 0)) return undefined
+  return swapped(round, authority, 'balance', number, next.number)
+}
+
+/** Who could take a voter's place, and stands no worse beside the others. */
+function instead(round: Round, authority: AuthorityFacts, voter: number): Choice | undefined {
+  const rest = without(authority.voters, voter)
+  const next = choose(round, authority, quiet(true, rest))
+  return next !== undefined && next.clashes <= clashes(round.facts, voter, rest) ? next : undefined
 }
 
 /** Leadership goes where it costs least, and away at once from whoever should not have it. */
 export function lead(round: Round, authority: AuthorityFacts): Lead | undefined {
   const { group, voters } = authority
-  const cost = (voter: number): number => leadCostMs(round, authority, voter)
-  const byCost = [...voters].sort((a, b) => cost(a) - cost(b) || a - b)
-  const ranked = leadersFirst(round, byCost)
+  const costs = new Map(voters.map(voter => [voter, leadCostMs(round, authority, voter)]))
+  const cost = (voter: number): number => costs.get(voter)!
+  const ranked = leadersFirst(
+    round,
+    [...voters].sort((a, b) => cost(a) - cost(b) || a - b),
+  )
   const [now, best] = [voters[0]!, ranked[0]!]
   if (best === now || !mayLead(round, best)) return undefined
   const isBetter = isCalm(round, authority) && isWorthMoving(cost(now), cost(best))
   return isBetter || !mayLead(round, now) ? { kind: 'lead', group, voters: ranked } : undefined
 }
 
-function quiet(votes: boolean, beside: readonly number[]) {
+function quiet(votes: boolean, beside: readonly number[]): Wish {
   return { votes, isUrgent: false, beside, except: [] }
 }
 

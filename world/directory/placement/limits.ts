@@ -25,6 +25,10 @@ export const GROWTH_CALM_TICKS = 10
 /** A node whose replicas changed is left alone for so long: what it says of its load is older. */
 export const NODE_CALM_TICKS = 60
 
+/** A replica moves to where there is more room only for so much of a node's capacity, and when it is one part in so many of it. */
+export const BALANCE_PERCENT = 30
+export const BALANCE_SHARE = 50
+
 /** Authorities that one tick thinks about, by what is wrong with them. The rest wait for their turn. */
 export const REPAIR_LOOKS = 128
 export const RELIEF_LOOKS = 32

@@ -1,6 +1,7 @@
 import type { PlacementFacts } from './facts.ts'
-import { growth, lead, nearness, relief, spread } from './improve.ts'
+import { balance, growth, lead, nearness, relief, spread } from './improve.ts'
 import {
+  FRESH_TICKS,
   MAX_GROWTHS,
   MAX_MOVES,
   MAX_RELIEFS,
@@ -79,11 +80,14 @@ class Decisions {
     if (lost !== undefined || !hasQuorum(round, voters)) return undefined
     const repaired = this.#within('repair', repair, authority)
     if (repaired !== undefined || pending !== undefined) return repaired
+    // Should one of them be dead, then the repair must find no other change under way.
+    if (!voters.every(voter => round.isHeard(voter, FRESH_TICKS))) return undefined
     return (
       this.#within('relief', relief, authority) ??
       this.#within('growth', growth, authority) ??
       this.#within('move', spread, authority) ??
       this.#within('move', nearness, authority) ??
+      this.#within('move', balance, authority) ??
       this.#within('move', lead, authority)
     )
   }

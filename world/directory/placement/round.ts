@@ -12,10 +12,11 @@ import {
 } from './limits.ts'
 import type { PlacementPolicy } from './types.ts'
 
-/** What the orders of this tick add to a node. */
-interface Added {
-  weight: number
+/** What the orders of this tick give to a node, and take away from it. */
+interface Ordered {
+  given: number
   fetches: number
+  taken: number
 }
 
 /** One tick of placement: what holds for all of its decisions, and what they have already given to whom. */
@@ -31,7 +32,7 @@ export class Round {
   readonly failing: readonly number[]
   /** Nodes that carry more than they should, ascending. */
   readonly pressed: readonly number[]
-  readonly #added = new Map<number, Added>()
+  readonly #ordered = new Map<number, Ordered>()
 
   constructor(facts: PlacementFacts, policy: PlacementPolicy, tick: number) {
     this.facts = facts
@@ -71,18 +72,28 @@ export class Round {
     if (status !== 'active' || this.tick - heardTick > FRESH_TICKS) return false
     if (trust < (votes ? REPLICA_TRUST : OBSERVER_TRUST)) return false
     if (!isUrgent && this.tick - sinceTick < STEADY_TICKS) return false
-    return hasIt || this.fetches(number) < (isUrgent ? MAX_FETCHES : MAX_QUIET_FETCHES)
+    return hasIt || !isUrgent || this.fetches(number) < MAX_FETCHES
+  }
+
+  /** Whether it fetches as much as it should at a time where nothing is urgent. */
+  isFetching(number: number): boolean {
+    return this.fetches(number) >= MAX_QUIET_FETCHES
   }
 
   fetches(number: number): number {
-    return this.facts.carried(number).fetches + (this.#added.get(number)?.fetches ?? 0)
+    return this.facts.carried(number).fetches + (this.#ordered.get(number)?.fetches ?? 0)
   }
 
   /** What is used of its capacity: what it carries, or what it measured where that is more, and what it is to fetch. */
   used(number: number): number {
     const { hard, idle, soft, coming } = this.facts.carried(number)
     const measured = this.facts.node(number)?.measured ?? 0
-    return Math.max(hard + idle + soft, measured) + coming + (this.#added.get(number)?.weight ?? 0)
+    return Math.max(hard + idle + soft, measured) + coming + (this.#ordered.get(number)?.given ?? 0)
+  }
+
+  usedPercent(number: number, more: number): number {
+    const capacity = this.facts.node(number)?.capacity ?? 0
+    return capacity === 0 ? 100 : Math.floor(((this.used(number) + more) * 100) / capacity)
   }
 
   /** N/(N+1) of its capacity, where N+1 nodes are alive: then the others can take what one of them had. */
@@ -91,29 +102,42 @@ export class Round {
     return this.alive <= 1 ? capacity : Math.floor((capacity * (this.alive - 1)) / this.alive)
   }
 
-  /** Whether it carries more than its bound, by figures that are not of before its last change. */
+  /** Whether it carries more than its bound, by figures that are not of before its last change; not before it said what it gives. */
   isPressed(number: number): boolean {
-    return this.used(number) > this.bound(number) && this.isCalm(number)
+    if (this.facts.node(number)!.capacity === 0) return false
+    return this.#remaining(number) > this.bound(number) && this.isCalm(number)
   }
 
   isCalm(number: number): boolean {
     return this.tick - this.facts.node(number)!.facts.movedTick >= NODE_CALM_TICKS
   }
 
-  /** What soft it carries could go first. */
+  /** Whether that would be so without what is soft, which goes first. */
   isHardPressed(number: number): boolean {
-    return this.used(number) - this.facts.carried(number).soft > this.bound(number)
+    return (
+      this.#remaining(number) - this.facts.carried(number).soft > this.bound(number) && this.isCalm(number)
+    )
+  }
+
+  #remaining(number: number): number {
+    return this.used(number) - (this.#ordered.get(number)?.taken ?? 0)
   }
 
   /** An order of this tick gives it a replica. */
   give(number: number, weight: number): void {
-    const { weight: was, fetches } = this.#added.get(number) ?? { weight: 0, fetches: 0 }
-    this.#added.set(number, { weight: was + weight, fetches: fetches + 1 })
+    const ordered = this.#of(number)
+    ordered.given += weight
+    ordered.fetches += 1
   }
 
-  /** An order of this tick takes one away. */
+  /** An order of this tick takes one away, which stays until that is done. */
   take(number: number, weight: number): void {
-    const { weight: was, fetches } = this.#added.get(number) ?? { weight: 0, fetches: 0 }
-    this.#added.set(number, { weight: was - weight, fetches })
+    this.#of(number).taken += weight
+  }
+
+  #of(number: number): Ordered {
+    const ordered = this.#ordered.get(number) ?? { given: 0, fetches: 0, taken: 0 }
+    this.#ordered.set(number, ordered)
+    return ordered
   }
 }

@@ -69,9 +69,9 @@ export const DEFAULT_POLICY: PlacementPolicy = { replicas: 5, observers: 2 }
 /**
  * - `founding`: who holds an authority that nobody holds yet.
  * - The rest in order of urgency: `repair` (a member is dead, leaves, or there are fewer than three), `relief` (a node has more
- *   than it should), `growth` (extra replicas), `spread` (two on one operator or host), `nearness`.
+ *   than it should), `growth` (extra replicas), `spread` (two on one operator or host), `nearness`, `balance`.
  */
-export type Reason = 'founding' | 'repair' | 'relief' | 'growth' | 'spread' | 'nearness'
+export type Reason = 'founding' | 'repair' | 'relief' | 'growth' | 'spread' | 'nearness' | 'balance'
 
 /** Who shall be the members. The rules give it its number. */
 export interface Order {
