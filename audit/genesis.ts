@@ -1,9 +1,10 @@
 /** The auditor's own reader of the genesis file: what it needs of it, and nothing from the daemon. */
 import { readFileSync } from 'node:fs'
+import { charterOf, type Founded, type Founding } from '../world/founding.ts'
 import { type Charter, checkCharter } from '../world/kinds.ts'
 import { sha256, verifyEd25519 } from './crypto.ts'
 import { AuditError } from './errors.ts'
-import { isWhole, jsonOf, objectOf } from './json.ts'
+import { isText, isWhole, jsonOf, listOf, objectOf } from './json.ts'
 import { keyOfPeerId } from './peer-id.ts'
 import { concat, fromBase64, hex, toBase64, utf8 } from './verify/bytes.ts'
 
@@ -16,12 +17,8 @@ export interface GenesisMember {
   readonly logKey: Uint8Array
 }
 
-export type GenesisArea = Charter & {
-  readonly group: number
-  readonly birth: number
-  readonly epoch: number
-  readonly members: readonly number[]
-}
+/** One of its authorities: an area, an org, or the directory. */
+export type GenesisArea = Founded
 
 export interface Genesis {
   readonly bytes: Uint8Array
@@ -31,6 +28,8 @@ export interface Genesis {
   readonly rules: { readonly version: number; readonly contentHash: string }
   readonly nodes: ReadonlyMap<number, GenesisMember>
   readonly areas: readonly GenesisArea[]
+  /** As it stands in the file, of which the directory's rules know all; undefined in files from before there was one. */
+  readonly founding: Founding | undefined
 }
 
 const maxBytes = 16 * 1024 * 1024
@@ -76,11 +75,14 @@ export function parseGenesis(bytes: Uint8Array, path: string): Genesis {
   }
   const shared = sharedKey([...members.values()])
   check(shared === undefined, shared ?? '')
+  const founding = foundingOf(file!)
   const areas = (authorities as unknown[]).map(authority => {
-    const problem = areaProblem(network as string, authority, members)
+    const problem = areaProblem(network as string, founding, authority, members)
     check(problem === undefined, problem ?? '')
     return authority as GenesisArea
   })
+  const directories = areas.filter(({ kind }) => kind === 'directory')
+  check(directories.length <= 1, 'it has more than one directory')
   check(new Set(areas.map(area => area.name)).size === areas.length, 'an authority stands in it twice')
   return {
     bytes,
@@ -89,6 +91,7 @@ export function parseGenesis(bytes: Uint8Array, path: string): Genesis {
     rules: rules as unknown as Genesis['rules'],
     nodes: members,
     areas,
+    founding,
   }
 }
 
@@ -104,6 +107,16 @@ export function findArea(genesis: Genesis, name: string): GenesisArea {
   const area = genesis.areas.find(it => it.name === name || originOf(genesis, it) === name)
   if (area !== undefined) return area
   throw new AuditError('unknown-authority', `The genesis file knows no authority ${name}.`)
+}
+
+const codec = {
+  bytesOf: (base64: string): Uint8Array => fromBase64(base64)!,
+  identityOf: (peerId: string): Uint8Array => keyOfPeerId(peerId)!,
+}
+
+/** What the authority is from its birth on, as its rules take it. */
+export function charterOfAuthority({ founding }: Genesis, area: GenesisArea): Charter {
+  return area.kind === 'directory' ? charterOf(founding!, area, codec) : area
 }
 
 /** The body that the area's first leaf must have: canonical JSON of its genesis entry, and the rules of its birth. */
@@ -159,23 +172,64 @@ function sharedKey(members: readonly GenesisMember[]): string | undefined {
   return undefined
 }
 
+/** Undefined unless what the rules of the directory look at has the shape that they expect. */
+function foundingOf(file: Record<string, unknown>): Founding | undefined {
+  const recovery = objectOf(file['recovery'])
+  const isShaped =
+    allAre(
+      file['nodes'],
+      node => isText(node['operator']) && listOf(node['addresses'], isText) !== undefined,
+    ) &&
+    allAre(file['operators'], operator => isText(operator['name']) && isKey(operator['key'])) &&
+    listOf(recovery?.['keys'], isKey) !== undefined &&
+    isWhole(recovery?.['threshold']) &&
+    isWhole(file['tickMs'])
+  return isShaped ? (file as unknown as Founding) : undefined
+}
+
+function allAre(value: unknown, isOne: (item: Record<string, unknown>) => boolean): boolean {
+  const fits = (item: unknown): boolean => {
+    const object = objectOf(item)
+    return object !== undefined && isOne(object)
+  }
+  return Array.isArray(value) && value.every(fits)
+}
+
+/** Within which bounds, its rules know. */
+function isPolicy(value: unknown): boolean {
+  const { admission, ...numbers } = objectOf(value) ?? {}
+  return isText(admission) && Object.values(numbers).every(isWhole)
+}
+
+function isKey(value: unknown): value is string {
+  return isText(value) && fromBase64(value)?.length === 32
+}
+
 function areaProblem(
   network: string,
+  founding: Founding | undefined,
   value: unknown,
   nodes: ReadonlyMap<number, GenesisMember>,
 ): string | undefined {
   const area = objectOf(value)
-  const { name, kind, birth, epoch, members, spawns } = area ?? {}
-  if (area === undefined || typeof name !== 'string' || (kind !== 'area' && kind !== 'org'))
-    return 'an authority in it is neither an area nor an org'
-  if (!name.startsWith(`${kind}/`)) return `${name} is called an ${kind}`
-  if (!isWhole(birth) || !isWhole(epoch) || !Array.isArray(members) || !Array.isArray(spawns))
+  const { name, kind, group, birth, epoch, members } = area ?? {}
+  if (
+    area === undefined ||
+    typeof name !== 'string' ||
+    (kind !== 'area' && kind !== 'org' && kind !== 'directory')
+  )
+    return 'an authority in it is no area, no org and no directory'
+  if (kind === 'directory' ? name !== kind : !name.startsWith(`${kind}/`))
+    return `${name} is called an ${kind}`
+  const isPlace = Array.isArray(area['spawns']) || (kind === 'directory' && isPolicy(area['policy']))
+  if (kind === 'directory' && founding === undefined) return 'what its directory begins with is malformed'
+  if (!isWhole(group) || !isWhole(birth) || !isWhole(epoch) || !Array.isArray(members) || !isPlace)
     return `${name} is malformed`
   const known = members.every(member => nodes.has(member as number))
   if (members.length === 0 || !known || new Set(members).size !== members.length)
     return `the members of ${name} are not among its nodes`
   try {
-    checkCharter(value as GenesisArea, originOf({ network }, { name, birth }))
+    checkCharter(charterOf(founding!, value as Founded, codec), originOf({ network }, { name, birth }))
     return undefined
   } catch (error) {
     return `${name}: ${(error as Error).message}`

@@ -6,7 +6,7 @@ import { openCase } from './case.ts'
 import { sha256 } from './crypto.ts'
 import { AuditError } from './errors.ts'
 import { Findings } from './findings.ts'
-import { readGenesis } from './genesis.ts'
+import { charterOfAuthority, readGenesis } from './genesis.ts'
 import { readKept } from './head.ts'
 import { checkBundle } from './log/bundle.ts'
 import { bundlesOf } from './log/fetch.ts'
@@ -60,9 +60,10 @@ export async function pastState(question: PastQuestion): Promise<PastState> {
   const base = kept.bodiesFrom === 0 ? undefined : await decidedBase(log, size, before, seal)
   if (kept.bodiesFrom > 0 && base === undefined) fail('its bodies before that are gone')
   const host = rulesHost(genesis, log.origin)
+  const charter = charterOfAuthority(genesis, log.area)
   const salt = base?.state.find(({ key }) => key.length === 0)
   const from = base?.state.filter(entry => entry !== salt)
-  const rules = from === undefined ? createRules(host, log.area) : restoreRules(host, log.area, from)
+  const rules = from === undefined ? createRules(host, charter) : restoreRules(host, charter, from)
   const hiding = await replayTo(
     question,
     log.folder,
@@ -78,7 +79,7 @@ export async function pastState(question: PastQuestion): Promise<PastState> {
   const own = stateRoot(entries)
   if (own === undefined || !equalBytes(own, sealed))
     fail('its records lead to another state than was decided')
-  const text = stateKeyOf(target)
+  const text = stateKeyOf(rules, target)
   const value = state.find(({ key }) => equalBytes(key, text))?.value
   return { value, path: proveState(entries, sha256(text)) }
 }

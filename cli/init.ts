@@ -1,8 +1,9 @@
 import { userInfo } from 'node:os'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { defaultDataDir } from '../daemon/config/settings.ts'
 import { foundNetwork, nodeDirs } from '../daemon/genesis/found.ts'
+import { placesOf } from '../daemon/genesis/schema.ts'
 import { wholeNumber } from './numbers.ts'
 import { facts, print } from './output.ts'
 
@@ -36,9 +37,11 @@ export function initCommand(): Command {
 function init(options: InitOptions): void {
   const alone = options.dir === undefined && options.nodes === 1
   const folder = resolve(options.dir ?? defaultDataDir(options.network, process.env))
+  const operatorFile = join(folder, 'operator-keys.json')
   const { genesis, nodes } = foundNetwork({
     ...options,
     dataDirs: alone ? [folder] : nodeDirs(folder, options.nodes),
+    operatorFile,
     firstPort: options.port,
     replicas: options.replicas ?? Math.min(3, options.nodes),
     createdAt: new Date(),
@@ -48,9 +51,15 @@ function init(options: InitOptions): void {
       facts([
         ['network', options.network],
         ['genesis', genesis.hashHex],
-        ['areas', genesis.file.authorities.map(area => area.name).join(', ')],
+        [
+          'areas',
+          placesOf(genesis.file)
+            .map(area => area.name)
+            .join(', '),
+        ],
       ]),
       ...nodes.map(node => `node ${node.number}  ${node.dataDir}`),
+      `keys of its operator, for you alone: ${operatorFile}`,
       '',
       alone && options.network === 'local'
         ? 'Start it: freehold start'

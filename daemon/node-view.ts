@@ -11,7 +11,7 @@ import type { EvidenceExchange } from './evidence/exchange.ts'
 import type { AuthorityRouter } from './gateway/router.ts'
 import type { Genesis } from './genesis/genesis.ts'
 import { originOf } from './genesis/genesis.ts'
-import type { GenesisAuthority } from './genesis/schema.ts'
+import { type GenesisArea, type GenesisAuthority, isDirectory } from './genesis/schema.ts'
 import type { AuthorityHost } from './hosting/authority-host.ts'
 import type { Engine } from './hosting/engine.ts'
 import { memberCosigner } from './hosting/finality/cosigners.ts'
@@ -58,6 +58,7 @@ export interface NodeViewParts {
 }
 
 const emptyQueue: QueueView = { length: 0, dropped: 0 }
+const nowhere = { quadkey: '', xMm: 0, yMm: 0, sideMm: 0 }
 const noFinality = { certifiedHeight: 0, finalHeight: 0, finalSize: 0 }
 const noQueues = { input: emptyQueue, intent: emptyQueue, simulation: emptyQueue, output: emptyQueue }
 
@@ -249,13 +250,14 @@ function authorityView(parts: NodeViewParts, charter: GenesisAuthority): Authori
     actions: counts?.actions ?? 0,
     awake: counts?.awake ?? false,
     tick: counts?.tick ?? 0,
-    quadkey: charter.quadkey,
-    xMm: charter.xMm,
-    yMm: charter.yMm,
-    sideMm: charter.sideMm,
+    ...(isDirectory(charter) ? nowhere : placeOf(charter)),
     rejoining: raft?.rejoining ?? null,
     queues: host === undefined ? noQueues : queuesOf(host),
   }
+}
+
+function placeOf({ quadkey, xMm, yMm, sideMm }: GenesisArea): typeof nowhere {
+  return { quadkey, xMm, yMm, sideMm }
 }
 
 function memberView(

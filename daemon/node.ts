@@ -28,6 +28,7 @@ import { realClock, realRandom } from './real-ports.ts'
 import { GatewaySignatures } from './routing/gateway-signatures.ts'
 import type { InputRouter } from './routing/router.ts'
 import { startAdverts } from './starting/adverts.ts'
+import { DirectoryPart } from './starting/directory.ts'
 import { startEngine } from './starting/engine.ts'
 import { loadFinality } from './starting/finality.ts'
 import { authoritiesOf } from './starting/from-genesis.ts'
@@ -114,13 +115,15 @@ class Starting {
     const startedAtMs = realClock.wallMs()
     const basis = this.#basis
     const parts = this.#parts
-    const { store, forgetful } = await this.#openStore()
+    const { store, forgetful, incarnation } = await this.#openStore()
     parts.store = store
     basis.dataDir.begun()
     const network = await this.#startNetwork(store)
     parts.network = network
     const giver = new GenesisServer(basis.genesis.bytes, code => basis.count('genesis_refused', { code }))
     network.handle(genesisProtocol, genesisProtocolOptions, channel => giver.accepted(channel))
+    const directory = new DirectoryPart(basis, parts)
+    parts.directory = directory
     const finality = await loadFinality(basis, parts, store, network, forgetful)
     parts.finality = finality
     const engine = await startEngine(basis, parts, store, network, {
@@ -142,6 +145,7 @@ class Starting {
     parts.router = router
     const board = startAdverts(basis, network, engine, router, this.#urls)
     parts.board = board
+    directory.begin({ store, network, engine, router, incarnation })
     const view = nodeView({
       self: basis.self.number,
       genesis: basis.genesis,
@@ -177,6 +181,7 @@ class Starting {
     const inOrder: (() => Promise<void> | void | undefined)[] = [
       () => this.#clockCheck(),
       () => parts.witnesses?.stop(),
+      () => parts.directory?.stop(),
       () => parts.watching?.stop(),
       () => parts.gateway?.stop(),
       () => parts.http?.close(),
@@ -197,7 +202,7 @@ class Starting {
   }
 
   /** `forgetful`: the store is a new one, and the node does not know what it promised before. */
-  async #openStore(): Promise<{ store: Store; forgetful: boolean }> {
+  async #openStore(): Promise<{ store: Store; forgetful: boolean; incarnation: number }> {
     const { dataDir, genesis, log } = this.#basis
     const { store, incarnation, isNew, setAside } = await openOwnStore({
       files: dataDir.files,
@@ -213,7 +218,7 @@ class Starting {
     const { incarnation: number } = incarnation
     if (isNew)
       log.warn({ incarnation: number, setAside }, 'a new store: silent until the others have answered')
-    return { store, forgetful: isNew }
+    return { store, forgetful: isNew, incarnation: number }
   }
 
   async #startNetwork(store: Store): Promise<RunningNetwork> {

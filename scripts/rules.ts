@@ -47,6 +47,7 @@ const DECIDING = [
   'daemon/adverts/',
   'daemon/authority/',
   'daemon/checkpoints/',
+  'daemon/directory/',
   'daemon/evidence/',
   'daemon/feed/',
   'daemon/gateway/',
@@ -59,6 +60,7 @@ const EDGES = [
   'storage/level-tables.ts',
   'daemon/gateway/server.ts',
   'daemon/evidence/folder.ts',
+  'daemon/directory/measures.ts',
 ]
 
 const IO_MODULES =

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { badConfiguration, EXIT } from '../daemon/config/setup-error.ts'
+import { placesOf } from '../daemon/genesis/schema.ts'
 import { bundledPageDir, pageCacheDir } from '../daemon/http/built-page.ts'
 import { startWitnesses, type Witnesses } from './history/witnesses.ts'
 import { readNodes } from './local/api.ts'
@@ -222,7 +223,7 @@ class Testnet {
     return new Players({
       count: this.#options.bots,
       gateways: this.#network.nodes.map(node => node.gatewayUrl),
-      areas: this.#network.genesis.file.authorities.map(area => area.name),
+      areas: placesOf(this.#network.genesis.file).map(area => area.name),
       genesisPath: this.#network.genesisPath,
       promisesPath: this.#promisesPath,
       actionsPerSecond: 1,
@@ -236,7 +237,7 @@ class Testnet {
     if (history === undefined) return undefined
     return startWitnesses({
       gateways: this.#network.nodes.map(node => node.gatewayUrl),
-      areas: this.#network.genesis.file.authorities.map(area => area.name),
+      areas: placesOf(this.#network.genesis.file).map(area => area.name),
       genesis: readFileSync(this.#network.genesisPath),
       path: history,
     })

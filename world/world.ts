@@ -28,6 +28,7 @@ import {
   type WorldHost,
 } from './interface.ts'
 import { MAX_SESSION_AHEAD_MS, OUTCOMES_KEPT } from './limits.ts'
+import { positionAt } from './motion.ts'
 import type { Refusal } from './reasons.ts'
 import { restoreArea } from './restore.ts'
 import { act } from './rules/act.ts'
@@ -90,6 +91,25 @@ export class World implements Rules {
   /** How many characters are awake here. */
   get awakeCount(): number {
     return this.area.awake
+  }
+
+  /** How many characters are here, awake or asleep. */
+  get characterCount(): number {
+    return this.area.counts.character
+  }
+
+  /** Of those who are awake, how many stand in each quarter, in the order of quadkey digits. */
+  awakeByQuarter(): number[] {
+    const { charter, tick, players } = this.area
+    const quarters = [0, 0, 0, 0]
+    for (const { character } of players.values()) {
+      const { entity } = character
+      if (!entity.awake) continue
+      const { xMm, yMm } = positionAt(entity.motion, tick)
+      const right = xMm >= charter.xMm + charter.sideMm / 2 ? 1 : 0
+      quarters[right + (yMm >= charter.yMm + charter.sideMm / 2 ? 2 : 0)]!++
+    }
+    return quarters
   }
 
   /** How many entities the area owns. */

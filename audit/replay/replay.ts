@@ -2,7 +2,7 @@ import type { Applied, Rules, StateEntry } from '../../world/interface.ts'
 import { createRules, restoreRules } from '../../world/kinds.ts'
 import { sha256 } from '../crypto.ts'
 import type { Findings } from '../findings.ts'
-import { charterBody, type Genesis, type GenesisArea, originOf } from '../genesis.ts'
+import { charterBody, charterOfAuthority, type Genesis, type GenesisArea, originOf } from '../genesis.ts'
 import type { CheckedRecord } from '../log/bundle.ts'
 import { rulesHost } from '../rules-host.ts'
 import { equalBytes, toBase64, utf8 } from '../verify/bytes.ts'
@@ -87,9 +87,10 @@ export class Replay {
     this.#findings = findings
     this.#fileOf = fileOf
     const host = rulesHost(genesis, this.#origin)
+    const born = charterOfAuthority(genesis, area)
     const hiding = base?.state.find(({ key }) => key.length === 0)
     const state = base?.state.filter(entry => entry !== hiding)
-    this.#rules = state === undefined ? createRules(host, area) : restoreRules(host, area, state)
+    this.#rules = state === undefined ? createRules(host, born) : restoreRules(host, born, state)
     for (const { key, value } of this.#rules.entries()) this.#tree.set(key, value)
     this.#rules.takeDirty()
     if (hiding !== undefined) this.#hide(hiding.value)

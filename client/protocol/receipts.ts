@@ -64,7 +64,7 @@ class Scratch {
 const LEAF_BYTES = 8
 const ITEM_HEAD_BYTES = 1 + LEAF_BYTES + HASH_BYTES
 const MAX_OUTCOME_BYTES = 255
-const MAX_BODY_BYTES = 4096
+const MAX_BODY_BYTES = 8192
 /** 0x00 ‖ item */
 const item = new Scratch(ITEM_HEAD_BYTES + MAX_OUTCOME_BYTES)
 /** 0x00 ‖ header ‖ H(salt ‖ body) */

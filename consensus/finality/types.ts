@@ -37,6 +37,8 @@ export interface MemberOptions {
   readonly stored: StoredMember | undefined
   /** The disk may have lost what this node has signed: it was wiped, or put back from a backup. */
   readonly forgetful: boolean
+  /** It is the directory, which gives the leases: its own members vote without. */
+  readonly givesLeases?: boolean
 }
 
 /** What of an authority a member keeps for finality, by `RecordName`. */

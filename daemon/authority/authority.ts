@@ -6,7 +6,7 @@ import { appliedOp } from './applied.ts'
 import type { InputBatch } from './batch.ts'
 import { Changes } from './changes.ts'
 import type { BatchWaiter, InputAnswer } from './intake.ts'
-import { Jobs } from './jobs.ts'
+import { Jobs, plainTicks } from './jobs.ts'
 import { BoundedQueue } from './queue.ts'
 import type { AppliedEntry, AppliedSeal, Replica } from './replica.ts'
 import { SealPace, type Unsealed } from './seal-pace.ts'
@@ -19,6 +19,7 @@ import {
   defaultAuthorityLimits,
   type FeedDelta,
   type Lookup,
+  type TickMaker,
 } from './types.ts'
 
 const noLeader = 0
@@ -50,6 +51,7 @@ export class Authority {
   #caughtUp = false
   #entriesInFlight = 0
   #nextTickAtMs = 0
+  readonly #ticks: TickMaker
   readonly #sealPace: SealPace
   /** What is committed and not decided; undefined where nobody votes. */
   readonly #tail: UncertifiedTail | undefined
@@ -65,6 +67,7 @@ export class Authority {
     this.replica = replica
     this.limits = limits
     this.#ports = ports
+    this.#ticks = ports.ticks ?? plainTicks(identity)
     this.#sealPace = new SealPace(limits)
     this.#tail = ports.isVotedOn ? new UncertifiedTail(defaultTailLimits) : undefined
     const newRecord = (kind: number, body: Uint8Array): LogRecord => {
@@ -73,7 +76,7 @@ export class Authority {
     this.#handover = body => newRecord(recordKind.handover, body)
     this.#answers = new Answers(identity, replica, ports)
     this.#admission = new Admission(this.#answers, newRecord, ports, limits)
-    this.#jobs = new Jobs(identity, replica, newRecord, limits)
+    this.#jobs = new Jobs(identity, replica, newRecord, limits, this.#ticks)
     this.outputs = new BoundedQueue('output', limits.outputs)
   }
 
@@ -178,8 +181,9 @@ export class Authority {
     this.#ports.crossings?.tick()
     if (this.#ports.crossings?.wantsSeal === true) this.sealSoon()
     if (this.replica.log.size === 0) this.#jobs.plan('charter')
-    if (this.replica.rules.needsTick() && nowMs >= this.#nextTickAtMs && !this.isTailFull) {
-      this.#nextTickAtMs = Math.max(nowMs, this.#nextTickAtMs + this.identity.tickMs)
+    const wantsTick = this.replica.rules.needsTick() || this.#ticks.isWanted()
+    if (wantsTick && nowMs >= this.#nextTickAtMs && !this.isTailFull) {
+      this.#nextTickAtMs = Math.max(nowMs, this.#nextTickAtMs + this.#ticks.everyMs)
       this.#jobs.plan('tick')
     }
     if (this.replica.pendingMark !== undefined) this.#jobs.plan('seal')

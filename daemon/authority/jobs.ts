@@ -3,7 +3,12 @@ import { encodeTick } from '../../world/codec.ts'
 import { encodeMark, encodeSeal } from './bodies.ts'
 import { BoundedQueue } from './queue.ts'
 import type { Replica } from './replica.ts'
-import type { AuthorityIdentity, AuthorityLimits, RecordMaker } from './types.ts'
+import type { AuthorityIdentity, AuthorityLimits, RecordMaker, TickMaker } from './types.ts'
+
+/** Ticks that say what time it is, as long as the rules need that. */
+export function plainTicks({ tickMs }: AuthorityIdentity): TickMaker {
+  return { everyMs: tickMs, isWanted: () => false, bodyOf: encodeTick }
+}
 
 export type SimulationJob = 'charter' | 'tick' | 'mark' | 'seal'
 
@@ -21,6 +26,7 @@ export class Jobs {
   readonly #replica: Replica
   readonly #newRecord: RecordMaker
   readonly #inFlight = new Set<SimulationJob>()
+  readonly #ticks: TickMaker
   #lastProposedTick = 0
   #nextMembers: readonly number[] | undefined
   /** A seal that names other members is on its way. */
@@ -31,7 +37,9 @@ export class Jobs {
     replica: Replica,
     newRecord: RecordMaker,
     limits: AuthorityLimits,
+    ticks: TickMaker,
   ) {
+    this.#ticks = ticks
     this.#identity = identity
     this.#replica = replica
     this.#newRecord = newRecord
@@ -101,13 +109,13 @@ export class Jobs {
 
   /** After a pause time stands where the last tick left it, and an input must not begin in the past. */
   isBehind(wallMs: number): boolean {
-    return this.#tickNow(wallMs) > this.#newestTick + 1
+    return this.#tickNow(wallMs) > this.#newestTick + this.#ticks.everyMs / this.#identity.tickMs
   }
 
   tickRecord(wallMs: number): LogRecord {
     const tick = Math.max(this.#tickNow(wallMs), this.#newestTick + 1)
     this.#lastProposedTick = tick
-    return this.#newRecord(recordKind.tick, encodeTick({ tick, timeMs: wallMs }))
+    return this.#newRecord(recordKind.tick, this.#ticks.bodyOf({ tick, timeMs: wallMs }))
   }
 
   get #newestTick(): number {

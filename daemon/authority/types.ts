@@ -1,5 +1,6 @@
 import type { LogRecord } from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
+import type { Tick } from '../../world/codec.ts'
 import type { Crossings } from '../handover/crossings.ts'
 import type { Random } from '../ports.ts'
 import type { Ahead } from './ahead.ts'
@@ -66,7 +67,19 @@ export type ProposeResult =
   | { readonly ok: true }
   | { readonly ok: false; readonly code: 'not-leader' | 'busy' | 'stopped' }
 
+/** How a leader makes ticks where they are more than the time. */
+export interface TickMaker {
+  /** From one to the next, in milliseconds. */
+  readonly everyMs: number
+  /** Somebody waits for one, whatever the rules say. */
+  isWanted(): boolean
+  /** Of the record that is proposed now. */
+  bodyOf(tick: Tick): Uint8Array
+}
+
 export interface AuthorityPorts {
+  /** Undefined: plain ones, each `tickMs`. */
+  readonly ticks?: TickMaker | undefined
   readonly propose: (data: Uint8Array) => ProposeResult
   readonly random: Random
   readonly signer: ReceiptSigner

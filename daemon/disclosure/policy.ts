@@ -3,10 +3,10 @@ import { decodeGrant, type GrantedLog, grantMessage } from './grant.ts'
 
 /**
  * Leaves, tiles and checkpoints are everybody's. Of the rest, bodies, states, feeds and what is counted from them, an area
- * shows everything at once, an org only to its members and to whoever holds a grant (design section 6).
+ * and the directory show everything at once, an org only to its members and to whoever holds a grant (design section 6).
  */
 export function isOpen(kind: GenesisAuthority['kind']): boolean {
-  return kind === 'area'
+  return kind !== 'org'
 }
 
 export interface GrantCheck {

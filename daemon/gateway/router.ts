@@ -3,21 +3,26 @@ import type { FinalAsk, FinalProof } from '../hosting/final-asks.ts'
 
 /** What the gateway needs from its node to reach the authorities; it knows nothing of leaders and members' addresses. */
 
-export interface AreaInfo {
+/** Whatever takes inputs. */
+export interface AuthorityInfo {
   readonly name: string
-  /** The area's log origin: `<network>/<name>/<birth>`. */
+  /** Its log's origin: `<network>/<name>/<birth>`. */
   readonly origin: string
   readonly group: number
-  readonly quadkey: string
-  /** The corner with the smallest coordinates, and the side of the square. */
-  readonly xMm: number
-  readonly yMm: number
-  readonly sideMm: number
   /** Node numbers. */
   readonly members: readonly number[]
   /** Its first epoch, and who it was founded with. */
   readonly epoch: number
   readonly founders: readonly number[]
+}
+
+/** Where somebody can play. */
+export interface AreaInfo extends AuthorityInfo {
+  readonly quadkey: string
+  /** The corner with the smallest coordinates, and the side of the square. */
+  readonly xMm: number
+  readonly yMm: number
+  readonly sideMm: number
 }
 
 export interface AuthorityRouter {

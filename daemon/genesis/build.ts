@@ -2,7 +2,7 @@ import { RULES_VERSION } from '../../world/version.ts'
 import type { NodeKeys } from '../identity/node-keys.ts'
 import { encodeGenesis, type Genesis, parseGenesis } from './genesis.ts'
 import { rulesContentHash } from './rules-hash.ts'
-import type { GenesisAuthority, GenesisNode } from './schema.ts'
+import type { GenesisArea, GenesisDirectory, GenesisNode } from './schema.ts'
 
 /** The network protocols that this program speaks. */
 const PROTOCOL = { min: 1, max: 1 } as const
@@ -17,12 +17,26 @@ const SPAWNS = [
   [0.48, 0.52],
   [0.52, 0.52],
 ] as const
+/** Of each area: places of resources, NPCs, and characters at most. */
+const AREA_FACTS = { resourceCount: 2000, npcCount: 40, capacity: 5000 } as const
+/** Of what is placed while the network runs, where it has nodes enough. */
+const OBSERVERS = 2
+/** A day. */
+const TRUST_S = 24 * 60 * 60
+const MAX_DIRECTORY_MEMBERS = 5
 export const MAX_AREAS = 4 ** QUADKEY_DIGITS
 
 export interface FoundingNode {
   readonly keys: NodeKeys
   readonly operator: string
   readonly addresses: readonly string[]
+}
+
+/** Public keys, 32 bytes each. */
+export interface FoundingOperator {
+  readonly name: string
+  readonly key: Uint8Array
+  readonly recoveryKey: Uint8Array
 }
 
 export interface GenesisPlan {
@@ -35,6 +49,8 @@ export interface GenesisPlan {
   readonly replicas: number
   /** Places resources and NPCs; any whole number below 2³². */
   readonly seed: number
+  /** Who commands. All of them together can begin a lost directory anew, and so can more than half of them. */
+  readonly operators: readonly FoundingOperator[]
 }
 
 /** Nodes are numbered from 1 in their order; each area's members follow each other round the nodes. */
@@ -48,13 +64,17 @@ export function buildGenesis(plan: GenesisPlan): Genesis {
     rules: { version: RULES_VERSION, contentHash: rulesContentHash() },
     tickMs: 100,
     nodes: plan.nodes.map(nodeOf),
-    authorities: areas,
+    operators: plan.operators.map(({ name, key }) => ({ name, key: base64(key) })),
+    recovery: {
+      keys: plan.operators.map(({ recoveryKey }) => base64(recoveryKey)),
+      threshold: Math.floor(plan.operators.length / 2) + 1,
+    },
+    authorities: [...areas, directoryOf(plan)],
   })
   return parseGenesis(bytes)
 }
 
 function nodeOf({ keys, operator, addresses }: FoundingNode, index: number): GenesisNode {
-  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
   return {
     number: index + 1,
     peerId: keys.peerId,
@@ -69,7 +89,7 @@ function nodeOf({ keys, operator, addresses }: FoundingNode, index: number): Gen
   }
 }
 
-function areaOf(index: number, { nodes, replicas, seed }: GenesisPlan): GenesisAuthority {
+function areaOf(index: number, { nodes, replicas, seed }: GenesisPlan): GenesisArea {
   const quadkey = index.toString(4).padStart(QUADKEY_DIGITS, '0')
   const { x, y } = tileOf(quadkey)
   const members = Array.from({ length: replicas }, (_, member) => ((index + member) % nodes.length) + 1)
@@ -86,10 +106,25 @@ function areaOf(index: number, { nodes, replicas, seed }: GenesisPlan): GenesisA
     sideMm: BASE_TILE_MM,
     spawns: SPAWNS.map(([right, up]) => ({ xMm: (x + right) * BASE_TILE_MM, yMm: (y + up) * BASE_TILE_MM })),
     seed,
-    resourceCount: 2000,
-    npcCount: 40,
-    capacity: 5000,
+    ...AREA_FACTS,
   }
+}
+
+/** It stands last, so that areas have the groups from 1 on. */
+function directoryOf({ nodes, areas, replicas, seed }: GenesisPlan): GenesisDirectory {
+  return {
+    group: areas + 1,
+    kind: 'directory',
+    name: 'directory',
+    birth: 0,
+    epoch: 1,
+    members: nodes.slice(0, MAX_DIRECTORY_MEMBERS).map((_, index) => index + 1),
+    policy: { admission: 'open', replicas, observers: OBSERVERS, trustS: TRUST_S, seed, ...AREA_FACTS },
+  }
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64')
 }
 
 /** A quadkey's digit gives one bit of x (its lower) and one of y (its upper), the most significant first. */

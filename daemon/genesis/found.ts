@@ -8,6 +8,7 @@ import { writeFileDurably } from '../identity/durable-file.ts'
 import { createNodeKeys } from '../identity/node-keys.ts'
 import { buildGenesis, MAX_AREAS } from './build.ts'
 import type { Genesis } from './genesis.ts'
+import { createOperatorKeys } from './operator-keys.ts'
 
 /** Ports of one node: `first` for other nodes, then the gateway's and the HTTP API's. */
 const PORTS_PER_NODE = 3
@@ -15,7 +16,10 @@ const MAX_FOUNDERS = 100
 
 export interface FoundingPlan {
   readonly network: string
+  /** Who runs the nodes, and commands. */
   readonly operator: string
+  /** Where that one's keys are kept. */
+  readonly operatorFile: string
   /** Data directory of each founding node, in the order of their numbers. */
   readonly dataDirs: readonly string[]
   /** Address of all of them, or of each, as others reach it. */
@@ -51,6 +55,7 @@ export function foundNetwork(plan: FoundingPlan): Founded {
     host: typeof plan.host === 'string' ? plan.host : plan.host[index]!,
     port: plan.firstPort + PORTS_PER_NODE * index,
   }))
+  const { name, operator, recovery } = createOperatorKeys(plan.operatorFile, plan.operator)
   const genesis = buildGenesis({
     ...plan,
     nodes: nodes.map(({ keys, host, port }) => ({
@@ -58,6 +63,7 @@ export function foundNetwork(plan: FoundingPlan): Founded {
       operator: plan.operator,
       addresses: [multiaddrOf(host, port)],
     })),
+    operators: [{ name, key: operator.publicKey, recoveryKey: recovery.publicKey }],
     seed: randomInt(2 ** 32),
   })
   for (const { dataDir, host, port } of nodes) {

@@ -1,11 +1,18 @@
 import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { checkCharter } from '../../world/kinds.ts'
+import { charterOf as charterIn, type FoundingCodec } from '../../world/founding.ts'
+import { type Charter, checkCharter } from '../../world/kinds.ts'
 import { badConfiguration } from '../config/setup-error.ts'
 import { verifyEndorsement } from '../identity/node-keys.ts'
 import { publicKeyOfPeerId } from '../network/peer-id.ts'
 import { canonicalJson } from './canonical-json.ts'
-import { type GenesisAuthority, type GenesisFile, type GenesisNode, genesisSchema } from './schema.ts'
+import {
+  type GenesisAuthority,
+  type GenesisFile,
+  type GenesisNode,
+  genesisSchema,
+  isDirectory,
+} from './schema.ts'
 
 const MAX_BYTES = 16 * 1024 * 1024
 
@@ -21,6 +28,16 @@ export interface Genesis {
 /** A log's name, which never comes back: `<network>/<name>/<birth>`. */
 export function originOf(network: string, authority: Pick<GenesisAuthority, 'name' | 'birth'>): string {
   return `${network}/${authority.name}/${authority.birth}`
+}
+
+const codec: FoundingCodec = {
+  bytesOf: base64 => new Uint8Array(Buffer.from(base64, 'base64')),
+  identityOf: peerId => publicKeyOfPeerId(peerId)!,
+}
+
+/** What an authority is from its birth on, as its rules take it. */
+export function charterOf(file: GenesisFile, authority: GenesisAuthority): Charter {
+  return charterIn(file, authority, codec)
 }
 
 export function encodeGenesis(file: GenesisFile): Uint8Array {
@@ -75,6 +92,7 @@ function findContradiction(file: GenesisFile): string | undefined {
     firstRepeated('authority', authorities, authority => authority.name) ??
     nodes.map(node => nodeProblem(file.network, node)).find(problem => problem !== undefined) ??
     sharedKey(nodes) ??
+    (authorities.filter(isDirectory).length === 1 ? undefined : 'it has not one directory') ??
     authorities.map(authority => authorityProblem(file, authority)).find(problem => problem !== undefined)
   )
 }
@@ -118,15 +136,19 @@ function sharedKey(nodes: readonly GenesisNode[]): string | undefined {
   return undefined
 }
 
-function authorityProblem({ network, nodes }: GenesisFile, authority: GenesisAuthority): string | undefined {
-  const { kind, name, members, quadkey } = authority
+function authorityProblem(file: GenesisFile, authority: GenesisAuthority): string | undefined {
+  const { network, nodes } = file
+  const { kind, name, members } = authority
   const stranger = members.find(member => !nodes.some(node => node.number === member))
   if (stranger !== undefined) return `${name} has a member ${stranger} that is not among the nodes`
   if (new Set(members).size !== members.length) return `${name} has a member twice`
-  if (!name.startsWith(`${kind}/`)) return `${name} is of kind ${kind}`
-  if (kind === 'area' && name !== `area/${quadkey}`) return `${name} lies at quadkey ${quadkey}`
+  if (!isDirectory(authority)) {
+    if (!name.startsWith(`${kind}/`)) return `${name} is of kind ${kind}`
+    const { quadkey } = authority
+    if (kind === 'area' && name !== `area/${quadkey}`) return `${name} lies at quadkey ${quadkey}`
+  }
   try {
-    checkCharter(authority, originOf(network, authority))
+    checkCharter(charterOf(file, authority), originOf(network, authority))
     return undefined
   } catch (error) {
     return `${name}: ${(error as Error).message.replace(/\.$/, '')}`

@@ -41,6 +41,8 @@ export interface AuthorityHostParts {
   readonly sealed: (seal: AppliedSeal) => readonly StoreOp[]
   /** What is final by now, as far as this node knows. */
   readonly final: DecidedPoint | undefined
+  /** More of the log is final, and on the disk. */
+  readonly shown: () => void
   readonly maySign: () => boolean
   /** Certificates that activated the epochs after this one, in order. */
   readonly activations: (epoch: number) => readonly Uint8Array[]
@@ -57,6 +59,7 @@ export interface AuthorityHostParts {
 }
 
 const keepAliveMs = 1_000
+const gatewayGoneMs = 60_000
 const noLeader = 0
 
 /** One authority on this node with everything around it: batches in and out, its feed, its published log, its snapshots. */
@@ -72,6 +75,8 @@ export class AuthorityHost {
   #flushing = false
   #halted = false
   #keepAliveAtMs = 0
+  /** When a gateway last brought something, by its node number. */
+  readonly #gatewaysMs = new Map<number, number>()
   #appliedIndex: number
 
   constructor(parts: AuthorityHostParts) {
@@ -98,6 +103,7 @@ export class AuthorityHost {
     const shown = (point: DecidedPoint): void => {
       this.#finals.decided(point)
       parts.certificates.shown(point)
+      parts.shown()
     }
     const { maySign } = parts
     this.#decided = new Decided({ log: replica.log, published, sync, maySign, shown, count })
@@ -119,6 +125,7 @@ export class AuthorityHost {
   }
 
   offer(batch: InputBatch, waiter: BatchWaiter): void {
+    this.#gatewaysMs.set(batch.gateway, this.#parts.clock.monotonicMs())
     this.authority.offer(batch, waiter)
     if (!this.authority.serving) this.#parts.inputWaits(this.authority.leader !== noLeader)
     this.#flushSoon()
@@ -129,6 +136,13 @@ export class AuthorityHost {
     if (this.#halted) return
     this.authority.heard(message)
     this.#flushSoon()
+  }
+
+  /** Gateways that have brought something lately, by node number, ascending. */
+  gateways(): number[] {
+    const sinceMs = this.#parts.clock.monotonicMs() - gatewayGoneMs
+    for (const [gateway, atMs] of this.#gatewaysMs) if (atMs < sinceMs) this.#gatewaysMs.delete(gateway)
+    return [...this.#gatewaysMs.keys()].sort((a, b) => a - b)
   }
 
   /** How an entity is now, on any member; nothing is logged. */

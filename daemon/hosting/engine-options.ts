@@ -2,6 +2,7 @@ import type { Network as HandoverNetwork } from '../../consensus/handover/handov
 import type { LogRecord } from '../../storage/log/record.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
 import type { AppliedEntry, AppliedSeal, Replica } from '../authority/replica.ts'
+import type { Renewals } from '../directory/renewals.ts'
 import type { SigningKey } from '../identity/signing-key.ts'
 import type { Peers } from '../nodes/peers.ts'
 import type { Clock, Network, Random } from '../ports.ts'
@@ -17,6 +18,10 @@ export interface EngineOptions {
   readonly peers: Peers
   /** All of the network: this node keeps replicas of those that it is a member of. */
   readonly authorities: readonly HostedAuthority[]
+  /** Who asked this node for a lease, for the directory's ticks while it leads that. */
+  readonly renewals?: Renewals
+  /** More of this authority's log is final, on this node's disk, and shown to strangers. */
+  readonly onShown?: (group: number) => void
   readonly logKey: SigningKey
   readonly store: Store
   readonly network: Network

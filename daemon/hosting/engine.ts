@@ -22,10 +22,10 @@ import {
   type OpenedAuthority,
   openAuthority,
   plainBeginning,
-  worldHostOf,
 } from './opening.ts'
 import { type MemberOrder, type OrderRefusal, Orders } from './orders.ts'
 import { RaftLanes } from './raft-lanes.ts'
+import { rulesHost } from './rules-host.ts'
 import { serveSnapshots } from './snapshot-server.ts'
 import { serveSync } from './sync.ts'
 import { Upkeep } from './upkeep.ts'
@@ -323,11 +323,11 @@ export class Engine {
   restoring(group: number): Restoring | undefined {
     const hosted = this.#known.get(group)
     if (hosted === undefined || !this.holds(group)) return undefined
-    const { network, clock, count, log } = this.#options
+    const { network, clock, count, log, sha256, verify, handovers } = this.#options
     return {
       ...{ hosted, network, clock, store: this.#store, count, log, distrusted: this.#bringingOn.distrusted },
       membersIn: epoch => this.#options.views?.membersIn(group, epoch),
-      world: worldHostOf(this.#options, hosted.identity.origin),
+      rules: rulesHost(hosted.identity.origin, sha256, verify, handovers),
       addOps: ops => this.driver.addOps(ops),
       synced: () => new Promise(resolve => this.driver.sync(resolve)),
     }

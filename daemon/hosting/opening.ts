@@ -2,16 +2,14 @@ import type { GroupDriver } from '../../consensus/groups/driver.ts'
 import type { GroupHost } from '../../consensus/groups/host.ts'
 import { recoverGroup } from '../../consensus/groups/raft-disk.ts'
 import { Handovers } from '../../consensus/handover/handovers.ts'
-import { authorityOf } from '../../consensus/handover/id.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
 import type { LogRecord } from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
-import type { Estate } from '../../world/estate.ts'
-import type { WorldHost } from '../../world/interface.ts'
 import type { Charter } from '../../world/kinds.ts'
 import { Authority } from '../authority/authority.ts'
 import type { Replica } from '../authority/replica.ts'
 import type { AuthorityIdentity } from '../authority/types.ts'
+import { directoryTicks } from '../directory/renewals.ts'
 import type { Borders } from '../handover/borders.ts'
 import { Crossings } from '../handover/crossings.ts'
 import { AuthorityHost } from './authority-host.ts'
@@ -20,6 +18,7 @@ import { KeptCertificates } from './kept-certificates.ts'
 import { checkpointSigner, PublishedLog } from './log-view.ts'
 import type { NotingStore } from './noting-store.ts'
 import { appliedInRaft, recoverAuthority } from './recover.ts'
+import { rulesHost } from './rules-host.ts'
 import { ServedSnapshots } from './served-snapshots.ts'
 import { SnapshotKeeper } from './snapshots.ts'
 import { readStanding } from './standing.ts'
@@ -65,18 +64,17 @@ export async function openAuthority(
   begin: Beginning,
 ): Promise<OpenedAuthority> {
   const { store, driver } = parts
-  const { clock, schedule, random, self, logKey, count, onHalted } = parts.options
+  const { clock, schedule, random, self, logKey, count, sha256, verify, handovers, onHalted } = parts.options
   const { charter, name } = hosted
   const { group, origin } = hosted.identity
   const { epoch, view, baseSize } = await readStanding(store, hosted.identity)
   const members = parts.options.views?.membersOf(group) ?? hosted.identity.members
   const identity = { ...hosted.identity, epoch, view, members }
-  const world = worldHostOf(parts.options, origin)
   const { replica, ahead, applied, kept, bytesSince } = await recoverAuthority(
     store,
     hosted.identity,
     charter,
-    world,
+    rulesHost(origin, sha256, verify, handovers),
     {
       wallMs: clock.wallMs(),
       decidedSize: parts.options.views?.decidedSize(group) ?? Number.POSITIVE_INFINITY,
@@ -96,6 +94,7 @@ export async function openAuthority(
       }
     },
     random,
+    ticks: charter.kind === 'directory' ? directoryTicks(parts.options.renewals) : undefined,
     isVotedOn: views?.votesOn(group) === true,
     fallen,
     ahead,
@@ -146,6 +145,7 @@ export async function openAuthority(
     applied: entry => views?.applied(group, entry),
     sealed: seal => parts.options.onSeal?.(group, seal) ?? [],
     final: parts.options.final?.(group),
+    shown: () => parts.options.onShown?.(group),
     maySign: () => views?.everMembersOf(group).includes(self) !== false,
     activations: after => parts.options.views?.activationsAfter(group, after) ?? [],
     count,
@@ -163,16 +163,6 @@ export async function openAuthority(
     parts.host.open({ ...options, firstLeader, keepsVoters }, recovered)
   }
   return { host, join }
-}
-
-/** What an authority's rules are given from outside. */
-export function worldHostOf(
-  { sha256, verify, handovers }: Pick<EngineOptions, 'sha256' | 'verify' | 'handovers'>,
-  origin: string,
-): WorldHost {
-  const self = authorityOf(origin)
-  const handover = handovers && ((estate: Estate) => new Handovers(self, handovers, estate))
-  return { origin, sha256, verifySignature: verify, handover }
 }
 
 function crossingsOf({ options, borders, handOver }: OpeningParts, replica: Replica): Crossings | undefined {

@@ -5,8 +5,8 @@ import { MerkleLog, tileWidth } from '../../storage/log/tree.ts'
 import { hidingKey, treeEntry, worldEntry } from '../../storage/state/entry.ts'
 import { StateTree } from '../../storage/state/state-tree.ts'
 import type { Store } from '../../storage/store.ts'
-import type { StateEntry, WorldHost } from '../../world/interface.ts'
-import { type Charter, createRules, restoreRules } from '../../world/kinds.ts'
+import type { StateEntry } from '../../world/interface.ts'
+import { type Charter, createRules, type RulesHost, restoreRules } from '../../world/kinds.ts'
 import { Ahead } from '../authority/ahead.ts'
 import { type AppliedPoint, appliedKey, decodeApplied, nothingApplied } from '../authority/applied.ts'
 import { Replica } from '../authority/replica.ts'
@@ -41,7 +41,7 @@ export async function recoverAuthority(
   store: Store,
   identity: AuthorityIdentity,
   charter: Charter,
-  host: WorldHost,
+  host: RulesHost,
   { wallMs, decidedSize }: KnownAtStart,
 ): Promise<RecoveredAuthority> {
   const { group, origin, isHidden, charterBody, epoch, members } = identity
@@ -127,7 +127,7 @@ function fill(tree: StateTree, entries: Iterable<StateEntry>): void {
   }
 }
 
-function* stateOf(snapshot: StoredSnapshot, group: number): Generator<StateEntry> {
+export function* stateOf(snapshot: StoredSnapshot, group: number): Generator<StateEntry> {
   for (const entry of snapshot.entries) {
     const state = worldEntry(entry)
     if (state === undefined)

@@ -104,7 +104,7 @@ function take(replica: Replica, target: Uint8Array): Taken | undefined {
   const { tree, pendingMark, lastSeal } = replica
   const height = pendingMark?.height ?? lastSeal?.seal.height
   if (height === undefined) return undefined
-  const key = treeKey(stateKeyOf(target))
+  const key = treeKey(stateKeyOf(replica.rules, target))
   const entry = tree.get(key)
   const value = entry && worldEntry({ key, value: entry })!.value
   return { height, root: tree.root(), value, path: encodeStateProof(tree.proof(key)) }

@@ -1,9 +1,9 @@
 import { type FinalExpectation, type FinalFault, FinalVerifier } from '../../client/protocol/final.ts'
-import type { AreaInfo } from '../gateway/router.ts'
+import type { AuthorityInfo } from '../gateway/router.ts'
 import type { FinalProof } from '../hosting/final-asks.ts'
 
 export interface FinalChecksOptions {
-  readonly areas: readonly AreaInfo[]
+  readonly areas: readonly AuthorityInfo[]
   /** A node's public keys by its number; it grows as nodes come. */
   readonly nodeKeys: ReadonlyMap<number, { readonly log: Uint8Array; readonly vote: Uint8Array }>
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
@@ -34,17 +34,17 @@ export class FinalChecks {
   }
 
   /** The newest epoch of an area whose members are known here. */
-  epochOf(area: AreaInfo): number {
+  epochOf(area: AuthorityInfo): number {
     return this.#verifiers.get(area.name)!.epochOf(this.#foundersOf(area))
   }
 
-  #foundersOf({ origin, epoch, founders }: AreaInfo): FinalExpectation['founders'] {
+  #foundersOf({ origin, epoch, founders }: AuthorityInfo): FinalExpectation['founders'] {
     const members = founders.map(member => ({ node: member, key: this.#options.nodeKeys.get(member)!.vote }))
     return { origin, epoch, members: members.sort((a, b) => a.node - b.node) }
   }
 
   /** Whether this proves what a client will want to see proven. */
-  holds(area: AreaInfo, node: number, leaves: readonly number[], proof: FinalProof): boolean {
+  holds(area: AuthorityInfo, node: number, leaves: readonly number[], proof: FinalProof): boolean {
     const verdict = this.#verifiers.get(area.name)!.verify(proof, {
       leaves,
       founders: this.#foundersOf(area),

@@ -5,6 +5,7 @@ import { FeedFollower } from '../feed/follower.ts'
 import type { FeedPublisher } from '../feed/publisher.ts'
 import type {
   AreaInfo,
+  AuthorityInfo,
   AuthorityRouter,
   FeedListener,
   FinalResult,
@@ -55,6 +56,8 @@ type FinalLane = AskLane<FinalAsk, FinalAnswer>
 
 export interface RouterOptions {
   readonly areas: readonly AreaInfo[]
+  /** Where this node reports, and nobody plays. */
+  readonly directory?: AuthorityInfo | undefined
   /** This node's number. */
   readonly self: number
   /** Undefined for a number that no node has. */
@@ -121,7 +124,8 @@ export class InputRouter implements AuthorityRouter {
         for (const lane of this.#finalLanes.values()) lane.nodeLost(node)
       },
     })
-    for (const area of options.areas) {
+    const { areas, directory } = options
+    for (const area of directory === undefined ? areas : [...areas, directory]) {
       this.#lanes.set(area.name, this.#newLane(area))
       this.#readLanes.set(area.name, this.#newReadLane(area))
       this.#finalLanes.set(area.name, this.#newFinalLane(area))
@@ -197,7 +201,7 @@ export class InputRouter implements AuthorityRouter {
     for (const lanes of this.#allLanes) lanes.get(area)?.leaderIs(node)
   }
 
-  #newLane(area: AreaInfo): Lane {
+  #newLane(area: AuthorityInfo): Lane {
     const { self, sign, clock, schedule, count, waits } = this.#options
     const nextBatch = (): number => ++this.#batches
     const { group, origin, members } = area
@@ -220,7 +224,7 @@ export class InputRouter implements AuthorityRouter {
     )
   }
 
-  #newReadLane({ group, members }: AreaInfo): ReadLane {
+  #newReadLane({ group, members }: AuthorityInfo): ReadLane {
     const { self, local, clock, schedule, count, waits } = this.#options
     const nextBatch = (): number => ++this.#batches
     return new AskLane<Uint8Array, ReadAnswer>({
@@ -239,7 +243,7 @@ export class InputRouter implements AuthorityRouter {
     })
   }
 
-  #newFinalLane(area: AreaInfo): FinalLane {
+  #newFinalLane(area: AuthorityInfo): FinalLane {
     const { self, local, clock, schedule, count, finalChecks } = this.#options
     const { group, members } = area
     const nextBatch = (): number => ++this.#batches

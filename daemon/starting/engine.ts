@@ -50,6 +50,8 @@ export async function startEngine(
     count,
     log: (event, facts) => log.info(facts, event),
     ...(parts.finality && { views: parts.finality }),
+    ...(parts.directory && { renewals: parts.directory.renewals }),
+    onShown: group => parts.directory?.shown(group),
     onSeal: (group, seal) => parts.finality?.sealed(group, seal) ?? [],
     certifiedHeight: group => parts.finality?.status(group)?.certifiedHeight,
     final: group => parts.finality?.final(group),

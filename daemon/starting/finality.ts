@@ -31,7 +31,9 @@ export async function loadFinality(
     })),
     voteKeyOf: node => book.get(node)?.keys.vote,
     voteKey: keys.vote,
-    anchoring: new AnchorsAtOnce(),
+    anchoring: new AnchorsAtOnce((group, certificate) =>
+      parts.directory?.anchoring.anchor(group, certificate),
+    ),
     onFinal: group => parts.engine?.authority(group)?.final(finality.final(group)!),
     forgetful,
     store,

@@ -3,7 +3,7 @@ import type { Network as HandoverNetwork } from '../../consensus/handover/handov
 import { authorityOf } from '../../consensus/handover/id.ts'
 import { isOpen } from '../disclosure/policy.ts'
 import { canonicalJson } from '../genesis/canonical-json.ts'
-import { type Genesis, originOf } from '../genesis/genesis.ts'
+import { charterOf, type Genesis, originOf } from '../genesis/genesis.ts'
 import type { GenesisAuthority } from '../genesis/schema.ts'
 import type { HostedAuthority } from '../hosting/opening.ts'
 import { verifySignature } from '../identity/signing-key.ts'
@@ -14,7 +14,7 @@ export function authoritiesOf(genesis: Genesis): HostedAuthority[] {
   const { file, hash } = genesis
   return file.authorities.map(authority => ({
     name: authority.name,
-    charter: authority,
+    charter: charterOf(file, authority),
     identity: {
       genesisHash: hash,
       origin: originOf(file.network, authority),

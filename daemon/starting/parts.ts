@@ -16,6 +16,7 @@ import type { NodeRecord } from '../nodes/record.ts'
 import type { GatewaySignatures } from '../routing/gateway-signatures.ts'
 import type { InputRouter } from '../routing/router.ts'
 import type { WitnessAsking } from '../witnesses/asking.ts'
+import type { DirectoryPart } from './directory.ts'
 import type { Watching } from './watching.ts'
 
 /** What every part of a node is made from. */
@@ -41,6 +42,7 @@ export interface Urls {
 /** What has been started so far. Parts that are there before others that they call find them here. */
 export interface Parts {
   store?: Store
+  directory?: DirectoryPart
   network?: RunningNetwork
   finality?: Finality
   engine?: Engine

@@ -1,7 +1,8 @@
 import { isOpen } from '../disclosure/policy.ts'
 import { serveFeeds } from '../feed/server.ts'
-import type { AreaInfo } from '../gateway/router.ts'
+import type { AreaInfo, AuthorityInfo } from '../gateway/router.ts'
 import { originOf } from '../genesis/genesis.ts'
+import { type GenesisAuthority, type GenesisFile, isDirectory, placesOf } from '../genesis/schema.ts'
 import type { Engine } from '../hosting/engine.ts'
 import { verifySignature } from '../identity/signing-key.ts'
 import type { RunningNetwork } from '../network/options.ts'
@@ -24,8 +25,10 @@ export function startRouting(
   const { book, keys, self, count, signatures } = basis
   serveOthers(basis, network, engine)
   const areas = areasOf(basis, engine)
+  const directory = directoryOf(basis, engine)
   return new InputRouter({
     areas,
+    directory,
     self: self.number,
     peerOf: node => book.get(node)?.peerId,
     local: group => engine.member(group),
@@ -38,20 +41,31 @@ export function startRouting(
       signatures.made(keys.identity.publicKey, message, signature)
       return signature
     },
-    finalChecks: finalChecks(basis, parts, areas),
+    finalChecks: finalChecks(basis, parts, [...areas, directory]),
     count,
   })
 }
 
 function areasOf({ genesis: { file } }: Basis, engine: Engine): AreaInfo[] {
-  return file.authorities
+  return placesOf(file)
     .filter(({ kind }) => isOpen(kind))
-    .map(area => ({
-      ...area,
-      origin: originOf(file.network, area),
-      members: engine.mayServe(area.group),
-      founders: area.members,
-    }))
+    .map(area => ({ ...area, ...infoOf(file, area, engine) }))
+}
+
+function directoryOf({ genesis: { file } }: Basis, engine: Engine): AuthorityInfo {
+  return infoOf(file, file.authorities.find(isDirectory)!, engine)
+}
+
+function infoOf({ network }: GenesisFile, authority: GenesisAuthority, engine: Engine): AuthorityInfo {
+  const { name, group, epoch, members: founders } = authority
+  return {
+    name,
+    group,
+    epoch,
+    founders,
+    origin: originOf(network, authority),
+    members: engine.mayServe(group),
+  }
 }
 
 function serveOthers(
@@ -83,7 +97,11 @@ function serveOthers(
   serveFinals({ network, schedule: atEndOfTurn, numberOf: peer => book.numberOf(peer), local, count })
 }
 
-function finalChecks({ book, log, count }: Basis, parts: Parts, areas: readonly AreaInfo[]): FinalChecks {
+function finalChecks(
+  { book, log, count }: Basis,
+  parts: Parts,
+  areas: readonly AuthorityInfo[],
+): FinalChecks {
   return new FinalChecks({
     ...{ areas, nodeKeys: book.keys, verify: verifySignature },
     lied: ({ checkpoint, ...facts }) => {

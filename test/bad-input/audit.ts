@@ -36,6 +36,7 @@ import { formatTlogProof } from '../../storage/log/tlog-proof.ts'
 import { formatVkey, makeVkey } from '../../storage/log/vkey.ts'
 import { encodeManifest } from '../../storage/snapshot/manifest.ts'
 import { writeSnapshot } from '../../storage/snapshot/snapshot.ts'
+import { passingOperators } from '../../testnet/local/operators.ts'
 import { certificate } from './consensus.ts'
 import { joined } from './damage.ts'
 import { seals } from './nodes.ts'
@@ -49,6 +50,7 @@ function genesisFile(): Uint8Array {
     const keys = createNodeKeys(join(folder, 'keys.json'), 'try')
     return buildGenesis({
       ...{ network: 'try', createdAt: new Date(0), areas: 1, replicas: 1, seed: 7 },
+      operators: passingOperators(),
       nodes: [{ keys, operator: 'o', addresses: ['/ip4/127.0.0.1/tcp/7300'] }],
     }).bytes
   } finally {

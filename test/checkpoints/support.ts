@@ -10,6 +10,7 @@ import { Judge, type Proven } from '../../daemon/evidence/judge.ts'
 import { type Claim, LogKeys, readClaim } from '../../daemon/evidence/log-keys.ts'
 import { buildGenesis } from '../../daemon/genesis/build.ts'
 import { encodeGenesis, originOf, parseGenesis } from '../../daemon/genesis/genesis.ts'
+import { isDirectory, placesOf } from '../../daemon/genesis/schema.ts'
 import { checkpointSigner, PublishedLog } from '../../daemon/hosting/log-view.ts'
 import { createNodeKeys, type NodeKeys } from '../../daemon/identity/node-keys.ts'
 import { verifySignature } from '../../daemon/identity/signing-key.ts'
@@ -19,6 +20,7 @@ import { signNote } from '../../storage/log/note.ts'
 import { MerkleLog } from '../../storage/log/tree.ts'
 import { sha256 } from '../../storage/sha256.ts'
 import { MemoryStore } from '../../storage/store-memory.ts'
+import { passingOperators } from '../../testnet/local/operators.ts'
 
 /** Five nodes; the first area is held by 1 to 4, the second by 2 to 5. */
 export class Town {
@@ -33,14 +35,16 @@ export class Town {
     this.nodes = [1, 2, 3, 4, 5].map(n => createNodeKeys(join(this.folder, `${n}.json`), 'town'))
     const { file } = buildGenesis({
       ...{ network: 'town', createdAt: new Date(0), areas: 2, replicas: 4, seed: 7 },
+      operators: passingOperators(),
       nodes: this.nodes.map(keys => ({ keys, operator: 'o', addresses: ['/ip4/127.0.0.1/tcp/7300'] })),
     })
-    const authorities = file.authorities.map((area, i) => ({
+    const areas = placesOf(file).map((area, i) => ({
       ...area,
       members: [1, 2, 3, 4].map(n => n + i),
     }))
+    const authorities = [...areas, ...file.authorities.filter(isDirectory)]
     this.genesis = parseGenesis(encodeGenesis({ ...file, authorities }))
-    this.origins = authorities.map(area => originOf('town', area))
+    this.origins = areas.map(area => originOf('town', area))
     this.logKeys = new LogKeys(
       this.origins,
       this.nodes.map((keys, i) => ({ node: i + 1, logKey: keys.log.publicKey })),

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { buildProgram } from '../../cli/program.ts'
 import { readGenesis } from '../../daemon/genesis/genesis.ts'
+import { placesOf } from '../../daemon/genesis/schema.ts'
 import { createNodeKeys, readNodeKeys } from '../../daemon/identity/node-keys.ts'
 import { writeRunFile } from '../../daemon/identity/run-file.ts'
 import { fakeNode, LEAVES, ORIGIN } from '../http/fake-node.ts'
@@ -106,7 +107,7 @@ describe('freehold init', () => {
     const answer = JSON.parse(stdout)
     const genesis = readGenesis(join(dir, 'node-5', 'genesis.json'))
     assert.equal(answer.genesisHash, genesis.hashHex)
-    assert.equal(genesis.file.authorities.length, 4)
+    assert.equal(placesOf(genesis.file).length, 4)
     for (const node of genesis.file.nodes) {
       const home = join(dir, `node-${node.number}`)
       assert.equal(readNodeKeys(join(home, 'node-keys.json')).peerId, node.peerId)

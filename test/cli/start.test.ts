@@ -34,6 +34,7 @@ describe('freehold start', function () {
       ...{
         network,
         operator: 'me',
+        operatorFile: join(dir, `${network}-operator.json`),
         dataDirs: [dataDir],
         host: '127.0.0.1',
         firstPort: 1,

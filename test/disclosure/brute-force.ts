@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { Replica } from '../../daemon/authority/replica.ts'
-import type { GenesisAuthority } from '../../daemon/genesis/schema.ts'
+import type { GenesisArea } from '../../daemon/genesis/schema.ts'
 import { verifySignature } from '../../daemon/identity/signing-key.ts'
 import { readU16, readU32 } from '../../storage/bytes.ts'
 import { type LogRecord, leafHashes, recordKind } from '../../storage/log/record.ts'
@@ -53,7 +53,7 @@ export function speedsByLeaf(
 }
 
 export interface Sealed {
-  readonly authority: GenesisAuthority & { readonly origin: string }
+  readonly authority: GenesisArea & { readonly origin: string }
   readonly isHidden: boolean
   readonly height: number
 }

@@ -9,7 +9,8 @@ import { bodyHash } from '../../daemon/authority/batch.ts'
 import { loadConfig } from '../../daemon/config/settings.ts'
 import { buildGenesis } from '../../daemon/genesis/build.ts'
 import { encodeGenesis, type Genesis, originOf, parseGenesis } from '../../daemon/genesis/genesis.ts'
-import type { GenesisAuthority } from '../../daemon/genesis/schema.ts'
+import type { GenesisArea } from '../../daemon/genesis/schema.ts'
+import { isDirectory, placesOf } from '../../daemon/genesis/schema.ts'
 import { dataDirFiles } from '../../daemon/identity/data-dir.ts'
 import { createNodeKeys, type NodeKeys } from '../../daemon/identity/node-keys.ts'
 import { createLogger } from '../../daemon/log.ts'
@@ -17,6 +18,7 @@ import { FrameReader } from '../../daemon/network/frames.ts'
 import { type RunningNode, startNode } from '../../daemon/node.ts'
 import { decodeAnswers, encodeRequest, type IndexedAnswer } from '../../daemon/routing/intent-codec.ts'
 import { sha256 } from '../../storage/sha256.ts'
+import { passingOperators } from '../../testnet/local/operators.ts'
 import { type Action, encodeInput, logTagOf } from '../../world/codec.ts'
 import { Intruder } from '../e2e/support/intruder.ts'
 import { freePorts } from '../e2e/support/ports.ts'
@@ -51,11 +53,17 @@ export class Guilds {
     const addressOf = (i: number): string => `/ip4/127.0.0.1/tcp/${port + i}`
     const plan = buildGenesis({
       ...{ network, createdAt: new Date(), areas: 1, replicas: 3, seed: 7 },
+      operators: passingOperators(),
       nodes: keys.map((of, i) => ({ keys: of, operator: 'o', addresses: [addressOf(i)] })),
     })
-    const area: GenesisAuthority = { ...plan.file.authorities[0]!, members, resourceCount: 0, npcCount: 0 }
-    const orgs = orgNames.map((name, i): GenesisAuthority => ({ ...area, kind: 'org', name, group: 10 + i }))
-    const genesis = parseGenesis(encodeGenesis({ ...plan.file, authorities: [area, ...orgs] }))
+    const area: GenesisArea = { ...placesOf(plan.file)[0]!, members, resourceCount: 0, npcCount: 0 }
+    const orgs = orgNames.map((name, i): GenesisArea => ({ ...area, kind: 'org', name, group: 10 + i }))
+    const genesis = parseGenesis(
+      encodeGenesis({
+        ...plan.file,
+        authorities: [area, ...orgs, ...plan.file.authorities.filter(isDirectory)],
+      }),
+    )
     const guilds = new Guilds(folder, keys, genesis)
     for (const i of [0, 1]) {
       writeFileSync(dataDirFiles(dirs[i]!).genesis, genesis.bytes)
@@ -80,8 +88,8 @@ export class Guilds {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  authority(name: string): GenesisAuthority & { readonly origin: string } {
-    const found = this.genesis.file.authorities.find(authority => authority.name === name)!
+  authority(name: string): GenesisArea & { readonly origin: string } {
+    const found = placesOf(this.genesis.file).find(authority => authority.name === name)!
     return { ...found, origin: originOf(network, found) }
   }
 

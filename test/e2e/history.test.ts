@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { foundNetwork, nodeDirs } from '../../daemon/genesis/found.ts'
+import { placesOf } from '../../daemon/genesis/schema.ts'
 import { dataDirFiles } from '../../daemon/identity/data-dir.ts'
 import { startWitnesses, type Witnesses } from '../../testnet/history/witnesses.ts'
 import { isReady } from '../../testnet/local/api.ts'
@@ -35,7 +36,7 @@ describe('the history of clients of five nodes', function () {
     witnesses = startWitnesses({
       gateways: network.nodes.map(node => node.gatewayUrl),
       genesis: readFileSync(network.genesisPath),
-      areas: network.genesis.file.authorities.map(area => area.name),
+      areas: placesOf(network.genesis.file).map(area => area.name),
       path: historyPath(),
     })
   })
@@ -55,7 +56,12 @@ describe('the history of clients of five nodes', function () {
     const dataDirs = nodeDirs(dir, nodes)
     const hosts = dataDirs.map((_, i) => namespaces?.peerHost(i + 1) ?? '127.0.0.1')
     const settings = { electionMs: 500, heartbeatMs: 100 }
-    const founding = { network: 'testnet', operator: 'testnet', createdAt: new Date() }
+    const founding = {
+      network: 'testnet',
+      operator: 'testnet',
+      operatorFile: join(dir, 'operator.json'),
+      createdAt: new Date(),
+    }
     foundNetwork({ ...plan, ...founding, dataDirs, host: hosts, settings })
     for (const [i, dataDir] of dataDirs.entries()) {
       const { config } = dataDirFiles(dataDir)

@@ -36,7 +36,12 @@ describe(`nodes behind routers${possible ? '' : ' (left out: no namespaces with 
   function found(): LocalNetwork {
     const plan = { nodes: doors.length, areas: 1, replicas: 3, firstPort: 7777 }
     const dataDirs = nodeDirs(dir, plan.nodes)
-    const founding = { network: 'testnet', operator: 'testnet', createdAt: new Date() }
+    const founding = {
+      network: 'testnet',
+      operator: 'testnet',
+      operatorFile: join(dir, 'operator.json'),
+      createdAt: new Date(),
+    }
     const settings = { electionMs: 500, heartbeatMs: 100 }
     foundNetwork({ ...plan, ...founding, dataDirs, host: doors.map((_, i) => homes.host(i + 1)), settings })
     for (const [i, dataDir] of dataDirs.entries()) {

@@ -17,7 +17,9 @@ import {
 } from '../../daemon/genesis/genesis.ts'
 import { rulesContentHash } from '../../daemon/genesis/rules-hash.ts'
 import type { GenesisFile } from '../../daemon/genesis/schema.ts'
+import { placesOf } from '../../daemon/genesis/schema.ts'
 import { createNodeKeys, readNodeKeys } from '../../daemon/identity/node-keys.ts'
+import { passingOperators } from '../../testnet/local/operators.ts'
 
 describe('the genesis file', () => {
   let dir: string
@@ -37,6 +39,7 @@ describe('the genesis file', () => {
       areas: 4,
       replicas: 3,
       seed: 7,
+      operators: passingOperators(),
     })
   })
   after(() => rmSync(dir, { recursive: true, force: true }))
@@ -67,7 +70,7 @@ describe('the genesis file', () => {
   })
 
   it('spreads the replicas over the nodes and lays the areas side by side', () => {
-    const { authorities } = genesis.file
+    const authorities = placesOf(genesis.file)
     assert.deepEqual(
       authorities.map(authority => authority.members),
       [
@@ -143,7 +146,7 @@ describe('the genesis file', () => {
     assert.match(
       refusal(
         changed(file => {
-          file.authorities[0]!.quadkey = '3333'
+          placesOf(file)[0]!.quadkey = '3333'
         }),
       ),
       /lies at quadkey 3333/,
@@ -151,7 +154,7 @@ describe('the genesis file', () => {
     assert.match(
       refusal(
         changed(file => {
-          file.authorities[0]!.sideMm = 5
+          placesOf(file)[0]!.sideMm = 5
         }),
       ),
       /area\/0000: .*sideMm/,

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Client, connect, randomSeed } from '../../client/index.ts'
+import { placesOf } from '../../daemon/genesis/schema.ts'
 import { LocalNetwork } from '../local/network.ts'
 import { Players } from '../local/players.ts'
 import type { Belongings } from './belongings.ts'
@@ -34,7 +35,7 @@ export async function benchFinal(belongings: Belongings, args: readonly string[]
   await network.start()
   const gateways = network.nodes.map(node => node.gatewayUrl)
   const crowd = new Players({
-    ...{ count: players, gateways, areas: network.genesis.file.authorities.map(area => area.name) },
+    ...{ count: players, gateways, areas: placesOf(network.genesis.file).map(area => area.name) },
     ...{ genesisPath: network.genesisPath, promisesPath: join(dir, 'promises.jsonl') },
     ...{ actionsPerSecond: 2, seed: 1 },
   })

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Histogram } from '../../client/index.ts'
+import { placesOf } from '../../daemon/genesis/schema.ts'
 import { LocalNetwork } from '../local/network.ts'
 import { Players } from '../local/players.ts'
 import type { Belongings } from './belongings.ts'
@@ -105,7 +106,7 @@ class Crowd {
     const players = new Players({
       count,
       gateways: this.#network.nodes.map(node => node.gatewayUrl),
-      areas: this.#network.genesis.file.authorities.map(area => area.name),
+      areas: placesOf(this.#network.genesis.file).map(area => area.name),
       genesisPath: this.#network.genesisPath,
       promisesPath: this.#promisesPath,
       actionsPerSecond: 1,

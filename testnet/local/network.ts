@@ -6,6 +6,7 @@ import { SetupError } from '../../daemon/config/setup-error.ts'
 import { foundNetwork, nodeDirs } from '../../daemon/genesis/found.ts'
 import { type Genesis, readGenesis } from '../../daemon/genesis/genesis.ts'
 import { rulesContentHash } from '../../daemon/genesis/rules-hash.ts'
+import { placesOf } from '../../daemon/genesis/schema.ts'
 import type { AuthorityView } from '../../daemon/http/view.ts'
 import { dataDirFiles } from '../../daemon/identity/data-dir.ts'
 import { isReady, readAuthorities } from './api.ts'
@@ -67,6 +68,7 @@ export class LocalNetwork {
       foundNetwork({
         network: 'testnet',
         operator: 'testnet',
+        operatorFile: join(plan.dir, 'operator-keys.json'),
         dataDirs: dirs,
         host: '127.0.0.1',
         firstPort: plan.firstPort,
@@ -145,8 +147,8 @@ function checkFits(plan: LocalNetworkPlan): void {
   const { file } = readGenesis(dataDirFiles(nodeDirs(plan.dir, 1)[0]!).genesis)
   const found = {
     nodes: file.nodes.length,
-    areas: file.authorities.length,
-    replicas: file.authorities[0]!.members.length,
+    areas: placesOf(file).length,
+    replicas: placesOf(file)[0]!.members.length,
   }
   const differs = (['nodes', 'areas', 'replicas'] as const).find(what => found[what] !== plan[what])
   if (differs !== undefined) {

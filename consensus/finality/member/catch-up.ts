@@ -4,7 +4,7 @@ import { askOthers, canTakePart, mayVote, reachesQuorum } from './amnesia.ts'
 import { type Env, isFrozen, isMember, type MemberState, peersOf, quorumOf } from './state.ts'
 import { takeAlong } from './taking-along.ts'
 import { changesFor, changeView, hasGoneBeyond } from './view-change.ts'
-import { candidate, vote } from './voting.ts'
+import { candidate, hasLease, vote } from './voting.ts'
 
 /** Certificates in one answer. */
 const maxAnswer = 16
@@ -46,7 +46,7 @@ function watchProgress(state: MemberState, env: Env, nowMs: number): void {
   if (nowMs < state.deadlineMs) return
   state.deadlineMs = undefined
   // Without a lease nobody may decide, and another leader would not help.
-  if (!frozen && nowMs >= env.leaseUntilMs()) return
+  if (!frozen && !hasLease(state, env)) return
   if (frozen) state.failures++
   changeView(state, env, Math.max(sign.frozenTo, sign.view) + 1)
 }

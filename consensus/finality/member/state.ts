@@ -36,6 +36,7 @@ export interface Tip {
 /** One authority at one node. */
 export interface MemberState {
   readonly group: number
+  readonly givesLeases: boolean
   readonly authority: Uint8Array
   readonly founded: { readonly epoch: number; readonly members: MemberOptions['founders'] }
   regime: Regime
@@ -94,11 +95,12 @@ export interface MemberState {
 export const maxKept = 16
 
 export function openMember(options: MemberOptions, env: Env): MemberState {
-  const { group, authority, epoch, founders, stored } = options
+  const { group, authority, epoch, founders, stored, givesLeases = false } = options
   const base: Ballot = { view: 0, height: 0, hash: genesisHash }
   const state: MemberState = {
     ...{
       group,
+      givesLeases,
       authority,
       founded: { epoch, members: founders },
       regime: { authority, epoch, members: founders, base },

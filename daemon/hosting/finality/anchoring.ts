@@ -17,17 +17,24 @@ export interface Anchoring {
   stop(): void
 }
 
-/** Until there is a directory: a lease without end, and whatever is certified is anchored. */
+/** A lease without end, and whatever is certified is anchored: final does not wait for the directory. */
 export class AnchorsAtOnce implements Anchoring {
+  readonly #bring: Anchoring['anchor']
   #news: DirectoryNews | undefined
+
+  /** @param bring the certificate goes into the directory's log all the same */
+  constructor(bring: Anchoring['anchor'] = () => {}) {
+    this.#bring = bring
+  }
 
   begin(news: DirectoryNews): void {
     this.#news = news
     news.leased(Number.POSITIVE_INFINITY)
   }
 
-  anchor(group: number, { seal }: Certificate): void {
-    this.#news?.anchored(group, sealHash(seal))
+  anchor(group: number, certificate: Certificate): void {
+    this.#news?.anchored(group, sealHash(certificate.seal))
+    this.#bring(group, certificate)
   }
 
   stop(): void {

@@ -2,7 +2,7 @@ import { equalBytes } from '../../../storage/bytes.ts'
 import type { LogRecord } from '../../../storage/log/record.ts'
 import { tileWidth } from '../../../storage/log/tree.ts'
 import type { Store, StoreOp } from '../../../storage/store.ts'
-import type { WorldHost } from '../../../world/interface.ts'
+import type { RulesHost } from '../../../world/kinds.ts'
 import { appliedKey, appliedOp, decodeApplied } from '../../authority/applied.ts'
 import type { Replica } from '../../authority/replica.ts'
 import type { Clock, Network, PeerId } from '../../ports.ts'
@@ -25,7 +25,7 @@ export interface Place {
 
 export interface Restoring {
   readonly hosted: HostedAuthority
-  readonly world: WorldHost
+  readonly rules: RulesHost
   readonly store: Store
   readonly network: Network
   readonly clock: Clock
@@ -120,9 +120,9 @@ async function fetchTo(parts: RestoringParts, to: Place): Promise<Restored['kind
 }
 
 async function replayTo(parts: RestoringParts, to: Place): Promise<Restored['kind'] | 'dropped'> {
-  const { store, hosted, world, clock } = parts
+  const { store, hosted, rules, clock } = parts
   const { identity, charter } = hosted
-  const { replica } = await recoverAuthority(store, identity, charter, world, {
+  const { replica } = await recoverAuthority(store, identity, charter, rules, {
     wallMs: clock.wallMs(),
     decidedSize: Number.POSITIVE_INFINITY,
   })

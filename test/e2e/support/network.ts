@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { RawSettings } from '../../../daemon/config/schema.ts'
 import { nodeDirs } from '../../../daemon/genesis/found.ts'
 import { originOf } from '../../../daemon/genesis/genesis.ts'
-import type { GenesisAuthority } from '../../../daemon/genesis/schema.ts'
+import { type GenesisArea, placesOf } from '../../../daemon/genesis/schema.ts'
 import { dataDirFiles } from '../../../daemon/identity/data-dir.ts'
 import { isReady } from '../../../testnet/local/api.ts'
 import { LocalNetwork } from '../../../testnet/local/network.ts'
@@ -42,8 +42,8 @@ export class TestNetwork {
     this.local = local
   }
 
-  get areas(): readonly GenesisAuthority[] {
-    return this.local.genesis.file.authorities
+  get areas(): readonly GenesisArea[] {
+    return placesOf(this.local.genesis.file)
   }
 
   get players(): Players {
@@ -54,7 +54,7 @@ export class TestNetwork {
     return join(this.dir, 'promises.jsonl')
   }
 
-  originOf(area: GenesisAuthority): string {
+  originOf(area: GenesisArea): string {
     return originOf(this.local.genesis.file.network, area)
   }
 

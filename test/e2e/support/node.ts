@@ -17,7 +17,7 @@ export function temporaryFolder(): { path: string; remove: () => void } {
 export function foundSingle(dataDir: string, settings: RawSettings = {}): string {
   foundNetwork({
     ...{ network: 'sea', operator: 'me', dataDirs: [dataDir], host: '127.0.0.1', firstPort: 1 },
-    ...{ areas: 1, replicas: 1, createdAt: new Date() },
+    ...{ areas: 1, replicas: 1, createdAt: new Date(), operatorFile: join(dataDir, 'operator.json') },
     settings: {
       ...{ listen: ['/ip4/127.0.0.1/tcp/0'], gatewayPort: 0, httpPort: 0, electionMs: 300 },
       ...settings,

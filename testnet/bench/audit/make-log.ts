@@ -14,6 +14,7 @@ import type { AuthorityIdentity, Delivery } from '../../../daemon/authority/type
 import { buildGenesis } from '../../../daemon/genesis/build.ts'
 import { canonicalJson } from '../../../daemon/genesis/canonical-json.ts'
 import { encodeGenesis, type Genesis, originOf, parseGenesis } from '../../../daemon/genesis/genesis.ts'
+import { placesOf } from '../../../daemon/genesis/schema.ts'
 import { checkpointSigner } from '../../../daemon/hosting/log-view.ts'
 import { createNodeKeys, type NodeKeys } from '../../../daemon/identity/node-keys.ts'
 import { verifySignature } from '../../../daemon/identity/signing-key.ts'
@@ -25,6 +26,7 @@ import { treeEntry } from '../../../storage/state/entry.ts'
 import { StateTree } from '../../../storage/state/state-tree.ts'
 import { encodeInput, logTagOf } from '../../../world/codec.ts'
 import { createWorld } from '../../../world/world.ts'
+import { passingOperators } from '../../local/operators.ts'
 
 const players = 200
 const gateway = 2
@@ -78,6 +80,7 @@ function found(folder: string) {
     encodeGenesis(
       buildGenesis({
         ...{ network: 'bench', createdAt: new Date(0), areas: 1, replicas: 3, seed: 7 },
+        operators: passingOperators(),
         nodes: nodes.map(keys => ({ keys, operator: 'o', addresses: ['/ip4/127.0.0.1/tcp/7300'] })),
       }).file,
     ),
@@ -89,7 +92,7 @@ function found(folder: string) {
 
 function identityOf(genesis: Genesis): AuthorityIdentity {
   const { rules, network, authorities } = genesis.file
-  const area = authorities[0]!
+  const area = placesOf({ authorities })[0]!
   const charter = { genesisHash: genesis.hashHex, network, rules, authority: area }
   return {
     genesisHash: genesis.hash,
@@ -155,7 +158,7 @@ function play(
 }
 
 function newReplica(genesis: Genesis, identity: AuthorityIdentity): Replica {
-  const area = genesis.file.authorities[0]!
+  const area = placesOf(genesis.file)[0]!
   const world = createWorld({ origin: identity.origin, sha256, verifySignature }, area)
   world.takeDirty()
   const tree = new StateTree()

@@ -7,7 +7,8 @@ import { treeEntry, treeKey } from '../../../storage/state/entry.ts'
 import { StateTree } from '../../../storage/state/state-tree.ts'
 import type { Store } from '../../../storage/store.ts'
 import { encodeOutcome, isConsumed } from '../../../world/codec.ts'
-import { createWorld, type World } from '../../../world/world.ts'
+import type { Rules } from '../../../world/interface.ts'
+import { createRules } from '../../../world/kinds.ts'
 import type { SimDisk } from '../disk.ts'
 import { Finding } from './finding.ts'
 import { type Judge, promiseKey } from './judge.ts'
@@ -98,7 +99,7 @@ interface Replayed {
 /** The whole log through the rules from the charter on, by a shorter way than the daemon's own. */
 function replay(realm: Realm, group: number, records: readonly LogRecord[]): Replayed {
   const { identity, charter, name } = realm.hosted.get(group)!
-  const world = createWorld(worldHostOf(identity.origin, handoversOf(realm)), charter)
+  const world = createRules(worldHostOf(identity.origin, handoversOf(realm)), charter)
   const tree = new StateTree()
   for (const entry of world.entries()) {
     const { key, value } = treeEntry(entry.key, entry.value)
@@ -130,7 +131,7 @@ function replay(realm: Realm, group: number, records: readonly LogRecord[]): Rep
   return replayed
 }
 
-function rootOf(world: World, tree: StateTree): Uint8Array {
+function rootOf(world: Rules, tree: StateTree): Uint8Array {
   for (const { key, value } of world.takeDirty()) {
     tree.set(treeKey(key), value === undefined ? undefined : treeEntry(key, value).value)
   }

@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto'
 import { finalVerifier } from '../../../consensus/handover/final.ts'
-import { type Network as HandoverNetwork, Handovers } from '../../../consensus/handover/handovers.ts'
+import type { Network as HandoverNetwork } from '../../../consensus/handover/handovers.ts'
 import { authorityOf } from '../../../consensus/handover/id.ts'
 import type { AreaInfo } from '../../../daemon/gateway/router.ts'
 import type { HostedAuthority } from '../../../daemon/hosting/opening.ts'
+import { rulesHost } from '../../../daemon/hosting/rules-host.ts'
 import type { SigningKey } from '../../../daemon/identity/signing-key.ts'
-import type { Estate } from '../../../world/estate.ts'
-import type { WorldHost } from '../../../world/interface.ts'
+import type { RulesHost } from '../../../world/kinds.ts'
 import { simKeyOf, verifySimSignature } from './sim-key.ts'
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
@@ -137,7 +137,6 @@ export function handoversOf({ nodes, hosted }: Pick<Realm, 'nodes' | 'hosted'>):
   return { verify: finalVerifier(authority => founded.get(authority), verifySimSignature) }
 }
 
-export function worldHostOf(origin: string, handovers?: HandoverNetwork): WorldHost {
-  const handover = handovers && ((estate: Estate) => new Handovers(authorityOf(origin), handovers, estate))
-  return { origin, sha256, verifySignature: verifySimSignature, handover }
+export function worldHostOf(origin: string, handovers?: HandoverNetwork): RulesHost {
+  return rulesHost(origin, sha256, verifySimSignature, handovers)
 }

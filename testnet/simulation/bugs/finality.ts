@@ -156,7 +156,7 @@ export const FINALITY_BUGS: readonly Bug[] = [
     edits: [
       {
         file: `${MEMBER}/voting.ts`,
-        from: '  return env.nowMs() < env.leaseUntilMs()\n',
+        from: '  return givesLeases || env.nowMs() < env.leaseUntilMs()\n',
         to: '  return env.nowMs() < env.leaseUntilMs() + 1e9\n',
       },
     ],

@@ -1,0 +1,159 @@
+import { sha256 } from '../../storage/sha256.ts'
+import type { Store } from '../../storage/store.ts'
+import { MAX_ROUND_TRIPS } from '../../world/directory/limits.ts'
+import { DirectoryAnchoring } from '../directory/anchoring.ts'
+import { DirectoryClient, type Saying } from '../directory/client.ts'
+import { DecidedRules, type DirectoryNews } from '../directory/decided-rules.ts'
+import { Leases } from '../directory/leases.ts'
+import { Measures } from '../directory/measures.ts'
+import { Renewals } from '../directory/renewals.ts'
+import { Reporter } from '../directory/reporter.ts'
+import { CertificatesToAnchor } from '../directory/to-anchor.ts'
+import type { Engine } from '../hosting/engine.ts'
+import type { HostedAuthority } from '../hosting/opening.ts'
+import { rulesHost } from '../hosting/rules-host.ts'
+import { verifySignature } from '../identity/signing-key.ts'
+import type { RunningNetwork } from '../network/options.ts'
+import { realClock, realRandom } from '../real-ports.ts'
+import type { InputRouter } from '../routing/router.ts'
+import { version } from '../version.ts'
+import { authoritiesOf } from './from-genesis.ts'
+import type { Basis, Parts } from './parts.ts'
+
+export interface DirectoryNeeds {
+  readonly store: Store
+  readonly network: RunningNetwork
+  readonly engine: Engine
+  readonly router: InputRouter
+  readonly incarnation: number
+}
+
+/** This node as a client of the directory, and what it knows of that one's certified log. */
+export class DirectoryPart {
+  readonly renewals = new Renewals()
+  readonly anchoring: DirectoryAnchoring
+  readonly #basis: Basis
+  readonly #parts: Parts
+  readonly #hosted: HostedAuthority
+  readonly #toAnchor = new CertificatesToAnchor()
+  #client: DirectoryClient | undefined
+  #reporter: Reporter | undefined
+  #leases: Leases | undefined
+  #decided: DecidedRules | undefined
+
+  constructor(basis: Basis, parts: Parts) {
+    this.#basis = basis
+    this.#parts = parts
+    this.#hosted = authoritiesOf(basis.genesis).find(({ charter }) => charter.kind === 'directory')!
+    const { group } = this.#hosted.identity
+    this.anchoring = new DirectoryAnchoring({
+      directory: group,
+      bring: (of, certificate) => {
+        // Its own need no anchor, but who its members are stands in its state.
+        if (of === group && certificate.seal.nextMembers.length === 0) return
+        this.#toAnchor.add(of, certificate)
+        this.#client?.wake()
+      },
+    })
+  }
+
+  begin(needs: DirectoryNeeds): void {
+    const { store } = needs
+    const host = rulesHost(this.#hosted.identity.origin, sha256, verifySignature)
+    const hosted = this.#hosted
+    this.#decided = new DecidedRules({ store, hosted, host, told: news => this.#told(news) })
+    this.#leases = this.#newLeases(needs)
+    this.#reporter = this.#newReporter(needs)
+    this.#client = this.#newClient(needs)
+    this.#leases.begin()
+    this.#reporter.begin()
+    this.#client.begin()
+    this.shown()
+  }
+
+  /** More of the directory's log is final and on this node's disk. */
+  shown(group = this.#hosted.identity.group): void {
+    if (group !== this.#hosted.identity.group) return
+    const size = this.#parts.engine?.authority(this.#hosted.identity.group)?.published.size ?? 0
+    this.#decided?.decided(size).catch(error => {
+      this.#basis.log.error({ error: (error as Error).message }, 'the directory could not be read back')
+    })
+  }
+
+  stop(): void {
+    this.#client?.stop()
+    this.#reporter?.stop()
+    this.#leases?.stop()
+  }
+
+  #told({ changed, renewals }: DirectoryNews): void {
+    const own = renewals.get(this.#basis.self.number)
+    if (own !== undefined) this.#leases?.renewed(own.nonce)
+    for (const name of changed) {
+      if (!name.startsWith('anchor/')) continue
+      const group = Number(name.slice('anchor/'.length))
+      const anchor = this.#decided?.state?.anchors.get(group)?.anchor
+      if (anchor === undefined) continue
+      this.#toAnchor.anchored(group, anchor.height)
+      this.anchoring.anchored(group, anchor)
+    }
+  }
+
+  #newLeases({ network, engine }: DirectoryNeeds): Leases {
+    const { book, self, count } = this.#basis
+    const { group } = this.#hosted.identity
+    return new Leases({
+      ...{ self: self.number, network, clock: realClock, random: realRandom, renewals: this.renewals, count },
+      leader: () => engine.leader(group) || (this.#parts.board?.leaderOf(group)?.node ?? 0),
+      peerOf: node => book.get(node)?.peerId,
+      numberOf: peer => book.numberOf(peer),
+      leased: untilMs => this.anchoring.leased(untilMs),
+    })
+  }
+
+  #newReporter({ network, engine, incarnation }: DirectoryNeeds): Reporter {
+    const { book, self, config } = this.#basis
+    const measures = new Measures(config.dataDir)
+    return new Reporter({
+      ...{ version, incarnation, clock: realClock, addresses: () => self.addresses },
+      measure: () => measures.take(realClock.monotonicMs()),
+      roundTrips: () => {
+        const measured = network.stats().peers.flatMap(({ peer, roundTripMs }) => {
+          const node = book.numberOf(peer)
+          return node === undefined || roundTripMs === undefined
+            ? []
+            : [{ node, ms: Math.round(roundTripMs) }]
+        })
+        const nearest = measured.sort((a, b) => a.ms - b.ms || a.node - b.node).slice(0, MAX_ROUND_TRIPS)
+        return nearest.sort((a, b) => a.node - b.node)
+      },
+      led: () => {
+        const led = engine.authorities().filter(({ authority }) => authority.serving)
+        return led.sort((a, b) => a.authority.identity.group - b.authority.identity.group)
+      },
+    })
+  }
+
+  #newClient({ engine, router }: DirectoryNeeds): DirectoryClient {
+    const { keys, count } = this.#basis
+    const { origin } = this.#hosted.identity
+    return new DirectoryClient({
+      ...{ origin, identity: keys.identity, clock: realClock, random: realRandom, sha256, count },
+      next: () => this.#nextAnchors(engine) ?? this.#reporter?.next(),
+      submit: (body, answered) => {
+        router.submit(this.#hosted.name, [body], { answered: (_, result) => answered(result) })
+      },
+    })
+  }
+
+  #nextAnchors(engine: Engine): Saying | undefined {
+    const leads = (group: number): boolean => engine.authority(group)?.authority.serving === true
+    const batch = this.#toAnchor.next(leads, realClock.monotonicMs())
+    if (batch === undefined) return undefined
+    const said: Saying['said'] = outcome => {
+      const refused = this.#toAnchor.told(batch, outcome, realClock.monotonicMs())
+      for (const code of refused) this.#basis.count('directory_anchor_refused', { code })
+    }
+    return { action: { kind: 'anchor', certificates: batch.certificates }, said }
+  }
+}
