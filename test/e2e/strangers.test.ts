@@ -3,7 +3,7 @@ import { execFile, spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join, normalize } from 'node:path'
+import { basename, join, normalize } from 'node:path'
 import { auditAuthority } from '../../audit/audit.ts'
 import { readGenesis } from '../../audit/genesis.ts'
 import { verifyFile } from '../../audit/verify-file.ts'
@@ -178,6 +178,13 @@ describe("a log that is read with the tools of Go's checksum database", function
     const report = await auditAuthority({ authority, from, genesis })
     assert.ok(report.ok, JSON.stringify(report.findings))
     assert.ok(report.decidedSize > size)
+    assert.deepEqual(report.signedBy, [4])
+    const [checkpoint, certificates] = ['checkpoint', 'certificates'].map(name => join(network!.dir, name))
+    for (const path of [checkpoint!, certificates!])
+      writeFileSync(path, await (await fetch(`${logUrl(from)}/${basename(path)}`)).text())
+    assert.equal((await verifyFile({ file: checkpoint!, genesis })).facts['code'], 'not-a-member')
+    const shown = await verifyFile({ file: checkpoint!, genesis, certificates })
+    assert.match(shown.message, /signed by node 4, a member since epoch 2/)
   })
 
   it('is refused when nobody whose key is known has signed it', async () => {

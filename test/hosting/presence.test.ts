@@ -23,10 +23,10 @@ const NEXT = [5, 6, 7, 8]
 
 describe('who is to have what an authority does', () => {
   /** Founded by 1, 2 and 3; 1, 2 and 4 are its members now, as this node was shown. */
-  async function membership(isHidden: boolean): Promise<Membership> {
+  async function membership(isHidden: boolean, ever = [1, 2, 3, 4]): Promise<Membership> {
     const hosted = { name: 'it', identity: { group: GROUP, members: [1, 2, 3], isHidden } } as never
     const orders = await Orders.load(new MemoryStore(), [])
-    const views = { membersOf: () => [1, 2, 4], everMembersOf: () => [1, 2, 3, 4] }
+    const views = { membersOf: () => [1, 2, 4], everMembersOf: () => ever }
     const parts = { known: new Map([[GROUP, hosted]]), orders, views } as unknown as MembershipParts
     orders.take(hosted, { number: 1, voters: [1, 2, 5], learners: [6], before: [1, 2, 3, 4] }, 1)
     return new Membership(parts)
@@ -50,6 +50,14 @@ describe('who is to have what an authority does', () => {
     assert.deepEqual(
       all.filter(number => of.mayHave(GROUP, number)),
       [1, 2, 3, 4, 5, 6],
+    )
+  })
+
+  it('and whose signatures below its log count: of who is or was a member, or is to be one, not of a learner', async () => {
+    const of = await membership(false, [1, 2, 3, 4, 7])
+    assert.deepEqual(
+      [...all, 8].filter(number => of.maySign(GROUP, number)),
+      [1, 2, 3, 4, 5, 7],
     )
   })
 
