@@ -1,5 +1,6 @@
 import { AUTHORITY_BUGS } from './authority.ts'
 import type { Bug } from './bug.ts'
+import { DIRECTORY_BUGS } from './directory.ts'
 import { FINALITY_BUGS } from './finality.ts'
 import { GROUP_BUGS } from './groups.ts'
 import { HANDOVER_BUGS } from './handover.ts'
@@ -19,5 +20,7 @@ export const BUGS: readonly Bug[] = [
 ]
 
 export function bugNamed(name: string): Bug | undefined {
-  return [...BUGS, ...FINALITY_BUGS, ...HANDOVER_BUGS, ...PLACEMENT_BUGS].find(bug => bug.name === name)
+  return [...BUGS, ...FINALITY_BUGS, ...HANDOVER_BUGS, ...PLACEMENT_BUGS, ...DIRECTORY_BUGS].find(
+    bug => bug.name === name,
+  )
 }

@@ -76,7 +76,7 @@ function closedBefore(number: number): SessionRow {
   return { session, lastSeq: 0, outcomes: [] }
 }
 
-/** One that had left: a new number, and nothing of what it was, but that its old sessions stay closed. */
+/** One that had left: it gets a new number. Its old sessions stay closed, and neither its lease nor its reputation begins anew. */
 function comeBack(
   state: DirectoryState,
   known: NodeRecord,
@@ -87,9 +87,11 @@ function comeBack(
   const owner = others.find(node => node !== undefined && node !== known)
   if (owner !== undefined) return verdict('key-taken', owner.number)
   const session = state.sessions.get(known.number)
+  const presence = state.presence(known.number)
   state.forgetNode(known)
   const added = addNode(state, facts, by)
   if (session !== undefined) state.sessions.set(added.value!, { ...session, outcomes: [] })
+  state.setPresence(added.value!, presence)
   return added
 }
 
