@@ -46,6 +46,14 @@ interface Report {
     /** Outside the failovers. */
     readonly p99Ms: number
   }
+  /** Characters that went over a border; the times are of the first action on the other side, from asking to its receipt. */
+  readonly handovers: {
+    readonly count: number
+    readonly p50Ms: number
+    readonly p99Ms: number
+    readonly lost: number
+    readonly doubled: number
+  }
   readonly kills: readonly Kill[]
   readonly audit: Omit<AuditSummary, 'findings'>
 }
@@ -65,7 +73,11 @@ export async function runTestnet(options: TestnetOptions): Promise<number> {
   await buildPage()
   // Asked to end before there was anything to end.
   if (options.stop.aborted) return EXIT.ok
-  const network = LocalNetwork.prepare({ ...options, firstPort: options.port, fresh: options.fresh === true })
+  const network = LocalNetwork.prepare({
+    ...{ ...options, firstPort: options.port, fresh: options.fresh === true },
+    // Clients whose history is judged look at what stands in one area.
+    borders: options.areas > 1 && options.history === undefined ? 'open' : undefined,
+  })
   const testnet = new Testnet(options, network)
   const killAll = (): void => testnet.killAll()
   options.stopAtOnce.addEventListener('abort', killAll, { once: true })
@@ -194,6 +206,13 @@ class Testnet {
         p50Ms: round(latencies.quantile(0.5)),
         p99Ms: round(latencies.quantile(0.99)),
       },
+      handovers: {
+        count: players.stats.handovers,
+        p50Ms: round(players.stats.handoverP50Ms),
+        p99Ms: round(players.stats.handoverP99Ms),
+        lost: book.lost,
+        doubled: book.duplicated,
+      },
       kills,
       audit,
     }
@@ -206,10 +225,11 @@ class Testnet {
       process.stdout.write(`${JSON.stringify(report)}\n`)
       return
     }
-    const { actions, audit, kills } = report
+    const { actions, audit, handovers, kills } = report
     const lines = [
       `${actions.committed} of ${actions.submitted} actions committed (${actions.rejected} refused by the rules), ${actions.lost} lost, ${actions.duplicated} doubled`,
       `p50 ${actions.p50Ms} ms, p99 ${actions.p99Ms} ms outside failovers`,
+      `${handovers.count} went over a border: their next action took p50 ${handovers.p50Ms} ms, p99 ${handovers.p99Ms} ms`,
       ...kills.map(
         kill => `node ${kill.node} killed: its areas acted again after ${kill.recoveredMs ?? '–'} ms`,
       ),
@@ -224,6 +244,7 @@ class Testnet {
       count: this.#options.bots,
       gateways: this.#network.nodes.map(node => node.gatewayUrl),
       areas: placesOf(this.#network.genesis.file).map(area => area.name),
+      ...this.#network.goals,
       genesisPath: this.#network.genesisPath,
       promisesPath: this.#promisesPath,
       actionsPerSecond: 1,

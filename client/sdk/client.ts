@@ -31,6 +31,7 @@ export class Client {
   private currentState: ClientState = 'connecting'
   private look: Look | undefined
   private pumpDue = false
+  private hasMoved = false
   private pumpTimer: ReturnType<typeof setTimeout> | undefined
   private checkTimer: ReturnType<typeof setInterval> | undefined
 
@@ -47,7 +48,7 @@ export class Client {
       changed: () => this.pumpSoon(),
       over: (code, text) => this.end(code, text),
       proved: size => this.reads.proved(size),
-      whenFinal: promised => this.whenFinal(promised),
+      whenFinal: (promised, area) => this.whenFinal(promised, area),
     })
     this.view = new View(settings.player.publicKey, settings.nowMs)
   }
@@ -150,7 +151,7 @@ export class Client {
 
   /** The session to go on with later: `connect({session})`. Close this client first, or both will fight for it. */
   exportSession(): ExportedSession {
-    return exportSession(this.settings.session, this.area)
+    return exportSession(this.settings.session, this.area, this.lifeline.home)
   }
 
   /** Ends the connection. The character stays in the world; actions still waiting are rejected with `closed`. */
@@ -178,6 +179,7 @@ export class Client {
     const { welcome } = link
     this.lifeline.trust ??= trustOfWelcome(link.genesisHash, welcome)
     this.lifeline.area = welcome.area
+    this.lifeline.home ||= welcome.area
     this.view.forget()
     const pace = {
       perSecond: welcome.inputsPerSecond,
@@ -234,8 +236,10 @@ export class Client {
     for (let from = 0; from < due.length; from += atOnce)
       link.send({ inputs: { bodies: due.slice(from, from + atOnce) } })
     for (const read of this.reads.due(nowMs)) link.send({ read })
-    const area = this.lifeline.trust?.areas.get(this.area)
-    for (const finalAsk of this.finals.due(area, nowMs)) link.send({ finalAsk })
+    const numberOf = (area: string): number =>
+      this.hasMoved ? 1 + link.welcome.areas.findIndex(({ name }) => name === area) : 0
+    for (const finalAsk of this.finals.due(this.lifeline.trust?.areas, numberOf, nowMs))
+      link.send({ finalAsk })
     clearTimeout(this.pumpTimer)
     this.pumpTimer = undefined
     const waitsMs = [this.inputs, this.reads, this.finals].map(each => each.waitMs(nowMs) ?? NEVER_MS)
@@ -266,17 +270,29 @@ export class Client {
       if (isTrue) this.pumpSoon()
       else this.lifeline.leave(link, 'untrue-read')
     } else if (message.kind === 'finalAnswer') {
-      const area = this.lifeline.trust?.areas.get(this.area)
-      const isTrue = this.finals.answered(message.finalAnswer!, area, this.settings.nowMs())
+      const areas = this.lifeline.trust?.areas
+      const isTrue = this.finals.answered(message.finalAnswer!, areas, this.settings.nowMs())
       if (isTrue) this.pumpSoon()
       else this.lifeline.leave(link, 'forged-final')
+    } else if (message.kind === 'moved') {
+      this.moved(message.moved!.area, link)
     }
   }
 
-  private whenFinal(promised: Promised): Promise<Final> {
+  /** The character is in another area. Nobody has signed that, but no receipt from elsewhere would be taken. */
+  private moved(index: number, link: Link): void {
+    const area = link.welcome.areas[index]?.name
+    if (area === undefined) return this.lifeline.leave(link, 'malformed')
+    this.hasMoved = true
+    this.lifeline.area = area
+    this.reads.movedOn()
+    this.pumpSoon()
+  }
+
+  private whenFinal(promised: Promised, area: string): Promise<Final> {
     if (this.currentState === 'closed')
       return Promise.reject(new ClientError('closed', 'This client is closed.'))
-    const final = this.finals.want(promised, this.settings.nowMs())
+    const final = this.finals.want(promised, area, this.settings.nowMs())
     this.pumpSoon()
     return final
   }

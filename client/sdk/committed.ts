@@ -20,6 +20,7 @@ export function outcomesOf(run: ReceiptRun): Outcome[] | undefined {
 /** The receipt is made when somebody wants it: most are never looked at again. */
 export class Committed implements Done {
   readonly seq: number
+  readonly area: string
   readonly body: Uint8Array
   readonly outcome: Outcome
   readonly latencyMs: number
@@ -30,6 +31,7 @@ export class Committed implements Done {
 
   constructor(
     item: Item,
+    area: string,
     outcome: Outcome,
     nowMs: number,
     proven: ProvenRun,
@@ -37,6 +39,7 @@ export class Committed implements Done {
     whenFinal: (promised: Promised) => Promise<Final>,
   ) {
     this.seq = item.seq
+    this.area = area
     this.body = item.body!
     this.outcome = outcome
     this.latencyMs = nowMs - item.submittedMs

@@ -46,6 +46,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     player: options.player instanceof Uint8Array ? await signerOf(options.player) : options.player,
     session: options.session ? await resumeSession(options.session, nowMs()) : await newSession(Date.now()),
     area: options.session?.area || options.area || '',
+    home: options.session?.home ?? '',
     trust: options.genesis && trustOfGenesis(options.genesis),
     verify: options.verify ?? sharedVerify,
     makeSocket: options.makeSocket ?? (url => new WebSocket(url) as unknown as SocketLike),

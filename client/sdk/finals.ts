@@ -34,13 +34,18 @@ export interface Promised {
   readonly leafHash: Uint8Array
 }
 
+type Areas = ReadonlyMap<string, AreaTrust>
+
 interface Wanted extends Promised {
+  /** Whose log it stands in. */
+  readonly area: string
   readonly resolve: (final: Final) => void
   readonly reject: (error: ClientError) => void
   readonly askedMs: number
 }
 
 interface Ask {
+  readonly area: string
   readonly wanted: readonly Wanted[]
   readonly sentMs: number
 }
@@ -73,11 +78,11 @@ export class Finals {
     return size
   }
 
-  want(promised: Promised, nowMs: number): Promise<Final> {
+  want(promised: Promised, area: string, nowMs: number): Promise<Final> {
     if (this.size >= MAX_WANTED)
       return Promise.reject(new ClientError('busy', 'Too many actions wait to become final.'))
     return new Promise((resolve, reject) => {
-      this.queue.push({ ...promised, resolve, reject, askedMs: nowMs })
+      this.queue.push({ ...promised, area, resolve, reject, askedMs: nowMs })
     })
   }
 
@@ -87,21 +92,35 @@ export class Finals {
     for (const number of this.asks.keys()) this.putBack(number)
   }
 
-  /** What to send now; it counts as sent. */
-  due(area: AreaTrust | undefined, nowMs: number): FinalAsk[] {
-    if (area === undefined) return []
-    const epoch = this.verifier.epochOf(area.founders)
+  /**
+   * What to send now; it counts as sent.
+   * @param numberOf how an area is named to the gateway, 0 for the session's own
+   */
+  due(areas: Areas | undefined, numberOf: (area: string) => number, nowMs: number): FinalAsk[] {
+    if (areas === undefined) return []
     for (const [number, { sentMs }] of this.asks) if (nowMs - sentMs >= RESEND_MS) this.putBack(number)
     this.tokens.refill(nowMs)
     const due: FinalAsk[] = []
     while (this.mayAsk && nowMs >= this.notBeforeMs && !this.tokens.areOut) {
       this.tokens.take()
-      const wanted = this.queue.splice(0, MAX_ASKED_LEAVES)
+      const { area } = this.queue[0]!
+      const wanted = this.takeOf(area)
+      const trust = areas.get(area)
+      if (trust === undefined) continue
       const number = ++this.last
-      this.asks.set(number, { wanted, sentMs: nowMs })
-      due.push({ number, leaves: leavesOf(wanted), soon: this.soon, epoch })
+      this.asks.set(number, { area, wanted, sentMs: nowMs })
+      const epoch = this.verifier.epochOf(trust.founders)
+      due.push({ number, leaves: leavesOf(wanted), soon: this.soon, epoch, area: numberOf(area) })
     }
     return due
+  }
+
+  /** The oldest of those that one ask may be for. */
+  private takeOf(area: string): Wanted[] {
+    const wanted = this.queue.filter(each => each.area === area).slice(0, MAX_ASKED_LEAVES)
+    const taken = new Set(wanted)
+    this.queue = this.queue.filter(each => !taken.has(each))
+    return wanted
   }
 
   private get mayAsk(): boolean {
@@ -114,8 +133,9 @@ export class Finals {
   }
 
   /** False: its gateway says what can't be, and should be left. */
-  answered(answer: FinalAnswer, area: AreaTrust | undefined, nowMs: number): boolean {
+  answered(answer: FinalAnswer, areas: Areas | undefined, nowMs: number): boolean {
     const ask = this.asks.get(answer.number)
+    const area = ask && areas?.get(ask.area)
     if (ask === undefined || area === undefined) return true // answered before
     if (answer.final === undefined) {
       this.putBack(answer.number)

@@ -28,7 +28,8 @@ export interface InputsHost {
   over(code: string, text: string): void
   /** The log was proven to be so large. */
   proved(size: number): void
-  whenFinal(promised: Promised): Promise<Final>
+  /** @param area whose log it stands in */
+  whenFinal(promised: Promised, area: string): Promise<Final>
 }
 
 const DUPLICATE_RETRY_MS = 100
@@ -126,7 +127,7 @@ export class Inputs {
   /** Undefined when it has to wait: for the first link, or for the opening, which may change the session's number. */
   private bodyNow(seq: number, action: Action): Uint8Array | Promise<Uint8Array> | undefined {
     const { lifeline } = this.host
-    const area = lifeline.trust?.areas.get(lifeline.area)
+    const area = lifeline.trust?.areas.get(lifeline.home)
     if (area === undefined || (seq > 1 && this.outbox.get(1) !== undefined)) return undefined
     return bodyOf({ seq, action }, this.settings.session, this.settings.player, area)
   }
@@ -155,9 +156,23 @@ export class Inputs {
     if (waiting !== undefined) waiting.fault = fault
     if (expectedSeq > 0) this.gap(seq, expectedSeq, link)
     else if (retryAfterMs > 0) this.outbox.postpone(seq, retryAfterMs, this.settings.nowMs())
-    else if (code === 'other-log') this.host.lifeline.leave(link, code)
+    else if (code === 'other-log') this.elsewhere(item, link)
     else this.refused(item, code)
     this.host.changed()
+  }
+
+  /**
+   * The owner has nothing of this session. What opens it is made anew for the area that the character has gone to before;
+   * otherwise the gateway sends what was asked for to a wrong one.
+   */
+  private elsewhere(item: Item, link: Link): void {
+    const { lifeline } = this.host
+    if (item.seq !== 1 || item.fellOff || lifeline.home === lifeline.area)
+      return lifeline.leaveUntrue(link, 'other-log')
+    lifeline.home = lifeline.area
+    item.body = undefined
+    this.outbox.postpone(item.seq, 0, this.settings.nowMs())
+    this.prepare(item)
   }
 
   /** Receipts count once they are verified, all of them together. */
@@ -183,22 +198,25 @@ export class Inputs {
       verify,
       putHash: putSha256,
     })
-    if (verdict instanceof Promise) void verdict.then(late => this.judged(late, items, outcomes, link))
-    else this.judged(verdict, items, outcomes, link)
+    if (verdict instanceof Promise) void verdict.then(late => this.judged(late, items, outcomes, name, link))
+    else this.judged(verdict, items, outcomes, name, link)
   }
 
   private judged(
     verdict: ReceiptsVerdict,
     items: readonly Item[],
     outcomes: readonly Outcome[],
+    area: string,
     link: Link,
   ): void {
     if (!verdict.ok) return this.forged(items, verdict.code, link)
     const nowMs = this.settings.nowMs()
+    this.host.lifeline.provenArea = area
+    const whenFinal = (promised: Promised): Promise<Final> => this.host.whenFinal(promised, area)
     items.forEach((item, i) => {
       // Another may be a second copy of the same answer.
       if (this.outbox.get(item.seq) === item)
-        this.settle(item, new Committed(item, outcomes[i]!, nowMs, verdict.proven, i, this.host.whenFinal))
+        this.settle(item, new Committed(item, area, outcomes[i]!, nowMs, verdict.proven, i, whenFinal))
     })
     this.host.changed()
   }
@@ -223,7 +241,7 @@ export class Inputs {
     this.counts.committed++
     if (outcome.code !== 'ok') this.counts.rejected++
     this.latency.add(latencyMs)
-    this.host.proved(outcome.leaf + 1)
+    if (this.host.lifeline.area === this.host.lifeline.provenArea) this.host.proved(outcome.leaf + 1)
     if (this.settings.keepReceipts) this.receipts.push(done)
     this.waiting.get(seq)?.resolve(done)
     this.waiting.delete(seq)
@@ -251,7 +269,7 @@ export class Inputs {
       const waiting = this.waiting.get(seq)
       if (waiting !== undefined) waiting.fault = `forged receipt: ${fault}`
     }
-    this.host.lifeline.leave(link, 'forged-receipt')
+    this.host.lifeline.leaveUntrue(link, 'forged-receipt')
   }
 
   /** `link`: only its gateway says so, and nobody has signed it. */

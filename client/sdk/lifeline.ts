@@ -28,6 +28,10 @@ export class Lifeline {
   links = 0
   /** Where to play, and whom to believe: told to the next gateway. */
   area: string
+  /** The area in which the session was opened, '' before that: its inputs name that one's log, wherever its character goes. */
+  home: string
+  /** Where the last receipt came from. */
+  provenArea = ''
   trust: Trust | undefined
   private readonly settings: ClientSettings
   private readonly events: LifelineEvents
@@ -41,6 +45,7 @@ export class Lifeline {
   constructor(settings: ClientSettings, events: LifelineEvents) {
     this.settings = settings
     this.area = settings.area
+    this.home = settings.home
     this.trust = settings.trust
     this.events = events
   }
@@ -71,6 +76,13 @@ export class Lifeline {
     if (this.link !== link) return
     link.close()
     this.lost(code)
+  }
+
+  /** The same where it may have told a wrong area: back to where the character was for sure, from where it is followed anew. */
+  leaveUntrue(link: Link, code: string): void {
+    if (this.link !== link) return
+    this.area = this.provenArea || this.home || this.area
+    this.leave(link, code)
   }
 
   /** To be called now and then: a link on which nothing is heard is dead. */

@@ -76,6 +76,16 @@ export class Reads {
     }
   }
 
+  /** Another area is asked from now on: what was told of the last one says nothing of it. */
+  movedOn(): void {
+    this.provenSize = 0
+    this.toldSize = 0
+    const waiting = [...this.waiting.values()]
+    this.waiting.clear()
+    for (const read of waiting)
+      this.waiting.set(++this.last, { ...read, sentMs: undefined, leastSize: 0, provenSize: 0 })
+  }
+
   /** What to send now; it counts as sent. */
   due(nowMs: number): Read[] {
     this.tokens.refill(nowMs)

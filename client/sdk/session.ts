@@ -17,7 +17,10 @@ export interface ExportedSession {
   readonly sessionSeed: Uint8Array
   readonly number: number
   readonly nextSeq: number
+  /** Where its character is. */
   readonly area: string
+  /** The area that it was opened in: what it asks for names that one's log. */
+  readonly home: string
   /** Input bodies that were sent and not answered yet. */
   readonly unanswered: readonly Uint8Array[]
 }
@@ -54,15 +57,15 @@ export async function resumeSession(exported: ExportedSession, nowMs: number): P
   return sessionOf(exported.sessionSeed, exported.number, outbox)
 }
 
-export function exportSession(session: PlayerSession, area: string): ExportedSession {
+export function exportSession(session: PlayerSession, area: string, home: string): ExportedSession {
   const { seed, number, outbox } = session
   const unanswered: Uint8Array[] = []
   for (const { seq, body } of outbox.pending()) {
     // Neither this one nor any after it was sent: their seqs are free.
-    if (body === undefined) return { sessionSeed: seed, number, nextSeq: seq, area, unanswered }
+    if (body === undefined) return { sessionSeed: seed, number, nextSeq: seq, area, home, unanswered }
     unanswered.push(body)
   }
-  return { sessionSeed: seed, number, nextSeq: outbox.nextSeq, area, unanswered }
+  return { sessionSeed: seed, number, nextSeq: outbox.nextSeq, area, home, unanswered }
 }
 
 async function sessionOf(seed: Uint8Array, number: number, outbox: Outbox): Promise<PlayerSession> {

@@ -10,6 +10,8 @@ import type { Trust } from './trust.ts'
 /** What became of one action. `outcome.code` is `ok`, or why the rules said no; both are logged and proven by the receipt. */
 export interface Done {
   readonly seq: number
+  /** Name of the area in whose log it stands. */
+  readonly area: string
   /** The bytes that are logged. */
   readonly body: Uint8Array
   readonly outcome: Outcome
@@ -26,6 +28,7 @@ export interface Done {
 /** A promise that was made to this client: what a checker looks up in the audited log. */
 export interface KeptReceipt {
   readonly seq: number
+  readonly area: string
   readonly body: Uint8Array
   readonly receipt: Receipt
 }
@@ -60,6 +63,8 @@ export interface ClientSettings {
   readonly player: Signer
   readonly session: PlayerSession
   readonly area: string
+  /** Of a session of before: the area that it was opened in; otherwise ''. */
+  readonly home: string
   readonly trust: Trust | undefined
   readonly verify: Verify
   readonly makeSocket: SocketMaker

@@ -85,8 +85,10 @@ function checkedRead(read: Read): Request {
 }
 
 function checkedFinalAsk(finalAsk: FinalAsk): Request {
-  const { number, leaves, epoch } = finalAsk
-  return isCount(number) && isCount(epoch) && areLeaves(leaves) ? { kind: 'finalAsk', finalAsk } : MALFORMED
+  const { number, leaves, epoch, area = 0 } = finalAsk
+  return isCount(number) && isCount(epoch) && isCount(area) && areLeaves(leaves)
+    ? { kind: 'finalAsk', finalAsk }
+    : MALFORMED
 }
 
 function isCount(value: number): boolean {

@@ -24,6 +24,7 @@ const OBSERVERS = 2
 /** A day. */
 const TRUST_S = 24 * 60 * 60
 const MAX_DIRECTORY_MEMBERS = 5
+const FROM_CORNER_MM = 10_000
 export const MAX_AREAS = 4 ** QUADKEY_DIGITS
 
 export interface FoundingNode {
@@ -51,6 +52,8 @@ export interface GenesisPlan {
   readonly seed: number
   /** Who commands. All of them together can begin a lost directory anew, and so can more than half of them. */
   readonly operators: readonly FoundingOperator[]
+  /** Characters go over the borders between areas that touch, and appear near them. Left out: they stay in their area. */
+  readonly borders?: 'open' | undefined
 }
 
 /** Nodes are numbered from 1 in their order; each area's members follow each other round the nodes. */
@@ -89,7 +92,7 @@ function nodeOf({ keys, operator, addresses }: FoundingNode, index: number): Gen
   }
 }
 
-function areaOf(index: number, { nodes, replicas, seed }: GenesisPlan): GenesisArea {
+function areaOf(index: number, { nodes, replicas, seed, borders }: GenesisPlan): GenesisArea {
   const quadkey = index.toString(4).padStart(QUADKEY_DIGITS, '0')
   const { x, y } = tileOf(quadkey)
   const members = Array.from({ length: replicas }, (_, member) => ((index + member) % nodes.length) + 1)
@@ -104,9 +107,11 @@ function areaOf(index: number, { nodes, replicas, seed }: GenesisPlan): GenesisA
     xMm: x * BASE_TILE_MM,
     yMm: y * BASE_TILE_MM,
     sideMm: BASE_TILE_MM,
-    spawns: SPAWNS.map(([right, up]) => ({ xMm: (x + right) * BASE_TILE_MM, yMm: (y + up) * BASE_TILE_MM })),
+    spawns:
+      borders === 'open' ? [nearNeighbours(x, y)] : SPAWNS.map(([right, up]) => placeIn(x + right, y + up)),
     seed,
     ...AREA_FACTS,
+    ...(borders && { borders }),
   }
 }
 
@@ -125,6 +130,15 @@ function directoryOf({ nodes, areas, replicas, seed }: GenesisPlan): GenesisDire
 
 function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64')
+}
+
+const placeIn = (x: number, y: number) => ({ xMm: x * BASE_TILE_MM, yMm: y * BASE_TILE_MM })
+
+/** Beside the corner at which four tiles meet. */
+function nearNeighbours(x: number, y: number) {
+  const near = (at: number): number =>
+    at * BASE_TILE_MM + (at % 2 === 0 ? BASE_TILE_MM - FROM_CORNER_MM : FROM_CORNER_MM)
+  return { xMm: near(x), yMm: near(y) }
 }
 
 /** A quadkey's digit gives one bit of x (its lower) and one of y (its upper), the most significant first. */

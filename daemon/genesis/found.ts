@@ -29,6 +29,8 @@ export interface FoundingPlan {
   readonly areas: number
   readonly replicas: number
   readonly createdAt: Date
+  /** Characters go from area to area. */
+  readonly borders?: 'open' | undefined
   /** Goes into each node's configuration file as well. */
   readonly settings?: RawSettings
 }

@@ -99,7 +99,7 @@ describe('the SDK with gateways that lie, or are lost', function () {
       await before.spawn('Ada')
       before.close()
       const last = sessionNumber((decodeInput(play.authority.applied[0]!.body) as Input).session)
-      const session = { sessionSeed: randomSeed(), number, nextSeq: 1, area: '', unanswered: [] }
+      const session = { sessionSeed: randomSeed(), number, nextSeq: 1, area: '', home: '', unanswered: [] }
       const client = await play.player(url, { player: seed, session })
       const done = await Promise.all([
         client.spawn('Ada'),

@@ -67,7 +67,7 @@ describe('a testnet on one machine', function () {
     assert.deepEqual(history.findings, [])
     assert.ok(history.ok > 200, JSON.stringify(history))
     assert.equal(stdout().split('\n').length, 2, stdout())
-    const { actions, kills, audit, ...rest } = JSON.parse(stdout())
+    const { actions, handovers, kills, audit, ...rest } = JSON.parse(stdout())
     assert.deepEqual(rest, { nodes, areas: 2, bots: 12 })
 
     const counted = ['submitted', 'committed', 'rejected', 'lost', 'duplicated', 'p50Ms', 'p99Ms']
@@ -75,6 +75,8 @@ describe('a testnet on one machine', function () {
     assert.ok(actions.committed > 50 && actions.committed <= actions.submitted, stdout())
     assert.ok(actions.p50Ms > 0 && actions.p99Ms >= actions.p50Ms, stdout())
     assert.deepEqual([actions.lost, actions.duplicated], [0, 0], stdout())
+    // The areas of clients whose history is judged keep to themselves.
+    assert.deepEqual(handovers, { count: 0, p50Ms: 0, p99Ms: 0, lost: 0, doubled: 0 })
 
     assert.equal(kills.length, 2)
     for (const { node, leaderOf, recoveredMs } of kills) {

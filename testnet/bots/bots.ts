@@ -9,6 +9,7 @@ import {
   Histogram,
   type SocketLike,
 } from '../../client/index.ts'
+import type { Position } from '../../world/codec.ts'
 import { Mind } from './mind.ts'
 import { seededRandom } from './random.ts'
 import { newSharedVerify } from './verify.ts'
@@ -26,6 +27,8 @@ export interface BotsOptions {
   readonly genesis?: Uint8Array
   /** Areas to spread over; the gateway chooses when it is empty. */
   readonly areas?: readonly string[]
+  /** Places, in other areas too, that they go to now and then; none when not given. */
+  readonly goals?: readonly Position[]
   /** Nobody strikes anybody (false). */
   readonly peaceful?: boolean
   /** Called for every receipt: what the audited log has to hold. */
@@ -61,6 +64,10 @@ export interface BotStats {
   readonly reconnects: number
   readonly p50Ms: number
   readonly p99Ms: number
+  /** Characters that went from area to area, and what the next action took then, from asking to its receipt. */
+  readonly handovers: number
+  readonly handoverP50Ms: number
+  readonly handoverP99Ms: number
 }
 
 export interface Bots {
@@ -76,6 +83,8 @@ interface Bot {
   readonly dice: () => number
   readonly mind: Mind
   client: Client | undefined
+  /** Where its last action was. */
+  area: string | undefined
   state: 'away' | 'joining' | 'entering' | 'playing' | 'over'
   dueMs: number
 }
@@ -92,6 +101,7 @@ export function startBots(options: BotsOptions): Bots {
   const everyMs = 1000 / actionsPerSecond
   const total = new Histogram()
   const recent = new Histogram()
+  const handovers = new Histogram()
   const counts = { submitted: 0, committed: 0, rejected: 0, failed: 0, waiting: 0 }
   const waitingOf = new Map<Bot, number>()
   let stopping = false
@@ -102,8 +112,9 @@ export function startBots(options: BotsOptions): Bots {
     return {
       number,
       dice,
-      mind: new Mind(dice, options.peaceful),
+      mind: new Mind(dice, options.peaceful, options.goals),
       client: undefined,
+      area: undefined,
       state: 'away',
       dueMs: joinMs,
     }
@@ -156,7 +167,7 @@ export function startBots(options: BotsOptions): Bots {
     client
       .act(action)
       .then(
-        done => committed(client, done),
+        done => committed(bot, client, done),
         error => failed(bot, error),
       )
       .finally(() => {
@@ -165,7 +176,9 @@ export function startBots(options: BotsOptions): Bots {
       })
   }
 
-  function committed(client: Client, done: Done): void {
+  function committed(bot: Bot, client: Client, done: Done): void {
+    if (bot.area !== undefined && bot.area !== done.area) handovers.add(done.latencyMs)
+    bot.area = done.area
     counts.committed++
     if (done.outcome.code !== 'ok') counts.rejected++
     total.add(done.latencyMs)
@@ -204,6 +217,9 @@ export function startBots(options: BotsOptions): Bots {
         reconnects: sum(({ stats }) => stats.links - 1),
         p50Ms: total.quantile(0.5),
         p99Ms: total.quantile(0.99),
+        handovers: handovers.count,
+        handoverP50Ms: handovers.quantile(0.5),
+        handoverP99Ms: handovers.quantile(0.99),
       }
     },
     takeLatencies() {

@@ -2,7 +2,7 @@
  * Bots as a process of their own. Prints one JSON object per line: `{"type": "stats", …, "latencies": [[bucket, count], …]}`
  * every second (latencies of that second, see client/sdk/histogram) and `{"type": "final", …}` at the end. SIGTERM, SIGINT
  * or the end of stdin stop it gracefully. Receipts go to `--promises FILE`, a JSON object per line.
- * With `--peaceful` no bot strikes anybody.
+ * With `--goals x,y;x,y` (mm) they go from place to place. With `--peaceful` no bot strikes anybody.
  */
 import { createWriteStream, readFileSync, type WriteStream } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -19,6 +19,7 @@ const { values } = parseArgs({
     joins: { type: 'string', default: '50' },
     genesis: { type: 'string' },
     areas: { type: 'string' },
+    goals: { type: 'string' },
     promises: { type: 'string' },
     peaceful: { type: 'boolean', default: false },
   },
@@ -40,6 +41,10 @@ const bots = startBots({
   seed: wholeNumber('seed', values.seed),
   joinsPerSecond: wholeNumber('joins', values.joins),
   areas: values.areas?.split(',') ?? [],
+  goals: (values.goals?.split(';') ?? []).map(text => {
+    const [xMm, yMm] = text.split(',').map(Number)
+    return { xMm: xMm!, yMm: yMm! }
+  }),
   peaceful: values.peaceful,
   ...(values.genesis === undefined ? {} : { genesis: readFileSync(values.genesis) }),
   onPromise: (promise: BotPromise) => {

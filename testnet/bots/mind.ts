@@ -19,18 +19,22 @@ export interface Surroundings {
 const LOOKED_AT = 24
 /** Bots stay about as close to where they came in, so that there is company. */
 const ROAM_MM = 60_000
+const ARRIVED_MM = 3_000
 const CAMPFIRE = 0
 
 /** One bot's will: what it does next follows from its dice and from what it sees. */
 export class Mind {
   private readonly dice: () => number
   private readonly peaceful: boolean
+  private readonly goals: readonly Position[]
+  private goal: Position | undefined
   private home: Position | undefined
 
-  /** Who is peaceful strikes nobody. */
-  constructor(dice: () => number, peaceful = false) {
+  /** Who is peaceful strikes nobody. Between other things it goes from goal to goal. */
+  constructor(dice: () => number, peaceful = false, goals: readonly Position[] = []) {
     this.dice = dice
     this.peaceful = peaceful
+    this.goals = goals
   }
 
   /** Undefined while there is nothing that it could do: it isn't in the world, or dead. */
@@ -40,6 +44,7 @@ export class Mind {
     const here = view.positionOf(own)
     this.home ??= here
     const mood = this.dice()
+    if (this.goals.length > 0 && this.dice() < 0.5) return this.travel(here)
     if (mood < 0.3) return this.gather(view, here)
     if (mood < 0.4) return this.build(own.items, here) ?? this.gather(view, here)
     if (mood < 0.5 && !this.peaceful) return this.strike(view, own.id, here)
@@ -53,6 +58,12 @@ export class Mind {
     const here = view.positionOf(own)
     this.home ??= here
     return this.gather(view, here)
+  }
+
+  private travel(here: Position): Action {
+    if (this.goal === undefined || distance(here, this.goal) < ARRIVED_MM)
+      this.goal = this.goals[Math.floor(this.dice() * this.goals.length)]!
+    return this.walk(here, this.goal)
   }
 
   private wander(here: Position): Action {

@@ -6,9 +6,10 @@ import { SetupError } from '../../daemon/config/setup-error.ts'
 import { foundNetwork, nodeDirs } from '../../daemon/genesis/found.ts'
 import { type Genesis, readGenesis } from '../../daemon/genesis/genesis.ts'
 import { rulesContentHash } from '../../daemon/genesis/rules-hash.ts'
-import { placesOf } from '../../daemon/genesis/schema.ts'
+import { placesOf, placesOf } from '../../daemon/genesis/schema.ts'
 import type { AuthorityView } from '../../daemon/http/view.ts'
 import { dataDirFiles } from '../../daemon/identity/data-dir.ts'
+import type { Position } from '../../world/codec.ts'
 import { isReady, readAuthorities } from './api.ts'
 import { endProcess, type NodeProcess, startNodeProcess } from './processes.ts'
 
@@ -20,6 +21,8 @@ export interface LocalNetworkPlan {
   /** Each node takes three ports from here on. */
   readonly firstPort: number
   readonly fresh: boolean
+  /** Characters go from area to area. */
+  readonly borders?: 'open' | undefined
   /** What the command line of the node with this number is put behind (`NodeProcess.behind`). */
   readonly behind?: (node: number) => readonly string[]
 }
@@ -58,6 +61,12 @@ export class LocalNetwork {
     })
   }
 
+  /** Where players go who can: the areas' own spawn points. */
+  get goals(): { readonly goals?: readonly Position[] } {
+    const open = placesOf(this.genesis.file).filter(({ borders }) => borders === "open")
+    return open.length > 1 ? { goals: open.flatMap(({ spawns }) => spawns) } : {}
+  }
+
   /** Founds the network, or takes up the one that is there. @throws SetupError */
   static prepare(plan: LocalNetworkPlan): LocalNetwork {
     if (plan.fresh) for (const dir of nodeDirs(plan.dir, 100)) rmSync(dir, { recursive: true, force: true })
@@ -75,6 +84,7 @@ export class LocalNetwork {
         areas: plan.areas,
         replicas: plan.replicas,
         createdAt: new Date(),
+        borders: plan.borders,
         settings: timing,
       })
     }

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { Histogram } from '../../client/index.ts'
+import type { Position } from '../../world/codec.ts'
 import { endProcess, startBotsProcess } from './processes.ts'
 
 /** The newest word of the bots' process. */
@@ -12,12 +13,18 @@ export interface PlayerStats {
   readonly failed: number
   readonly retried: number
   readonly forged: number
+  /** Characters that went from area to area, and what the next action took then. */
+  readonly handovers: number
+  readonly handoverP50Ms: number
+  readonly handoverP99Ms: number
 }
 
 export interface PlayersOptions {
   readonly count: number
   readonly gateways: readonly string[]
   readonly areas: readonly string[]
+  /** Places that they go to now and then. */
+  readonly goals?: readonly Position[]
   readonly genesisPath: string
   readonly promisesPath: string
   readonly actionsPerSecond: number
@@ -35,6 +42,9 @@ const none: PlayerStats = {
   failed: 0,
   retried: 0,
   forged: 0,
+  handovers: 0,
+  handoverP50Ms: 0,
+  handoverP99Ms: 0,
 }
 const stopDeadlineMs = 4_000
 
@@ -58,6 +68,7 @@ export class Players {
         options.promisesPath,
       ],
       ...['--rate', String(options.actionsPerSecond), '--seed', String(options.seed)],
+      ...(options.goals ? ['--goals', options.goals.map(({ xMm, yMm }) => `${xMm},${yMm}`).join(';')] : []),
       ...(options.peaceful === true ? ['--peaceful'] : []),
     ]
     this.#child = startBotsProcess(args, line => this.#line(line))

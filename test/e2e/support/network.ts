@@ -25,6 +25,7 @@ export class TestNetwork {
     areas: number
     replicas: number
     settings?: RawSettings
+    borders?: 'open'
   }): Promise<TestNetwork> {
     const dir = mkdtempSync(join(tmpdir(), 'freehold-e2e-'))
     const firstPort = await freePorts(3 * plan.nodes)
@@ -69,6 +70,7 @@ export class TestNetwork {
       seed: 7,
       gateways: this.local.nodes.map(node => node.gatewayUrl),
       areas: this.areas.map(area => area.name),
+      ...this.local.goals,
       genesisPath: this.local.genesisPath,
       promisesPath: this.promisesPath,
     })
