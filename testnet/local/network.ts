@@ -6,7 +6,6 @@ import { SetupError } from '../../daemon/config/setup-error.ts'
 import { foundNetwork, nodeDirs } from '../../daemon/genesis/found.ts'
 import { type Genesis, readGenesis } from '../../daemon/genesis/genesis.ts'
 import { rulesContentHash } from '../../daemon/genesis/rules-hash.ts'
-import { placesOf, placesOf } from '../../daemon/genesis/schema.ts'
 import type { AuthorityView } from '../../daemon/http/view.ts'
 import { dataDirFiles } from '../../daemon/identity/data-dir.ts'
 import type { Position } from '../../world/codec.ts'
@@ -63,7 +62,7 @@ export class LocalNetwork {
 
   /** Where players go who can: the areas' own spawn points. */
   get goals(): { readonly goals?: readonly Position[] } {
-    const open = placesOf(this.genesis.file).filter(({ borders }) => borders === "open")
+    const open = placesOf(this.genesis.file).filter(({ borders }) => borders === 'open')
     return open.length > 1 ? { goals: open.flatMap(({ spawns }) => spawns) } : {}
   }
 
