@@ -83,7 +83,8 @@ describe('a testnet on one machine', function () {
       assert.ok(node >= 1 && node <= nodes && leaderOf.length > 0)
       assert.ok(recoveredMs > 0 && recoveredMs < 15_000, stdout())
     }
-    assert.deepEqual([audit.ok, audit.replicas], [true, 6], stderr())
+    // Of two areas and of the directory.
+    assert.deepEqual([audit.ok, audit.replicas], [true, 9], stderr())
     assert.ok(audit.records > actions.committed && audit.sealedRoots > 10, stdout())
     assert.deepEqual(processesOn(dir), [])
   })
