@@ -28,8 +28,8 @@ export const MAX_SPONSORED = 64
 /** From when a node sent the nonce that the certified log shows, by that node's own monotonic clock. */
 export const LEASE_MS = 6_000
 /**
- * Ticks are some second apart, and a tick record never counts for more: a leader whose clock is ahead of the last one's takes no
- * lease away by it.
+ * Tick records are some second apart, and none counts for more, nor for less than nothing: a leader whose clock is ahead of the last
+ * one's takes no lease away by it, and time goes on under one whose clock is behind.
  */
 export const MAX_STEP_MS = 1_000
 /** Two clocks differ by at most 5 % in their pace; a change of leaders may count one step too much. */

@@ -234,7 +234,7 @@ export interface Header {
   tick: number
   /** Of the last tick record, the leader's clock. */
   timeMs: number
-  /** Directory time: what tick records are sure to have seen pass. It stands still while there are none. */
+  /** Directory time: what coordinators' clocks have seen pass, from one tick record to the next. It stands still while there are none. */
   passedMs: number
   blockMs: number
   nextNode: number

@@ -27,7 +27,7 @@ describe('a lease', () => {
     const stage = new Stage().open(1)
     stage.pass(4, 1).pass(5).pass(1, 1).pass(7)
     assert.equal(isLeased(stage, 1), true)
-    assert.equal(stage.directory.state.presence(1).renewedMs, 10_100)
+    assert.equal(stage.directory.state.presence(1).renewedMs, 11_000)
   })
 
   it('is not taken away by a leader whose clock is ahead: a tick counts for a second at most', () => {
@@ -35,7 +35,17 @@ describe('a lease', () => {
     for (let days = 0; days < 7; days++) stage.tickBy(24 * 3600 * 10)
     assert.equal(isLeased(stage, 1), true)
     stage.tickBy(3)
-    assert.equal(stage.directory.state.header.passedMs, 8_400)
+    assert.equal(stage.directory.state.header.passedMs, 9_300)
+  })
+
+  it('runs out under a leader whose clock is behind, whose ticks hardly go forward', () => {
+    const stage = new Stage().open(1).pass(1, 1)
+    for (let second = 1; second <= 9; second++) {
+      const timeMs = BEGIN_MS - 300_000 + 1000 * second
+      const body = encodeDirectoryTick({ tick: stage.tick + second, timeMs, renewals: [] })
+      stage.directory.apply(TICK_RECORD, body, stage.leaf++)
+      assert.equal(isLeased(stage, 1), second <= 8)
+    }
   })
 
   it('goes on only by a new nonce: what a leader repeats renews nothing', () => {
@@ -44,7 +54,7 @@ describe('a lease', () => {
     for (let second = 1; second <= 8; second++) {
       const body = encodeDirectoryTick({
         tick: tick + 10 * second,
-        timeMs: BEGIN_MS,
+        timeMs: BEGIN_MS + 1000 * (tick / 10 + second),
         renewals: [{ node: 1, nonce }],
       })
       stage.directory.apply(TICK_RECORD, body, stage.leaf++)

@@ -40,8 +40,19 @@ export const DIRECTORY_BUGS: readonly Bug[] = [
     edits: [
       {
         file: TICK,
-        from: 'Math.min((tick - header.tick) * state.charter.tickMs, MAX_STEP_MS)',
-        to: '(tick - header.tick) * state.charter.tickMs + 0 * MAX_STEP_MS',
+        from: 'Math.max(0, Math.min(timeMs - header.timeMs, MAX_STEP_MS))',
+        to: 'Math.max(0, Math.min(timeMs - header.timeMs, 999 * MAX_STEP_MS))',
+      },
+    ],
+  },
+  {
+    name: 'time-by-ticks',
+    what: 'Directory time is counted by ticks: it all but stands still under a coordinator whose clock is behind.',
+    edits: [
+      {
+        file: TICK,
+        from: 'Math.max(0, Math.min(timeMs - header.timeMs, MAX_STEP_MS))',
+        to: 'Math.min((tick - header.tick) * state.charter.tickMs, MAX_STEP_MS)',
       },
     ],
   },

@@ -53,6 +53,7 @@ export class Judge {
   #blockMs = 0
   #stepped = 0
   #tick = 0
+  #timeMs = 0
   /** As all that was told of changes makes it. */
   readonly store = new Map<string, string>()
   readonly outcomes = new Map<string, number>()
@@ -140,11 +141,12 @@ export class Judge {
     for (const [voters, number] of known.ordered) if (number < carriedOut) known.ordered.delete(voters)
   }
 
-  tick({ tick, renewals }: DirectoryTick, { ignored }: Applied): void {
+  tick({ tick, timeMs, renewals }: DirectoryTick, { ignored }: Applied): void {
     this.#drain()
     if (ignored !== undefined) return
-    this.#stepped += Math.min((tick - this.#tick) * 100, 1_000)
+    this.#stepped += Math.min(1_000, timeMs < this.#timeMs ? 0 : timeMs - this.#timeMs)
     this.#tick = tick
+    this.#timeMs = timeMs
     const { presences, header } = this.#state
     if (header.passedMs !== this.#stepped)
       throw new Violation(

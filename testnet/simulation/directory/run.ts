@@ -136,11 +136,11 @@ class Run {
   #passTime(): void {
     this.#tickAtMs = this.#nowMs + TICK_EVERY_MS
     const wallMs = this.#nowMs + this.#wallOffsetMs
-    this.#tick = Math.max(Math.floor(wallMs / TICK_MS), this.#tick + TICK_EVERY_MS / TICK_MS)
+    this.#tick = Math.max(Math.floor(wallMs / TICK_MS), this.#tick + 1)
     const renewals: Renewal[] = [...this.#heard].map(([node, nonce]) => ({ node, nonce }))
     renewals.sort((a, b) => a.node - b.node)
     this.#heard.clear()
-    const tick = { tick: this.#tick, timeMs: BEGIN_MS + Math.max(0, Math.floor(wallMs)), renewals }
+    const tick = { tick: this.#tick, timeMs: BEGIN_MS + Math.floor(wallMs), renewals }
     const body = encodeDirectoryTick(tick)
     const applied = this.#directory.apply(TICK_RECORD, body, this.#leaf)
     this.#twin.apply(TICK_RECORD, body, this.#leaf++)

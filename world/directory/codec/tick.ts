@@ -11,6 +11,7 @@ export interface Renewal {
   readonly nonce: Uint8Array
 }
 
+/** What passes from one `timeMs` to the next is directory time, a second at most. */
 export interface DirectoryTick extends Tick {
   /** Whom the leader heard asking for a lease since the last tick, by node, ascending. At most `MAX_RENEWALS`. */
   readonly renewals: readonly Renewal[]

@@ -11,7 +11,7 @@ import { placeAll } from './placing.ts'
 /** Time passes, and the leader says whom it heard. Everything else that a tick does follows from that and the state. */
 export function advance(state: DirectoryState, { tick, timeMs, renewals }: DirectoryTick): void {
   const { header } = state
-  header.passedMs += Math.min((tick - header.tick) * state.charter.tickMs, MAX_STEP_MS)
+  header.passedMs += Math.max(0, Math.min(timeMs - header.timeMs, MAX_STEP_MS))
   header.tick = tick
   header.timeMs = timeMs
   for (const renewal of renewals) renew(state, renewal)
