@@ -11,6 +11,7 @@ import { isLoopback } from './addresses.ts'
 import { maxDials } from './dial-plan.ts'
 import { messageOf, NetworkError } from './errors.ts'
 import { lean } from './lean-noise.ts'
+import { forgiving } from './lean-yamux.ts'
 import type { ReachOptions } from './options.ts'
 import type { ReachKeeper } from './reach/keeper.ts'
 
@@ -64,10 +65,12 @@ export async function createHost(settings: HostSettings): Promise<Libp2p> {
     connectionGater: settings.keeper.relays.gater(),
     connectionEncrypters: [lean(noise())],
     streamMuxers: [
-      yamux({
-        maxEarlyStreams: 64,
-        streamOptions: { maxStreamWindowSize: streamWindowMaxBytes },
-      }),
+      forgiving(
+        yamux({
+          maxEarlyStreams: 64,
+          streamOptions: { maxStreamWindowSize: streamWindowMaxBytes },
+        }),
+      ),
     ],
     connectionManager: {
       maxConnections: connectionsPerPeer * settings.maxPeers + spareConnections,

@@ -1,4 +1,4 @@
-import type { Stream } from '@libp2p/interface'
+import type { Stream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 
 interface YamuxStream {
   readonly recvWindow: number
@@ -29,4 +29,36 @@ function isYamux(stream: Stream & Partial<YamuxStream>): stream is Stream & Yamu
     typeof stream.recvWindow === 'number' &&
     typeof stream.recvWindowCapacity === 'number'
   )
+}
+
+interface Sending {
+  send(data: unknown): boolean
+}
+
+/**
+ * yamux sends the first frame of a stream in a microtask of its own. Where the connection was closed just before, that throws,
+ * nobody can catch it, and it would end the node: any peer could, by closing at the right time. Such a frame is dropped, and the
+ * connection ended.
+ */
+export function forgiving<Components>(
+  create: (components: Components) => StreamMuxerFactory,
+): (components: Components) => StreamMuxerFactory {
+  return components => {
+    const factory = create(components)
+    const createStreamMuxer = factory.createStreamMuxer.bind(factory)
+    factory.createStreamMuxer = connection => {
+      const muxer = createStreamMuxer(connection) as StreamMuxer & Sending
+      const send = muxer.send.bind(muxer)
+      muxer.send = data => {
+        try {
+          return send(data)
+        } catch (error) {
+          connection.abort(error instanceof Error ? error : new Error(String(error)))
+          return false
+        }
+      }
+      return muxer
+    }
+    return factory
+  }
 }
