@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { defaultDataDir } from '../daemon/config/settings.ts'
 import { wholeNumber } from './numbers.ts'
 import { stopSignals } from './signals.ts'
@@ -16,6 +16,7 @@ interface TestnetOptions {
   readonly fresh?: boolean
   readonly json?: boolean
   readonly history?: string
+  readonly link?: 'home'
 }
 
 export function testnetCommand(): Command {
@@ -28,6 +29,9 @@ export function testnetCommand(): Command {
     .option('--port <PORT>', 'first port; each node takes three', wholeNumber(1, 65_000), 7300)
     .option('--duration <SECONDS>', 'end by itself, and audit every replica', wholeNumber(1))
     .option('--chaos', 'kill the leader of the busiest area, twice')
+    .addOption(
+      new Option('--link <KIND>', 'lines between the nodes: home (40 ms, 20 Mbit/s)').choices(['home']),
+    )
     .option('--fresh', 'throw the data of the last time away')
     .option('--dir <DIR>', 'where its data is kept (default: $XDG_DATA_HOME/freehold/testnet)')
     .option('--history <FILE>', 'write what some clients ask for and are answered, to be checked')

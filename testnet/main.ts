@@ -8,7 +8,7 @@ import { startWitnesses, type Witnesses } from './history/witnesses.ts'
 import { readNodes } from './local/api.ts'
 import { type AuditSummary, auditNetwork } from './local/audits.ts'
 import { type Failover, type Kill, killBusiestLeader } from './local/chaos.ts'
-import { LocalNetwork } from './local/network.ts'
+import { type LinkKind, LocalNetwork } from './local/network.ts'
 import { Players } from './local/players.ts'
 import { PromiseBook } from './local/promises.ts'
 import { draw, Screen } from './local/screen.ts'
@@ -27,6 +27,7 @@ export interface TestnetOptions {
   readonly json?: boolean
   /** Where to write what some clients asked for and were answered, as JSON lines. */
   readonly history?: string
+  readonly link?: LinkKind | undefined
   readonly stop: AbortSignal
   readonly stopAtOnce: AbortSignal
 }

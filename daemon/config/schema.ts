@@ -64,6 +64,15 @@ export const settingsSchema = z.strictObject({
     .max(16, ADDRESSES_PROBLEM)
     .default(['/ip4/0.0.0.0/tcp/7300'])
     .meta({ description: 'multiaddrs to listen on for other nodes, comma-separated', value: 'ADDRESSES' }),
+  announce: z
+    .array(multiaddrText, ADDRESSES_PROBLEM)
+    .min(1, ADDRESSES_PROBLEM)
+    .max(8, ADDRESSES_PROBLEM)
+    .optional()
+    .meta({
+      description: 'multiaddrs at which others reach this node, where those are others',
+      value: 'ADDRESSES',
+    }),
   upnp: z
     .boolean('must be true or false')
     .default(true)

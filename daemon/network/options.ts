@@ -54,6 +54,8 @@ export interface Greeted {
 
 /** How a node is reached that sits behind a router. */
 export interface ReachOptions {
+  /** Told to others in place of the addresses that it listens on: a forwarded port, say. */
+  readonly announce?: readonly string[] | undefined
   /** Has the router map a port to this node (UPnP). */
   readonly upnp: boolean
   /** Finds out by asking others whether they can dial this node; without it, it takes no place at a relay. */

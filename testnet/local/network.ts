@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig } from '../../daemon/config/settings.ts'
@@ -10,6 +10,8 @@ import { placesOf } from '../../daemon/genesis/schema.ts'
 import type { AuthorityView } from '../../daemon/http/view.ts'
 import { dataDirFiles } from '../../daemon/identity/data-dir.ts'
 import type { Position } from '../../world/codec.ts'
+import { homeLine } from '../link/line.ts'
+import { DelayingRelay, type RelayedNode } from '../link/relay.ts'
 import { isReady, readAuthorities } from './api.ts'
 import { endProcess, type NodeProcess, startNodeProcess } from './processes.ts'
 
@@ -18,19 +20,27 @@ export interface LocalNetworkPlan {
   readonly nodes: number
   readonly areas: number
   readonly replicas: number
-  /** Each node takes three ports from here on. */
+  /** Each node takes three ports from here on, and a fourth above them behind a relay. */
   readonly firstPort: number
   readonly fresh: boolean
   /** Characters go from area to area. */
   readonly borders?: 'open' | undefined
   /** What the command line of the node with this number is put behind (`NodeProcess.behind`). */
   readonly behind?: (node: number) => readonly string[]
+  /** `home`: what nodes say to each other goes by a relay that is as slow as the lines between homes. */
+  readonly link?: LinkKind | undefined
 }
+
+export type LinkKind = 'home'
 
 const readyDeadlineMs = 60_000
 const stopDeadlineMs = 3_500
+const portsPerNode = 3
 /** Everything is on one machine, so that a silent leader is soon a dead one. */
 const timing = { electionMs: 250, heartbeatMs: 50 }
+/** A line that stalls must not end a leader's time. */
+const slowTiming = { electionMs: 1000, heartbeatMs: 100 }
+const linkSeed = 1
 
 /** A network of real processes on this machine, under one folder. */
 export class LocalNetwork {
@@ -39,6 +49,8 @@ export class LocalNetwork {
   /** Whether the data of an earlier run was there. */
   readonly continued: boolean
   readonly genesisPath: string
+  readonly #relayed: readonly RelayedNode[]
+  #relay: DelayingRelay | undefined
   #stopping = false
   #failed: string | undefined
 
@@ -47,6 +59,7 @@ export class LocalNetwork {
     this.continued = continued
     this.genesisPath = dataDirFiles(dirs[0]!).genesis
     this.genesis = readGenesis(this.genesisPath)
+    this.#relayed = plan.link === undefined ? [] : dirs.map((dir, i) => relayedOf(this.genesis, dir, i))
     this.nodes = dirs.map((dataDir, i) => {
       const config = loadConfig({ flags: { dataDir }, env: {} })
       return {
@@ -85,14 +98,17 @@ export class LocalNetwork {
         replicas: plan.replicas,
         createdAt: new Date(),
         borders: plan.borders,
-        settings: timing,
+        settings: plan.link === undefined ? timing : slowTiming,
       })
+      if (plan.link !== undefined) for (const [i, dir] of dirs.entries()) putBehindRelay(plan, dir, i)
     }
     checkFits(plan)
     return new LocalNetwork(plan, continued)
   }
 
   async start(): Promise<void> {
+    if (this.#relayed.length > 0)
+      this.#relay = await DelayingRelay.start(this.#relayed, homeLine, linkSeed).catch(noRelay)
     for (const node of this.nodes) this.startNode(node)
     const deadline = performance.now() + readyDeadlineMs
     for (const node of this.nodes) {
@@ -145,12 +161,35 @@ export class LocalNetwork {
     this.#stopping = true
     for (const node of this.nodes) node.expectedEnd = true
     await Promise.all(this.nodes.map(node => endProcess(node.child, stopDeadlineMs)))
+    this.#relay?.stop()
   }
 
   killAll(): void {
     this.#stopping = true
     for (const node of this.nodes) this.kill(node, 'SIGKILL')
+    this.#relay?.stop()
   }
+}
+
+/** It listens elsewhere than the genesis file says, above the ports of all nodes; there the relay does. */
+function putBehindRelay(plan: LocalNetworkPlan, dataDir: string, index: number): void {
+  const { config } = dataDirFiles(dataDir)
+  const settings = JSON.parse(readFileSync(config, 'utf8')) as { listen: string[] }
+  const listen = [`/ip4/127.0.0.1/tcp/${plan.firstPort + portsPerNode * plan.nodes + index}`]
+  writeFileSync(
+    config,
+    `${JSON.stringify({ ...settings, listen, announce: settings.listen }, undefined, 2)}\n`,
+  )
+}
+
+function relayedOf({ file }: Genesis, dataDir: string, index: number): RelayedNode {
+  const portOf = (address: string | undefined): number => Number(address?.split('/').at(-1))
+  const { listen } = loadConfig({ flags: { dataDir }, env: {} })
+  return { port: portOf(file.nodes[index]!.addresses[0]), ownPort: portOf(listen[0]) }
+}
+
+function noRelay(error: NodeJS.ErrnoException): never {
+  throw new SetupError('no-relay', `The relay between the nodes cannot listen: ${error.message}.`)
 }
 
 function checkFits(plan: LocalNetworkPlan): void {
@@ -165,6 +204,15 @@ function checkFits(plan: LocalNetworkPlan): void {
     throw new SetupError(
       'other-network',
       `The network in ${plan.dir} has ${found[differs]} ${differs}, not ${plan[differs]}: add --fresh to start over.`,
+    )
+  }
+  const [node] = nodeDirs(plan.dir, 1)
+  const { port, ownPort } = relayedOf(readGenesis(dataDirFiles(node!).genesis), node!, 0)
+  if ((port !== ownPort) !== (plan.link !== undefined)) {
+    const how = port === ownPort ? 'without' : 'with'
+    throw new SetupError(
+      'other-network',
+      `The network in ${plan.dir} was founded ${how} --link home: add --fresh to start over.`,
     )
   }
   if (file.rules.contentHash !== rulesContentHash()) {

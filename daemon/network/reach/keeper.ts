@@ -107,7 +107,7 @@ export class ReachKeeper {
 
   /** What to tell others, where they get through first. */
   addresses(): string[] {
-    const own = this.listening()
+    const own = this.#options.reach.announce ?? this.listening()
     const first = [...this.#reachability.confirmed(own), ...this.relays.addresses()]
     const inside = own.filter(address => !isLoopback(address))
     return [...new Set([...first, ...inside, ...own])]
