@@ -1,9 +1,8 @@
 import { Command } from 'commander'
 import type { NodeConfig } from '../daemon/config/settings.ts'
-import { badUsage, EXIT, SetupError } from '../daemon/config/setup-error.ts'
+import { badUsage, EXIT } from '../daemon/config/setup-error.ts'
 import { builtPage } from '../daemon/http/built-page.ts'
 import { dataDirFiles } from '../daemon/identity/data-dir.ts'
-import { readNodeKeys } from '../daemon/identity/node-keys.ts'
 import { removeRunFile, writeRunFile } from '../daemon/identity/run-file.ts'
 import { parseLink } from '../daemon/joining/link.ts'
 import { isSettled, settle } from '../daemon/joining/settle.ts'
@@ -51,14 +50,6 @@ async function join(text: string, options: Record<string, unknown>): Promise<Nod
   return configOf(given)
 }
 
-function notAdmitted({ dataDir }: NodeConfig): SetupError {
-  const { peerId, network } = readNodeKeys(dataDirFiles(dataDir).nodeKeys)
-  return new SetupError(
-    'not-admitted',
-    `${dataDir} is ready for node ${peerId}, but this version runs only nodes that the genesis file of ${network} names: admitting newcomers is what is missing.`,
-  )
-}
-
 async function start(options: Record<string, unknown>): Promise<void> {
   const config = typeof options.join === 'string' ? await join(options.join, options) : configOf(options)
   const signals = stopSignals()
@@ -73,8 +64,7 @@ async function start(options: Record<string, unknown>): Promise<void> {
     wipeStore: options.wipeStore === true,
     // Nothing that it acknowledged is lost; it must not go on.
     onFatal: error => process.exit(reportError(error)),
-  }).catch((error: SetupError) => {
-    throw options.join !== undefined && error.code === 'not-a-node' ? notAdmitted(config) : error
+    onWaiting: say,
   })
   signals.graceful.removeEventListener('abort', endAtOnce)
   const runFile = dataDirFiles(config.dataDir).run

@@ -14,6 +14,7 @@ import { readNodeKeys } from './identity/node-keys.ts'
 import { openOwnStore } from './identity/own-store.ts'
 import { verifySignature, verifySignatureAside } from './identity/signing-key.ts'
 import { GenesisServer, genesisProtocol, genesisProtocolOptions } from './joining/genesis-exchange.ts'
+import { Sponsor } from './joining/sponsor.ts'
 import { knownPeersIn } from './known-peers.ts'
 import type { Logger } from './log.ts'
 import { createMetrics } from './metrics/metrics.ts'
@@ -27,12 +28,14 @@ import { recordOf, takesPart } from './nodes/record.ts'
 import { realClock, realRandom } from './real-ports.ts'
 import { GatewaySignatures } from './routing/gateway-signatures.ts'
 import type { InputRouter } from './routing/router.ts'
+import { admitted } from './starting/admitted.ts'
 import { startAdverts } from './starting/adverts.ts'
 import { DirectoryPart } from './starting/directory.ts'
+import { DirectoryLog } from './starting/directory-log.ts'
 import { startEngine } from './starting/engine.ts'
 import { loadFinality } from './starting/finality.ts'
 import { authoritiesOf } from './starting/from-genesis.ts'
-import type { Basis, Parts, Urls } from './starting/parts.ts'
+import type { Basis, Ground, Parts, Urls } from './starting/parts.ts'
 import { startRouting } from './starting/routing.ts'
 import { startApi, startGateway } from './starting/servers.ts'
 import { startWatching } from './starting/watching.ts'
@@ -45,6 +48,8 @@ export interface NodeDependencies {
   readonly pageDir?: string | undefined
   /** The store that is there is set aside, and the node takes part as one whose disk was lost. */
   readonly wipeStore?: boolean
+  /** A newcomer waits to be admitted: for what, in a sentence for a person. */
+  readonly onWaiting?: (sentence: string) => void
   /** The node can't go on; it has stopped acknowledging anything. */
   readonly onFatal: (error: SetupError) => void
 }
@@ -67,13 +72,6 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   const genesis = readGenesis(config.genesis)
   const keys = readNodeKeys(dataDirFiles(config.dataDir).nodeKeys)
   const book = new NodeBook(keys.peerId, genesis.file.nodes.map(recordOf))
-  const { self } = book
-  if (self === undefined) {
-    throw badConfiguration(
-      'not-a-node',
-      `The keys in ${config.dataDir} belong to ${keys.peerId}, which is no node of ${config.genesis}: use the keys or the genesis file that belong together.`,
-    )
-  }
   if (genesis.file.rules.contentHash !== rulesContentHash()) {
     throw badConfiguration(
       'wrong-rules',
@@ -82,12 +80,12 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   }
   const dataDir = openDataDir(config.dataDir, genesis.hashHex, keys.peerId)
   const metrics = createMetrics()
-  const basis: Basis = {
-    ...{ config, genesis, book, keys, self, dataDir, metrics, log: dependencies.log },
+  const ground: Ground = {
+    ...{ config, genesis, book, keys, dataDir, metrics, log: dependencies.log },
     count: (name, labels) => metrics.count(name, labels),
     signatures: new GatewaySignatures(verifySignature, verifySignatureAside),
   }
-  const starting = new Starting(basis, dependencies)
+  const starting = new Starting(ground, dependencies)
   try {
     return await starting.run()
   } catch (error) {
@@ -98,7 +96,7 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
 
 /** One node on its way up, and down again. */
 class Starting {
-  readonly #basis: Basis
+  readonly #ground: Ground
   readonly #dependencies: NodeDependencies
   readonly #parts: Parts = {}
   readonly #urls: Urls = { http: '', gateway: '' }
@@ -106,23 +104,34 @@ class Starting {
   #stopping: Promise<void> | undefined
   #clockCheck: () => void = () => {}
 
-  constructor(basis: Basis, dependencies: NodeDependencies) {
-    this.#basis = basis
+  constructor(ground: Ground, dependencies: NodeDependencies) {
+    this.#ground = ground
     this.#dependencies = dependencies
   }
 
   async run(): Promise<RunningNode> {
     const startedAtMs = realClock.wallMs()
-    const basis = this.#basis
+    const ground = this.#ground
     const parts = this.#parts
     const { store, forgetful, incarnation } = await this.#openStore()
     parts.store = store
-    basis.dataDir.begun()
+    ground.dataDir.begun()
     const network = await this.#startNetwork(store)
     parts.network = network
-    const giver = new GenesisServer(basis.genesis.bytes, code => basis.count('genesis_refused', { code }))
+    const giver = new GenesisServer(ground.genesis.bytes, code => ground.count('genesis_refused', { code }))
     network.handle(genesisProtocol, genesisProtocolOptions, channel => giver.accepted(channel))
-    const directory = new DirectoryPart(basis, parts)
+    const hosted = authoritiesOf(ground.genesis).find(({ charter }) => charter.kind === 'directory')!
+    const directoryLog = new DirectoryLog(ground, parts, hosted, store, network)
+    parts.directoryLog = directoryLog
+    parts.sponsor = new Sponsor({
+      ...{ network, networkName: ground.genesis.file.network, count: ground.count },
+      selfIsNode: () => ground.book.self !== undefined,
+      isNode: peer => ground.book.of(peer) !== undefined,
+      wake: () => parts.directory?.wake(),
+    })
+    await directoryLog.begin(network)
+    const basis = { ...ground, self: await admitted(ground, network, this.#dependencies.onWaiting) }
+    const directory = new DirectoryPart(basis, parts, hosted, directoryLog)
     parts.directory = directory
     const finality = await loadFinality(basis, parts, store, network, forgetful)
     parts.finality = finality
@@ -145,7 +154,7 @@ class Starting {
     parts.router = router
     const board = startAdverts(basis, network, engine, router, this.#urls)
     parts.board = board
-    directory.begin({ store, network, engine, router, incarnation })
+    directory.begin({ network, engine, router, incarnation })
     const view = nodeView({
       self: basis.self.number,
       genesis: basis.genesis,
@@ -164,7 +173,7 @@ class Starting {
       problems: () => this.#problems,
     })
     this.#exposeMetrics(view, engine, router)
-    await this.#startServers(router, view)
+    await this.#startServers(basis, router, view)
     this.#watchClock(clock, board)
     this.#askWitnesses(engine)
     const { http, gateway } = this.#urls
@@ -182,6 +191,7 @@ class Starting {
       () => this.#clockCheck(),
       () => parts.witnesses?.stop(),
       () => parts.directory?.stop(),
+      () => parts.directoryLog?.stop(),
       () => parts.watching?.stop(),
       () => parts.gateway?.stop(),
       () => parts.http?.close(),
@@ -190,7 +200,7 @@ class Starting {
       () => parts.engine?.stop(),
       () => parts.network?.stop(deadlineMs / 2),
       () => parts.store?.close(),
-      () => this.#basis.dataDir.release(),
+      () => this.#ground.dataDir.release(),
     ]
     for (const step of inOrder) {
       try {
@@ -203,7 +213,7 @@ class Starting {
 
   /** `forgetful`: the store is a new one, and the node does not know what it promised before. */
   async #openStore(): Promise<{ store: Store; forgetful: boolean; incarnation: number }> {
-    const { dataDir, genesis, log } = this.#basis
+    const { dataDir, genesis, log } = this.#ground
     const { store, incarnation, isNew, setAside } = await openOwnStore({
       files: dataDir.files,
       hasRun: dataDir.hasRun,
@@ -222,7 +232,7 @@ class Starting {
   }
 
   async #startNetwork(store: Store): Promise<RunningNetwork> {
-    const { config, genesis, book, keys, log, metrics } = this.#basis
+    const { config, genesis, book, keys, log, metrics } = this.#ground
     const { file, hash } = genesis
     const network = await startNetwork({
       networkName: file.network,
@@ -251,7 +261,7 @@ class Starting {
   }
 
   #askWitnesses(engine: Engine): void {
-    const { dataDir, count, log } = this.#basis
+    const { dataDir, count, log } = this.#ground
     this.#parts.witnesses = new WitnessAsking({
       file: dataDir.files.witnesses,
       logs: () => engine.authorities().map(host => host.published),
@@ -261,7 +271,7 @@ class Starting {
   }
 
   #exposeMetrics(view: NodeView, engine: Engine, router: InputRouter): void {
-    const { metrics } = this.#basis
+    const { metrics } = this.#ground
     exposeNode(metrics, view)
     metrics.gauge('routing_pending', "This gateway's inputs that wait for an answer.", () => router.pending)
     metrics.gauges('raft_events', 'What the Raft host refused, ignored or dropped, by code.', ['code'], () =>
@@ -269,12 +279,12 @@ class Starting {
     )
   }
 
-  async #startServers(router: InputRouter, view: NodeView): Promise<void> {
-    const { gatewayHost } = this.#basis.config
-    const gateway = await startGateway(this.#basis, router)
+  async #startServers(basis: Basis, router: InputRouter, view: NodeView): Promise<void> {
+    const { gatewayHost } = this.#ground.config
+    const gateway = await startGateway(basis, router)
     this.#parts.gateway = gateway
     this.#urls.gateway = `ws://${gatewayHost}:${gateway.port}`
-    const http = await startApi(this.#basis, view, this.#dependencies.pageDir)
+    const http = await startApi(basis, view, this.#dependencies.pageDir)
     this.#parts.http = http
     this.#urls.http = http.url
   }

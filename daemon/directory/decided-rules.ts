@@ -7,14 +7,7 @@ import type { HostedAuthority } from '../hosting/opening.ts'
 import { stateOf } from '../hosting/recover.ts'
 import type { rulesHost } from '../hosting/rules-host.ts'
 import { keptSnapshots, loadSnapshot } from '../hosting/snapshots.ts'
-
-/** What came with a piece of the directory's certified log. */
-export interface DirectoryNews {
-  /** Names of rows, as the rules tell them: `anchor/7`, `authority/7`, `node/3`, … */
-  readonly changed: ReadonlySet<string>
-  /** The newest of each node. */
-  readonly renewals: ReadonlyMap<number, Renewal>
-}
+import type { DirectoryNews } from './view.ts'
 
 export interface DecidedRulesParts {
   readonly store: Store

@@ -22,7 +22,8 @@ export interface FollowerParts {
   readonly chain: MembershipChain
   /** The log of so many leaves, apart from the replica's: to see where leaves lead to. */
   readonly logUpTo: (size: number) => Promise<MerkleLog>
-  readonly told: (news: DirectoryNews) => void
+  /** More is certified, and on the disk. `tip`: the certificate over it. */
+  readonly told: (news: DirectoryNews, tip: Uint8Array) => void
 }
 
 /** Why a segment is not taken; the next source is asked. */
@@ -129,7 +130,7 @@ export class Follower implements DirectoryView {
     })
     this.#chain = chain
     this.#size = size
-    this.#parts.told(news)
+    this.#parts.told(news, bytes)
     return 'done'
   }
 

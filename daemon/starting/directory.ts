@@ -1,27 +1,25 @@
 import { sha256 } from '../../storage/sha256.ts'
-import type { Store } from '../../storage/store.ts'
+import type { Directory } from '../../world/directory/directory.ts'
 import { MAX_ROUND_TRIPS } from '../../world/directory/limits.ts'
 import { DirectoryAnchoring } from '../directory/anchoring.ts'
 import { DirectoryClient, type Saying } from '../directory/client.ts'
-import { DecidedRules, type DirectoryNews } from '../directory/decided-rules.ts'
 import { Leases } from '../directory/leases.ts'
 import { Measures } from '../directory/measures.ts'
+import { numbersIn } from '../directory/node-rows.ts'
 import { Renewals } from '../directory/renewals.ts'
 import { Reporter } from '../directory/reporter.ts'
 import { CertificatesToAnchor } from '../directory/to-anchor.ts'
+import type { DirectoryNews, DirectoryView } from '../directory/view.ts'
 import type { Engine } from '../hosting/engine.ts'
 import type { HostedAuthority } from '../hosting/opening.ts'
-import { rulesHost } from '../hosting/rules-host.ts'
-import { verifySignature } from '../identity/signing-key.ts'
 import type { RunningNetwork } from '../network/options.ts'
 import { realClock, realRandom } from '../real-ports.ts'
 import type { InputRouter } from '../routing/router.ts'
 import { version } from '../version.ts'
-import { authoritiesOf } from './from-genesis.ts'
+import type { DirectoryLog } from './directory-log.ts'
 import type { Basis, Parts } from './parts.ts'
 
 export interface DirectoryNeeds {
-  readonly store: Store
   readonly network: RunningNetwork
   readonly engine: Engine
   readonly router: InputRouter
@@ -35,16 +33,17 @@ export class DirectoryPart {
   readonly #basis: Basis
   readonly #parts: Parts
   readonly #hosted: HostedAuthority
+  readonly #log: DirectoryLog
   readonly #toAnchor = new CertificatesToAnchor()
   #client: DirectoryClient | undefined
   #reporter: Reporter | undefined
   #leases: Leases | undefined
-  #decided: DecidedRules | undefined
 
-  constructor(basis: Basis, parts: Parts) {
+  constructor(basis: Basis, parts: Parts, hosted: HostedAuthority, log: DirectoryLog) {
     this.#basis = basis
     this.#parts = parts
-    this.#hosted = authoritiesOf(basis.genesis).find(({ charter }) => charter.kind === 'directory')!
+    this.#hosted = hosted
+    this.#log = log
     const { group } = this.#hosted.identity
     this.anchoring = new DirectoryAnchoring({
       directory: group,
@@ -58,26 +57,25 @@ export class DirectoryPart {
   }
 
   begin(needs: DirectoryNeeds): void {
-    const { store } = needs
-    const host = rulesHost(this.#hosted.identity.origin, sha256, verifySignature)
-    const hosted = this.#hosted
-    this.#decided = new DecidedRules({ store, hosted, host, told: news => this.#told(news) })
     this.#leases = this.#newLeases(needs)
     this.#reporter = this.#newReporter(needs)
     this.#client = this.#newClient(needs)
     this.#leases.begin()
     this.#reporter.begin()
     this.#client.begin()
+    this.#log.onNews((news, view) => this.#told(news, view))
     this.shown()
   }
 
   /** More of the directory's log is final and on this node's disk. */
   shown(group = this.#hosted.identity.group): void {
     if (group !== this.#hosted.identity.group) return
-    const size = this.#parts.engine?.authority(this.#hosted.identity.group)?.published.size ?? 0
-    this.#decided?.decided(size).catch(error => {
-      this.#basis.log.error({ error: (error as Error).message }, 'the directory could not be read back')
-    })
+    this.#log.shown()
+  }
+
+  /** There is something new to say to the directory. */
+  wake(): void {
+    this.#client?.wake()
   }
 
   stop(): void {
@@ -86,16 +84,29 @@ export class DirectoryPart {
     this.#leases?.stop()
   }
 
-  #told({ changed, renewals }: DirectoryNews): void {
-    const own = renewals.get(this.#basis.self.number)
+  /** @param news undefined: all that there is */
+  #told(news: DirectoryNews | undefined, { state }: DirectoryView): void {
+    const own = news?.renewals.get(this.#basis.self.number)
     if (own !== undefined) this.#leases?.renewed(own.nonce)
-    for (const name of changed) {
-      if (!name.startsWith('anchor/')) continue
-      const group = Number(name.slice('anchor/'.length))
-      const anchor = this.#decided?.state?.anchors.get(group)?.anchor
+    if (state === undefined) return
+    this.#follow(state, news?.changed)
+    for (const group of numbersIn(news?.changed, 'anchor') ??
+      [...state.authorities.rows()].map(it => it.group)) {
+      const anchor = state.anchors.get(group)?.anchor
       if (anchor === undefined) continue
       this.#toAnchor.anchored(group, anchor.height)
       this.anchoring.anchored(group, anchor)
+    }
+  }
+
+  /** Authorities come to have the members that the directory orders. */
+  #follow(state: Directory['state'], changed: ReadonlySet<string> | undefined): void {
+    const groups = numbersIn(changed, 'authority') ?? [...state.authorities.rows()].map(it => it.group)
+    for (const group of groups) {
+      const order = state.authorities.get(group)?.orders.at(-1)
+      const done = order && this.#parts.engine?.changeMembers(group, order)
+      if (done === undefined || done.ok || done.code === 'older-order') continue
+      this.#basis.count('directory_order_refused', { code: done.code })
     }
   }
 
@@ -139,7 +150,7 @@ export class DirectoryPart {
     const { origin } = this.#hosted.identity
     return new DirectoryClient({
       ...{ origin, identity: keys.identity, clock: realClock, random: realRandom, sha256, count },
-      next: () => this.#nextAnchors(engine) ?? this.#reporter?.next(),
+      next: () => this.#nextAnchors(engine) ?? this.#parts.sponsor?.next() ?? this.#reporter?.next(),
       submit: (body, answered) => {
         router.submit(this.#hosted.name, [body], { answered: (_, result) => answered(result) })
       },

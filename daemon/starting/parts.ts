@@ -8,6 +8,7 @@ import type { Finality } from '../hosting/finality/finality.ts'
 import type { HttpServer } from '../http/server.ts'
 import type { DataDir } from '../identity/data-dir.ts'
 import type { NodeKeys } from '../identity/node-keys.ts'
+import type { Sponsor } from '../joining/sponsor.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { RunningNetwork } from '../network/options.ts'
@@ -17,20 +18,25 @@ import type { GatewaySignatures } from '../routing/gateway-signatures.ts'
 import type { InputRouter } from '../routing/router.ts'
 import type { WitnessAsking } from '../witnesses/asking.ts'
 import type { DirectoryPart } from './directory.ts'
+import type { DirectoryLog } from './directory-log.ts'
 import type { Watching } from './watching.ts'
 
-/** What every part of a node is made from. */
-export interface Basis {
+/** What a node has before it knows that it is one of the network. */
+export interface Ground {
   readonly config: NodeConfig
   readonly genesis: Genesis
   readonly keys: NodeKeys
   readonly book: NodeBook
-  readonly self: NodeRecord
   readonly dataDir: DataDir
   readonly log: Logger
   readonly metrics: Metrics
   readonly count: (name: string, labels: Record<string, string>) => void
   readonly signatures: GatewaySignatures
+}
+
+/** What every part of a node is made from. */
+export interface Basis extends Ground {
+  readonly self: NodeRecord
 }
 
 /** Set once the servers listen. */
@@ -43,6 +49,8 @@ export interface Urls {
 export interface Parts {
   store?: Store
   directory?: DirectoryPart
+  directoryLog?: DirectoryLog
+  sponsor?: Sponsor
   network?: RunningNetwork
   finality?: Finality
   engine?: Engine

@@ -1,0 +1,161 @@
+import { LogReader } from '../../storage/log/log-store.ts'
+import { sha256 } from '../../storage/sha256.ts'
+import type { Store } from '../../storage/store.ts'
+import type { Directory } from '../../world/directory/directory.ts'
+import { DecidedRules } from '../directory/decided-rules.ts'
+import { readFollowed } from '../directory/followed.ts'
+import { Follower } from '../directory/follower.ts'
+import { Following } from '../directory/following.ts'
+import { MembershipChain } from '../directory/membership-chain.ts'
+import { enterNodes } from '../directory/node-rows.ts'
+import { type CertifiedLog, DirectoryServing } from '../directory/serving.ts'
+import type { DirectoryNews, DirectoryView } from '../directory/view.ts'
+import type { HostedAuthority } from '../hosting/opening.ts'
+import { logUpTo, recoverAuthority } from '../hosting/recover.ts'
+import { rulesHost } from '../hosting/rules-host.ts'
+import { verifySignature } from '../identity/signing-key.ts'
+import type { RunningNetwork } from '../network/options.ts'
+import type { PeerId } from '../ports.ts'
+import { realClock } from '../real-ports.ts'
+import type { Ground, Parts } from './parts.ts'
+
+export type NewsListener = (news: DirectoryNews | undefined, view: DirectoryView) => void
+
+/**
+ * The directory's certified log on this node: its own replica's where it founded the directory, the members' that it follows
+ * elsewhere. It keeps the book of nodes, and gives the log to others.
+ */
+export class DirectoryLog implements DirectoryView {
+  readonly #ground: Ground
+  readonly #parts: Parts
+  readonly #hosted: HostedAuthority
+  readonly #store: Store
+  readonly #reader: LogReader
+  readonly #decided: DecidedRules
+  readonly #listeners: NewsListener[] = []
+  readonly #serving: DirectoryServing
+  #follower: Follower | undefined
+  #following: Following | undefined
+  #certificate: Uint8Array | undefined
+
+  constructor(ground: Ground, parts: Parts, hosted: HostedAuthority, store: Store, network: RunningNetwork) {
+    this.#ground = ground
+    this.#parts = parts
+    this.#hosted = hosted
+    this.#store = store
+    this.#reader = new LogReader(store, hosted.identity.group)
+    this.#decided = new DecidedRules({ store, hosted, host: this.#host(), told: news => this.#told(news) })
+    const { count } = ground
+    this.#serving = new DirectoryServing({ network, clock: realClock, log: () => this.#certified(), count })
+  }
+
+  get state(): Directory['state'] | undefined {
+    return this.#follower === undefined ? this.#decided.state : this.#follower.state
+  }
+
+  get size(): number {
+    return this.#follower?.size ?? this.#published?.size ?? 0
+  }
+
+  /** Told of each piece as it comes. A listener that came late is told at once that there is a state. */
+  onNews(listener: NewsListener): void {
+    this.#listeners.push(listener)
+    if (this.state !== undefined) listener(undefined, this)
+  }
+
+  /** Begins to follow, unless this node is a founder of the directory. @throws what recovery throws */
+  async begin(network: RunningNetwork): Promise<void> {
+    const { book, log, count } = this.#ground
+    const { identity, charter } = this.#hosted
+    if (book.self !== undefined && identity.members.includes(book.self.number)) return
+    const { group, origin, epoch } = identity
+    const { certificate, activations } = await readFollowed(this.#store, group)
+    const founders = identity.members.map(node => ({ node, key: book.get(node)!.keys.vote }))
+    const chain = new MembershipChain(
+      sha256(Buffer.from(origin)),
+      { epoch, members: founders },
+      verifySignature,
+    )
+    for (const activation of activations) chain.activate(activation)
+    // All that a follower has on its disk was decided.
+    const known = { wallMs: realClock.wallMs(), decidedSize: Number.POSITIVE_INFINITY }
+    const { replica } = await recoverAuthority(this.#store, identity, charter, this.#host(), known)
+    this.#certificate = certificate
+    const follower = new Follower({
+      ...{ group, store: this.#store, clock: realClock, replica, chain },
+      logUpTo: size => logUpTo(this.#store, group, size),
+      told: (news, tip) => {
+        this.#certificate = tip
+        this.#told(news)
+      },
+    })
+    this.#follower = follower
+    if (follower.state !== undefined) enterNodes(book, follower.state, undefined)
+    this.#following = new Following({
+      ...{ follower, network, clock: realClock, count },
+      sources: () => this.#sources(network),
+      halted: error =>
+        log.error({ error: error.message }, 'the directory is followed no more: run freehold doctor'),
+    })
+    this.#following.begin()
+  }
+
+  /** A replica here shows more of the directory's log. */
+  shown(): void {
+    const { log } = this.#ground
+    if (this.#follower !== undefined) return
+    this.#serving.advanced()
+    this.#decided.decided(this.#published?.size ?? 0).catch((error: Error) => {
+      log.error({ error: error.message }, 'the directory could not be read back')
+    })
+  }
+
+  stop(): void {
+    this.#following?.stop()
+  }
+
+  get #published() {
+    return this.#parts.engine?.authority(this.#hosted.identity.group)?.published
+  }
+
+  #host() {
+    return rulesHost(this.#hosted.identity.origin, sha256, verifySignature)
+  }
+
+  /** Members first: what they have is the newest. */
+  #sources(network: RunningNetwork): PeerId[] {
+    const { book } = this.#ground
+    const members = this.#follower!.chain.now.members.flatMap(({ node }) => book.get(node)?.peerId ?? [])
+    return [...new Set([...members, ...network.peers()])]
+  }
+
+  #told(news: DirectoryNews): void {
+    const { state } = this
+    if (state === undefined) return
+    enterNodes(this.#ground.book, state, this.#isEntered ? news.changed : undefined)
+    this.#isEntered = true
+    for (const listener of this.#listeners) listener(news, this)
+    if (this.#follower !== undefined) this.#serving.advanced()
+  }
+
+  #isEntered = false
+
+  #certified(): CertifiedLog | undefined {
+    const follower = this.#follower
+    if (follower !== undefined) {
+      return {
+        ...{ size: follower.size, reader: this.#reader },
+        certificateOver: () => Promise.resolve(this.#certificate),
+        activationsAfter: epoch => follower.chain.activationsAfter(epoch),
+      }
+    }
+    const published = this.#published
+    if (published === undefined) return undefined
+    const { group } = this.#hosted.identity
+    return {
+      ...{ size: published.size, reader: this.#reader },
+      certificateOver: leaf => published.certificateOver(leaf),
+      activationsAfter: epoch => this.#parts.finality?.activationsAfter(group, epoch) ?? [],
+    }
+  }
+}
