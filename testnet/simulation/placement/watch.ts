@@ -7,6 +7,8 @@ import { demand } from './violation.ts'
 const REPLACED_TICKS = 10
 /** A change of members is done in so many. */
 const CHANGED_TICKS = 4
+/** An order can keep an area from being called lost for so many. */
+const DECIDED_TICKS = 5
 /** Whoever leaves votes nowhere any more after so many. */
 const VACATED_TICKS = 120
 const MOST_FETCHES = 16
@@ -31,7 +33,7 @@ export class Watch {
       if (area.voters.length > 0 && area.lost === undefined)
         demand(
           this.#measures.quorum(area.voters, tick, LEASE_TICKS) ||
-            (area.pending !== undefined && tick - area.pending.sinceTick <= STUCK_TICKS),
+            (area.pending !== undefined && tick - area.pending.sinceTick <= DECIDED_TICKS),
           () => `${about}lost, and nobody was told`,
         )
     }

@@ -14,6 +14,8 @@ export const SILENT_TICKS = 6
 export const FRESH_TICKS = 3
 /** The lease of whoever was silent for so long has run out on its own clock: its vote counts no more (6,000 ms × 1.05 + a tick). */
 export const LOST_TICKS = 8
+/** What new members have decided is anchored so soon after their order, or was not decided. */
+export const DECIDED_TICKS = 5
 /** Whoever comes, or comes back, gets what is not urgent only after this. */
 export const STEADY_TICKS = 30
 /** An order that is not done by then is given anew, with others. */

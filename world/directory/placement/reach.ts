@@ -1,5 +1,5 @@
 import { newcomersOf } from './facts.ts'
-import { LOST_TICKS, STUCK_TICKS } from './limits.ts'
+import { DECIDED_TICKS, LOST_TICKS, STUCK_TICKS } from './limits.ts'
 import { quorumOf } from './quorum.ts'
 import type { Round } from './round.ts'
 import { ascending } from './sorted.ts'
@@ -17,7 +17,7 @@ export function lossOf(round: Round, authority: AuthorityFacts): Lost | Found | 
   if (hasQuorum(round, voters, lost === undefined ? LOST_TICKS : undefined))
     return lost === undefined ? undefined : { kind: 'found', group }
   // Its next members may have decided already, and the certificate that says so not be anchored yet.
-  if (lost === undefined && pending !== undefined && !isStuck(round, authority)) {
+  if (lost === undefined && pending !== undefined && round.tick - pending.sinceTick <= DECIDED_TICKS) {
     if (hasQuorum(round, pending.voters, LOST_TICKS)) return undefined
   }
   const members = [...voters, ...learners, ...(pending?.voters ?? [])]
