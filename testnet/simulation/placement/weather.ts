@@ -130,13 +130,16 @@ export class Weather {
     this.#count('join')
   }
 
+  /** An operator takes one or more of the nodes away. */
   #leave(): void {
     const active = [...this.#ledger.nodes.values()].filter(node => node.status === 'active' && node.isUp)
-    if (active.length < 8) return
-    const node = active[this.#random.below(active.length)]!
-    node.status = 'leaving'
-    this.#ledger.putNode(node)
-    this.#count('leave')
+    for (let left = 1 + this.#random.below(3); left > 0 && active.length >= 8; left--) {
+      const at = this.#random.below(active.length)
+      const [node] = active.splice(at, 1)
+      node!.status = 'leaving'
+      this.#ledger.putNode(node!)
+      this.#count('leave')
+    }
   }
 
   #ban(tick: number): void {
