@@ -54,7 +54,7 @@ export interface Presence {
   hasSigned: boolean
 }
 
-/** Thousandths of the reference node (docs/placement.md). */
+/** As a capacity: thousandths of a core, MiB, MiB and kbit/s, 0 where nobody knows. As a load: thousandths of that capacity. */
 export interface Resources {
   readonly cpu: number
   readonly memory: number

@@ -3,7 +3,8 @@ import { pendingOf } from '../../../world/directory/rules/orders.ts'
 import { certificateOf, factsOf, Stage, sealOf, votersOf } from './support.ts'
 
 const all = [1, 2, 3, 4]
-const much = { cpu: 4000, memory: 4000, disk: 4000, bandwidth: 4000 }
+/** Of bandwidth nobody knows. */
+const much = { cpu: 4000, memory: 4000, disk: 40_000, bandwidth: 0 }
 
 /** Four founders that are there, and have said what they can carry. */
 function running(...more: number[]): Stage {
@@ -55,6 +56,16 @@ describe('orders of members', () => {
     const quorum = authority.members.map(({ node }) => node)
     const certificate = certificateOf(sealOf({ origin: `testnet/area/0001/${group}` }), quorum)
     assert.equal(stage.ask(1, { kind: 'anchor', certificates: [certificate] }).code, 'ok')
+  })
+
+  it('give nothing to a node that has not said what it can carry', () => {
+    const stage = new Stage().open(...all).pass(70, ...all)
+    const group = stage.ask(1, { kind: 'want', quadkey: '0001' }).value!
+    stage.pass(1, ...all)
+    assert.equal(stage.directory.state.authorities.get(group)!.epoch, 0)
+    stage.ask(2, { kind: 'report', facts: { capacity: much } })
+    stage.pass(1, ...all)
+    assert.deepEqual(stage.directory.state.authorities.get(group)!.leading, [2])
   })
 
   it('say that an authority is lost when too few of its members are left, and who holds it', () => {

@@ -3,10 +3,15 @@ import { place } from '../placement/place.ts'
 import type { AuthorityFacts, Decision, NodeFacts } from '../placement/types.ts'
 import { reputationOf } from '../reputation.ts'
 import type { DirectoryState } from '../state.ts'
-import type { AuthorityRecord, NodeRecord, NodeStatus } from '../types.ts'
+import type { AuthorityRecord, NodeRecord, NodeReport, NodeStatus, Resources } from '../types.ts'
 import { order, pendingOf } from './orders.ts'
 
 const nothing = { cpu: 0, memory: 0, disk: 0, bandwidth: 0 }
+/** The reference node, which has 1,000 of each resource: one core, 1 GiB, 10 GiB, 10 Mbit/s. */
+const reference: Resources = { cpu: 1_000, memory: 1_024, disk: 10_240, bandwidth: 10_000 }
+/** Of what nobody knows there is enough. */
+const enough = 1_000_000_000
+const RESOURCES = ['cpu', 'memory', 'disk', 'bandwidth'] as const
 const statuses: Readonly<Record<NodeStatus, NodeFacts['status']>> = {
   ...{ admitted: 'active', active: 'active', leaving: 'leaving', retired: 'gone', banned: 'gone' },
 }
@@ -50,14 +55,27 @@ function nodeFacts(state: DirectoryState, node: NodeRecord): NodeFacts {
   const { isHeard, renewedMs, sinceMs, movedMs } = presence
   return {
     ...{ number, operator, host: hostOf(addresses[0]!), status: statuses[status] },
-    capacity: report?.capacity ?? nothing,
-    load: report?.load ?? nothing,
+    ...resourcesOf(report),
     roundTripsMs: new Map(report?.roundTrips.map(({ node, ms }) => [node, ms])),
     heardTick: isHeard ? tickOf(renewedMs) : START_TICKS,
     sinceTick: isHeard ? tickOf(sinceMs) : START_TICKS,
     trust: reputationOf(node, presence, state.policy, renewedMs).trust,
     movedTick: tickOf(movedMs),
   }
+}
+
+/** Thousandths of the reference node: what it has, and what is used of that. Nothing, for one that has not said. */
+function resourcesOf(report: NodeReport | undefined): Pick<NodeFacts, 'capacity' | 'load'> {
+  if (report === undefined || RESOURCES.every(name => report.capacity[name] === 0))
+    return { capacity: nothing, load: nothing }
+  const capacity = { ...nothing }
+  const load = { ...nothing }
+  for (const name of RESOURCES) {
+    const given = report.capacity[name]
+    capacity[name] = given === 0 ? enough : Math.min(enough, Math.floor((given * 1_000) / reference[name]))
+    load[name] = given === 0 ? 0 : Math.floor((capacity[name] * Math.min(report.load[name], 1_000)) / 1_000)
+  }
+  return { capacity, load }
 }
 
 /** `/ip4/10.0.0.1` of `/ip4/10.0.0.1/tcp/7777`. */
