@@ -2,6 +2,7 @@ import { sha256 } from '../../storage/sha256.ts'
 import type { Store } from '../../storage/store.ts'
 import { formatVoteEvidence } from '../evidence/vote-evidence.ts'
 import { originOf } from '../genesis/genesis.ts'
+import { isDirectory } from '../genesis/schema.ts'
 import { AnchorsAtOnce } from '../hosting/finality/anchoring.ts'
 import { Finality } from '../hosting/finality/finality.ts'
 import { verifySignature } from '../identity/signing-key.ts'
@@ -25,6 +26,7 @@ export async function loadFinality(
       group: authority.group,
       origin: originOf(networkName, authority),
       epoch: authority.epoch,
+      givesLeases: isDirectory(authority),
       members: [...authority.members]
         .sort((a, b) => a - b)
         .map(node => ({ node, key: book.get(node)!.keys.vote })),

@@ -19,6 +19,8 @@ export interface VotedAuthority {
   readonly epoch: number
   /** As it was founded: by number, ascending, with their keys for votes. */
   readonly members: readonly Voter[]
+  /** It is the directory. */
+  readonly givesLeases?: boolean
 }
 
 export interface FinalityOptions {

@@ -133,14 +133,14 @@ export class Finality {
     return following
   }
 
-  async #open({ group, origin, epoch, members }: VotedAuthority): Promise<void> {
+  async #open({ group, origin, epoch, members, givesLeases = false }: VotedAuthority): Promise<void> {
     const { store, sha256, forgetful, voteKeyOf } = this.#options
     const authority = sha256(Buffer.from(origin))
     const stored = await recoverMember(store, group)
     const chain = await SealChain.load(store, group, authority, voteKeyOf, stored?.tip)
     this.#chains.set(group, chain)
     this.#groups.set(origin, group)
-    this.#host.open({ group, authority, epoch, founders: members, stored, forgetful })
+    this.#host.open({ group, authority, epoch, founders: members, stored, forgetful, givesLeases })
     const tip = stored?.tip && decodeCertificate(stored.tip)
     if (tip !== undefined) this.#options.anchoring.anchor(group, tip)
     await this.#views.load(group, { epoch, view: 0 })
