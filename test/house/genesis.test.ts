@@ -4,11 +4,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
-import { parseGenesis as parseAsAuditor } from '../../audit/genesis.ts'
+import { charterOfAuthority, findArea, parseGenesis as parseAsAuditor } from '../../audit/genesis.ts'
 import { SetupError } from '../../daemon/config/setup-error.ts'
 import { buildGenesis } from '../../daemon/genesis/build.ts'
 import { canonicalJson, type Json } from '../../daemon/genesis/canonical-json.ts'
 import {
+  charterOf,
   encodeGenesis,
   type Genesis,
   originOf,
@@ -16,8 +17,7 @@ import {
   readGenesis,
 } from '../../daemon/genesis/genesis.ts'
 import { rulesContentHash } from '../../daemon/genesis/rules-hash.ts'
-import type { GenesisFile } from '../../daemon/genesis/schema.ts'
-import { placesOf } from '../../daemon/genesis/schema.ts'
+import { type GenesisFile, isDirectory, placesOf } from '../../daemon/genesis/schema.ts'
 import { createNodeKeys, readNodeKeys } from '../../daemon/identity/node-keys.ts'
 import { passingOperators } from '../../testnet/local/operators.ts'
 
@@ -90,6 +90,45 @@ describe('the genesis file', () => {
       ],
     )
     assert.equal(originOf('sea', authorities[3]!), 'sea/area/0003/0')
+  })
+
+  it('has one directory, which begins with all that stands in the file, as auditors read it too', () => {
+    const { file } = genesis
+    const directories = file.authorities.filter(isDirectory)
+    assert.deepEqual(
+      directories.map(({ name, group, members }) => [name, group, members]),
+      [['directory', 5, [1, 2, 3, 4, 5]]],
+    )
+    const charter = charterOf(file, directories[0]!)
+    assert.ok(charter.kind === 'directory')
+    assert.deepEqual(
+      charter.nodes.map(({ number, operator }) => [number, operator]),
+      [1, 2, 3, 4, 5].map(number => [number, `op-${number}`]),
+    )
+    assert.deepEqual(
+      charter.authorities.map(({ name }) => name),
+      ['area/0000', 'area/0001', 'area/0002', 'area/0003', 'directory'],
+    )
+    assert.deepEqual([charter.operators.length, charter.recovery.threshold], [1, 1])
+    const audited = parseAsAuditor(genesis.bytes, 'g.json')
+    assert.deepEqual(charterOfAuthority(audited, findArea(audited, 'directory')), charter)
+  })
+
+  it('is refused without its directory, or with two', () => {
+    const directory = genesis.file.authorities.find(isDirectory)!
+    const without = changed(file => {
+      file.authorities = placesOf(file)
+    })
+    assert.match(refusal(without), /not one directory/)
+    const two = changed(file => {
+      file.authorities = [...file.authorities, { ...directory, group: 77 }]
+    })
+    assert.match(refusal(two), /authority directory stands in it twice/)
+    const strangers = changed(file => {
+      file.recovery.threshold = 2
+    })
+    assert.match(refusal(strangers), /directory: .*recovery keys/)
+    assert.throws(() => parseAsAuditor(strangers, 'g.json'), /recovery keys/)
   })
 
   it('has one form only: any other text of the same value is refused', () => {

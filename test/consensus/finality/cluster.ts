@@ -3,7 +3,7 @@ import { type Seal, sealHash, type Voter } from '../../../consensus/finality/sea
 import type { Effects, MemberStatus, StoredMember } from '../../../consensus/finality/types.ts'
 import { authority, keys, members } from './generate.ts'
 
-const DEFAULTS = { groups: 1, lease: true }
+const DEFAULTS = { groups: 1, lease: true, givesLeases: false }
 
 /** One node of the test: its host, its disk, and all that was asked of it. */
 export class Node {
@@ -38,7 +38,9 @@ export class Node {
     if (cluster.options.lease) this.host.lease(Number.MAX_SAFE_INTEGER)
     for (let group = 1; group <= cluster.options.groups; group++) {
       const stored = this.#stored(group)
-      this.host.open({ group, authority, epoch: 0, founders: cluster.founders, stored, forgetful })
+      const { givesLeases } = cluster.options
+      const { founders } = cluster
+      this.host.open({ group, authority, epoch: 0, founders, stored, forgetful, givesLeases })
     }
   }
 

@@ -59,6 +59,12 @@ describe('the members of an authority', () => {
     assert.deepEqual(cluster.certified(), [1, 1, 1])
   })
 
+  it('need no lease where they are those who give the leases: nobody could give one to them', () => {
+    const cluster = new Cluster(4, 4, { lease: false, givesLeases: true })
+    cluster.executed(one)
+    assert.deepEqual(cluster.certified(), [1, 1, 1, 1])
+  })
+
   it('cast no second vote without a lease, and do so when they have one', () => {
     const cluster = new Cluster(4, 4, { lease: false })
     cluster.executed(one)
