@@ -24,7 +24,9 @@ function pair() {
           onFrame: (listener: (frame: Uint8Array) => void) => frames.push(listener),
           onClose: () => {},
           close: () => {},
-          send: (frame: Uint8Array) => frames.forEach(listener => listener(frame)),
+          send: (frame: Uint8Array) => {
+            for (const listener of frames) listener(frame)
+          },
         })
         handlers.get(peer)!(channel(`${self}`) as unknown as Channel)
         return channel(peer)
