@@ -112,6 +112,11 @@ export class World implements Rules {
     return quarters
   }
 
+  /** How many characters are here, awake or asleep. */
+  get characters(): number {
+    return this.area.counts.character
+  }
+
   /** How many entities the area owns. */
   get entityCount(): number {
     return this.area.slots.size

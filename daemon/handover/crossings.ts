@@ -27,7 +27,9 @@ const patienceMs = 5_000
 /** A lock that was proposed and did not come about, because the entity has turned round say, is proposed again after this. */
 const proposeAgainMs = 1_000
 /** An input waits here for so long, and is then asked for again. */
-const holdMs = 400
+const holdMs = 700
+/** Then, or when too many wait, it is asked for again after this. */
+const againMs = 50
 /** Locks that begin in one turn. */
 const locksAtOnce = 64
 /** An entry of Raft takes so much of them. */
@@ -95,7 +97,7 @@ export class Crossings {
     for (const [body, { waiting, untilMs }] of this.#waiting) {
       if (nowMs < untilMs) break
       this.#waiting.delete(body)
-      tellAll(waiting, { kind: 'busy', retryAfterMs: holdMs })
+      tellAll(waiting, { kind: 'busy', retryAfterMs: againMs })
     }
   }
 
@@ -174,7 +176,7 @@ export class Crossings {
     }
     const untilMs = this.#ports.nowMs() + holdMs
     if (this.#desk?.input(entity, body) === 'waits') this.#waiting.set(body, { waiting, untilMs })
-    else tellAll(waiting, { kind: 'busy', retryAfterMs: holdMs })
+    else tellAll(waiting, { kind: 'busy', retryAfterMs: againMs })
   }
 }
 

@@ -105,6 +105,16 @@ class Eye {
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 describe('what a client sees', () => {
+  it('is nothing of what has gone since all were sorted by place', () => {
+    const eye = new Eye(100)
+    eye.ghosts.delta(2, 2, [npc(1, CENTRE_MM, CENTRE_MM), npc(2, CENTRE_MM + 10, CENTRE_MM)], [], [])
+    eye.ghosts.settle(100)
+    eye.ghosts.delta(3, 3, [], [idOf(2)], [])
+    const sight = { xMm: CENTRE_MM, yMm: CENTRE_MM, radiusMm: RADIUS_MM, limit: 100 }
+    const bytes = eye.interest.view(sight, true, 0, 100, eye.scratch)!
+    assert.equal(readServerMessage(new PbfReader(bytes)).view!.seen.length, 1)
+  })
+
   it('is, after a survey, everything within the radius, each with its newest bytes', () => {
     const place = fc.integer({ min: CENTRE_MM - 400_000, max: CENTRE_MM + 400_000 })
     const change = fc.oneof(

@@ -39,6 +39,11 @@ const benchmarks: Record<string, Entry> = {
     flags: '[--groups N]',
     load: async () => (await import('./groups/groups.ts')).benchGroups,
   },
+  handover: {
+    what: 'time from the last action that is applied in one area to the first in the next, for characters that cross',
+    flags: '[--players N] [--crossings N]',
+    load: async () => (await import('./handover.ts')).benchHandover,
+  },
   players: {
     what: 'the largest number of players with a p99 below 100 ms, everything on this machine',
     load: async () => (await import('./players.ts')).benchPlayers,

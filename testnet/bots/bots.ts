@@ -241,7 +241,7 @@ export function startBots(options: BotsOptions): Bots {
   }
 }
 
-function promiseOf(client: Client, { body, receipt, seq }: Done): BotPromise {
+export function promiseOf(client: Client, { body, receipt, seq }: Done): BotPromise {
   return {
     origin: receipt.origin,
     leaf: receipt.leaf,

@@ -8,7 +8,8 @@ import { StateTree } from '../../../storage/state/state-tree.ts'
 import type { Store } from '../../../storage/store.ts'
 import { encodeOutcome, isConsumed } from '../../../world/codec.ts'
 import type { Rules } from '../../../world/interface.ts'
-import { createRules } from '../../../world/kinds.ts'
+import { areaOf, createRules } from '../../../world/kinds.ts'
+import type { World } from '../../../world/world.ts'
 import type { SimDisk } from '../disk.ts'
 import { Finding } from './finding.ts'
 import { type Judge, promiseKey } from './judge.ts'
@@ -18,7 +19,37 @@ export interface FinalLog {
   readonly records: number
   readonly applied: number
   readonly sealedRoots: number
+  /** Characters that were born in it. */
+  readonly born: number
+  /** Each input that was applied, as its promise is named. */
+  readonly inputs: ReadonlySet<string>
+  /** As the log has made it. */
+  readonly world: World
 }
+
+/** Over all logs: each character stands in one, each input was applied in one, and no handover is under way any more. */
+export function checkOnePlace(logs: readonly FinalLog[]): void {
+  const characters = new Set<string>()
+  const inputs = new Set<string>()
+  for (const log of logs) {
+    for (const { id, kind } of log.world.entities()) {
+      if (kind !== 'character') continue
+      if (characters.has(id)) throw new Finding(`character ${id} is in two places`)
+      characters.add(id)
+    }
+    for (const key of log.inputs) {
+      if (inputs.has(key)) throw new Finding(`${key} was applied in two logs`)
+      inputs.add(key)
+    }
+    const left = [...(log.world.handover?.entries() ?? [])].filter(({ key }) => underWay.has(key[1]!))
+    if (left.length > 0) throw new Finding(`${left.length} handovers are still under way`)
+  }
+  const bornIn = logs.reduce((sum, { born }) => sum + born, 0)
+  if (characters.size !== bornIn) throw new Finding(`of ${bornIn} characters ${characters.size} are left`)
+}
+
+/** Of handover's entries: locks, releases, accepts. */
+const underWay = new Set([0x6c, 0x72, 0x61])
 
 /**
  * Reads an authority's log from every member's disk, replays the longest through the
@@ -58,7 +89,9 @@ export async function checkFinalLog(
     const short = logs.findIndex(log => log.length <= promised.leaf)
     if (short >= 0) throw new Finding(`${name}: n${members[short]} has no leaf ${promised.leaf}`)
   }
-  return { records: longest.length, applied: replayed.applied.size, sealedRoots: replayed.sealedRoots }
+  const { applied, sealedRoots, born, world } = replayed
+  const inputs = new Set(applied.keys())
+  return { records: longest.length, applied: applied.size, sealedRoots, born, inputs, world }
 }
 
 async function recordsOn(disk: SimDisk, group: number): Promise<LogRecord[]> {
@@ -94,25 +127,29 @@ function firstDifference(a: readonly LogRecord[], b: readonly LogRecord[]): numb
 interface Replayed {
   readonly applied: Map<string, { leaf: number; outcome: string }>
   sealedRoots: number
+  born: number
+  readonly world: World
 }
 
 /** The whole log through the rules from the charter on, by a shorter way than the daemon's own. */
 function replay(realm: Realm, group: number, records: readonly LogRecord[]): Replayed {
   const { identity, charter, name } = realm.hosted.get(group)!
-  const world = createRules(worldHostOf(identity.origin, handoversOf(realm)), charter)
+  const world = areaOf(createRules(worldHostOf(identity.origin, handoversOf(realm)), charter))!
   const tree = new StateTree()
   for (const entry of world.entries()) {
     const { key, value } = treeEntry(entry.key, entry.value)
     tree.set(key, value)
   }
   world.takeDirty()
-  const replayed: Replayed = { applied: new Map(), sealedRoots: 0 }
+  const replayed: Replayed = { applied: new Map(), sealedRoots: 0, born: 0, world }
   let marked: { height: number; root: Uint8Array } | undefined
   records.forEach((record, leaf) => {
     if (record.kind === recordKind.handover) {
       world.apply(record.kind, record.body, leaf)
     } else if (record.kind === recordKind.input || record.kind === recordKind.tick) {
+      const { characters } = world
       const { outcome } = world.apply(record.kind, record.body, leaf)
+      replayed.born += world.characters - characters
       if (record.kind === recordKind.input && outcome !== undefined && isConsumed(outcome.code)) {
         const key = promiseKey(inputHead(record.body)!)
         if (replayed.applied.has(key)) throw new Finding(`${name}: ${key} was applied twice`)

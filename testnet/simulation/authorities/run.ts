@@ -4,7 +4,7 @@ import type { Story } from '../story.ts'
 import type { Node } from './faults/fault.ts'
 import type { FaultName } from './faults/list.ts'
 import { mend, sparesOne, torment } from './faults/torment.ts'
-import { checkFinalLog } from './final.ts'
+import { checkFinalLog, checkOnePlace, type FinalLog } from './final.ts'
 import { Finding } from './finding.ts'
 import { SimRealm } from './sim-realm.ts'
 
@@ -304,6 +304,7 @@ class Run {
   }
 
   async #checkLogs(): Promise<void> {
+    const finals: FinalLog[] = []
     for (const { group } of this.#sim.realm.areas) {
       const members = this.#sim.membersOf(group)
       const final = await checkFinalLog(
@@ -315,7 +316,9 @@ class Run {
       this.#sim.judge.count('final-records', final.records)
       this.#sim.judge.count('final-applied', final.applied)
       this.#sim.judge.count('final-sealed-roots', final.sealedRoots)
+      finals.push(final)
     }
+    checkOnePlace(finals)
     this.#sim.judge.count('promises', this.#sim.judge.promises.size)
   }
 
