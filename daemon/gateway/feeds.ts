@@ -1,6 +1,10 @@
+import type { Position } from '../../world/codec.ts'
 import { AreaGhosts } from './ghosts.ts'
 import type { GatewayLimits } from './limits.ts'
-import type { AuthorityRouter } from './router.ts'
+import type { AreaInfo, AuthorityRouter } from './router.ts'
+
+/** A character runs so far in some seconds. */
+const NEAR_BORDER_MM = 40_000
 
 interface Feed {
   readonly ghosts: AreaGhosts
@@ -61,6 +65,15 @@ export class GhostFeeds {
     return ghosts
   }
 
+  /** So that who goes over the border there is seen on the other side at once. */
+  useNeighbours(area: AreaInfo, { xMm, yMm }: Position, nowMs: number): void {
+    if (area.borders !== 'open' || distanceInside(area, xMm, yMm) > NEAR_BORDER_MM) return
+    for (const other of this.router.areas()) {
+      const isNear = other.borders === 'open' && -distanceInside(other, xMm, yMm) <= NEAR_BORDER_MM
+      if (isNear && other.name !== area.name) this.use(other.name, nowMs)
+    }
+  }
+
   /** The area that the player's entity is in, as far as the ghosts here show. */
   areaOf(player: string): string | undefined {
     for (const [area, { ghosts }] of this.feeds) if (ghosts.playerSlot(player) !== undefined) return area
@@ -83,4 +96,11 @@ export class GhostFeeds {
     for (const feed of this.feeds.values()) feed.unsubscribe()
     this.feeds.clear()
   }
+}
+
+/** To the nearest border from inside; below 0 outside. */
+function distanceInside({ xMm, yMm, sideMm }: AreaInfo, atXMm: number, atYMm: number): number {
+  const x = Math.min(atXMm - xMm, xMm + sideMm - atXMm)
+  const y = Math.min(atYMm - yMm, yMm + sideMm - atYMm)
+  return Math.min(x, y)
 }

@@ -23,6 +23,8 @@ export interface AreaInfo extends AuthorityInfo {
   readonly xMm: number
   readonly yMm: number
   readonly sideMm: number
+  /** Characters come and go over its borders. */
+  readonly borders?: 'open' | undefined
 }
 
 export interface AuthorityRouter {

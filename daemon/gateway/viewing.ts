@@ -75,6 +75,7 @@ export class Viewing {
   ): Uint8Array | undefined {
     const sight = session.place?.sight ?? ownSight(session, ghosts)
     if (sight === undefined) return undefined
+    if (session.place === undefined) this.feeds.useNeighbours(ghosts.info, sight, nowMs)
     const isNew = session.interest?.ghosts !== ghosts
     if (session.interest === undefined || isNew) session.interest = new Interest(ghosts, sight.limit)
     // Surveys are spread over the rounds by the connection's number.

@@ -117,7 +117,7 @@ function areaOf(
     createdAtMs: CREATED_AT_MS,
   }
   return {
-    info: { name, origin, group, ...place, members, epoch: 1, founders: members },
+    info: { name, origin, group, ...place, members, epoch: 1, founders: members, borders: charter.borders },
     authority: { name, identity, charter },
   }
 }
