@@ -62,6 +62,7 @@ const TABLE = [
   ['tile-held', 'That tile is held already.'],
   ['not-a-base-tile', 'There is no such base tile.'],
   ['too-many-authorities', 'No more authorities fit.'],
+  ['too-many-inputs', 'This node has asked for too much that came to nothing: it can go on in some seconds.'],
 ] as const
 
 export type OutcomeCode = (typeof TABLE)[number][0]
@@ -97,6 +98,7 @@ const NOT_CONSUMED: ReadonlySet<OutcomeCode> = new Set([
   'banned',
   'retired',
   'forged',
+  'too-many-inputs',
 ])
 /** Whether an input with this outcome was applied: it has used its seq, whatever it was answered. */
 export const isConsumed = (code: OutcomeCode): boolean => !NOT_CONSUMED.has(code)

@@ -156,7 +156,14 @@ export const directoryParsers: readonly Parser[] = [
       knownMs: 4,
       leasedMs: 5,
     },
-    ...{ expectedBlocks: 6, signedBlocks: 7, invalidProposals: 8, isExpected: true, hasSigned: false },
+    ...{
+      expectedBlocks: 6,
+      signedBlocks: 7,
+      invalidProposals: 8,
+      idleInputs: 9,
+      isExpected: true,
+      hasSigned: false,
+    },
   }),
   row('rows.ts#reportRow', reportRow, {
     ...{

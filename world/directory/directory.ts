@@ -18,7 +18,7 @@ import { type DirectoryRequest, decodeDirectoryRequest, signedPartOf } from './c
 import type { SessionRow } from './codec/rows.ts'
 import { decodeDirectoryTick } from './codec/tick.ts'
 import type { DirectoryHost } from './host.ts'
-import { DIRECTORY_INPUT_MAX_BYTES } from './limits.ts'
+import { DIRECTORY_INPUT_MAX_BYTES, MAX_IDLE_INPUTS } from './limits.ts'
 import { restoreState } from './restore.ts'
 import { act } from './rules/act.ts'
 import { advance } from './rules/tick.ts'
@@ -90,6 +90,7 @@ export class Directory implements Rules {
       } else if (sessionNumber(body, SESSION_AT) <= sessionNumber(session.session) && !opensSession(input))
         return { code: 'session-closed' }
     }
+    if (this.asksInVain(node!)) return { code: 'too-many-inputs' }
     return this.isSigned(body, input) ? undefined : { code: 'forged' }
   }
 
@@ -143,6 +144,7 @@ export class Directory implements Rules {
     if (stranger !== undefined) return verdict(stranger)
     const refusal = this.refuseSession(this.state.sessions.get(node!.number), input, body)
     if (refusal !== undefined) return refusal
+    if (this.asksInVain(node!)) return verdict('too-many-inputs')
     return this.isSigned(body, input) ? undefined : verdict('forged')
   }
 
@@ -168,6 +170,11 @@ export class Directory implements Rules {
     return host.verifySignature(body.subarray(0, SESSION_AT), signedPartOf(host.origin, body), signature)
   }
 
+  /** Whoever is admitted could fill the log with what changes nothing. */
+  private asksInVain({ number }: NodeRecord): boolean {
+    return this.state.presence(number).idleInputs >= MAX_IDLE_INPUTS
+  }
+
   /** The one that the input stands in, which it may open. */
   private sessionOf({ number }: NodeRecord, body: Uint8Array): SessionRow {
     const open = this.state.sessions.get(number)
@@ -182,6 +189,11 @@ export class Directory implements Rules {
     session.outcomes.push(outcome)
     if (session.outcomes.length > OUTCOMES_KEPT) session.outcomes.shift()
     this.state.sessions.set(node.number, session)
+    if (decided.code !== 'ok' || input.action.kind === 'open') {
+      const presence = this.state.presence(node.number)
+      presence.idleInputs++
+      this.state.setPresence(node.number, presence)
+    }
     return this.applied(outcome)
   }
 

@@ -22,6 +22,8 @@ export const MAX_OPERATORS = 64
 export const MAX_NONCES = 1024
 /** Whom one tick record can renew. */
 export const MAX_RENEWALS = 4096
+/** Inputs of one node that changed nothing, or only opened a session, between two world blocks. */
+export const MAX_IDLE_INPUTS = 256
 /** Nodes that one node without the operators' word may have brought in and that are still known. */
 export const MAX_SPONSORED = 64
 

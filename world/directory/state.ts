@@ -234,5 +234,12 @@ const unheard = (): Presence => ({
     knownMs: 0,
     leasedMs: 0,
   },
-  ...{ expectedBlocks: 0, signedBlocks: 0, invalidProposals: 0, isExpected: false, hasSigned: false },
+  ...{
+    expectedBlocks: 0,
+    signedBlocks: 0,
+    invalidProposals: 0,
+    idleInputs: 0,
+    isExpected: false,
+    hasSigned: false,
+  },
 })

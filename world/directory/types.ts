@@ -49,6 +49,8 @@ export interface Presence {
   signedBlocks: number
   /** Inputs of this node that only a fault could have made. */
   invalidProposals: number
+  /** Since the last block: inputs that came to nothing. */
+  idleInputs: number
   /** Of the block that is to come. */
   isExpected: boolean
   hasSigned: boolean

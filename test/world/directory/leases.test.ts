@@ -149,7 +149,12 @@ describe('the reputation of a node', () => {
     const presence = fc.record({
       ...{ isHeard: fc.boolean(), nonce: fc.constant(new Uint8Array(8)), renewedMs: time, sinceMs: time },
       ...{ movedMs: time, knownMs: time, leasedMs: time, expectedBlocks: natural, signedBlocks: natural },
-      ...{ invalidProposals: natural, isExpected: fc.boolean(), hasSigned: fc.boolean() },
+      ...{
+        invalidProposals: natural,
+        idleInputs: natural,
+        isExpected: fc.boolean(),
+        hasSigned: fc.boolean(),
+      },
     })
     const stage = new Stage()
     const [node, policy] = [stage.directory.state.nodes.get(1)!, stage.directory.state.policy]

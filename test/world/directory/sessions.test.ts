@@ -89,6 +89,19 @@ describe('a node that speaks to the directory', () => {
     assert.equal(stage.ask(9, open, { session: BEGIN_MS + 2 }).code, 'ok')
   })
 
+  it('cannot fill the log with what comes to nothing: after 256 such inputs it waits for the next world block', () => {
+    const stage = new Stage().open(1)
+    const inVain = { kind: 'want', quadkey: '0231' } as const
+    for (let times = 1; times < 256; times++) assert.equal(stage.ask(1, inVain).code, 'tile-held')
+    const before = hexEntries(stage.directory)
+    assert.equal(stage.ask(1, inVain).code, 'too-many-inputs')
+    assert.deepEqual(stage.directory.check(stage.bodyOf(1, inVain)), { code: 'too-many-inputs' })
+    assert.equal(stage.ask(1, open, { session: BEGIN_MS + 1 }).code, 'too-many-inputs')
+    assert.deepEqual(hexEntries(stage.directory), before)
+    stage.pass(10, 1)
+    assert.equal(stage.ask(1, { kind: 'want', quadkey: '0001' }).code, 'ok')
+  })
+
   it('is not listened to beyond the size that an input may have', () => {
     const directory = createDirectory(host, charterOf())
     assert.equal(directory.maxInputBytes, DIRECTORY_INPUT_MAX_BYTES)

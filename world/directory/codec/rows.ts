@@ -143,7 +143,7 @@ export const nodeRow = numbered<NodeRecord>(
   }),
 )
 
-/** flags u8 (1 heard, 2 expected, 4 signed) ‖ renewed u64 ‖ nonce 8 ‖ since, moved, known, leased u64 ‖ expected, signed, invalid u32 */
+/** flags u8 (1 heard, 2 expected, 4 signed) ‖ renewed u64 ‖ nonce 8 ‖ since, moved, known, leased u64 ‖ expected, signed, invalid u32 ‖ idle inputs u16 */
 export const presenceRow = numbered<Presence>(
   'l',
   (writer, row) => {
@@ -155,7 +155,7 @@ export const presenceRow = numbered<Presence>(
       .u53(row.movedMs)
       .u53(row.knownMs)
       .u53(row.leasedMs)
-    writer.u32(row.expectedBlocks).u32(row.signedBlocks).u32(row.invalidProposals)
+    writer.u32(row.expectedBlocks).u32(row.signedBlocks).u32(row.invalidProposals).u16(row.idleInputs)
   },
   reader => {
     const flags = reader.index(8)
@@ -165,6 +165,7 @@ export const presenceRow = numbered<Presence>(
       ...{ sinceMs: reader.u53(), movedMs: reader.u53() },
       ...{ knownMs: reader.u53(), leasedMs: reader.u53() },
       ...{ expectedBlocks: reader.u32(), signedBlocks: reader.u32(), invalidProposals: reader.u32() },
+      idleInputs: reader.u16(),
     }
   },
 )

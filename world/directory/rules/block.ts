@@ -41,13 +41,14 @@ export function makeBlock(state: DirectoryState): void {
 
 const nothing: Counted = { count: 0, root: new Uint8Array(HASH_BYTES) }
 
-/** What was expected of the members until this block, and what they did, goes into their reputation. */
+/** What was expected of the members until this block, and what they did, goes into their reputation. All may ask in vain again. */
 function closeVotes(state: DirectoryState): void {
   for (const number of state.presences.ids()) {
     const presence = state.presences.get(number)!
-    if (!presence.isExpected) continue
-    presence.expectedBlocks++
+    if (!presence.isExpected && presence.idleInputs === 0) continue
+    if (presence.isExpected) presence.expectedBlocks++
     if (presence.hasSigned) presence.signedBlocks++
+    presence.idleInputs = 0
     presence.isExpected = false
     presence.hasSigned = false
     state.setPresence(number, presence)
