@@ -151,8 +151,8 @@ function ofAreas({ authorities }: NodeFacts): Finding[] {
     findings.push(warn('areas', `It takes part anew in ${some(waiting)}.`, advice))
   }
   if (leaderless.length > 0) {
-    const advice = 'More than half of the members have to be up: freehold nodes shows who is away.'
-    findings.push(bad('areas', `Nobody leads ${some(leaderless)}.`, advice.replace('nodes', 'status')))
+    const advice = 'More than half of the members have to be up: freehold status shows who is away.'
+    findings.push(bad('areas', `Nobody leads ${some(leaderless)}.`, advice))
   }
   if (dropped.length > 0) {
     const what = `It had more to do than it can in ${some(dropped.map(each => each.name))}, and dropped some.`

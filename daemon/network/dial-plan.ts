@@ -69,6 +69,8 @@ export class DialPlan {
     if (target === undefined) return false
     if (addresses.some(address => !addressesOf(target).includes(address))) {
       target.nextMs = Math.min(target.nextMs, nowMs + this.#politeDelayMs(peer))
+      // Also when a dial to where it was before is under way, and fails.
+      target.failures = 0
     }
     target.heard = [...new Set(addresses)].slice(0, addressesPerPeer)
     return true
