@@ -40,6 +40,22 @@ describe('what a node knows of how others reach it', () => {
     assert.equal(reach.verdict(home, 700_000), 'private')
   })
 
+  it('is asked about anew after two minutes where nobody got through, and at once when the router maps a port', () => {
+    const reach = new Reachability()
+    reach.observed('a', '/ip4/5.5.5.9/tcp/20000', 0)
+    const way = '/ip4/5.5.5.9/tcp/7777'
+    const only = [askable[1]!]
+    assert.deepEqual(reach.next(home, only, 0)?.addresses, [way])
+    reach.answered('b', way, false, 0)
+    assert.equal(reach.next(home, only, 119_000), undefined)
+    assert.deepEqual(reach.next(home, only, 120_000)?.addresses, [way])
+    reach.answered('b', way, false, 120_000)
+    assert.deepEqual(reach.next([...home, way], only, 181_000)?.addresses, [way])
+    reach.answered('b', way, true, 181_000)
+    assert.equal(reach.verdict([...home, way], 181_000), 'public')
+    assert.equal(reach.next([...home, way], only, 780_000), undefined)
+  })
+
   it('is that nobody reaches it, when it is on the internet and nobody can say', () => {
     const reach = new Reachability()
     reach.observed('a', '/ip4/5.5.5.9/tcp/20000', 0)

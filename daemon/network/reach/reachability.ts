@@ -23,6 +23,8 @@ const maxCandidates = 4
 /** Of so many different peers is each address asked. */
 const askedOf = 3
 const askAgainMs = 10 * 60_000
+/** Somebody may just be setting up the router. */
+const askAgainAfterNoMs = 2 * 60_000
 const samePeerMs = 60_000
 /** Who knows that it is on the internet, and has nobody to ask, takes itself for unreachable after so long. */
 const doubtMs = 10_000
@@ -37,6 +39,7 @@ export class Reachability {
   readonly #observed = new Map<PeerId, string>()
   readonly #answers = new Map<string, Map<PeerId, Answer>>()
   readonly #askedMs = new Map<PeerId, number>()
+  #mapped: ReadonlySet<string> = new Set()
   #firstObservedMs: number | undefined
 
   observed(peer: PeerId, address: string, nowMs: number): void {
@@ -82,6 +85,7 @@ export class Reachability {
 
   /** Whom to ask now, and of which addresses. */
   next(own: readonly string[], askable: readonly Askable[], nowMs: number): Ask | undefined {
+    this.#noteMappings(own)
     const candidates = this.candidates(own)
     for (const { peer, ip } of askable) {
       if (nowMs - (this.#askedMs.get(peer) ?? Number.NEGATIVE_INFINITY) < samePeerMs) continue
@@ -118,6 +122,13 @@ export class Reachability {
     return (tried || waited) && this.#observed.size > 0 ? 'private' : 'unknown'
   }
 
+  /** What a router maps from now on was no way in when others were asked before. */
+  #noteMappings(own: readonly string[]): void {
+    const mapped = new Set(own.filter(isPublic))
+    for (const address of mapped) if (!this.#mapped.has(address)) this.#answers.delete(address)
+    this.#mapped = mapped
+  }
+
   #balance(address: string): number {
     let balance = 0
     for (const { ok } of this.#answers.get(address)?.values() ?? []) balance += ok ? 1 : -1
@@ -126,9 +137,10 @@ export class Reachability {
 
   #wantsAnswer(address: string, peer: PeerId, nowMs: number): boolean {
     const answers = this.#answers.get(address) ?? new Map<PeerId, Answer>()
+    const isFresh = ({ ok, atMs }: Answer) => nowMs - atMs < (ok ? askAgainMs : askAgainAfterNoMs)
     const last = answers.get(peer)
-    if (last !== undefined) return nowMs - last.atMs >= askAgainMs
-    return [...answers.values()].filter(({ atMs }) => nowMs - atMs < askAgainMs).length < askedOf
+    if (last !== undefined) return !isFresh(last)
+    return [...answers.values()].filter(isFresh).length < askedOf
   }
 }
 
