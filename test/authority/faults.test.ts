@@ -48,6 +48,7 @@ describe('what no honest leader logs', () => {
     for (const [kind, body, code] of [
       [recordKind.charter, played[0]!.body, 'wrong-charter'],
       [recordKind.intent, new Uint8Array(9), 'unexpected-record'],
+      [recordKind.handover, new Uint8Array(9), 'unproven-handover'],
       [recordKind.input, new Uint8Array(9), 'malformed-record'],
       [recordKind.tick, encodeTick({ tick: replica.rules.tick, timeMs: 1 }), 'wrong-tick'],
       [recordKind.mark, encodeMark({ height: height + 2 }), 'wrong-mark'],
