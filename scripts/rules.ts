@@ -51,6 +51,7 @@ const DECIDING = [
   'daemon/evidence/',
   'daemon/feed/',
   'daemon/gateway/',
+  'daemon/handover/',
   'daemon/hosting/',
   'daemon/routing/',
 ]
