@@ -206,8 +206,13 @@ export const PLACEMENT_BUGS: readonly Bug[] = [
   },
   {
     name: 'order-of-insertion',
-    what: 'What is decided depends on the order in which the nodes became known.',
+    what: 'Of two nodes that are as good the one that became known first is taken.',
     edits: [
+      {
+        file: CANDIDATES,
+        from: 'return a.costMs === b.costMs ? a.number < b.number : a.costMs < b.costMs',
+        to: 'return a.costMs < b.costMs',
+      },
       { file: FACTS, from: '    insert(this.#numbers, number)\n', to: '    this.#numbers.push(number)\n' },
     ],
   },
@@ -260,8 +265,8 @@ export const PLACEMENT_BUGS: readonly Bug[] = [
     edits: [
       {
         file: TREND,
-        from: 'slope: Math.floor((level - trend.level + 3 * trend.slope) / 4)',
-        to: 'slope: Math.floor((trend.level - level + 3 * trend.slope) / 4)',
+        from: 'slope: Math.floor((level - trend.level + trend.slope) / 2)',
+        to: 'slope: Math.floor((trend.level - level + trend.slope) / 2)',
       },
     ],
   },

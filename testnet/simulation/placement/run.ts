@@ -57,7 +57,7 @@ export function runPlacement({ seed, nodes, areas }: PlacementPlan): PlacementOu
     if (tick === WEATHER_TICKS) weather.calm(tick)
     progress(ledger, tick)
     const decisions = ledger.decide(tick)
-    if (tick % 50 === 0)
+    if (tick % 20 === 1)
       demand(
         JSON.stringify(decisions) === JSON.stringify(ledger.decideAnew(tick, shuffles)),
         () => `at ${tick}: a restored replica decides otherwise`,

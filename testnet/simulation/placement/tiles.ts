@@ -196,7 +196,7 @@ function watch(land: Land, tick: number): number {
     )
     const near = land.crowds.filter(each => each.place.startsWith(quadkey))
     const perTick = near.reduce((sum, each) => sum + (tick < each.until ? Math.max(0, each.perTick) : 0), 0)
-    const youngest = Math.max(sinceTick, ...near.map(({ since }) => since))
+    const youngest = Math.max(sinceTick + CHASE_TICKS, ...near.map(({ since }) => since))
     const isSlow = perTick > 0 && perTick <= SLOW_PER_TICK && tick - youngest >= SEEN_TICKS
     demand(!isSlow || percent < 100, () => `${about}filled by a crowd that was seen coming`)
   }

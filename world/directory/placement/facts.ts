@@ -44,9 +44,12 @@ export class PlacementFacts {
   #pending = 0
 
   putNode(facts: NodeFacts): void {
-    this.dropNode(facts.number)
     const { number, operator } = facts
+    const old = this.#nodes.get(number)
+    if (old !== undefined && old.facts.operator !== operator) this.dropNode(number)
     this.#nodes.set(number, { facts, ...scarcest(facts.capacity, facts.load) })
+    // Mostly it is only heard again.
+    if (old?.facts.operator === operator) return
     insert(this.#numbers, number)
     if (!this.#byOperator.has(operator)) {
       this.#byOperator.set(operator, [])
@@ -69,10 +72,13 @@ export class PlacementFacts {
   }
 
   putAuthority(facts: AuthorityFacts): void {
-    this.dropAuthority(facts.group)
-    this.#authorities.set(facts.group, facts)
-    insert(this.#groups, facts.group)
-    if (facts.voters.length < MIN_VOTERS) insert(this.#thin, facts.group)
+    const { group, voters } = facts
+    const old = this.#authorities.get(group)
+    if (old === undefined) insert(this.#groups, group)
+    else this.#count(old, -1)
+    this.#authorities.set(group, facts)
+    if (voters.length < MIN_VOTERS) insert(this.#thin, group)
+    else remove(this.#thin, group)
     this.#count(facts, 1)
   }
 

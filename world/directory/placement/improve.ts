@@ -90,7 +90,8 @@ export function nearness(round: Round, authority: AuthorityFacts): Order | undef
 
 /** The voter whose node is the most used gives way to one that has much more room, where it is not too small to matter. */
 export function balance(round: Round, authority: AuthorityFacts): Order | undefined {
-  const { voters, weight } = authority
+  const { kind, voters, weight } = authority
+  if (kind === 'directory') return undefined // rests on its members' trust, and moves for no load
   const { number, value } = worst(voters, voter => round.usedPercent(voter, 0))
   if (!isCalm(round, authority) || value < BALANCE_PERCENT || !round.isCalm(number)) return undefined
   if (weight * BALANCE_SHARE < round.facts.node(number)!.capacity) return undefined

@@ -20,7 +20,7 @@ export const PEAK_FALLS_BY = 100
 
 /** A tile that was just made is left alone for so long, unless it is full. */
 export const FULL_CALM_TICKS = 10
-export const RUSH_CALM_TICKS = 60
+export const RUSH_CALM_TICKS = 120
 export const MERGE_CALM_TICKS = 300
 
 /** Decisions of one tick, and families of siblings that it looks at. */

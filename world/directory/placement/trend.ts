@@ -2,7 +2,7 @@ import { HORIZON_TICKS, PEAK_FALLS_BY, SAMPLE_TICKS } from './tile-limits.ts'
 
 /**
  * Where a tile's number of players is going: Holt's linear method (double exponential smoothing; C. C. Holt, 1957), in
- * thousandths of a player, with the weights 1/2 for the level and 1/4 for the slope. The directory keeps one per tile.
+ * thousandths of a player, with the weights 1/2 for the level and for the slope. The directory keeps one per tile.
  */
 export interface Trend {
   /** Of the last sample. */
@@ -12,7 +12,7 @@ export interface Trend {
   readonly slope: number
   /** Samples in a row that were above the level before. */
   readonly rising: number
-  /** The most players lately, less by a hundredth of the capacity with each sample. */
+  /** The most players lately, or the capacity if that is less; a hundredth of it less with each sample. */
   readonly peak: number
 }
 
@@ -34,13 +34,14 @@ export function observe(trend: Trend, tick: number, players: number, capacity: n
 
 function sampled(trend: Trend, players: number, capacity: number): Trend {
   const now = players * THOUSAND
+  const full = capacity * THOUSAND
   const level = Math.floor((now + trend.level + trend.slope) / 2)
   return {
     tick: trend.tick,
     level,
-    slope: Math.floor((level - trend.level + 3 * trend.slope) / 4),
+    slope: Math.floor((level - trend.level + trend.slope) / 2),
     rising: now > trend.level ? trend.rising + 1 : 0,
-    peak: Math.max(now, trend.peak - Math.floor((capacity * THOUSAND) / PEAK_FALLS_BY)),
+    peak: Math.max(Math.min(now, full), Math.min(trend.peak, full) - Math.floor(full / PEAK_FALLS_BY)),
   }
 }
 
