@@ -9,6 +9,8 @@ const REPLACED_TICKS = 10
 const CHANGED_TICKS = 4
 /** An order can keep an area from being called lost for so many. */
 const DECIDED_TICKS = 5
+/** Of more areas than these the others wait for their turn. */
+const REPAIRED_AT_A_TIME = 128
 /** Whoever leaves votes nowhere any more after so many. */
 const VACATED_TICKS = 120
 const MOST_FETCHES = 16
@@ -19,6 +21,7 @@ export class Watch {
   readonly #hit = new Map<number, number>()
   /** By group: the last tick of a change that was under way when a member fell. */
   readonly #busy = new Map<number, number>()
+  #turns = 0
   /** By node: since when it wants to leave. */
   readonly #leaving = new Map<number, number>()
 
@@ -27,6 +30,11 @@ export class Watch {
   }
 
   watch(tick: number): void {
+    const fails = (area: SimArea): boolean =>
+      [...area.voters, ...area.learners].some(each => !this.#measures.isUp(this.#measures.node(each)))
+    const failing = [...this.#measures.ledger.areas.values()].filter(fails).length
+    // After so many ticks more all of them have had their turn.
+    this.#turns = 2 * Math.floor(failing / REPAIRED_AT_A_TIME)
     for (const area of this.#measures.ledger.areas.values()) {
       const about = `area ${area.group} at ${tick}: `
       this.#watchDead(area, tick, about)
@@ -56,7 +64,7 @@ export class Watch {
       this.#busy.set(area.group, tick)
     const hit = this.#hit.get(area.group) ?? 0
     const due = Math.max(
-      newest + REPLACED_TICKS,
+      newest + REPLACED_TICKS + this.#turns,
       (this.#busy.get(area.group) ?? 0) + CHANGED_TICKS,
       hit === 0 ? 0 : hit + STUCK_TICKS,
     )
