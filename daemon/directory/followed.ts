@@ -1,8 +1,9 @@
 import { joinBytes, putU32, readU32 } from '../../storage/bytes.ts'
 import { checked, withChecksum } from '../../storage/checksum.ts'
-import { authorityKey } from '../../storage/keys.ts'
+import { authorityKey, logRange } from '../../storage/keys.ts'
 import { DamagedLogError } from '../../storage/log/log-store.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
+import { appliedKey } from '../authority/applied.ts'
 
 /** What a follower keeps beside the log: by whom it was decided. */
 export interface Followed {
@@ -12,6 +13,7 @@ export interface Followed {
   readonly activations: readonly Uint8Array[]
 }
 
+const dropsAtOnce = 1_000
 const tipKey = (group: number): Uint8Array => authorityKey(group, 'following/tip')
 const epochsKey = (group: number): Uint8Array => authorityKey(group, 'following/epochs')
 
@@ -41,6 +43,36 @@ export async function readFollowed(store: Store, group: number): Promise<Followe
     at += 4 + length
   }
   return { certificate, activations }
+}
+
+/**
+ * Drops a followed log, before a replica begins in its place: that one applies what its Raft instance tells it from the first leaf
+ * on. What says how far it goes is dropped first, so that a crash in between leaves nothing that would be taken for a whole log.
+ */
+export async function dropFollowed(store: Store, group: number): Promise<void> {
+  await written(
+    store,
+    [appliedKey(group), tipKey(group), epochsKey(group)].map(key => ({ key, value: undefined })),
+  )
+  const ops: StoreOp[] = []
+  for await (const { key } of store.range(logRange(group))) {
+    ops.push({ key, value: undefined })
+    if (ops.length >= dropsAtOnce) await written(store, ops.splice(0))
+  }
+  await written(store, ops)
+}
+
+/** Whether nothing, or all that is to be there, is. */
+export async function isWhole(store: Store, group: number): Promise<boolean> {
+  if ((await store.get(appliedKey(group))) !== undefined) return true
+  for await (const _ of store.range({ ...logRange(group), limit: 1 })) return false
+  return true
+}
+
+function written(store: Store, ops: readonly StoreOp[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    store.write(ops, { sync: true }, error => (error === undefined ? resolve() : reject(error)))
+  })
 }
 
 function withLength(bytes: Uint8Array): Uint8Array[] {

@@ -48,10 +48,12 @@ export class Following {
     void this.#next()
   }
 
-  stop(): void {
+  /** Resolves when nothing of it is on its way to the disk any more. */
+  stop(): Promise<void> {
     this.#stopped = true
     this.#timer()
     this.#channel?.close('stopping')
+    return this.#last
   }
 
   #soon(delayMs: number): void {
@@ -99,7 +101,7 @@ export class Following {
       this.#timer = clock.after(silenceMs, () => channel.close('directory: silent'))
     }
     const took = async (frame: Uint8Array): Promise<void> => {
-      if (this.#channel !== channel) return
+      if (this.#channel !== channel || this.#stopped) return
       const decoded = decodeSegment(frame)
       const taken = decoded === undefined ? 'unexpected' : await follower.take(decoded)
       if (this.#channel !== channel) return
@@ -137,7 +139,7 @@ export class Following {
   }
 
   #halt(error: Error): void {
-    this.stop()
+    void this.stop()
     this.#parts.halted(error)
   }
 }

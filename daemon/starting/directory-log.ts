@@ -3,7 +3,7 @@ import { sha256 } from '../../storage/sha256.ts'
 import type { Store } from '../../storage/store.ts'
 import type { Directory } from '../../world/directory/directory.ts'
 import { DecidedRules } from '../directory/decided-rules.ts'
-import { readFollowed } from '../directory/followed.ts'
+import { dropFollowed, isWhole, readFollowed } from '../directory/followed.ts'
 import { Follower } from '../directory/follower.ts'
 import { Following } from '../directory/following.ts'
 import { MembershipChain } from '../directory/membership-chain.ts'
@@ -11,13 +11,16 @@ import { enterNodes } from '../directory/node-rows.ts'
 import { type CertifiedLog, DirectoryServing } from '../directory/serving.ts'
 import type { DirectoryNews, DirectoryView } from '../directory/view.ts'
 import type { HostedAuthority } from '../hosting/opening.ts'
+import { Orders } from '../hosting/orders.ts'
 import { logUpTo, recoverAuthority } from '../hosting/recover.ts'
 import { rulesHost } from '../hosting/rules-host.ts'
 import { verifySignature } from '../identity/signing-key.ts'
 import type { RunningNetwork } from '../network/options.ts'
-import type { PeerId } from '../ports.ts'
+import type { Cancel, PeerId } from '../ports.ts'
 import { realClock } from '../real-ports.ts'
 import type { Ground, Parts } from './parts.ts'
+
+const lookMs = 2_000
 
 export type NewsListener = (news: DirectoryNews | undefined, view: DirectoryView) => void
 
@@ -37,6 +40,9 @@ export class DirectoryLog implements DirectoryView {
   #follower: Follower | undefined
   #following: Following | undefined
   #certificate: Uint8Array | undefined
+  #isEntered = false
+  #isChanging = false
+  #cancelLook: Cancel = () => {}
 
   constructor(ground: Ground, parts: Parts, hosted: HostedAuthority, store: Store, network: RunningNetwork) {
     this.#ground = ground
@@ -50,11 +56,18 @@ export class DirectoryLog implements DirectoryView {
   }
 
   get state(): Directory['state'] | undefined {
-    return this.#follower === undefined ? this.#decided.state : this.#follower.state
+    // Where one begins anew the other still has what was known.
+    const [decided, followed] = [this.#decided.state, this.#follower?.state]
+    return this.follows ? (followed ?? decided) : (decided ?? followed)
   }
 
   get size(): number {
-    return this.#follower?.size ?? this.#published?.size ?? 0
+    return (this.follows ? this.#follower?.size : this.#published?.size) ?? 0
+  }
+
+  /** It has no replica of its own. */
+  get follows(): boolean {
+    return this.#following !== undefined
   }
 
   /** Told of each piece as it comes. A listener that came late is told at once that there is a state. */
@@ -63,12 +76,45 @@ export class DirectoryLog implements DirectoryView {
     if (this.state !== undefined) listener(undefined, this)
   }
 
-  /** Begins to follow, unless this node is a founder of the directory. @throws what recovery throws */
+  /** Begins to follow, unless a replica is to be here. @throws what recovery throws */
   async begin(network: RunningNetwork): Promise<void> {
+    const { self } = this.#ground.book
+    const orders = await Orders.load(this.#store, [this.#hosted])
+    if (self === undefined || !orders.hosts(this.#hosted, self.number)) await this.#follow(network)
+    this.#look(network)
+  }
+
+  /** Where the replica was ended, because the directory has other members: this node follows them from the first leaf on. */
+  #look(network: RunningNetwork): void {
+    this.#cancelLook = realClock.after(lookMs, () => this.#look(network))
+    const { engine } = this.#parts
+    if (this.follows || this.#isChanging || engine?.holds(this.#hosted.identity.group) !== false) return
+    this.#isChanging = true
+    dropFollowed(this.#store, this.#hosted.identity.group)
+      .then(() => this.#follow(network))
+      .catch((error: Error) =>
+        this.#ground.log.error({ error: error.message }, 'the directory is not followed'),
+      )
+      .finally(() => {
+        this.#isChanging = false
+      })
+  }
+
+  /** A replica is to be here: it begins from nothing, and what was followed makes room for it. Until then this is what is known. */
+  async giveWay(): Promise<void> {
+    const following = this.#following
+    this.#following = undefined
+    this.#isChanging = true
+    await following?.stop()
+    await dropFollowed(this.#store, this.#hosted.identity.group)
+    this.#isChanging = false
+  }
+
+  async #follow(network: RunningNetwork): Promise<void> {
     const { book, log, count } = this.#ground
     const { identity, charter } = this.#hosted
-    if (book.self !== undefined && identity.members.includes(book.self.number)) return
     const { group, origin, epoch } = identity
+    if (!(await isWhole(this.#store, group))) await dropFollowed(this.#store, group)
     const { certificate, activations } = await readFollowed(this.#store, group)
     const founders = identity.members.map(node => ({ node, key: book.get(node)!.keys.vote }))
     const chain = new MembershipChain(
@@ -103,7 +149,7 @@ export class DirectoryLog implements DirectoryView {
   /** A replica here shows more of the directory's log. */
   shown(): void {
     const { log } = this.#ground
-    if (this.#follower !== undefined) return
+    if (this.follows) return
     this.#serving.advanced()
     this.#decided.decided(this.#published?.size ?? 0).catch((error: Error) => {
       log.error({ error: error.message }, 'the directory could not be read back')
@@ -111,7 +157,8 @@ export class DirectoryLog implements DirectoryView {
   }
 
   stop(): void {
-    this.#following?.stop()
+    this.#cancelLook()
+    void this.#following?.stop()
   }
 
   get #published() {
@@ -135,14 +182,12 @@ export class DirectoryLog implements DirectoryView {
     enterNodes(this.#ground.book, state, this.#isEntered ? news.changed : undefined)
     this.#isEntered = true
     for (const listener of this.#listeners) listener(news, this)
-    if (this.#follower !== undefined) this.#serving.advanced()
+    if (this.follows) this.#serving.advanced()
   }
-
-  #isEntered = false
 
   #certified(): CertifiedLog | undefined {
     const follower = this.#follower
-    if (follower !== undefined) {
+    if (follower !== undefined && this.follows) {
       return {
         ...{ size: follower.size, reader: this.#reader },
         certificateOver: () => Promise.resolve(this.#certificate),

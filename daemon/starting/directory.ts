@@ -12,6 +12,7 @@ import { CertificatesToAnchor } from '../directory/to-anchor.ts'
 import type { DirectoryNews, DirectoryView } from '../directory/view.ts'
 import type { Engine } from '../hosting/engine.ts'
 import type { HostedAuthority } from '../hosting/opening.ts'
+import type { MemberOrder } from '../hosting/orders.ts'
 import type { RunningNetwork } from '../network/options.ts'
 import { realClock, realRandom } from '../real-ports.ts'
 import type { InputRouter } from '../routing/router.ts'
@@ -104,10 +105,21 @@ export class DirectoryPart {
     const groups = numbersIn(changed, 'authority') ?? [...state.authorities.rows()].map(it => it.group)
     for (const group of groups) {
       const order = state.authorities.get(group)?.orders.at(-1)
-      const done = order && this.#parts.engine?.changeMembers(group, order)
-      if (done === undefined || done.ok || done.code === 'older-order') continue
-      this.#basis.count('directory_order_refused', { code: done.code })
+      if (order === undefined) continue
+      const isHere = [...order.voters, ...order.learners].includes(this.#basis.self.number)
+      if (group !== this.#hosted.identity.group || !isHere || !this.#log.follows) this.#ordered(group, order)
+      else this.#log.giveWay().then(() => this.#ordered(group, order), this.#failed)
     }
+  }
+
+  #ordered(group: number, order: MemberOrder): void {
+    const done = this.#parts.engine?.changeMembers(group, order)
+    if (done === undefined || done.ok || done.code === 'older-order') return
+    this.#basis.count('directory_order_refused', { code: done.code })
+  }
+
+  readonly #failed = (error: Error): void => {
+    this.#basis.log.error({ error: error.message }, 'a replica of the directory could not be begun')
   }
 
   #newLeases({ network, engine }: DirectoryNeeds): Leases {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeCertificate } from '../../consensus/finality/certificate.ts'
-import { readFollowed } from '../../daemon/directory/followed.ts'
+import { appliedKey } from '../../daemon/authority/applied.ts'
+import { dropFollowed, isWhole, readFollowed } from '../../daemon/directory/followed.ts'
 import { Follower } from '../../daemon/directory/follower.ts'
 import { Following } from '../../daemon/directory/following.ts'
 import { MembershipChain } from '../../daemon/directory/membership-chain.ts'
@@ -171,6 +172,20 @@ describe('a node that follows the directory', () => {
     const again = await followerOn(store, follows.clock as unknown as SimContext['clock'])
     assert.equal(again.size, member.size)
     assert.deepEqual([...again.state!.entries()], [...member.state.entries()])
+  })
+
+  it('drops what it followed where a replica of its own is to begin, also after a crash in between', async () => {
+    await play()
+    await start()
+    assert.ok(await isWhole(store, GROUP))
+    await new Promise<void>(resolve =>
+      store.write([{ key: appliedKey(GROUP), value: undefined }], { sync: false }, () => resolve()),
+    )
+    assert.ok(!(await isWhole(store, GROUP)))
+    await dropFollowed(store, GROUP)
+    assert.ok(await isWhole(store, GROUP))
+    assert.equal((await replicaOn(store)).log.size, 0)
+    assert.deepEqual(await readFollowed(store, GROUP), { certificate: undefined, activations: [] })
   })
 
   it('follows the members from one epoch to the next, also when it missed some', async () => {

@@ -67,4 +67,13 @@ describe('a node that no genesis file names', () => {
       })
     }
   })
+
+  it('knows its number when it starts again, and asks nobody', async () => {
+    waited.length = 0
+    await running.pop()!.stop(2_000)
+    const again = await start(join(dir, 'newcomer'))
+    assert.equal(again.view.status().number, 4)
+    assert.equal(again.view.nodes().length, 4)
+    assert.deepEqual(waited, [])
+  }).timeout(20_000)
 })
