@@ -28,7 +28,7 @@ import { recordOf, takesPart } from './nodes/record.ts'
 import { realClock, realRandom } from './real-ports.ts'
 import { GatewaySignatures } from './routing/gateway-signatures.ts'
 import type { InputRouter } from './routing/router.ts'
-import { admitted } from './starting/admitted.ts'
+import { admitted, rememberOwn } from './starting/admitted.ts'
 import { startAdverts } from './starting/adverts.ts'
 import { DirectoryPart } from './starting/directory.ts'
 import { DirectoryLog } from './starting/directory-log.ts'
@@ -129,8 +129,9 @@ class Starting {
       isNode: peer => ground.book.of(peer) !== undefined,
       wake: () => parts.directory?.wake(),
     })
+    await rememberOwn(ground, store)
     await directoryLog.begin(network)
-    const basis = { ...ground, self: await admitted(ground, network, this.#dependencies.onWaiting) }
+    const basis = { ...ground, self: await admitted(ground, network, store, this.#dependencies.onWaiting) }
     const directory = new DirectoryPart(basis, parts, hosted, directoryLog)
     parts.directory = directory
     const finality = await loadFinality(basis, parts, store, network, forgetful)

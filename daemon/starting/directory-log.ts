@@ -1,3 +1,4 @@
+import { equalBytes } from '../../storage/bytes.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
 import { sha256 } from '../../storage/sha256.ts'
 import type { Store } from '../../storage/store.ts'
@@ -20,7 +21,7 @@ import type { Cancel, PeerId } from '../ports.ts'
 import { realClock } from '../real-ports.ts'
 import type { Ground, Parts } from './parts.ts'
 
-const lookMs = 2_000
+const lookMs = 1_000
 
 export type NewsListener = (news: DirectoryNews | undefined, view: DirectoryView) => void
 
@@ -88,7 +89,8 @@ export class DirectoryLog implements DirectoryView {
   #look(network: RunningNetwork): void {
     this.#cancelLook = realClock.after(lookMs, () => this.#look(network))
     const { engine } = this.#parts
-    if (this.follows || this.#isChanging || engine?.holds(this.#hosted.identity.group) !== false) return
+    if (this.follows || this.#isChanging || engine === undefined) return
+    if (engine.holds(this.#hosted.identity.group)) return void this.#observe()
     this.#isChanging = true
     dropFollowed(this.#store, this.#hosted.identity.group)
       .then(() => this.#follow(network))
@@ -98,6 +100,16 @@ export class DirectoryLog implements DirectoryView {
       .finally(() => {
         this.#isChanging = false
       })
+  }
+
+  /** A replica that does not vote shows nothing to strangers; but what its members decided, and it holds, is known here. */
+  async #observe(): Promise<void> {
+    const { group } = this.#hosted.identity
+    const point = this.#parts.finality?.final(group)
+    const log = this.#parts.engine?.authority(group)?.authority.replica.log
+    if (point === undefined || log === undefined || point.size > log.size) return
+    const own = await log.rootAt(point.size).catch(() => undefined)
+    if (own !== undefined && equalBytes(own, point.root)) this.#read(point.size)
   }
 
   /** A replica is to be here: it begins from nothing, and what was followed makes room for it. Until then this is what is known. */
@@ -148,11 +160,14 @@ export class DirectoryLog implements DirectoryView {
 
   /** A replica here shows more of the directory's log. */
   shown(): void {
-    const { log } = this.#ground
     if (this.follows) return
     this.#serving.advanced()
-    this.#decided.decided(this.#published?.size ?? 0).catch((error: Error) => {
-      log.error({ error: error.message }, 'the directory could not be read back')
+    this.#read(this.#published?.size ?? 0)
+  }
+
+  #read(size: number): void {
+    this.#decided.decided(size).catch((error: Error) => {
+      this.#ground.log.error({ error: error.message }, 'the directory could not be read back')
     })
   }
 
@@ -195,7 +210,7 @@ export class DirectoryLog implements DirectoryView {
       }
     }
     const published = this.#published
-    if (published === undefined) return undefined
+    if (published === undefined || published.size === 0) return undefined
     const { group } = this.#hosted.identity
     return {
       ...{ size: published.size, reader: this.#reader },

@@ -107,7 +107,9 @@ export class DirectoryPart {
       const order = state.authorities.get(group)?.orders.at(-1)
       if (order === undefined) continue
       const isHere = [...order.voters, ...order.learners].includes(this.#basis.self.number)
-      if (group !== this.#hosted.identity.group || !isHere || !this.#log.follows) this.#ordered(group, order)
+      const isHeld = this.#parts.engine?.holds(group) === true
+      if (group !== this.#hosted.identity.group || !isHere || isHeld || !this.#log.follows)
+        this.#ordered(group, order)
       else this.#log.giveWay().then(() => this.#ordered(group, order), this.#failed)
     }
   }
