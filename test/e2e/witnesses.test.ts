@@ -61,7 +61,7 @@ describe('witnesses of a network that is played on', function () {
     running.push(witness)
     await until('it listens', () => witness.stdout().endsWith('\n'))
     const { url, vkey, logs } = JSON.parse(witness.stdout())
-    assert.equal(logs, 1)
+    assert.equal(logs, 2, 'of the area and of the directory')
 
     freehold(asking!, 'log', 'witness', 'add', url, '--vkey', vkey)
     assert.deepEqual(freehold(asking!, 'log', 'witness', 'list'), { witnesses: [{ url, vkey }] })

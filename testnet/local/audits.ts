@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { auditAuthority } from '../../audit/audit.ts'
 import { originOf } from '../../daemon/genesis/genesis.ts'
+import type { GenesisAuthority } from '../../daemon/genesis/schema.ts'
+import type { AuthorityView } from '../../daemon/http/view.ts'
 import type { LocalNetwork } from './network.ts'
 import type { PromiseBook } from './promises.ts'
 
@@ -50,9 +52,10 @@ async function auditAll(
   let [records, sealedRoots, replicas] = [0, 0, 0]
   const findings: string[] = []
   const { file } = network.genesis
+  const views = await viewsOf(network)
   for (const area of file.authorities) {
     const origin = originOf(file.network, area)
-    for (const [i, member] of area.members.entries()) {
+    for (const [i, member] of membersOf(area, views).entries()) {
       const tally = book.newTally(origin)
       progress(`auditing ${area.name} on node ${member}`)
       const report = await auditAuthority({
@@ -89,17 +92,31 @@ async function settled(network: LocalNetwork, book: PromiseBook): Promise<string
 
 async function unsettled(network: LocalNetwork, book: PromiseBook): Promise<string[]> {
   const { file } = network.genesis
-  const views = await Promise.all(network.nodes.map(node => network.authoritiesOf(node)))
+  const views = await viewsOf(network)
   const sizeOn = (member: number, name: string): number =>
     views[member - 1]?.find(authority => authority.hosted && authority.name === name)?.finalSize ?? 0
   return file.authorities.flatMap(area => {
     const promised = Math.max(0, book.highestLeaf(originOf(file.network, area))) + 1
-    const largest = Math.max(promised, ...area.members.map(member => sizeOn(member, area.name)))
-    return area.members
+    const members = membersOf(area, views)
+    const largest = Math.max(promised, ...members.map(member => sizeOn(member, area.name)))
+    return members
       .filter(member => sizeOn(member, area.name) < largest)
       .map(
         member =>
           `node ${member}: of ${area.name} ${sizeOn(member, area.name)} records are final, ${largest} were promised or are final elsewhere`,
       )
   })
+}
+
+type Views = readonly (readonly AuthorityView[] | undefined)[]
+
+function viewsOf(network: LocalNetwork): Promise<Views> {
+  return Promise.all(network.nodes.map(node => network.authoritiesOf(node)))
+}
+
+/** Who holds it now: the directory replaces members that are away for long. */
+function membersOf({ name, members }: GenesisAuthority, views: Views): readonly number[] {
+  const told = views.flatMap(view => view?.filter(authority => authority.name === name) ?? [])
+  const newest = told.sort((a, b) => b.epoch - a.epoch)[0]
+  return newest?.members.map(({ number }) => number) ?? members
 }
