@@ -8,10 +8,9 @@ import { measureMachine } from '../daemon/doctor/machine.ts'
 import type { AuthorityView, PeerView, StatusView } from '../daemon/http/view.ts'
 import { version } from '../daemon/version.ts'
 import { type NodeApi, nodeApi, type ReadCommandOptions, readCommand } from './node-api.ts'
-import { print, say } from './output.ts'
+import { print, say, WIDTH, wrapped } from './output.ts'
 import { configOf } from './settings-options.ts'
 
-const width = 80
 const indent = 15
 
 type DoctorOptions = ReadCommandOptions & { readonly bundle?: string; readonly log?: string }
@@ -65,18 +64,6 @@ async function factsOf(api: NodeApi): Promise<NodeFacts> {
 function lineOf({ about, level, what, advice }: Finding): string {
   const head = `${level.toUpperCase().padEnd(5)} ${about.padEnd(8)} `
   const sentences = advice === '' ? what : `${what}\n→ ${advice}`
-  const lines = sentences.split('\n').flatMap(sentence => wrapped(plainLine(sentence)))
+  const lines = sentences.split('\n').flatMap(sentence => wrapped(plainLine(sentence), WIDTH - indent))
   return lines.map((line, i) => `${i === 0 ? head : ' '.repeat(indent)}${line}`).join('\n')
-}
-
-/** Cut at spaces, so that with the indent it has 80 columns. */
-function wrapped(text: string): string[] {
-  const lines: string[] = []
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1)
-    if (last !== undefined && last.length + 1 + word.length <= width - indent) {
-      lines[lines.length - 1] = `${last} ${word}`
-    } else lines.push(word)
-  }
-  return lines
 }

@@ -4,7 +4,8 @@ import { Command } from 'commander'
 import { defaultDataDir } from '../daemon/config/settings.ts'
 import { foundNetwork, nodeDirs } from '../daemon/genesis/found.ts'
 import { placesOf } from '../daemon/genesis/schema.ts'
-import { wholeNumber } from './numbers.ts'
+import { readCard } from '../daemon/operators/card.ts'
+import { several, wholeNumber } from './numbers.ts'
 import { facts, print } from './output.ts'
 
 interface InitOptions {
@@ -16,6 +17,7 @@ interface InitOptions {
   readonly host: string
   readonly port: number
   readonly operator: string
+  readonly card: readonly string[]
   readonly json?: boolean
 }
 
@@ -30,6 +32,7 @@ export function initCommand(): Command {
     .option('--host <HOST>', 'address at which the nodes reach each other', '127.0.0.1')
     .option('--port <PORT>', 'first port; each node takes three', wholeNumber(1, 65_533), 7300)
     .option('--operator <NAME>', 'who runs them', userInfo().username)
+    .option('--card <FILE>', 'card of somebody who commands too; again for another', several, [])
     .option('--json', 'print one line of JSON')
     .action(init)
 }
@@ -42,6 +45,7 @@ function init(options: InitOptions): void {
     ...options,
     dataDirs: alone ? [folder] : nodeDirs(folder, options.nodes),
     operatorFile,
+    otherOperators: options.card.map(readCard),
     firstPort: options.port,
     replicas: options.replicas ?? Math.min(3, options.nodes),
     createdAt: new Date(),

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { ClientError } from '../client/sdk/errors.ts'
-import { askNode } from '../client/sdk/node-source.ts'
+import { askNode, type NodeQuestion } from '../client/sdk/node-source.ts'
 import type { SettingName } from '../daemon/config/schema.ts'
 import { EXIT, SetupError } from '../daemon/config/setup-error.ts'
 import { dataDirFiles } from '../daemon/identity/data-dir.ts'
@@ -36,7 +36,17 @@ export class NodeApi {
   }
 
   async json<T extends object>(path: string): Promise<T> {
-    const bytes = await askNode(this.root, `api/v1/${path}`, this.#grant).catch(asExit)
+    return await this.#object<T>(path, {})
+  }
+
+  /** Brings something to the node. */
+  async post<T extends object>(path: string, text: string): Promise<T> {
+    return await this.#object<T>(path, { post: text })
+  }
+
+  async #object<T extends object>(path: string, question: NodeQuestion): Promise<T> {
+    const asked = { grant: this.#grant, ...question }
+    const bytes = await askNode(this.root, `api/v1/${path}`, asked).catch(asExit)
     try {
       return asObject(JSON.parse(new TextDecoder().decode(bytes))) as T
     } catch {
@@ -53,7 +63,7 @@ export class NodeApi {
 
   /** Undefined where the node says that there is nothing. */
   async bytes(path: string): Promise<Uint8Array | undefined> {
-    return await askNode(this.root, path, this.#grant).catch((error: ClientError) =>
+    return await askNode(this.root, path, { grant: this.#grant }).catch((error: ClientError) =>
       error.facts['status'] === 404 ? undefined : asExit(error),
     )
   }

@@ -10,3 +10,8 @@ export function wholeNumber(from: number, to = Number.MAX_SAFE_INTEGER): (text: 
     )
   }
 }
+
+/** An option that can be given again. */
+export function several(value: string, before: readonly string[]): string[] {
+  return [...before, value]
+}

@@ -5,7 +5,7 @@ import { plainLine, plainText } from '../client/protocol/plain-text.ts'
  * stranger's: a terminal only shows it.
  */
 
-const WIDTH = 80
+export const WIDTH = 80
 
 export interface ReadOptions {
   readonly json?: boolean
@@ -47,6 +47,18 @@ export function facts(pairs: readonly (readonly [string, string | number])[]): s
 
 function clip(line: string): string {
   return line.length <= WIDTH ? line : `${line.slice(0, WIDTH - 1)}…`
+}
+
+/** Cut at spaces; a word that is longer than the width has a line of its own. */
+export function wrapped(text: string, width = WIDTH): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= width)
+      lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
 }
 
 /** As `1d 2h`, `3m 4s` or `12 ms`. */

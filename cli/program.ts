@@ -12,6 +12,7 @@ import { initCommand } from './init.ts'
 import { linkCommand } from './link.ts'
 import { logCommand } from './log.ts'
 import { monitorCommand } from './monitor.ts'
+import { networkCommand } from './network.ts'
 import { peersCommand } from './peers.ts'
 import { reportError } from './report-error.ts'
 import { startCommand } from './start.ts'
@@ -46,6 +47,7 @@ export function buildProgram(): Command {
       linkCommand(),
       doctorCommand(),
       authoritiesCommand(),
+      networkCommand(),
     ],
     ...[
       logCommand(),

@@ -4,6 +4,8 @@ import type { AdvertBoard } from './adverts/board.ts'
 import type { BoundedQueue } from './authority/queue.ts'
 import { stateOf } from './authority/reading.ts'
 import type { Replica } from './authority/replica.ts'
+import { directoryStatus } from './directory/status.ts'
+import type { DirectoryView } from './directory/view.ts'
 import type { WithdrawnGrants } from './disclosure/grants.ts'
 import { holdsGrant, isOpen } from './disclosure/policy.ts'
 import type { Exhibit } from './evidence/book.ts'
@@ -17,6 +19,7 @@ import type { Engine } from './hosting/engine.ts'
 import { memberCosigner } from './hosting/finality/cosigners.ts'
 import type { Finality } from './hosting/finality/finality.ts'
 import { StateProofs } from './hosting/state-proofs.ts'
+import type { DirectoryStatusView } from './http/directory-view.ts'
 import type {
   AuthorityView,
   Consistency,
@@ -44,6 +47,7 @@ export interface NodeViewParts {
   readonly book: NodeBook
   readonly network: RunningNetwork
   readonly engine: Engine
+  readonly directory: DirectoryView
   readonly finality: Finality
   readonly evidence: EvidenceExchange
   readonly board: AdvertBoard
@@ -91,10 +95,20 @@ export function nodeView(parts: NodeViewParts): NodeView {
       return replicaOf(engine, group) && proofs.ask(group, target, height)
     },
     activations: origin => parts.finality.activations(origin),
+    directory: () => directoryOf(parts),
     evidence: () => parts.evidence.list().map(evidenceView),
     evidenceFile: id => parts.evidence.get(id)?.text,
     notReady: () => notReady(parts),
   }
+}
+
+function directoryOf({ directory, genesis, engine, board }: NodeViewParts): DirectoryStatusView | undefined {
+  const { state, size } = directory
+  const { file } = genesis
+  const authority = file.authorities.find(isDirectory)!
+  const leader = engine.leader(authority.group) || (board.leaderOf(authority.group)?.node ?? 0)
+  const origin = originOf(file.network, authority)
+  return state && directoryStatus(state, { origin, size, leader, createdAtMs: Date.parse(file.createdAt) })
 }
 
 function evidenceView({ id, kind, origin, accused, signers, place, keptAtMs }: Exhibit): EvidenceView {

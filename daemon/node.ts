@@ -162,6 +162,7 @@ class Starting {
       book: basis.book,
       network,
       engine,
+      directory: directoryLog,
       finality,
       evidence: watching.evidence,
       board,
@@ -285,7 +286,7 @@ class Starting {
     const gateway = await startGateway(basis, router)
     this.#parts.gateway = gateway
     this.#urls.gateway = `ws://${gatewayHost}:${gateway.port}`
-    const http = await startApi(basis, view, this.#dependencies.pageDir)
+    const http = await startApi(basis, this.#parts, view, this.#dependencies.pageDir)
     this.#parts.http = http
     this.#urls.http = http.url
   }

@@ -5,6 +5,8 @@ import type { ProofSource } from './proofs.ts'
 
 /** The longest is a bundle of 256 bodies. */
 const LIMITS = { timeoutMs: 10_000, maxBytes: 32 * 1024 * 1024 }
+/** What is brought may have to be decided first: a node says after 20 s that it is not. */
+const POST_TIMEOUT_MS = 30_000
 const MAX_TRIES = 20
 const MAX_RETRY_AFTER_MS = 2_000
 /** A sentence is shorter. */
@@ -17,7 +19,7 @@ const MAX_MESSAGE_CHARS = 300
 export function nodeSource(root: string, grant?: string): ProofSource {
   return {
     bytes: path =>
-      askNode(root, path, grant).catch((error: ClientError) => {
+      askNode(root, path, { grant }).catch((error: ClientError) => {
         // Not there, or not yet.
         if ([404, 503].includes(error.facts['status'] as number)) return undefined
         throw error
@@ -25,14 +27,27 @@ export function nodeSource(root: string, grant?: string): ProofSource {
   }
 }
 
+export interface NodeQuestion {
+  /** Shown with the question, in base64. */
+  readonly grant?: string | undefined
+  /** What is brought to the node; it may be brought again. */
+  readonly post?: string
+}
+
 /**
  * What a node has at this path below its root; it is asked again while it has too much to do.
  * @throws ClientError `unreachable`, `too-long`, or with the node's own code and its `status`
  */
-export async function askNode(root: string, path: string, grant?: string): Promise<Uint8Array> {
+export async function askNode(
+  root: string,
+  path: string,
+  { grant, post }: NodeQuestion = {},
+): Promise<Uint8Array> {
+  const timeoutMs = post === undefined ? LIMITS.timeoutMs : POST_TIMEOUT_MS
+  const limits = { timeoutMs, maxBytes: LIMITS.maxBytes, ...(post !== undefined && { post }) }
   const url = `${root.replace(/\/+$/, '')}/${path}`
   for (let tries = 1; ; tries++) {
-    const answer = await askHttp(url, { ...LIMITS, bearer: grant }).catch((error: Error) => {
+    const answer = await askHttp(url, { ...limits, bearer: grant }).catch((error: Error) => {
       throw new ClientError('unreachable', `No node answers at ${root} (${error.message}).`)
     })
     if (!answer.isWhole) {

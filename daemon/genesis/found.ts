@@ -6,9 +6,9 @@ import { badConfiguration, badUsage } from '../config/setup-error.ts'
 import { dataDirFiles } from '../identity/data-dir.ts'
 import { writeFileDurably } from '../identity/durable-file.ts'
 import { createNodeKeys } from '../identity/node-keys.ts'
-import { buildGenesis, MAX_AREAS } from './build.ts'
+import { createOperatorKeys } from '../operators/keys.ts'
+import { buildGenesis, type FoundingOperator, MAX_AREAS } from './build.ts'
 import type { Genesis } from './genesis.ts'
-import { createOperatorKeys } from './operator-keys.ts'
 
 /** Ports of one node: `first` for other nodes, then the gateway's and the HTTP API's. */
 const PORTS_PER_NODE = 3
@@ -20,6 +20,8 @@ export interface FoundingPlan {
   readonly operator: string
   /** Where that one's keys are kept. */
   readonly operatorFile: string
+  /** Who commands beside that one. */
+  readonly otherOperators?: readonly FoundingOperator[]
   /** Data directory of each founding node, in the order of their numbers. */
   readonly dataDirs: readonly string[]
   /** Address of all of them, or of each, as others reach it. */
@@ -65,7 +67,10 @@ export function foundNetwork(plan: FoundingPlan): Founded {
       operator: plan.operator,
       addresses: [multiaddrOf(host, port)],
     })),
-    operators: [{ name, key: operator.publicKey, recoveryKey: recovery.publicKey }],
+    operators: [
+      { name, key: operator.publicKey, recoveryKey: recovery.publicKey },
+      ...(plan.otherOperators ?? []),
+    ],
     seed: randomInt(2 ** 32),
   })
   for (const { dataDir, host, port } of nodes) {

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { type Bucket, newBucket, take, waitMs } from '../gateway/bucket.ts'
 import { HttpError } from './errors.ts'
 
-/** The API only reads, so no request has a body, and none is long. */
+/** The API only reads, but for the one path that takes operators' commands: no other request has a body, and none is long. */
 export const LIMITS = {
   urlChars: 1024,
   headerBytes: 8 * 1024,
@@ -11,6 +11,8 @@ export const LIMITS = {
   idleTimeoutMs: 30_000,
   connections: 512,
   addresses: 10_000,
+  /** As long as a command file may be (daemon/operators/command-file.ts), in UTF-8. */
+  commandBytes: 64 * 1024,
 } as const
 
 export interface RateLimit {
@@ -38,6 +40,9 @@ export class RateLimiter {
   }
 }
 
+/** Where operators' commands are brought. */
+export const COMMANDS_URL = '/api/v1/directory/commands'
+
 export interface RequestShape {
   readonly method: string
   readonly url: string
@@ -47,6 +52,7 @@ export interface RequestShape {
 
 /** Why a request is refused before anything looks at what it asks for. */
 export function shapeProblem(request: RequestShape): HttpError | undefined {
+  if (request.method === 'POST' && request.url === COMMANDS_URL) return commandProblem(request)
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return new HttpError(405, 'method-not-allowed', 'This API only reads: use GET.')
   }
@@ -57,4 +63,11 @@ export function shapeProblem(request: RequestShape): HttpError | undefined {
     return new HttpError(413, 'body-not-allowed', 'A request has no body.')
   }
   return undefined
+}
+
+function commandProblem({ contentLength, transferEncoding }: RequestShape): HttpError | undefined {
+  if (transferEncoding !== undefined || contentLength === undefined)
+    return new HttpError(411, 'length-required', 'A command says how long it is.')
+  if (Number(contentLength) <= LIMITS.commandBytes) return undefined
+  return new HttpError(413, 'too-long', `A command has at most ${LIMITS.commandBytes} bytes.`)
 }

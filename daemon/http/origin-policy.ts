@@ -31,6 +31,11 @@ export function isLoopback(host: string): boolean {
   return LOOPBACK.test(host) || host === '::1'
 }
 
+/** A program on this machine, and no page: a browser names a page's origin whenever it posts. */
+export function isFromHere(address: string, origin: string | undefined): boolean {
+  return origin === undefined && isLoopback(address.replace(/^::ffff:/, ''))
+}
+
 function isLoopbackOrigin(origin: string): boolean {
   const parsed = URL.canParse(origin) ? new URL(origin) : undefined
   return parsed !== undefined && parsed.origin === origin && isLoopback(parsed.hostname)

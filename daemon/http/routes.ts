@@ -3,9 +3,11 @@ import { z } from 'zod'
 import { formatLinks } from '../../client/protocol/proof-file.ts'
 import { tileWidth } from '../../storage/log/tree.ts'
 import type { Metrics } from '../metrics/metrics.ts'
+import { type BringCommand, bringCommand } from './commands.ts'
 import { entityAnswer, stateProofBody } from './entity.ts'
 import { badRequest, HttpError, notFound } from './errors.ts'
 import { readLeaves } from './leaves.ts'
+import { COMMANDS_URL, LIMITS } from './limits.ts'
 import { parseLogUrl, type ServedResource } from './log-path.ts'
 import type { StaticFile } from './static-files.ts'
 import type { AuthorityView, LogView, NodeView } from './view.ts'
@@ -19,6 +21,7 @@ export interface RouteSources {
   /** None when metrics are off. */
   readonly metrics: Metrics | undefined
   readonly files: ReadonlyMap<string, StaticFile>
+  readonly bring: BringCommand
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8'
@@ -69,6 +72,7 @@ const noQuery = z.strictObject({})
 export function addRoutes(server: FastifyInstance, sources: RouteSources): void {
   addHealth(server, sources)
   addApi(server, sources)
+  addDirectory(server, sources)
   addLogs(server, sources.view)
   addPage(server, sources)
 }
@@ -152,6 +156,20 @@ function addApi(server: FastifyInstance, { view, genesis, config }: RouteSources
     const discloses = view.discloses(origin, grantOf(request))
     return { size: log.size, leaves: await readLeaves(log, { ...query, discloses }) }
   })
+}
+
+function addDirectory(server: FastifyInstance, { view, bring }: RouteSources): void {
+  server.get('/api/v1/directory', request => {
+    parseQuery(noQuery, request.query)
+    const directory = view.directory()
+    if (directory !== undefined) return directory
+    throw new HttpError(
+      503,
+      'not-known',
+      'This node has heard nothing of the directory yet: ask again, or ask another one.',
+    )
+  })
+  server.post(COMMANDS_URL, { bodyLimit: LIMITS.commandBytes }, request => bringCommand(request.body, bring))
 }
 
 function addLogs(server: FastifyInstance, view: NodeView): void {

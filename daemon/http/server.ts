@@ -2,9 +2,10 @@ import type { Socket } from 'node:net'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics/metrics.ts'
+import type { BringCommand } from './commands.ts'
 import { errorBody, HttpError, notFound } from './errors.ts'
-import { LIMITS, type RateLimit, RateLimiter, shapeProblem } from './limits.ts'
-import { allowedOrigin, isForeignHost, isLoopback, SECURITY_HEADERS } from './origin-policy.ts'
+import { COMMANDS_URL, LIMITS, type RateLimit, RateLimiter, shapeProblem } from './limits.ts'
+import { allowedOrigin, isForeignHost, isFromHere, isLoopback, SECURITY_HEADERS } from './origin-policy.ts'
 import { addRoutes } from './routes.ts'
 import { loadStaticFiles } from './static-files.ts'
 import type { NodeView } from './view.ts'
@@ -23,6 +24,8 @@ export interface HttpOptions {
   readonly serveMetrics: boolean
   /** The built map page, where there is one. */
   readonly pageDir?: string | undefined
+  /** The way to the directory for what operators command. */
+  readonly bring: BringCommand
   readonly log: Logger
   readonly nowMs: () => number
   /** Requests of one address. */
@@ -133,6 +136,12 @@ function findProblem(request: FastifyRequest, onLoopback: boolean): HttpError | 
   const { host, 'content-length': contentLength, 'transfer-encoding': transferEncoding } = request.headers
   const shape = shapeProblem({ method: request.method, url: request.url, contentLength, transferEncoding })
   if (shape !== undefined) return shape
+  if (request.method === 'POST' && !isFromHere(request.ip, request.headers.origin))
+    return new HttpError(
+      403,
+      'not-from-here',
+      `${COMMANDS_URL} takes commands from programs on this node's own machine only.`,
+    )
   if (!isForeignHost(host, onLoopback)) return undefined
   return new HttpError(
     421,

@@ -1,4 +1,5 @@
 import type { StateProofAnswer } from '../hosting/state-proofs.ts'
+import type { DirectoryStatusView } from './directory-view.ts'
 
 /**
  * What the HTTP API (and the terminal's status) reads from a node: the composition root implements it. Reading is
@@ -30,6 +31,8 @@ export interface NodeView {
   certificate(origin: string): Uint8Array | undefined
   /** The certificates that activated the epochs after the first, in order. */
   activations(origin: string): Uint8Array[]
+  /** The network as its directory has it; undefined until this node has heard of that. */
+  directory(): DirectoryStatusView | undefined
   /** Proof of what others did, the oldest first. */
   evidence(): EvidenceView[]
   /** Its file. */

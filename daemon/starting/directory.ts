@@ -1,8 +1,10 @@
 import { sha256 } from '../../storage/sha256.ts'
+import { nonceId } from '../../world/directory/codec/rows.ts'
 import type { Directory } from '../../world/directory/directory.ts'
 import { MAX_ROUND_TRIPS } from '../../world/directory/limits.ts'
 import { DirectoryAnchoring } from '../directory/anchoring.ts'
 import { DirectoryClient, type Saying } from '../directory/client.ts'
+import { type CommandAction, type CommandAnswer, Commands } from '../directory/commands.ts'
 import { Leases } from '../directory/leases.ts'
 import { Measures } from '../directory/measures.ts'
 import { numbersIn } from '../directory/node-rows.ts'
@@ -36,6 +38,7 @@ export class DirectoryPart {
   readonly #hosted: HostedAuthority
   readonly #log: DirectoryLog
   readonly #toAnchor = new CertificatesToAnchor()
+  readonly #commands: Commands
   #client: DirectoryClient | undefined
   #reporter: Reporter | undefined
   #leases: Leases | undefined
@@ -45,6 +48,10 @@ export class DirectoryPart {
     this.#parts = parts
     this.#hosted = hosted
     this.#log = log
+    this.#commands = new Commands({
+      clock: realClock,
+      isDone: nonce => this.#log.state && this.#log.state.nonces.get(nonceId(nonce)) !== undefined,
+    })
     const { group } = this.#hosted.identity
     this.anchoring = new DirectoryAnchoring({
       directory: group,
@@ -79,7 +86,17 @@ export class DirectoryPart {
     this.#client?.wake()
   }
 
+  /** Brings what operators have signed to the directory of this log. */
+  bring(origin: string, action: CommandAction): Promise<CommandAnswer | { readonly kind: 'other-network' }> {
+    if (origin !== this.#hosted.identity.origin) return Promise.resolve({ kind: 'other-network' })
+    return new Promise(resolve => {
+      this.#commands.bring(action, resolve)
+      this.#client?.wake()
+    })
+  }
+
   stop(): void {
+    this.#commands.stop()
     this.#client?.stop()
     this.#reporter?.stop()
     this.#leases?.stop()
@@ -90,6 +107,7 @@ export class DirectoryPart {
     const own = news?.renewals.get(this.#basis.self.number)
     if (own !== undefined) this.#leases?.renewed(own.nonce)
     if (state === undefined) return
+    this.#commands.shown()
     this.#follow(state, news?.changed)
     for (const group of numbersIn(news?.changed, 'anchor') ??
       [...state.authorities.rows()].map(it => it.group)) {
@@ -164,7 +182,11 @@ export class DirectoryPart {
     const { origin } = this.#hosted.identity
     return new DirectoryClient({
       ...{ origin, identity: keys.identity, clock: realClock, random: realRandom, sha256, count },
-      next: () => this.#nextAnchors(engine) ?? this.#parts.sponsor?.next() ?? this.#reporter?.next(),
+      next: () =>
+        this.#commands.next() ??
+        this.#nextAnchors(engine) ??
+        this.#parts.sponsor?.next() ??
+        this.#reporter?.next(),
       submit: (body, answered) => {
         router.submit(this.#hosted.name, [body], { answered: (_, result) => answered(result) })
       },

@@ -5,7 +5,7 @@ import type { NodeView } from '../http/view.ts'
 import { verifySignature } from '../identity/signing-key.ts'
 import { realClock, realRandom } from '../real-ports.ts'
 import type { InputRouter } from '../routing/router.ts'
-import type { Basis } from './parts.ts'
+import type { Basis, Parts } from './parts.ts'
 
 /** Listens for game clients. */
 export async function startGateway(
@@ -41,6 +41,7 @@ export async function startGateway(
 /** Listens for operators and auditors, and for the map. */
 export async function startApi(
   { config, genesis, metrics, log }: Basis,
+  parts: Parts,
   view: NodeView,
   pageDir: string | undefined,
 ): Promise<HttpServer> {
@@ -48,6 +49,7 @@ export async function startApi(
     host: config.httpHost,
     port: config.httpPort,
     view,
+    bring: (origin, action) => parts.directory!.bring(origin, action),
     genesis: genesis.bytes,
     config: { ...config },
     metrics,

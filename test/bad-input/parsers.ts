@@ -4,6 +4,7 @@ import { consensusParsers } from './consensus.ts'
 import { directoryParsers } from './directory.ts'
 import { evidenceParsers } from './evidence.ts'
 import { nodeParsers } from './nodes.ts'
+import { operatorsParsers } from './operators.ts'
 import type { Parser } from './parser.ts'
 import { storageParsers } from './storage.ts'
 import { worldParsers } from './world.ts'
@@ -18,6 +19,7 @@ export const parsers: readonly Parser[] = [
   ...evidenceParsers,
   ...worldParsers,
   ...directoryParsers,
+  ...operatorsParsers,
 ]
 
 /** What is called so and reads no bytes or text of others: numbers, and a setting. */

@@ -1,4 +1,5 @@
 import type { StateProofAnswer } from '../../daemon/hosting/state-proofs.ts'
+import type { DirectoryStatusView } from '../../daemon/http/directory-view.ts'
 import type { AuthorityView, EvidenceView, LogView, NodeView } from '../../daemon/http/view.ts'
 import { encodeEntity } from '../../world/codec.ts'
 
@@ -84,6 +85,41 @@ export const fakeEvidence: EvidenceView = {
   keptAtMs: 1_700_000_000_000,
 }
 
+const seats = { held: 1, led: 1, follows: 0, names: ['area/0000'] }
+const standing = {
+  ...{ addresses: ['/ip4/192.0.2.7/tcp/7300'], isVouched: true, sponsor: 0, version: '0.1.0' },
+  ...{ uptime: 1000, participation: 900, invalidProposals: 0, trust: 985 },
+}
+
+export const fakeDirectory: DirectoryStatusView = {
+  ...{ network: 'sea', origin: 'sea/directory/0', size: 77, createdAtMs: 1_700_000_000_000 },
+  ...{ timeMs: 1_700_000_090_000, seconds: 90, epoch: 2, coordinator: 1, vice: 2 },
+  block: { number: 9, timeMs: 1_700_000_088_000, hash: 'ef'.repeat(32), certificates: 3, records: 41 },
+  policy: {
+    ...{ admission: 'open', replicas: 3, observers: 2, trustS: 86_400 },
+    ...{ seed: 7, resourceCount: 2000, npcCount: 40, capacity: 5000 },
+  },
+  operators: [{ name: 'ann', key: zeros(32) }],
+  recovery: { keys: [zeros(32)], threshold: 1 },
+  nodes: [
+    {
+      ...{ number: 1, peerId: '12D3KooWself', operator: 'me', status: 'active', leaseMs: 5_200 },
+      ...standing,
+      ...seats,
+    },
+    {
+      ...{ number: 2, peerId: '12D3KooWother', operator: 'you', status: 'leaving', leaseMs: null },
+      ...standing,
+      ...{ held: 0, led: 0, follows: 1, names: [] },
+    },
+  ],
+  authorities: 3,
+  orderCount: 1,
+  orders: [{ name: 'area/0000', number: 4, members: [1, 2], voters: [1, 3], learners: [], forMs: 3_000 }],
+  darkCount: 1,
+  dark: [{ name: 'area/0001', holders: [2] }],
+}
+
 const fakeAuthorities = [fakeAuthority('area/0000', true), fakeAuthority('area/0001', false)]
 
 export function fakeNode(change: Partial<NodeView> = {}): NodeView {
@@ -139,6 +175,7 @@ export function fakeNode(change: Partial<NodeView> = {}): NodeView {
     log: origin => (origin === ORIGIN ? fakeLog : undefined),
     certificate: origin => (origin === ORIGIN ? Buffer.from('a certificate') : undefined),
     activations: () => [Buffer.from('an activation')],
+    directory: () => fakeDirectory,
     evidence: () => [fakeEvidence],
     evidenceFile: id => (id === fakeEvidence.id ? 'freehold.evidence/v1 two-faces\n' : undefined),
     stateProof: (origin, target, height = 7) =>

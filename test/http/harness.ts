@@ -21,6 +21,7 @@ export async function serve(change: Partial<HttpOptions> = {}): Promise<Served> 
     metrics,
     serveMetrics: true,
     log: createLogger('silent'),
+    bring: async () => ({ kind: 'unanswered' }),
     nowMs: () => performance.now(),
     ...change,
   })

@@ -33,6 +33,22 @@ describe('the HTTP API under attack', () => {
   it('refuses an unknown method', () => refuses(request('FOO / HTTP/1.1'), 400, 'not-http'))
   it('refuses to be written to', () =>
     refuses(request('DELETE /api/v1/status HTTP/1.1'), 405, 'method-not-allowed'))
+  const post = (length: number | string, ...headers: string[]) =>
+    request('POST /api/v1/directory/commands HTTP/1.1', `Content-Length: ${length}`, ...headers)
+  it('refuses a command from a page, whoever served it', () =>
+    refuses(post(0, `Origin: ${served.server.url}`), 403, 'not-from-here'))
+  it('refuses a command that is too long by its announced length', () =>
+    refuses(post(99_999_999), 413, 'too-long'))
+  it('refuses a command of no length', () =>
+    refuses(
+      request('POST /api/v1/directory/commands HTTP/1.1', 'Transfer-Encoding: chunked'),
+      411,
+      'length-required',
+    ))
+  it('refuses what is no command', () =>
+    refuses(`${post(2, 'Content-Type: text/plain', 'Connection: close')}{}`, 400, 'bad-command'))
+  it('takes nothing elsewhere', () =>
+    refuses(request('POST /api/v1/directory HTTP/1.1', 'Content-Length: 2'), 405, 'method-not-allowed'))
   it('refuses rare methods alike', () => refuses(request('PROPFIND / HTTP/1.1'), 405, 'method-not-allowed'))
   it('refuses a long URL', () => refuses(request(`GET /${'a'.repeat(2000)} HTTP/1.1`), 414, 'url-too-long'))
   it('refuses large headers', () =>
