@@ -7,6 +7,9 @@ import type { NodeFacts } from '../../world/directory/types.ts'
 export const admissionProtocol = 'admission/1'
 export const admissionOptions = { maxFrameBytes: DIRECTORY_INPUT_MAX_BYTES, maxChannelsPerPeer: 1 }
 
+/** Keeps a byte order mark, which is no part of a code. */
+const fromUtf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+
 export function encodeFacts(facts: NodeFacts): Uint8Array {
   writer.start()
   writeNodeFacts(writer, facts)
@@ -27,6 +30,6 @@ export function encodeAnswer(code: string): Uint8Array {
 
 /** Undefined for what is no code. */
 export function decodeAnswer(frame: Uint8Array): string | undefined {
-  const code = new TextDecoder().decode(frame)
+  const code = fromUtf8.decode(frame)
   return /^[a-z-]{1,32}$/.test(code) ? code : undefined
 }

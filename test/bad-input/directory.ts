@@ -1,3 +1,15 @@
+import { SetupError } from '../../daemon/config/setup-error.ts'
+import {
+  decodeAsk,
+  decodeSegment,
+  encodeAsk,
+  encodeHead,
+  encodeSegmentBatch,
+  nothingNewer,
+  type SegmentFrame,
+} from '../../daemon/directory/segments.ts'
+import { decodeAnswer, decodeFacts, encodeAnswer, encodeFacts } from '../../daemon/joining/admission-codec.ts'
+import { formatLink, parseLink } from '../../daemon/joining/link.ts'
 import {
   anchorRow,
   authorityRow,
@@ -26,7 +38,7 @@ import {
 import { decodeDirectoryTick, encodeDirectoryTick } from '../../world/directory/codec/tick.ts'
 import type { RowFormat } from '../../world/directory/table.ts'
 import type { AreaFacts, AuthorityRecord, NodeFacts, Policy } from '../../world/directory/types.ts'
-import { type Parser, parser, unlessCode } from './parser.ts'
+import { type Parser, parser, refusing, textParser, unlessCode } from './parser.ts'
 import { filled, hash32 } from './storage.ts'
 
 const node: NodeFacts = {
@@ -56,6 +68,22 @@ const commands: Command[] = [
   { kind: 'set-policy', policy },
   { kind: 'adopt-rules', version: 2, contentHash: hash32(6) },
 ]
+
+function encodeSegment(frame: SegmentFrame): Uint8Array {
+  if (frame.kind === 'head') return encodeHead(frame)
+  return frame.kind === 'batch' ? encodeSegmentBatch(frame.firstLeaf, frame.batch) : nothingNewer
+}
+
+const segments: SegmentFrame[] = [
+  { kind: 'head', activations: [filled(300, 1), filled(200, 2)], certificate: filled(310, 3) },
+  { kind: 'head', activations: [], certificate: filled(310, 3) },
+  { kind: 'batch', firstLeaf: 2 ** 40 + 1, batch: filled(90, 4) },
+  { kind: 'nothing' },
+]
+const link = {
+  ...{ network: 'sea', genesisHash: 'ab'.repeat(32) },
+  nodes: ['/ip4/192.0.2.1/tcp/7777', '/dns4/a.example/tcp/300', '/dnsaddr/example.org'],
+}
 
 const resources = { cpu: 1000, memory: 2000, disk: 3000, bandwidth: 2 ** 31 }
 const roundTrips = [
@@ -198,4 +226,38 @@ export const directoryParsers: readonly Parser[] = [
     ...{ number: 2 ** 40, previous: hash32(1), tick: 2, timeMs: 2 ** 41, certificates: counted, records: 7 },
     ...{ playerActions: counted, npcDecisions: counted, structureChanges: counted },
   }),
+  parser(
+    'daemon/directory/segments.ts#decodeAsk',
+    () => [encodeAsk({ size: 2 ** 40 + 1, epoch: 300 })],
+    decodeAsk,
+    encodeAsk,
+  ),
+  parser(
+    'daemon/directory/segments.ts#decodeSegment',
+    () => segments.map(encodeSegment),
+    decodeSegment,
+    encodeSegment,
+  ),
+  parser(
+    'daemon/joining/admission-codec.ts#decodeFacts',
+    () => [encodeFacts(node)],
+    decodeFacts,
+    encodeFacts,
+  ),
+  parser(
+    'daemon/joining/admission-codec.ts#decodeAnswer',
+    () => ['ok', 'not-admitted'].map(encodeAnswer),
+    decodeAnswer,
+    encodeAnswer,
+  ),
+  textParser(
+    'daemon/joining/link.ts#parseLink',
+    () => [formatLink(link)],
+    text =>
+      refusing(
+        error => error instanceof SetupError,
+        () => parseLink(text),
+      ),
+    formatLink,
+  ),
 ]

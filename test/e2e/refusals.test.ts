@@ -135,7 +135,7 @@ describe('a node that cannot go on says one line:', function () {
     await assertEnds(
       startNode(swapped, ['--genesis', otherGenesis]),
       78,
-      /keys .* belong to .*: use the keys/,
+      /belongs to the network with genesis .*, the genesis file given has .*: give the right --genesis/,
     )
 
     const file = JSON.parse(readFileSync(dataDirFiles(other).genesis, 'utf8'))
