@@ -27,6 +27,7 @@ async function status(options: ReadCommandOptions): Promise<void> {
         ['leaderless', leaderless],
         ...rejoining(authorities),
         ['sessions', own.sessions],
+        ...resourcesOf(own),
         ['API and map', own.httpUrl],
         ['gateway', own.gatewayUrl],
       ]),
@@ -34,6 +35,21 @@ async function status(options: ReadCommandOptions): Promise<void> {
       table(['NODE', 'OPERATOR', 'STATE', 'SEEN', 'LEADS'], nodes.map(nodeRow)),
     ].join('\n'),
   )
+}
+
+/** What it uses of what is there for it. */
+function resourcesOf({ resources }: StatusView): [string, string][] {
+  if (resources === null) return []
+  const { cpu, memory, disk, bandwidth } = resources
+  const percent = (thousandths: number): string => `${Math.round(thousandths / 10)} %`
+  const mib = (size: number): string => (size < 10_240 ? `${size} MiB` : `${Math.round(size / 1024)} GiB`)
+  const mbits = (kbits: number): string => `${(kbits / 1000).toFixed(kbits < 10_000 ? 1 : 0)} Mbit/s`
+  return [
+    ['processor', `${percent(cpu.used)} of a core, ${percent(cpu.given)} given`],
+    ['memory', `${mib(memory.used)} of ${mib(memory.given)}`],
+    ['disk', `${mib(disk.used)} of ${mib(disk.given)}`],
+    ['bandwidth', `${mbits(bandwidth.used)} of ${mbits(bandwidth.given)}`],
+  ]
 }
 
 /** Of all replicas of this node: what is committed, and how much of it the members have decided. */

@@ -4,6 +4,7 @@ import type { AdvertBoard } from './adverts/board.ts'
 import type { BoundedQueue } from './authority/queue.ts'
 import { stateOf } from './authority/reading.ts'
 import type { Replica } from './authority/replica.ts'
+import type { Measured } from './directory/shares.ts'
 import { directoryStatus } from './directory/status.ts'
 import type { DirectoryView } from './directory/view.ts'
 import type { WithdrawnGrants } from './disclosure/grants.ts'
@@ -32,6 +33,7 @@ import type {
   QueueView,
   ReachView,
   ReadView,
+  ResourcesView,
   Role,
   StatusView,
 } from './http/view.ts'
@@ -58,6 +60,7 @@ export interface NodeViewParts {
   readonly sessions: () => number
   /** Filled in once the servers listen. */
   readonly urls: { http: string; gateway: string }
+  readonly measured: () => Measured | undefined
   readonly problems: () => readonly string[]
 }
 
@@ -166,6 +169,7 @@ function status({
   startedAtMs,
   sessions,
   urls,
+  measured,
   self,
 }: NodeViewParts): StatusView {
   const node = book.get(self)!
@@ -190,8 +194,16 @@ function status({
     gatewayUrl: urls.gateway,
     listen: network.listenAddresses(),
     reach: reach(network),
+    resources: resources(measured()),
     clockBehindMs: board.knowsClocks() ? Math.round(board.clockBehindMs()) : null,
   }
+}
+
+function resources(measured: Measured | undefined): StatusView['resources'] {
+  if (measured === undefined) return null
+  const { used, capacity } = measured
+  const of = (name: keyof ResourcesView) => ({ used: used[name], given: capacity[name] })
+  return { cpu: of('cpu'), memory: of('memory'), disk: of('disk'), bandwidth: of('bandwidth') }
 }
 
 function reach(network: RunningNetwork): ReachView {

@@ -172,6 +172,7 @@ class Starting {
       startedAtMs,
       sessions: () => parts.gateway?.core.stats.sessions ?? 0,
       urls: this.#urls,
+      measured: () => directory.measured,
       problems: () => this.#problems,
     })
     this.#exposeMetrics(view, engine, router)

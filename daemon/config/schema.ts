@@ -1,5 +1,6 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import { z } from 'zod'
+import { isName } from '../../world/directory/codec/fields.ts'
 import { keepBodiesPattern } from '../hosting/retention.ts'
 
 /**
@@ -37,6 +38,7 @@ function isMultiaddr(text: string): boolean {
   }
 }
 
+const OPERATOR_PROBLEM = 'must be a name of 1 to 64 characters without control characters'
 const KEEP_PROBLEM = 'must be all, a number of records, or a time such as 36h or 30d'
 const ADDRESS_PROBLEM = 'must be a multiaddr such as /ip4/0.0.0.0/tcp/7300'
 const ADDRESSES_PROBLEM = 'must be a list of 1 to 16 multiaddrs'
@@ -58,6 +60,9 @@ export const settingsSchema = z.strictObject({
   genesis: path()
     .optional()
     .meta({ description: 'genesis file (default: genesis.json in the data directory)', value: 'FILE' }),
+  operator: text(64).refine(isName, OPERATOR_PROBLEM).optional().meta({
+    description: 'who runs this node, said when it joins a network (default: the end of its peer id)',
+  }),
   listen: z
     .array(multiaddrText, ADDRESSES_PROBLEM)
     .min(1, ADDRESSES_PROBLEM)
@@ -117,6 +122,19 @@ export const settingsSchema = z.strictObject({
   maxInputsPerSecond: whole(1, 10_000)
     .default(50)
     .meta({ description: 'inputs that one session may send', value: 'N' }),
+  maxCpu: whole(1, 100_000).optional().meta({
+    description: 'processor time for it, percent of a core (default: what is free)',
+    value: 'PERCENT',
+  }),
+  maxMemory: whole(64, 100_000_000)
+    .optional()
+    .meta({ description: 'memory for it, MiB (default: three quarters of what is free)', value: 'MIB' }),
+  maxDisk: whole(1, 1_000_000)
+    .optional()
+    .meta({ description: 'disk for it, GiB (default: three quarters of what is free)', value: 'GIB' }),
+  maxBandwidth: whole(1, 1_000_000)
+    .optional()
+    .meta({ description: 'what its connection carries each way, Mbit/s (default: 100)', value: 'MBIT' }),
   recordsBetweenSnapshots: whole(100, 10_000_000)
     .default(50_000)
     .meta({ description: 'records after which an area keeps its state anew', value: 'N' }),

@@ -2,8 +2,8 @@ import type { AuthorityHost } from '../hosting/authority-host.ts'
 import type { Cancel, Clock } from '../ports.ts'
 import type { Saying } from './client.ts'
 import { LedLoads } from './led-loads.ts'
-import type { Measured } from './measures.ts'
 import { type OwnFacts, Reports } from './reports.ts'
+import type { Measured } from './shares.ts'
 
 export interface ReporterPorts {
   readonly version: string
@@ -25,6 +25,7 @@ export class Reporter {
   readonly #reports = new Reports()
   readonly #loads = new LedLoads()
   #facts: OwnFacts | undefined
+  #measured: Measured | undefined
   #timer: Cancel | undefined
 
   constructor(ports: ReporterPorts) {
@@ -38,6 +39,11 @@ export class Reporter {
 
   stop(): void {
     this.#timer?.()
+  }
+
+  /** Undefined in the first moment. */
+  get measured(): Measured | undefined {
+    return this.#measured
   }
 
   next(): Saying | undefined {
@@ -54,8 +60,10 @@ export class Reporter {
     const { version, incarnation, roundTrips, addresses, led, measure, clock } = this.#ports
     const measured = await measure().catch(() => undefined)
     if (measured === undefined) return
+    this.#measured = measured
+    const { capacity, load } = measured
     this.#facts = {
-      ...{ version, incarnation, ...measured },
+      ...{ version, incarnation, capacity, load },
       ...{ roundTrips: roundTrips(), addresses: addresses() },
       led: this.#loads.take(led(), clock.monotonicMs()),
     }

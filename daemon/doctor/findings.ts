@@ -45,6 +45,9 @@ const disk = { badBytes: gibibyte, warnBytes: 10 * gibibyte, warnSyncMs: 20, bad
 const clock = { warnMs: 2_000, badMs: 60_000 }
 const loadPerCore = 1.5
 const freeMemoryShare = 0.05
+/** Of what it is given. */
+const usedUp = 0.9
+const plainNames = { cpu: 'processor time', memory: 'memory', disk: 'disk', bandwidth: 'bandwidth' }
 
 export function examine({ version, machine, node }: Facts): Finding[] {
   const about = node === undefined ? [notRunning(machine)] : ofNode(node, version)
@@ -59,6 +62,7 @@ function ofNode(node: NodeFacts, version: string): Finding[] {
     ...ofPeers(node),
     ofClock(status),
     ofVersions(node, version),
+    ofShares(status),
     ...ofAreas(node),
   ]
 }
@@ -138,6 +142,19 @@ function ofVersions({ status, peers }: NodeFacts, version: string): Finding {
     return warn('version', what, 'Restart the node: freehold stop, freehold start.')
   }
   return ok('version', `No node that it sees runs a newer version than ${version}.`)
+}
+
+/** What it is given, and what it uses up of that. */
+function ofShares({ resources }: StatusView): Finding {
+  if (resources === null) return ok('load', 'What it uses has not been measured yet.')
+  const names = ['cpu', 'memory', 'disk', 'bandwidth'] as const
+  const shares = names.map(name => ({ name, share: resources[name].used / resources[name].given }))
+  const percents = shares.map(({ name, share }) => `${Math.round(100 * share)} % of its ${plainNames[name]}`)
+  const what = `It uses ${percents.join(', ')}.`
+  const scarce = shares.filter(({ share }) => share > usedUp).map(({ name }) => `--max-${name}`)
+  if (scarce.length === 0) return ok('load', what)
+  const advice = `It gets no more to hold. Give it more: ${scarce.join(', ')}, or room on the machine.`
+  return warn('load', what, advice)
 }
 
 function ofAreas({ authorities }: NodeFacts): Finding[] {

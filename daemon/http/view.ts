@@ -101,9 +101,19 @@ export interface StatusView {
   readonly gatewayUrl: string
   readonly listen: readonly string[]
   readonly reach: ReachView
+  /** null in the first moment. */
+  readonly resources: ResourcesView | null
   /** How far its clock is behind what most others agree on; negative: ahead; null while too few are heard. */
   readonly clockBehindMs: number | null
 }
+
+/**
+ * What the node's own process uses and what is there for it (daemon/directory/shares.ts): cpu in thousandths of a core, memory and
+ * disk in MiB, bandwidth in kbit/s of the busier way.
+ */
+export type ResourcesView = Readonly<
+  Record<'cpu' | 'memory' | 'disk' | 'bandwidth', { readonly used: number; readonly given: number }>
+>
 
 /** How others reach the node (daemon/network/reach). */
 export interface ReachView {

@@ -16,6 +16,8 @@ export interface AdmissionParts {
 
 /** The directory commits within some 100 ms; until what it decided has come here, nobody is asked again. */
 const askEveryMs = 3_000
+/** Until the first connections stand nothing is wrong. */
+const patienceMs = 6_000
 
 const sentences: Readonly<Record<string, string>> = {
   'no-peer': 'No node of the network can be reached yet: check its addresses and your connection.',
@@ -32,6 +34,8 @@ export class Admission {
   readonly #parts: AdmissionParts
   #channel: Channel | undefined
   #told = ''
+  #isAlone = false
+  #beganMs = 0
   #turn = 0
   #timer: Cancel = () => {}
   #stopped = false
@@ -39,11 +43,12 @@ export class Admission {
   constructor(parts: AdmissionParts) {
     this.#parts = parts
     parts.network.onPeer((_peer, connected) => {
-      if (connected && this.#told === 'no-peer') void this.#ask()
+      if (connected && this.#isAlone) void this.#ask()
     })
   }
 
   begin(): void {
+    this.#beganMs = this.#parts.clock.monotonicMs()
     void this.#ask()
   }
 
@@ -61,7 +66,11 @@ export class Admission {
     const connected = new Set(network.peers())
     const all = sponsors().filter(peer => connected.has(peer))
     const peer = all[this.#turn++ % all.length]
-    if (peer === undefined) return this.#tell('no-peer')
+    this.#isAlone = peer === undefined
+    if (peer === undefined) {
+      if (clock.monotonicMs() >= this.#beganMs + patienceMs) this.#tell('no-peer')
+      return
+    }
     try {
       this.#channel?.close('admission: another is asked')
       const channel = await network.open(peer, admissionProtocol)

@@ -173,7 +173,8 @@ class Libp2pNetwork implements RunningNetwork {
     })
     const greeting = this.#links.all().filter(link => link.state === 'greeting').length
     const { dialling, knownPeers } = this.#dialler
-    return { peers, greeting, dialling, knownPeers, reach: this.#keeper.stats() }
+    const [reach, traffic] = [this.#keeper.stats(), this.#keeper.tcp.traffic.stats()]
+    return { peers, greeting, dialling, knownPeers, reach, traffic }
   }
 
   async dialAddress(address: string): Promise<PeerId> {

@@ -1,5 +1,6 @@
 import type { Clock, Network, PeerId, Random } from '../ports.ts'
 import type { Reach } from './reach/reachability.ts'
+import type { TrafficStats } from './traffic.ts'
 
 /** The part of pino that the network uses. */
 export interface Logger {
@@ -130,6 +131,7 @@ export interface NetworkStats {
   readonly dialling: number
   readonly knownPeers: number
   readonly reach: ReachStats
+  readonly traffic: TrafficStats
 }
 
 export interface RunningNetwork extends Network {

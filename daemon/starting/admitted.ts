@@ -23,10 +23,10 @@ export async function admitted(
   store: Store,
   onWaiting: (sentence: string) => void = () => {},
 ): Promise<NodeRecord> {
-  const { book, keys, log, count } = ground
+  const { book, keys, log, count, config } = ground
   if (book.self !== undefined) return book.self
   const facts = () => ({
-    ...{ identity: keys.identity.publicKey, operator: keys.peerId.slice(-operatorChars) },
+    ...{ identity: keys.identity.publicKey, operator: config.operator ?? keys.peerId.slice(-operatorChars) },
     addresses: network.listenAddresses().slice(0, maxAddresses),
     ...{ vote: keys.vote.publicKey, cosign: keys.cosign.publicKey, log: keys.log.publicKey },
     endorsement: keys.endorsement,
@@ -59,12 +59,12 @@ export async function admitted(
 }
 
 /** The number that this node was given an earlier time: whether it holds a part of the directory it has to know before it reads that. */
-export async function rememberOwn({ book, keys }: Ground, store: Store): Promise<void> {
+export async function rememberOwn({ book, keys, config }: Ground, store: Store): Promise<void> {
   const value = await store.get(numberKey)
   if (book.self !== undefined || value?.length !== 4) return
   book.admit({
     ...{ number: readU32(value, 0), peerId: keys.peerId, addresses: [], status: 'active' },
-    operator: keys.peerId.slice(-operatorChars),
+    operator: config.operator ?? keys.peerId.slice(-operatorChars),
     keys: {
       ...{ identity: keys.identity.publicKey, vote: keys.vote.publicKey },
       ...{ cosign: keys.cosign.publicKey, log: keys.log.publicKey },

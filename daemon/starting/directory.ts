@@ -10,6 +10,7 @@ import { Measures } from '../directory/measures.ts'
 import { numbersIn } from '../directory/node-rows.ts'
 import { Renewals } from '../directory/renewals.ts'
 import { Reporter } from '../directory/reporter.ts'
+import { capsOf, type Measured } from '../directory/shares.ts'
 import { CertificatesToAnchor } from '../directory/to-anchor.ts'
 import type { DirectoryNews, DirectoryView } from '../directory/view.ts'
 import type { Engine } from '../hosting/engine.ts'
@@ -79,6 +80,11 @@ export class DirectoryPart {
   shown(group = this.#hosted.identity.group): void {
     if (group !== this.#hosted.identity.group) return
     this.#log.shown()
+  }
+
+  /** What this node uses and may use; undefined in the first moment. */
+  get measured(): Measured | undefined {
+    return this.#reporter?.measured
   }
 
   /** There is something new to say to the directory. */
@@ -156,7 +162,11 @@ export class DirectoryPart {
 
   #newReporter({ network, engine, incarnation }: DirectoryNeeds): Reporter {
     const { book, self, config } = this.#basis
-    const measures = new Measures(config.dataDir)
+    const { dataDir } = config
+    const measures = new Measures(
+      { dataDir, traffic: () => network.stats().traffic, caps: capsOf(config) },
+      realClock.monotonicMs(),
+    )
     return new Reporter({
       ...{ version, incarnation, clock: realClock, addresses: () => self.addresses },
       measure: () => measures.take(realClock.monotonicMs()),

@@ -187,6 +187,7 @@ export class TestNetwork {
       number,
       peerId: `peer-${number}`,
       operator: `operator-${number}`,
+      resources: null,
       version: '0.1.0',
       protocol: { min: 1, max: 1 },
       rulesVersion: 1,

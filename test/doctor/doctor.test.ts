@@ -17,9 +17,13 @@ const reach: ReachView = {
   ...{ verdict: 'public', observed: [], portsDiffer: null, confirmed: ['/ip4/45.0.0.1/tcp/7777'] },
   ...{ candidates: [], mapped: [], relayed: [], served: 0 },
 }
+const resources = {
+  ...{ cpu: { used: 100, given: 2_000 }, memory: { used: 200, given: 4_000 } },
+  ...{ disk: { used: 900, given: 9_000 }, bandwidth: { used: 10, given: 100_000 } },
+}
 const status = {
   ...{ number: 1, network: 'sea', version: '1.2.3', listen: ['/ip4/192.168.1.2/tcp/7777'], reach },
-  clockBehindMs: 3,
+  ...{ clockBehindMs: 3, resources },
 } as unknown as StatusView
 const peer = { address: '/ip4/45.0.0.9/tcp/1', relayed: false, version: '1.2.3' } as PeerView
 const queues = { input: { length: 0, dropped: 0 } }
@@ -57,6 +61,7 @@ describe('the doctor', () => {
       ['bad node', { ...healthy, node: undefined }],
       ['warn reach', withReach({ verdict: 'private', relayed })],
       ['bad reach', withReach({ verdict: 'private' })],
+      ['warn load', withStatus({ resources: { ...resources, disk: { used: 8_500, given: 9_000 } } })],
       ['warn reach', withStatus({ listen: ['/ip4/127.0.0.1/tcp/7777'] })],
       ['warn peers', { ...healthy, node: { ...healthy.node, peers: [] } }],
       ['warn clock', withStatus({ clockBehindMs: 5_000 })],

@@ -132,6 +132,12 @@ export function fakeNode(change: Partial<NodeView> = {}): NodeView {
         httpUrl: 'http://127.0.0.1:7302',
         gatewayUrl: 'ws://127.0.0.1:7301',
         listen: ['/ip4/127.0.0.1/tcp/7300'],
+        resources: {
+          cpu: { used: 40, given: 1_500 },
+          memory: { used: 210, given: 6_000 },
+          disk: { used: 12, given: 70_000 },
+          bandwidth: { used: 35, given: 100_000 },
+        },
         reach: {
           verdict: 'unknown' as const,
           ...{ observed: [], confirmed: [], candidates: [], mapped: [], relayed: [] },

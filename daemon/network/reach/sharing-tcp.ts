@@ -3,6 +3,7 @@ import { tcp } from '@libp2p/tcp'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Random } from '../../ports.ts'
 import { isPublicIp, placeOf, withoutPeer } from '../addresses.ts'
+import { Traffic } from '../traffic.ts'
 
 /** Below those that systems give away by themselves. */
 const lowestPort = 20_000
@@ -17,6 +18,7 @@ type TcpFactory = ReturnType<typeof tcp>
  * listens on, since Node can't share that one. Where the port can't be had twice (macOS, a connection that lingers), any is taken.
  */
 export class SharingTcp {
+  readonly traffic = new Traffic()
   readonly #localPort: number
   /** `host:port` of those that this node answers although it dials them. */
   readonly #answering = new Set<string>()
@@ -31,7 +33,11 @@ export class SharingTcp {
     return components => {
       const transport = create(components)
       const dial = transport.dial.bind(transport)
-      transport.dial = (address, dialOptions) => this.#dial(dial, address, dialOptions)
+      transport.dial = (address, dialOptions) =>
+        this.#dial(dial, address, { ...dialOptions, upgrader: this.traffic.metered(dialOptions.upgrader) })
+      const listen = transport.createListener.bind(transport)
+      transport.createListener = listening =>
+        listen({ ...listening, upgrader: this.traffic.metered(listening.upgrader) })
       return transport
     }
   }
