@@ -62,7 +62,7 @@ export async function signFile(path: string, options: SignOptions): Promise<void
   if (directory !== undefined && directory.origin !== file.origin)
     throw new SetupError(
       'other-network',
-      `${path} is for ${file.origin}, and this node is of ${directory.network}.`,
+      `${path} is for ${file.origin}, and this node is of ${directory.origin}: name another one with --data-dir or --url.`,
     )
   if (options.key.length === 0) throw new SetupError('no-key', 'Name the file of your keys: --key FILE.')
   const keys = options.key.map(key => (directory ? keysFor(key, directory) : readOperatorKeys(key)))
@@ -90,7 +90,7 @@ async function directoryIfReachable(options: SignOptions): Promise<DirectoryStat
     return await directoryOf(nodeApi(options))
   } catch (error) {
     if (!(error instanceof SetupError) || options.url !== undefined) throw error
-    say('No node was asked: it is not known here who has which number, nor who is an operator.')
+    say('No node was asked: who has which number, and who is an operator, is not known.')
     return undefined
   }
 }
@@ -144,7 +144,7 @@ function keep(
   const needed = directory === undefined ? null : quorumOf(directory.operators.length)
   print({ file: path, signed, needed }, options, () => {
     const next = `freehold network ${needed !== null && signed >= needed ? 'submit' : 'sign'} ${path}`
-    return `${path}: signed by ${signed}${needed === null ? '' : ` of the ${needed} that it needs`}. Next: ${next}`
+    return `${path} is signed by ${signed}${needed === null ? '' : ` of the ${needed} that it needs`}.\nNext: ${next}`
   })
 }
 

@@ -1,3 +1,4 @@
+import { MIN_VOTERS, REPLICA_TRUST } from '../../world/directory/placement/limits.ts'
 import type { DirectoryStatusView, NodeStandingView } from '../http/directory-view.ts'
 import { peerIdOfPublicKey } from '../network/peer-id.ts'
 import type { OperatorsCommand } from './command-json.ts'
@@ -56,12 +57,15 @@ function nodeName(number: number, known: Known | undefined): string {
   return `node ${number} of ${node.operator} (${node.status}, ${node.peerId})`
 }
 
-/** Nobody would be there to take over. */
+/** Too few are there to take over. */
 function lastOnes(number: number, known: Known | undefined): string[] {
-  const isLeft = (node: NodeStandingView): boolean =>
-    node.number !== number && node.leaseMs !== null && node.status === 'active'
-  if (known === undefined || known.nodes.some(isLeft)) return []
-  return ['No other node takes part now: it stays until there is one that can take over.']
+  const canHold = ({ leaseMs, status, trust }: NodeStandingView): boolean =>
+    leaseMs !== null && status === 'active' && trust >= REPLICA_TRUST
+  const left = known?.nodes.filter(node => node.number !== number && canHold(node)).length ?? MIN_VOTERS
+  if (left >= MIN_VOTERS) return []
+  const who =
+    left === 0 ? 'No other node is' : `Only ${countOf(left, 'other node')} ${left === 1 ? 'is' : 'are'}`
+  return [`${who} there that can hold anything: it may have to stay until there are more.`]
 }
 
 type OperatorKey = Extract<OperatorsCommand, { kind: 'set-operators' }>['operators'][number]

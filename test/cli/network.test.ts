@@ -99,7 +99,7 @@ describe('freehold network', function () {
     const command = file('policy.command')
     const ann = ['--key', file('operator-keys.json')]
     const written = await ok('policy', '--npcs', '5', '--url', url, ...ann, '--out', command)
-    assert.match(written, /signed by 1 of the 2 that it needs. Next: freehold network sign/)
+    assert.match(written, /signed by 1 of the 2 that it needs\.\nNext: freehold network sign/)
     await refused(/have to sign, and 1 does/, 'submit', command, '--url', url)
     await refused(/signed the command already/, 'sign', command, '--url', url, ...ann)
 
