@@ -41,6 +41,13 @@ export const PLACEMENT_BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'shrinks-for-the-silent',
+    what: 'Who is silent is left out where nobody can take the place.',
+    edits: [
+      { file: REPAIR, from: 'rest.length >= fewestVoters(round, out)', to: 'rest.length >= MIN_VOTERS' },
+    ],
+  },
+  {
     name: 'replaces-the-silent-at-once',
     what: 'Who stood still for a moment is taken for dead.',
     edits: [{ file: LIMITS, from: 'export const SILENT_TICKS = 6', to: 'export const SILENT_TICKS = 2' }],

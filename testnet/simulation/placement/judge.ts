@@ -146,6 +146,11 @@ export class Judge {
       voter => this.#measures.isHeard(voter, tick) && this.#measures.node(voter).status === 'active',
     )
     demand(able === undefined, () => `${about}${able} is there, and is replaced`)
+    const silent = gone.every(voter => this.#measures.node(voter).status === 'active')
+    demand(
+      !silent || voters.length >= Math.min(area.voters.length, DEFAULT_POLICY.replicas),
+      () => `${about}${gone} may come back, and nobody takes the place`,
+    )
   }
 
   #softFirst(area: SimArea, { voters }: Order, about: string): void {

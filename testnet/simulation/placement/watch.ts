@@ -21,6 +21,10 @@ export class Watch {
   readonly #hit = new Map<number, number>()
   /** By group: the last tick of a change that was under way when a member fell. */
   readonly #busy = new Map<number, number>()
+  /** By group: the last tick at which nobody could have taken the place of a member that fell. */
+  readonly #alone = new Map<number, number>()
+  /** By group: since when the change is under way that was seen last. */
+  readonly #changing = new Map<number, number>()
   #turns = 0
   /** By node: since when it wants to leave. */
   readonly #leaving = new Map<number, number>()
@@ -62,9 +66,18 @@ export class Watch {
     // A change that began before has to end first.
     if (pending !== undefined && pending.sinceTick < newest + SILENT_TICKS - 2)
       this.#busy.set(area.group, tick)
+    // Who was to come was sent away in the middle of it.
+    const before = this.#changing.get(area.group)
+    if (pending === undefined) this.#changing.delete(area.group)
+    else this.#changing.set(area.group, pending.sinceTick)
+    if (pending !== undefined && before !== undefined && before !== pending.sinceTick)
+      this.#busy.set(area.group, tick)
+    if (fallen.length > 0 && this.#measures.ample(area, members, tick).length === 0)
+      this.#alone.set(area.group, tick)
     const hit = this.#hit.get(area.group) ?? 0
     const due = Math.max(
       newest + REPLACED_TICKS + this.#turns,
+      (this.#alone.get(area.group) ?? -REPLACED_TICKS) + REPLACED_TICKS + this.#turns,
       (this.#busy.get(area.group) ?? 0) + CHANGED_TICKS,
       hit === 0 ? 0 : hit + STUCK_TICKS,
     )

@@ -29,7 +29,10 @@ export function repair(round: Round, authority: AuthorityFacts): Order | undefin
   )
 }
 
-/** Members that are silent or gone give way to others, then those that leave. */
+/**
+ * Members that are silent or gone give way to others, then those that leave. Who is only silent keeps its place where nobody
+ * can take it, unless there are more voters than wanted: it may be back any time, and is one more whose loss can be borne then.
+ */
 function replaced(round: Round, authority: AuthorityFacts, except: readonly number[]): Order | undefined {
   const { voters, learners } = authority
   const leaving = voters.filter(voter => !round.stays(voter))
@@ -39,10 +42,16 @@ function replaced(round: Round, authority: AuthorityFacts, except: readonly numb
     const rest = without(next, out)
     const choice = chosen(round, authority, rest, except, true)
     if (choice !== undefined) next = [...rest, choice.number]
-    else if (rest.length >= MIN_VOTERS) next = rest
+    else if (rest.length >= fewestVoters(round, out)) next = rest
   }
   if (next === voters) return undefined
   return orderOf(round, authority, 'repair', next, without(staying(round, learners), ...next))
+}
+
+/** With how many others an authority goes on without a voter for whom there is nobody. */
+function fewestVoters(round: Round, out: number): number {
+  const isOnlySilent = round.facts.node(out)?.facts.status === 'active'
+  return isOnlySilent ? Math.max(MIN_VOTERS, round.policy.replicas) : MIN_VOTERS
 }
 
 function filledUp(round: Round, authority: AuthorityFacts, except: readonly number[]): Order | undefined {

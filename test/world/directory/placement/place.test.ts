@@ -69,11 +69,21 @@ describe('placement', () => {
     assert.deepEqual(decided(but(2, { heardTick: NOW - 6 }), HELD), [])
   })
 
-  it('leaves out who is dead when nobody can take the place', () => {
-    const [one] = decided(but(2, { heardTick: NOW - 7 }, TEN.slice(0, 5)), { ...HELD, learners: [] })
-    assert.deepEqual((one as Order).voters, [1, 3, 4, 5])
+  it('leaves who is silent in its place where nobody can take it, and who is gone only of three', () => {
+    const five = TEN.slice(0, 5)
+    const held = { ...HELD, learners: [] }
+    assert.deepEqual(decided(but(2, { heardTick: NOW - 7 }, five), held), [])
+    assert.deepEqual(ordered(but(2, { status: 'gone' }, five), held).voters, [1, 3, 4, 5])
     const three = area(1, { voters: [1, 2, 3] })
-    assert.deepEqual(decided(but(2, { heardTick: NOW - 7 }, TEN.slice(0, 3)), three), [])
+    assert.deepEqual(decided(but(2, { status: 'gone' }, TEN.slice(0, 3)), three), [])
+  })
+
+  it('leaves out who is silent where there are more voters than wanted', () => {
+    const facts = factsOf(but(2, { heardTick: NOW - 7 }, TEN.slice(0, 4)), [
+      area(1, { voters: [1, 2, 3, 4] }),
+    ])
+    const [one] = place(facts, { replicas: 3, observers: 0 }, NOW)
+    assert.deepEqual((one as Order).voters, [1, 3, 4])
   })
 
   it('gives nothing to who leaves, and takes away what it has', () => {
