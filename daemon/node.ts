@@ -25,6 +25,7 @@ import { setupErrorOf, wrongClock } from './node-errors.ts'
 import { nodeView } from './node-view.ts'
 import { NodeBook } from './nodes/book.ts'
 import { recordOf, takesPart } from './nodes/record.ts'
+import type { Clock } from './ports.ts'
 import { realClock, realRandom } from './real-ports.ts'
 import { GatewaySignatures } from './routing/gateway-signatures.ts'
 import type { InputRouter } from './routing/router.ts'
@@ -44,6 +45,8 @@ import { WitnessAsking } from './witnesses/asking.ts'
 
 export interface NodeDependencies {
   readonly log: Logger
+  /** The machine's, unless another is handed in. */
+  readonly clock?: Clock
   /** The built map page, where there is one. */
   readonly pageDir?: string | undefined
   /** The store that is there is set aside, and the node takes part as one whose disk was lost. */
@@ -82,6 +85,7 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   const metrics = createMetrics()
   const ground: Ground = {
     ...{ config, genesis, book, keys, dataDir, metrics, log: dependencies.log },
+    clock: dependencies.clock ?? realClock,
     count: (name, labels) => metrics.count(name, labels),
     signatures: new GatewaySignatures(verifySignature, verifySignatureAside),
   }
@@ -110,8 +114,9 @@ class Starting {
   }
 
   async run(): Promise<RunningNode> {
-    const startedAtMs = realClock.wallMs()
     const ground = this.#ground
+    const { clock } = ground
+    const startedAtMs = clock.wallMs()
     const parts = this.#parts
     const { store, forgetful, incarnation } = await this.#openStore()
     parts.store = store
@@ -144,12 +149,12 @@ class Starting {
     const watching = startWatching(basis, network, engine)
     parts.watching = watching
     finality.begin()
-    const clock = new ClockWatch(
-      behindSealsMs(engine, finality),
+    const clockWatch = new ClockWatch(
+      behindSealsMs(engine, finality, clock),
       basis.genesis.file.nodes.length,
-      realClock.monotonicMs(),
+      clock.monotonicMs(),
     )
-    const wrong = clock.look({ isKnown: false, behindMs: 0 }, realClock.monotonicMs())
+    const wrong = clockWatch.look({ isKnown: false, behindMs: 0 }, clock.monotonicMs())
     if (wrong !== undefined) throw wrongClock(wrong)
     const router = startRouting(basis, parts, network, engine)
     parts.router = router
@@ -168,7 +173,7 @@ class Starting {
       board,
       router,
       withdrawn: new WithdrawnGrants(basis.dataDir.files.grants, error => basis.log.warn(error.message)),
-      clock: realClock,
+      clock: ground.clock,
       startedAtMs,
       sessions: () => parts.gateway?.core.stats.sessions ?? 0,
       urls: this.#urls,
@@ -177,7 +182,7 @@ class Starting {
     })
     this.#exposeMetrics(view, engine, router)
     await this.#startServers(basis, router, view)
-    this.#watchClock(clock, board)
+    this.#watchClock(clockWatch, board)
     this.#askWitnesses(engine)
     const { http, gateway } = this.#urls
     return { view, httpUrl: http, gatewayUrl: gateway, stop: deadlineMs => this.stop(deadlineMs) }
@@ -235,7 +240,7 @@ class Starting {
   }
 
   async #startNetwork(store: Store): Promise<RunningNetwork> {
-    const { config, genesis, book, keys, log, metrics } = this.#ground
+    const { config, genesis, book, keys, clock, log, metrics } = this.#ground
     const { file, hash } = genesis
     const network = await startNetwork({
       networkName: file.network,
@@ -247,7 +252,7 @@ class Starting {
       listenAddresses: config.listen,
       bootstrap: book.all().filter(node => takesPart(node) && node.peerId !== keys.peerId),
       maxPeers: config.maxPeers,
-      clock: realClock,
+      clock,
       random: realRandom,
       logger: log,
       counters: metrics,
@@ -292,11 +297,12 @@ class Starting {
     this.#urls.http = http.url
   }
 
-  #watchClock(clock: ClockWatch, board: AdvertBoard): void {
+  #watchClock(watch: ClockWatch, board: AdvertBoard): void {
+    const { clock } = this.#ground
     const check = (): void => {
-      this.#clockCheck = realClock.after(clockCheckMs, check)
+      this.#clockCheck = clock.after(clockCheckMs, check)
       const others = { isKnown: board.knowsClocks(), behindMs: board.clockBehindMs() }
-      const wrong = clock.look(others, realClock.monotonicMs())
+      const wrong = watch.look(others, clock.monotonicMs())
       if (wrong !== undefined) this.#fatal(wrongClock(wrong))
     }
     check()
@@ -311,7 +317,7 @@ class Starting {
 }
 
 /** How far this clock is behind the last seals that were decided; one that was not, any leader may date as it likes. */
-function behindSealsMs(engine: Engine, finality: Finality): number {
+function behindSealsMs(engine: Engine, finality: Finality, clock: Clock): number {
   const groups = engine.authorities().map(host => host.authority.identity.group)
-  return Math.max(0, ...groups.map(group => finality.decidedTimeMs(group))) - realClock.wallMs()
+  return Math.max(0, ...groups.map(group => finality.decidedTimeMs(group))) - clock.wallMs()
 }

@@ -4,7 +4,6 @@ import type { Store } from '../../storage/store.ts'
 import { Admission } from '../joining/admission.ts'
 import type { RunningNetwork } from '../network/options.ts'
 import { type NodeRecord, takesPart } from '../nodes/record.ts'
-import { realClock } from '../real-ports.ts'
 import type { Ground } from './parts.ts'
 
 const numberKey = nodeKey('number')
@@ -23,7 +22,7 @@ export async function admitted(
   store: Store,
   onWaiting: (sentence: string) => void = () => {},
 ): Promise<NodeRecord> {
-  const { book, keys, log, count, config } = ground
+  const { book, keys, clock, log, count, config } = ground
   if (book.self !== undefined) return book.self
   const facts = () => ({
     ...{ identity: keys.identity.publicKey, operator: config.operator ?? keys.peerId.slice(-operatorChars) },
@@ -32,7 +31,7 @@ export async function admitted(
     endorsement: keys.endorsement,
   })
   const admission = new Admission({
-    ...{ network, clock: realClock, facts, count },
+    ...{ network, clock, facts, count },
     sponsors: () => {
       const nodes = book.all().filter(node => takesPart(node))
       return nodes.map(({ peerId }) => peerId)

@@ -2,13 +2,12 @@ import { AdvertBoard } from '../adverts/board.ts'
 import type { Engine } from '../hosting/engine.ts'
 import type { RunningNetwork } from '../network/options.ts'
 import { ledView } from '../node-view.ts'
-import { realClock } from '../real-ports.ts'
 import type { InputRouter } from '../routing/router.ts'
 import type { Basis, Urls } from './parts.ts'
 
 /** What this node says of itself, and what it hears of others' leaders. */
 export function startAdverts(
-  { genesis, book, self, count }: Basis,
+  { genesis, book, self, clock, count }: Basis,
   network: RunningNetwork,
   engine: Engine,
   router: InputRouter,
@@ -20,10 +19,10 @@ export function startAdverts(
     self: self.number,
     numberOf: peer => book.numberOf(peer),
     network,
-    clock: realClock,
+    clock,
     own: () => ({
       number: self.number,
-      wallMs: Math.round(realClock.wallMs()),
+      wallMs: Math.round(clock.wallMs()),
       gatewayUrl: urls.gateway,
       httpUrl: urls.http,
       led: engine

@@ -18,7 +18,6 @@ import { rulesHost } from '../hosting/rules-host.ts'
 import { verifySignature } from '../identity/signing-key.ts'
 import type { RunningNetwork } from '../network/options.ts'
 import type { Cancel, PeerId } from '../ports.ts'
-import { realClock } from '../real-ports.ts'
 import type { Ground, Parts } from './parts.ts'
 
 const lookMs = 1_000
@@ -53,7 +52,12 @@ export class DirectoryLog implements DirectoryView {
     this.#reader = new LogReader(store, hosted.identity.group)
     this.#decided = new DecidedRules({ store, hosted, host: this.#host(), told: news => this.#told(news) })
     const { count } = ground
-    this.#serving = new DirectoryServing({ network, clock: realClock, log: () => this.#certified(), count })
+    this.#serving = new DirectoryServing({
+      network,
+      clock: this.#ground.clock,
+      log: () => this.#certified(),
+      count,
+    })
   }
 
   get state(): Directory['state'] | undefined {
@@ -87,7 +91,7 @@ export class DirectoryLog implements DirectoryView {
 
   /** Where the replica was ended, because the directory has other members: this node follows them from the first leaf on. */
   #look(network: RunningNetwork): void {
-    this.#cancelLook = realClock.after(lookMs, () => this.#look(network))
+    this.#cancelLook = this.#ground.clock.after(lookMs, () => this.#look(network))
     const { engine } = this.#parts
     if (this.follows || this.#isChanging || engine === undefined) return
     if (engine.holds(this.#hosted.identity.group)) return void this.#observe()
@@ -136,11 +140,11 @@ export class DirectoryLog implements DirectoryView {
     )
     for (const activation of activations) chain.activate(activation)
     // All that a follower has on its disk was decided.
-    const known = { wallMs: realClock.wallMs(), decidedSize: Number.POSITIVE_INFINITY }
+    const known = { wallMs: this.#ground.clock.wallMs(), decidedSize: Number.POSITIVE_INFINITY }
     const { replica } = await recoverAuthority(this.#store, identity, charter, this.#host(), known)
     this.#certificate = certificate
     const follower = new Follower({
-      ...{ group, store: this.#store, clock: realClock, replica, chain },
+      ...{ group, store: this.#store, clock: this.#ground.clock, replica, chain },
       logUpTo: size => logUpTo(this.#store, group, size),
       told: (news, tip) => {
         this.#certificate = tip
@@ -150,7 +154,7 @@ export class DirectoryLog implements DirectoryView {
     this.#follower = follower
     if (follower.state !== undefined) enterNodes(book, follower.state, undefined)
     this.#following = new Following({
-      ...{ follower, network, clock: realClock, count },
+      ...{ follower, network, clock: this.#ground.clock, count },
       sources: () => this.#sources(network),
       halted: error =>
         log.error({ error: error.message }, 'the directory is followed no more: run freehold doctor'),

@@ -17,7 +17,7 @@ import type { Engine } from '../hosting/engine.ts'
 import type { HostedAuthority } from '../hosting/opening.ts'
 import type { MemberOrder } from '../hosting/orders.ts'
 import type { RunningNetwork } from '../network/options.ts'
-import { realClock, realRandom } from '../real-ports.ts'
+import { realRandom } from '../real-ports.ts'
 import type { InputRouter } from '../routing/router.ts'
 import { version } from '../version.ts'
 import type { DirectoryLog } from './directory-log.ts'
@@ -50,7 +50,7 @@ export class DirectoryPart {
     this.#hosted = hosted
     this.#log = log
     this.#commands = new Commands({
-      clock: realClock,
+      clock: this.#basis.clock,
       isDone: nonce => this.#log.state && this.#log.state.nonces.get(nonceId(nonce)) !== undefined,
     })
     const { group } = this.#hosted.identity
@@ -152,7 +152,14 @@ export class DirectoryPart {
     const { book, self, count } = this.#basis
     const { group } = this.#hosted.identity
     return new Leases({
-      ...{ self: self.number, network, clock: realClock, random: realRandom, renewals: this.renewals, count },
+      ...{
+        self: self.number,
+        network,
+        clock: this.#basis.clock,
+        random: realRandom,
+        renewals: this.renewals,
+        count,
+      },
       leader: () => engine.leader(group) || (this.#parts.board?.leaderOf(group)?.node ?? 0),
       peerOf: node => book.get(node)?.peerId,
       numberOf: peer => book.numberOf(peer),
@@ -165,11 +172,11 @@ export class DirectoryPart {
     const { dataDir } = config
     const measures = new Measures(
       { dataDir, traffic: () => network.stats().traffic, caps: capsOf(config) },
-      realClock.monotonicMs(),
+      this.#basis.clock.monotonicMs(),
     )
     return new Reporter({
-      ...{ version, incarnation, clock: realClock, addresses: () => self.addresses },
-      measure: () => measures.take(realClock.monotonicMs()),
+      ...{ version, incarnation, clock: this.#basis.clock, addresses: () => self.addresses },
+      measure: () => measures.take(this.#basis.clock.monotonicMs()),
       roundTrips: () => {
         const measured = network.stats().peers.flatMap(({ peer, roundTripMs }) => {
           const node = book.numberOf(peer)
@@ -191,7 +198,7 @@ export class DirectoryPart {
     const { keys, count } = this.#basis
     const { origin } = this.#hosted.identity
     return new DirectoryClient({
-      ...{ origin, identity: keys.identity, clock: realClock, random: realRandom, sha256, count },
+      ...{ origin, identity: keys.identity, clock: this.#basis.clock, random: realRandom, sha256, count },
       next: () =>
         this.#commands.next() ??
         this.#nextAnchors(engine) ??
@@ -205,10 +212,10 @@ export class DirectoryPart {
 
   #nextAnchors(engine: Engine): Saying | undefined {
     const leads = (group: number): boolean => engine.authority(group)?.authority.serving === true
-    const batch = this.#toAnchor.next(leads, realClock.monotonicMs())
+    const batch = this.#toAnchor.next(leads, this.#basis.clock.monotonicMs())
     if (batch === undefined) return undefined
     const said: Saying['said'] = outcome => {
-      const refused = this.#toAnchor.told(batch, outcome, realClock.monotonicMs())
+      const refused = this.#toAnchor.told(batch, outcome, this.#basis.clock.monotonicMs())
       for (const code of refused) this.#basis.count('directory_anchor_refused', { code })
     }
     return { action: { kind: 'anchor', certificates: batch.certificates }, said }

@@ -9,7 +9,7 @@ import { parseKeepBodies } from '../hosting/retention.ts'
 import { verifySignature } from '../identity/signing-key.ts'
 import type { RunningNetwork } from '../network/options.ts'
 import { isDamage, setupErrorOf } from '../node-errors.ts'
-import { atEndOfTurn, realClock, realRandom } from '../real-ports.ts'
+import { atEndOfTurn, realRandom } from '../real-ports.ts'
 import { authoritiesOf, handoversOf } from './from-genesis.ts'
 import type { Basis, Parts } from './parts.ts'
 
@@ -28,7 +28,7 @@ export async function startEngine(
   network: RunningNetwork,
   { problem, fatal }: EngineTroubles,
 ): Promise<Engine> {
-  const { config, genesis, book, keys, self, log, count } = basis
+  const { config, genesis, book, keys, self, clock, log, count } = basis
   return await Engine.start({
     self: self.number,
     peers: book.peers,
@@ -36,7 +36,7 @@ export async function startEngine(
     logKey: keys.log,
     store,
     network,
-    clock: realClock,
+    clock,
     random: realRandom,
     schedule: atEndOfTurn,
     sha256,
@@ -71,14 +71,14 @@ export async function startEngine(
 }
 
 function cosigning(
-  { genesis, book, keys, self, count }: Basis,
+  { genesis, book, keys, self, clock, count }: Basis,
   parts: Parts,
   network: RunningNetwork,
 ): ReturnType<typeof memberCosigning> {
   const { network: networkName } = genesis.file
   return memberCosigning({
     self: self.number,
-    ...{ networkName, network, key: keys.cosign, clock: realClock },
+    ...{ networkName, network, key: keys.cosign, clock },
     keyOf: node => book.get(node)!.keys.cosign,
     peers: book.peers,
     membersOf: group => parts.finality?.membersOf(group) ?? [],

@@ -7,12 +7,12 @@ import { AnchorsAtOnce } from '../hosting/finality/anchoring.ts'
 import { Finality } from '../hosting/finality/finality.ts'
 import { verifySignature } from '../identity/signing-key.ts'
 import type { RunningNetwork } from '../network/options.ts'
-import { atEndOfTurn, realClock, realRandom } from '../real-ports.ts'
+import { atEndOfTurn, realRandom } from '../real-ports.ts'
 import type { Basis, Parts } from './parts.ts'
 
 /** This node's votes, read back from its disk. `forgetful`: that disk may have lost some. */
 export async function loadFinality(
-  { genesis, book, keys, self, log, count, signatures }: Basis,
+  { genesis, book, keys, self, clock, log, count, signatures }: Basis,
   parts: Parts,
   store: Store,
   network: RunningNetwork,
@@ -40,7 +40,7 @@ export async function loadFinality(
     forgetful,
     store,
     network,
-    clock: realClock,
+    clock,
     random: realRandom,
     schedule: atEndOfTurn,
     sha256,

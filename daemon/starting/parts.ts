@@ -14,6 +14,7 @@ import type { Metrics } from '../metrics/metrics.ts'
 import type { RunningNetwork } from '../network/options.ts'
 import type { NodeBook } from '../nodes/book.ts'
 import type { NodeRecord } from '../nodes/record.ts'
+import type { Clock } from '../ports.ts'
 import type { GatewaySignatures } from '../routing/gateway-signatures.ts'
 import type { InputRouter } from '../routing/router.ts'
 import type { WitnessAsking } from '../witnesses/asking.ts'
@@ -28,6 +29,7 @@ export interface Ground {
   readonly keys: NodeKeys
   readonly book: NodeBook
   readonly dataDir: DataDir
+  readonly clock: Clock
   readonly log: Logger
   readonly metrics: Metrics
   readonly count: (name: string, labels: Record<string, string>) => void

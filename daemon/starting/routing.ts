@@ -7,7 +7,7 @@ import type { Engine } from '../hosting/engine.ts'
 import { verifySignature } from '../identity/signing-key.ts'
 import type { RunningNetwork } from '../network/options.ts'
 import type { PeerId } from '../ports.ts'
-import { atEndOfTurn, realClock } from '../real-ports.ts'
+import { atEndOfTurn } from '../real-ports.ts'
 import { FinalChecks } from '../routing/final-checks.ts'
 import { serveFinals } from '../routing/final-server.ts'
 import { serveIntake } from '../routing/intake-server.ts'
@@ -22,7 +22,7 @@ export function startRouting(
   network: RunningNetwork,
   engine: Engine,
 ): InputRouter {
-  const { book, keys, self, count, signatures } = basis
+  const { book, keys, self, clock, count, signatures } = basis
   serveOthers(basis, network, engine)
   const areas = areasOf(basis, engine)
   const directory = directoryOf(basis, engine)
@@ -33,7 +33,7 @@ export function startRouting(
     peerOf: node => book.get(node)?.peerId,
     local: group => engine.member(group),
     network,
-    clock: realClock,
+    clock,
     schedule: atEndOfTurn,
     waits: group => engine.expectProgress(group),
     sign: message => {

@@ -3,13 +3,13 @@ import { type GatewayServer, startGatewayServer } from '../gateway/server.ts'
 import { type HttpServer, startHttp } from '../http/server.ts'
 import type { NodeView } from '../http/view.ts'
 import { verifySignature } from '../identity/signing-key.ts'
-import { realClock, realRandom } from '../real-ports.ts'
+import { realRandom } from '../real-ports.ts'
 import type { InputRouter } from '../routing/router.ts'
 import type { Basis, Parts } from './parts.ts'
 
 /** Listens for game clients. */
 export async function startGateway(
-  { config, genesis, book, self, metrics }: Basis,
+  { config, genesis, book, self, clock, metrics }: Basis,
   router: InputRouter,
 ): Promise<GatewayServer> {
   const { file, hash } = genesis
@@ -29,8 +29,8 @@ export async function startGateway(
     ports: {
       router,
       count: (name, labels, by) => metrics.count(name, labels, by),
-      monotonicMs: realClock.monotonicMs,
-      wallMs: realClock.wallMs,
+      monotonicMs: clock.monotonicMs,
+      wallMs: clock.wallMs,
       randomBytes: realRandom.bytes,
       sha256,
       verify: verifySignature,
@@ -40,7 +40,7 @@ export async function startGateway(
 
 /** Listens for operators and auditors, and for the map. */
 export async function startApi(
-  { config, genesis, metrics, log }: Basis,
+  { config, genesis, clock, metrics, log }: Basis,
   parts: Parts,
   view: NodeView,
   pageDir: string | undefined,
@@ -56,6 +56,6 @@ export async function startApi(
     serveMetrics: config.metrics,
     pageDir,
     log,
-    nowMs: realClock.monotonicMs,
+    nowMs: clock.monotonicMs,
   })
 }

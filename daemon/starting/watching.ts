@@ -8,7 +8,6 @@ import { originOf } from '../genesis/genesis.ts'
 import type { Engine } from '../hosting/engine.ts'
 import { verifySignature } from '../identity/signing-key.ts'
 import type { Network } from '../ports.ts'
-import { realClock } from '../real-ports.ts'
 import type { Basis } from './parts.ts'
 
 export interface Watching {
@@ -20,11 +19,10 @@ export interface Watching {
 
 /** Compares what nodes sign, and keeps and tells what contradicts itself. */
 export function startWatching(
-  { genesis, book, dataDir, log, count }: Basis,
+  { genesis, book, dataDir, clock, log, count }: Basis,
   network: Network,
   engine: Engine,
 ): Watching {
-  const clock = realClock
   const { authorities, network: name } = genesis.file
   const charters = new Map(authorities.map(authority => [originOf(name, authority), authority]))
   const logKeys = new LogKeys(
