@@ -52,8 +52,8 @@ export class Membership {
     const { known, orders, views, host, driver, self, isNode, onMembers } = this.#parts
     const hosted = known.get(group)
     if (hosted === undefined) return { ok: false, code: 'unknown-authority' }
-    if (![...order.voters, ...order.learners, ...order.before].every(isNode))
-      return { ok: false, code: 'malformed' }
+    // Who made room may have been banned, or have left since.
+    if (![...order.voters, ...order.learners].every(isNode)) return { ok: false, code: 'malformed' }
     const taken = orders.take(hosted, order, self)
     if (typeof taken === 'string') return { ok: false, code: taken }
     driver.addOps([orders.op(group)])

@@ -205,6 +205,12 @@ describe(TITLE, function () {
       assert.equal(told(GROUP, { voters: [1, 2, 4] }), 'ok')
       assert.equal(told(GROUP, {}), 'older-order')
       assert.equal(told(GROUP, { number: 2 }), 'ok')
+      const banned = 9
+      assert.equal(
+        told(GROUP, { number: 3, before: [1, 2, banned] }),
+        'ok',
+        'who is to make room need be no node any more',
+      )
     })
   })
 })
