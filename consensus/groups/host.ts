@@ -5,6 +5,7 @@ import { cyclePersisted, takeCycle, watchDisk } from './cycle.ts'
 import { closeForGood, type Departure } from './departures.ts'
 import { DiskWatch } from './disk-watch.ts'
 import { EffectsBuilder } from './effects.ts'
+import { tickHolds } from './holding.ts'
 import { coreSettings } from './hosted-group.ts'
 import { changeMembers } from './membership.ts'
 import { openIn } from './opening.ts'
@@ -78,6 +79,7 @@ export class GroupHost {
       departed: new Map(),
       dirty: new Set(),
       rejoining: new Set(),
+      held: new Set(),
       peersUp: new Set(),
       outbox: new Outbox(),
       writes: new WriteQueue(),
@@ -171,6 +173,7 @@ export class GroupHost {
     this.#parts.outbox.tick()
     if (this.#ticks % DRAIN_TICKS === 0) this.#parts.outbox.allDrained()
     watchDisk(this.#parts)
+    tickHolds(this.#parts)
     this.#parts.clocks.tick()
     tickReads(this.#parts)
     tickRejoining(this.#parts, this.#ticks)
@@ -204,7 +207,8 @@ export class GroupHost {
   /** Asks the leader, which this node must be, to hand over to a member that is up to date or nearly so. */
   transfer(group: number, to: number): void {
     const hosted = this.#parts.groups.get(group)
-    if (hosted === undefined || this.#stopped) return
+    // Nobody would vote for the heir.
+    if (hosted === undefined || hosted.hold !== undefined || this.#stopped) return
     contain(this.#parts, hosted, () => transfer(this.#parts, hosted, to))
   }
 

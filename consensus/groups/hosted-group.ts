@@ -6,6 +6,7 @@ import { RawNode } from '../raft/raw-node.ts'
 import { EMPTY_BYTES, EMPTY_HARD_STATE, type HardState, type Message, type Snapshot } from '../raft/types.ts'
 import type { Committed } from './departures.ts'
 import type { RejoinAnswer } from './frame.ts'
+import type { Hold } from './holding.ts'
 import type { RecoveredGroup } from './raft-disk.ts'
 import { type Rejoin, rejoinOf } from './rejoin.ts'
 import {
@@ -64,6 +65,8 @@ export interface HostedGroup {
   readonly introduced: Set<number>
   /** Who stands first when nobody leads, 0 for nobody in particular. */
   readonly firstLeader: number
+  /** While only that one is followed. */
+  hold: Hold | undefined
   /** No voter leaves before the instance ends. */
   readonly keepsVoters: boolean
   /** This node has been a member in this life, and not been found to be none since. */
@@ -177,6 +180,7 @@ export function openGroup(
     sharedWith: [],
     introduced: new Set(options.introduced),
     firstLeader: options.firstLeader ?? 0,
+    hold: undefined,
     keepsVoters: options.keepsVoters ?? false,
     wasMember: false,
     told: { index: 0, term: 0 },

@@ -1,3 +1,4 @@
+import { beginHold } from './holding.ts'
 import { type HostedGroup, openGroup } from './hosted-group.ts'
 import { closeGroup, type HostParts } from './parts.ts'
 import type { RecoveredGroup } from './raft-disk.ts'
@@ -22,6 +23,7 @@ export function openIn(parts: HostParts, options: GroupOptions, recovered: Recov
   if (oldest > 0) parts.writes.removeCovered(group.instance, oldest, group.firstStored - 1)
   parts.groups.set(options.group, group)
   parts.departed.delete(options.group)
+  beginHold(parts, group, options.holdMs ?? 0)
   parts.clocks.open(group)
   resumeRejoin(parts, group)
   parts.dirty.add(group)

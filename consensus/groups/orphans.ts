@@ -1,5 +1,6 @@
 import { NONE } from '../raft/types.ts'
 import { hasQuorum, isBound } from './cover.ts'
+import { waitsForFirst } from './holding.ts'
 import type { HostedGroup } from './hosted-group.ts'
 import type { Liveness } from './liveness/liveness.ts'
 
@@ -114,7 +115,7 @@ export class Orphans {
 
   /** A member with a longer log than a candidate's need not wait for its turn: the candidate can't win. */
   standNow(hosted: HostedGroup): void {
-    if (!this.#waiting.has(hosted) || this.diskIsStalled) return
+    if (!this.#waiting.has(hosted) || this.diskIsStalled || waitsForFirst(hosted)) return
     if (!isBound(hosted, this.#options.liveness, this.#options.nowMs())) this.#start(hosted)
   }
 
@@ -122,7 +123,7 @@ export class Orphans {
   isElectable(hosted: HostedGroup): boolean {
     const { liveness, self } = this.#options
     const { lostLeader, node, wasRemoved } = hosted
-    if (this.diskIsStalled || wasRemoved || !node.raft.promotable) return false
+    if (this.diskIsStalled || wasRemoved || !node.raft.promotable || waitsForFirst(hosted)) return false
     return hasQuorum(
       node.raft.tracker.config,
       voter => voter === self || (voter !== lostLeader && liveness.isFreeOf(voter, lostLeader)),

@@ -18,6 +18,8 @@ export interface HostParts {
   readonly dirty: Set<HostedGroup>
   /** Groups whose disk was lost, and which do not vote yet. */
   readonly rejoining: Set<HostedGroup>
+  /** Groups that follow their first leader only. */
+  readonly held: Set<HostedGroup>
   readonly peersUp: Set<number>
   readonly outbox: Outbox
   readonly writes: WriteQueue
@@ -40,6 +42,7 @@ export function closeGroup(parts: HostParts, group: number): void {
   parts.groups.delete(group)
   parts.dirty.delete(hosted)
   parts.rejoining.delete(hosted)
+  parts.held.delete(hosted)
   parts.outbox.forget(group)
   parts.clocks.close(hosted)
   parts.writes.forget(hosted)

@@ -3,6 +3,7 @@ import { type Message, MessageType, NONE } from '../raft/types.ts'
 import { isBound } from './cover.ts'
 import { asksForVote, learnCommitted, learnRemoved, receiveAsDeparted, tellCommitted } from './departures.ts'
 import { decodeFrame, type GroupMessages } from './frame.ts'
+import { breaksHold } from './holding.ts'
 import type { HostedGroup } from './hosted-group.ts'
 import { FROM_PEERS } from './lanes.ts'
 import { isHeard } from './membership.ts'
@@ -48,6 +49,8 @@ function receiveMessage(parts: HostParts, peer: number, hosted: HostedGroup, mes
     count(parts, 'wrong-sender')
   } else if (!FROM_PEERS.has(message.type)) {
     count(parts, 'unexpected-type')
+  } else if (breaksHold(hosted, message)) {
+    count(parts, 'not-first-leader')
   } else if (message.type === MessageType.Snap && wantsState(hosted, message)) {
     offer(parts, peer, hosted, message)
   } else if (message.type === MessageType.ReadIndex) {

@@ -72,6 +72,8 @@ export interface GroupOptions extends RaftInstance {
   readonly applied?: number
   /** Whoever of the voters is to stand first, when nobody leads. Default: they take turns by the group's number. */
   readonly firstLeader?: number
+  /** Nobody else is followed for so long, as long as that one leads (holding.ts). Default 0: whoever is elected is. */
+  readonly holdMs?: number
   /** Its voters are these until the instance ends: whoever tells one of them that it was removed lies. Default false. */
   readonly keepsVoters?: boolean
 }

@@ -4,7 +4,6 @@ import { GroupHost } from '../../consensus/groups/host.ts'
 import { recoverPromised } from '../../consensus/groups/liveness/support-disk.ts'
 import { DEFAULT_LIMITS, type GroupStatus, TICK_MS } from '../../consensus/groups/types.ts'
 import { authorityOf } from '../../consensus/handover/id.ts'
-import type { LogRecord } from '../../storage/log/record.ts'
 import type { StoreOp } from '../../storage/store.ts'
 import { Borders } from '../handover/borders.ts'
 import { HandoverLanes, type HandoverReplica } from '../handover/lanes.ts'
@@ -315,8 +314,8 @@ export class Engine {
   }
 
   /** Of finality's views: the replica begins from what the disk has, in the instance that stands there. */
-  async enter(group: number, firstLeader: number, fallen: readonly LogRecord[]): Promise<void> {
-    await this.#open(this.#known.get(group)!, { firstLeader, fallen })
+  async enter(group: number, begin: Beginning): Promise<void> {
+    await this.#open(this.#known.get(group)!, begin)
   }
 
   /** What it takes to bring a replica's disk elsewhere, while it is not open; undefined when none is to be here. */

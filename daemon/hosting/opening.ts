@@ -51,11 +51,13 @@ export interface OpenedAuthority {
 export interface Beginning {
   /** Who stands first when nobody leads the instance, 0 for nobody in particular. */
   readonly firstLeader: number
+  /** For how long nobody else is followed, as long as that one leads. */
+  readonly holdMs: number
   /** Records that it had beyond where it stands now, in order. */
   readonly fallen: readonly LogRecord[]
 }
 
-export const plainBeginning: Beginning = { firstLeader: 0, fallen: [] }
+export const plainBeginning: Beginning = { firstLeader: 0, holdMs: 0, fallen: [] }
 
 /** @throws what recovery throws */
 export async function openAuthority(
@@ -156,11 +158,11 @@ export async function openAuthority(
   const join = (introduced: readonly number[]): void => {
     const voters = identity.members
     const upTo = appliedInRaft(recovered, applied)
-    const { firstLeader } = begin
+    const { firstLeader, holdMs } = begin
     // Where the members vote, a seal of theirs ends the instance and names the voters of the next.
     const keepsVoters = views?.votesOn(group) === true
     const options = { group, epoch, view, voters, learners: [], introduced, applied: upTo }
-    parts.host.open({ ...options, firstLeader, keepsVoters }, recovered)
+    parts.host.open({ ...options, firstLeader, holdMs, keepsVoters }, recovered)
   }
   return { host, join }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { LogRecord } from '../../storage/log/record.ts'
+import type { Beginning } from '../../daemon/hosting/opening.ts'
 import { HONEST } from '../../testnet/simulation/authorities/daemon.ts'
 import { SimRealm } from '../../testnet/simulation/authorities/sim-realm.ts'
 import { seedOr, simulate } from '../../testnet/simulation/replay.ts'
@@ -23,12 +23,12 @@ describe(TITLE, function () {
       const enter = engine.enter.bind(engine)
       const isOpen = (): boolean => engine.authority(GROUP) !== undefined
       const seen: { taken: boolean; before: boolean; after: boolean }[] = []
-      engine.enter = async (group: number, firstLeader: number, fallen: readonly LogRecord[]) => {
+      engine.enter = async (group: number, begin: Beginning) => {
         const taken = engine.changeMembers(group, ORDER).ok
         // As long as the signatures of what fell off may take to be checked.
         await new Promise<void>(resolve => simulation.schedule(undefined, 200, 'signatures', resolve))
         const before = isOpen()
-        await enter(group, firstLeader, fallen)
+        await enter(group, begin)
         seen.push({ taken, before, after: isOpen() })
       }
       for (const number of [1, 2]) realm.node(number).program!.finality!.suspect(GROUP, 'test')

@@ -45,7 +45,14 @@ async function reading(ops: readonly StoreOp[] = []): Promise<Read> {
   }
   const views = new Views({
     ...{ host: cluster.node(1).host, store, clock: {} as Clock, door: () => door },
-    ...{ peers: () => [], stoodAt: () => [], entered: () => {}, log: () => {}, count: () => {} },
+    ...{
+      peers: () => [],
+      stoodAt: () => [],
+      entered: () => {},
+      holdMs: () => 0,
+      log: () => {},
+      count: () => {},
+    },
   })
   return { cluster, store, views, loaded: views.load(GROUP, FIRST) }
 }

@@ -64,6 +64,7 @@ const RARE: Readonly<
     faults: ['suspicion', 'withheld-votes', 'partition', 'crash'],
   },
   'decisions-untold': { seeds: 8, seconds: 12, faults: ['delay'] },
+  'follows-any-leader': { seeds: 4, seconds: 2, faults: ['usurper'] },
   'suspects-nobody': { seeds: 8, seconds: 2, faults: ['crash'] },
   // In every eighth seed a member is left alone.
   'leaves-one-alone': { seeds: 9, seconds: 2, clients: 1, faults: ['suspicion'] },

@@ -13,6 +13,7 @@ import type { Cancel, PeerId } from '../../ports.ts'
 import type { DecidedPoint } from '../decided.ts'
 import { Epochs } from './epochs.ts'
 import type { FinalityOptions, FinalityStatus, VotedAuthority } from './finality-options.ts'
+import { Holding } from './holding.ts'
 import { VoteLanes } from './lanes.ts'
 import { Progress } from './progress.ts'
 import { SealChain } from './seal-chain.ts'
@@ -71,6 +72,7 @@ export class Finality {
       isReachable: node => this.#lanes.reaches(node),
     })
     this.#progress = new Progress(progressMs)
+    const holding = new Holding(firstMs)
     this.#vetting = new Vetting({
       ...options,
       checked: group => this.#hand(group),
@@ -84,6 +86,7 @@ export class Finality {
         return this.#chains.get(group)?.restored(base, certified.height) ?? []
       },
       entered: group => this.#hand(group),
+      holdMs: restart => holding.enters(restart.group, restart, clock.monotonicMs()),
     })
     this.#epochs = new Epochs({
       ...{ self, host: this.#host, door: options.door, patienceMs: firstMs },

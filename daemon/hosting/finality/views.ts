@@ -6,6 +6,7 @@ import { type RaftInstance, raftInstanceRange } from '../../../storage/keys.ts'
 import type { LogRecord } from '../../../storage/log/record.ts'
 import type { Store, StoreOp } from '../../../storage/store.ts'
 import type { Clock, PeerId } from '../../ports.ts'
+import type { Beginning } from '../opening.ts'
 import { readStanding, type Standing, standingOp } from '../standing.ts'
 import { Carried } from './carried.ts'
 import { olderInstanceOps } from './going-back.ts'
@@ -22,8 +23,8 @@ export type ViewEvent = 'view-frozen' | 'view-entered' | 'view-restoring'
 export interface ReplicaDoor {
   /** The replica and its Raft instance end here; what they wrote stays on the disk. */
   freeze(group: number): void
-  /** A replica begins from what the disk has. `fallen`: what it had beyond that, to be proposed again. */
-  enter(group: number, firstLeader: number, fallen: readonly LogRecord[]): Promise<void>
+  /** A replica begins from what the disk has. */
+  enter(group: number, begin: Beginning): Promise<void>
   /** Undefined when this node is to hold no replica. */
   restoring(group: number): Restoring | undefined
   /** It can't go on: its disk is damaged. */
@@ -41,6 +42,8 @@ export interface ViewsOptions {
   readonly stoodAt: (group: number, base: Seal | undefined) => readonly StoreOp[]
   /** After that: the base is to be voted on. */
   readonly entered: (group: number, base: Seal | undefined) => void
+  /** For how long this view's Raft instance follows the view's leader only. */
+  readonly holdMs: (restart: Restart) => number
   readonly log: (event: ViewEvent, facts: object) => void
   readonly count: (name: string, labels: Record<string, string>) => void
 }
@@ -181,7 +184,9 @@ export class Views {
     this.#standing.set(group, standing)
     this.#options.entered(group, base)
     try {
-      await door.enter(group, leader, this.#carried.add(group, base?.height ?? 0, fallen))
+      const again = this.#carried.add(group, base?.height ?? 0, fallen)
+      const holdMs = this.#options.holdMs(restart)
+      await door.enter(group, { firstLeader: leader, holdMs, fallen: again })
     } catch (error) {
       this.#standing.delete(group)
       throw error

@@ -4,6 +4,7 @@ import type { Story } from '../story.ts'
 import type { Node } from './faults/fault.ts'
 import type { FaultName } from './faults/list.ts'
 import { mend, sparesOne, torment } from './faults/torment.ts'
+import { usurperOf } from './faults/usurping.ts'
 import { checkFinalLog, checkOnePlace, type FinalLog } from './final.ts'
 import { Finding } from './finding.ts'
 import { SimRealm } from './sim-realm.ts'
@@ -52,6 +53,10 @@ const SETTLING_MS = 300_000
 const ALONE_MS = 70_000
 /** Every eighth network whose members vote is left to take one of them along by itself. */
 const ALONE_SEEDS = 8
+/** Where one member claims to lead all the time, it is looked so many times for so long whether something is decided. */
+const WINDOWS = 12
+const WINDOW_MS = 5_000
+const LEAST_FRUITFUL = 8
 /** Out of step with the areas' ticks, which leave the replicas unequal for a moment. */
 const LOOK_EVERY_MS = 73
 
@@ -175,6 +180,7 @@ class Run {
     const limitMs = this.#recoveryMs - LATE_ENDS_MS
     if (!(await this.#simulation.runUntil(() => stuck() === undefined, limitMs)))
       throw new Finding(`no progress ${when}: ${stuck()}\n${this.#sim.describe()}`)
+    if (usurperOf(this.#sim) !== undefined) await this.#goesOn(when)
     for (const player of this.#sim.players) player.resting = true
     const rested = (): boolean => this.#sim.players.every(player => player.atRest)
     if (!(await this.#simulation.runUntil(rested, this.#recoveryMs)))
@@ -194,6 +200,26 @@ class Run {
     mend(this.#sim, away)
     await this.#simulation.runFor(LATE_ENDS_MS)
     mend(this.#sim, away)
+  }
+
+  /** While a member claims to lead, each area that is played in is to decide something for most of the time. */
+  async #goesOn(when: string): Promise<void> {
+    const { players, judge } = this.#sim
+    const groups = new Set(players.map(({ area }) => area.group))
+    const fruitful = new Map<number, number>([...groups].map(group => [group, 0]))
+    for (let window = 0; window < WINDOWS; window++) {
+      const before = [...groups].map(group => judge.views.decidedHeight(group))
+      await this.#simulation.runFor(WINDOW_MS)
+      ;[...groups].forEach((group, i) => {
+        if (judge.views.decidedHeight(group) > before[i]!) fruitful.set(group, fruitful.get(group)! + 1)
+      })
+    }
+    for (const [group, times] of fruitful) {
+      if (times < LEAST_FRUITFUL)
+        throw new Finding(
+          `no progress for most of the time ${when}, where one claims to lead: group ${group} decided in ${times} of ${WINDOWS} times ${WINDOW_MS} ms\n${this.#sim.describe()}`,
+        )
+    }
   }
 
   /** Says who has had no progress since now: a group that nobody leads or that commits nothing, or a player without answers. */

@@ -87,6 +87,18 @@ export const VIEW_BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'follows-any-leader',
+    what: 'A member follows whoever claims to lead, also in a view that follows one which failed.',
+    votes: true,
+    edits: [
+      {
+        file: 'consensus/groups/holding.ts',
+        from: 'if (hold === undefined || from === hold.leader) return false',
+        to: 'if (hold === undefined || from !== 0) return false',
+      },
+    ],
+  },
+  {
     name: 'suspects-nobody',
     what: 'A leader that sends heartbeats and proposes nothing is never suspected.',
     votes: true,

@@ -7,6 +7,7 @@ import { FORGING_FAULTS } from './forging.ts'
 import { MEMBERSHIP_FAULTS } from './membership.ts'
 import { NETWORK_FAULTS } from './network.ts'
 import { PROCESS_FAULTS } from './process.ts'
+import { USURPING_FAULTS } from './usurping.ts'
 import { VIEW_FAULTS } from './views.ts'
 
 /** In the order in which they are mended: a process is started last, on a disk and a clock that are as they should be. */
@@ -20,11 +21,16 @@ const BY_NAME = {
   ...PROCESS_FAULTS,
 }
 
-export type FaultName = keyof typeof BY_NAME | keyof typeof VIEW_FAULTS | keyof typeof FORGING_FAULTS
+export type FaultName =
+  | keyof typeof BY_NAME
+  | keyof typeof VIEW_FAULTS
+  | keyof typeof FORGING_FAULTS
+  | keyof typeof USURPING_FAULTS
 
 export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   ...VIEW_FAULTS,
   ...FORGING_FAULTS,
+  ...USURPING_FAULTS,
   ...BY_NAME,
 }
 /** Where nobody votes. */

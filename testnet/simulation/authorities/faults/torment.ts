@@ -1,6 +1,7 @@
 import { allAreWhole, freeHungDisk, hangDisk } from './disk.ts'
 import { type Fault, type Field, type Node, pick, pickNode } from './fault.ts'
 import { FAULTS, type FaultName } from './list.ts'
+import { usurperOf } from './usurping.ts'
 import { idle } from './views.ts'
 
 /** One of the named faults after another for `ms`; what is broken is mostly mended a little later, sometimes much later. */
@@ -33,12 +34,14 @@ export interface Spared {
 }
 
 /**
- * One node stays away: it is down, or hangs while its connections stand, or its disk hangs, or, where the others can vote another
+ * One node stays away: it is still the one that claims to lead, or is down, or hangs while its connections stand, or its disk hangs, or, where the others can vote another
  * leader in, it leads and proposes nothing. Undefined: none does.
  */
 export function sparesOne(field: Field): Spared | undefined {
   // One that has lost its disk waits for all others.
   if (!allAreWhole(field)) return undefined
+  const usurper = usurperOf(field)
+  if (usurper !== undefined) return { node: usurper, leadsOn: true }
   const picked = pickNode(field)
   const dice = field.simulation.random.below(field.forgetful === undefined ? 4 : 5)
   const node = (dice === 4 ? pickLeader(field) : undefined) ?? picked
