@@ -167,7 +167,7 @@ export const directoryParsers: readonly Parser[] = [
     encodeDirectoryTick,
   ),
   row('rows.ts#headerRow', headerRow, {
-    ...{ rulesVersion: 1, tick: 2 ** 40 + 1, timeMs: 3, passedMs: 4, blockMs: 5 },
+    ...{ rulesVersion: 1, tick: 2 ** 40 + 1, timeMs: 3, passedMs: 4, resumedMs: 2, blockMs: 5 },
     ...{ nextNode: 6, nextGroup: 7, nextOrder: 8 },
   }),
   row('rows.ts#policyRow', policyRow, policy),

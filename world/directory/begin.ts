@@ -10,7 +10,7 @@ export function beginState(host: DirectoryHost, charter: DirectoryCharter): Dire
   const { nodes, authorities, operators, recovery, policy } = charter
   const state = new DirectoryState(host, charter)
   state.headers.set(0, {
-    ...{ rulesVersion: RULES_VERSION, tick: 0, timeMs: 0, passedMs: 0, blockMs: 0 },
+    ...{ rulesVersion: RULES_VERSION, tick: 0, timeMs: 0, passedMs: 0, resumedMs: 0, blockMs: 0 },
     nextNode: nodes.at(-1)!.number + 1,
     nextGroup: authorities.at(-1)!.group + 1,
     nextOrder: 1,

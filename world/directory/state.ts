@@ -169,6 +169,12 @@ export class DirectoryState {
     this.tell(`load/${group}`)
   }
 
+  /** The directory goes on after an outage. */
+  resume(): void {
+    this.header.resumedMs = this.header.passedMs
+    for (const { number } of this.nodes.rows()) this.movedNodes.add(number)
+  }
+
   setPolicy(policy: Policy): void {
     this.policies.set(0, policy)
     for (const { number } of this.nodes.rows()) this.movedNodes.add(number)

@@ -238,6 +238,8 @@ export interface Header {
   timeMs: number
   /** Directory time: what coordinators' clocks have seen pass, from one tick record to the next. It stands still while there are none. */
   passedMs: number
+  /** Directory time at which ticks went on after an outage that outlasted all leases; 0: there was none. */
+  resumedMs: number
   blockMs: number
   nextNode: number
   nextGroup: number

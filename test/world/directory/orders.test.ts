@@ -41,6 +41,24 @@ describe('orders of members', () => {
     assert.equal(pendingOf(stage.directory.state.authorities.get(1)!), undefined)
   })
 
+  it('wait for members after an outage, in which nobody could ask for a lease, but not for one that was silent before', () => {
+    const stage = running(5)
+    const { authorities } = stage.directory.state
+    stage.pass(4, ...all)
+    stage.tickBy(10 * 3600)
+    stage.pass(29, 1, 4, 5)
+    for (const group of [1, 2]) assert.equal(pendingOf(authorities.get(group)!), undefined)
+    stage.pass(10, 1, 3, 4, 5)
+    for (const group of [1, 2]) assert.ok(!pendingOf(authorities.get(group)!)!.voters.includes(2))
+
+    const other = running(5)
+    other.pass(6, 1, 3, 4, 5)
+    assert.equal(pendingOf(other.directory.state.authorities.get(1)!), undefined)
+    other.pass(1).tickBy(10 * 3600)
+    other.pass(2, 1, 3, 4, 5)
+    assert.ok(!pendingOf(other.directory.state.authorities.get(1)!)!.voters.includes(2))
+  })
+
   it('give an area that was just made its first members, who begin it in epoch 1', () => {
     const stage = running()
     const group = stage.ask(1, { kind: 'want', quadkey: '0001' }).value!

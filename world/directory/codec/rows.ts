@@ -89,19 +89,19 @@ export function named<Row>(prefix: string, write: Write<Row>, read: Read<Row>): 
 
 const FORMAT = 1
 
-/** format u8 ‖ rules version u16 ‖ tick, timeMs, passedMs, blockMs u64 ‖ next node, group u32 ‖ next order u64 */
+/** format u8 ‖ rules version u16 ‖ tick, timeMs, passedMs, resumedMs, blockMs u64 ‖ next node, group u32 ‖ next order u64 */
 export const headerRow = single<Header>(
   'd',
   (writer, header) => {
     writer.u8(FORMAT).u16(header.rulesVersion).u53(header.tick).u53(header.timeMs)
-    writer.u53(header.passedMs).u53(header.blockMs)
+    writer.u53(header.passedMs).u53(header.resumedMs).u53(header.blockMs)
     writer.u32(header.nextNode).u32(header.nextGroup).u53(header.nextOrder)
   },
   reader => {
     if (reader.u8() !== FORMAT) reader.ok = false
     return {
       ...{ rulesVersion: reader.u16(), tick: reader.u53(), timeMs: reader.u53() },
-      ...{ passedMs: reader.u53(), blockMs: reader.u53() },
+      ...{ passedMs: reader.u53(), resumedMs: reader.u53(), blockMs: reader.u53() },
       ...{ nextNode: reader.u32(), nextGroup: reader.u32(), nextOrder: reader.u53() },
     }
   },

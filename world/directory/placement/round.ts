@@ -70,6 +70,7 @@ export class Round {
   mayTake({ facts }: Candidate, { votes, isUrgent }: Wish, hasIt: boolean): boolean {
     const { number, status, trust, heardTick, sinceTick } = facts
     if (status !== 'active' || this.tick - heardTick > FRESH_TICKS) return false
+    if (heardTick > this.tick) return false // still waited for
     if (trust < (votes ? REPLICA_TRUST : OBSERVER_TRUST)) return false
     if (!isUrgent && this.tick - sinceTick < STEADY_TICKS) return false
     return hasIt || !isUrgent || this.fetches(number) < MAX_FETCHES

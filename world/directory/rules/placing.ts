@@ -1,4 +1,4 @@
-import { MAX_STEP_MS } from '../limits.ts'
+import { LEASE_OVER_MS, MAX_STEP_MS } from '../limits.ts'
 import { place } from '../placement/place.ts'
 import type { AuthorityFacts, Decision, NodeFacts } from '../placement/types.ts'
 import { reputationOf } from '../reputation.ts'
@@ -17,6 +17,8 @@ const statuses: Readonly<Record<NodeStatus, NodeFacts['status']>> = {
 }
 /** How long a founder that was never heard is waited for: a network is not started in one moment. */
 const START_TICKS = 60
+/** How long those are waited for who were there before an outage of the directory: a power cut ends everywhere, but not in one moment. */
+const RETURN_TICKS = 30
 /** What one replica costs that has nothing to do, and one of the directory, in thousandths of the reference node. */
 const IDLE_WEIGHT = 5
 const DIRECTORY_WEIGHT = 50
@@ -57,11 +59,16 @@ function nodeFacts(state: DirectoryState, node: NodeRecord): NodeFacts {
     ...{ number, operator, host: hostOf(addresses[0]!), status: statuses[status] },
     ...resourcesOf(report),
     roundTripsMs: new Map(report?.roundTrips.map(({ node, ms }) => [node, ms])),
-    heardTick: isHeard ? tickOf(renewedMs) : START_TICKS,
+    heardTick: isHeard ? heardTick(state, renewedMs) : START_TICKS,
     sinceTick: isHeard ? tickOf(sinceMs) : START_TICKS,
     trust: reputationOf(node, presence, state.policy, renewedMs).trust,
     movedTick: tickOf(movedMs),
   }
+}
+
+function heardTick({ header: { resumedMs } }: DirectoryState, renewedMs: number): number {
+  const wasThere = renewedMs < resumedMs && resumedMs <= renewedMs + LEASE_OVER_MS
+  return wasThere ? tickOf(resumedMs) + RETURN_TICKS : tickOf(renewedMs)
 }
 
 /** Thousandths of the reference node: what it has, and what is used of that. Nothing, for one that has not said. */

@@ -1,6 +1,6 @@
 import { bytesEqual } from '../../codec/bytes.ts'
 import type { DirectoryTick, Renewal } from '../codec/tick.ts'
-import { BLOCK_MS, LEASE_OVER_MS, MAX_STEP_MS } from '../limits.ts'
+import { BLOCK_MS, LEASE_MS, LEASE_OVER_MS, MAX_STEP_MS } from '../limits.ts'
 import { fade } from '../reputation.ts'
 import type { DirectoryState } from '../state.ts'
 import { makeBlock } from './block.ts'
@@ -11,9 +11,11 @@ import { placeAll } from './placing.ts'
 /** Time passes, and the leader says whom it heard. Everything else that a tick does follows from that and the state. */
 export function advance(state: DirectoryState, { tick, timeMs, renewals }: DirectoryTick): void {
   const { header } = state
+  const isAfterOutage = timeMs - header.timeMs > LEASE_MS && header.tick > 0
   header.passedMs += Math.max(0, Math.min(timeMs - header.timeMs, MAX_STEP_MS))
   header.tick = tick
   header.timeMs = timeMs
+  if (isAfterOutage) state.resume()
   for (const renewal of renewals) renew(state, renewal)
   dropExpired(state)
   retireLeft(state)
