@@ -98,7 +98,7 @@ const FIRST: Readonly<Record<string, number>> = {
   'vote-forgotten': 2,
   'votes-for-shorter-logs': 2,
   'votes-on-what-fell-off': 3,
-  'index-of-old-instances': 2,
+  'index-of-old-instances': 3,
   'decisions-untold': 5,
   'votes-twice': 3,
   'wiped-votes-at-once': 3,
