@@ -15,7 +15,7 @@ import { freePorts } from '../e2e/support/ports.ts'
 import { until } from '../e2e/support/processes.ts'
 
 /** All nodes of this process live so much faster: whoever comes has to be there for half a minute before it gets anything. */
-const FASTER = 5
+const FASTER = 8
 const beganMs = Date.now()
 const fasterClock: Clock = {
   wallMs: () => beganMs + FASTER * (Date.now() - beganMs),
@@ -30,7 +30,7 @@ const TRUST_S = 60
 
 describe('a node that no genesis file names', () => {
   const dir = mkdtempSync(join(tmpdir(), 'freehold-joining-'))
-  const dataDirs = nodeDirs(dir, 3)
+  const dataDirs = nodeDirs(dir, 4)
   const own = join(dir, 'newcomer')
   const settings = { gatewayPort: 0, httpPort: 0, electionMs: 1_500 }
   const running = new Map<string, RunningNode>()
@@ -39,7 +39,7 @@ describe('a node that no genesis file names', () => {
 
   before(async () => {
     const founded = foundNetwork({
-      ...{ network: 'sea', operator: 'me', dataDirs, host: '127.0.0.1', firstPort: await freePorts(9) },
+      ...{ network: 'sea', operator: 'me', dataDirs, host: '127.0.0.1', firstPort: await freePorts(12) },
       ...{ areas: 1, replicas: 3, createdAt: new Date(beganMs), operatorFile: join(dir, 'operator.json') },
       settings,
     })
@@ -74,9 +74,26 @@ describe('a node that no genesis file names', () => {
     return members.map(({ number }) => number).sort()
   }
 
-  it('is brought in by one that runs, learns its number and who the others are, and is known to all of them', async function () {
+  it('meets one of its founders that the directory has left out, and that follows it from then on', async function () {
     this.timeout(60_000)
     for (const dataDir of dataDirs) await start(dataDir)
+    assert.deepEqual(votersOf('directory'), [1, 2, 3, 4])
+    const first = running.get(dataDirs[0]!)!
+    // Who was never heard is waited for much longer.
+    await until('all have leases', () => {
+      const nodes = first.view.directory()?.nodes ?? []
+      return nodes.length === 4 && nodes.every(({ leaseMs }) => leaseMs !== null)
+    })
+    await stop(dataDirs[3]!)
+    await until('the directory goes on without it', () => votersOf('directory').length === 3)
+    const back = await start(dataDirs[3]!)
+    await until('it holds the directory no more', () => !back.view.authority('directory')!.hosted)
+    const sizeThen = first.view.directory()!.size
+    await until('it has what came since', () => (back.view.directory()?.size ?? 0) > sizeThen)
+  })
+
+  it('is brought in by one that runs, learns its number and who the others are, and is known to all of them', async function () {
+    this.timeout(60_000)
     mkdirSync(own)
     const files = dataDirFiles(own)
     const { peerId } = createNodeKeys(files.nodeKeys, 'sea')
@@ -85,16 +102,16 @@ describe('a node that no genesis file names', () => {
     writeFileDurably(files.config, JSON.stringify(facts))
     writeFileDurably(files.genesis, genesis)
     const newcomer = await start(own)
-    assert.equal(newcomer.view.status().number, 4)
+    assert.equal(newcomer.view.status().number, 5)
     assert.deepEqual(
       newcomer.view.nodes().map(({ number }) => number),
-      [1, 2, 3, 4],
+      [1, 2, 3, 4, 5],
     )
     assert.match(waited[0]!, /asked to bring this one in/)
     for (const node of running.values()) {
       await until('all know it and hear it', () => {
         const known = node.view.nodes().find(each => each.peerId === peerId)
-        return known?.number === 4 && known.alive && known.operator === 'somebody else'
+        return known?.number === 5 && known.alive && known.operator === 'somebody else'
       })
     }
   })
@@ -103,8 +120,8 @@ describe('a node that no genesis file names', () => {
     waited.length = 0
     await stop(own)
     const again = await start(own)
-    assert.equal(again.view.status().number, 4)
-    assert.equal(again.view.nodes().length, 4)
+    assert.equal(again.view.status().number, 5)
+    assert.equal(again.view.nodes().length, 5)
     assert.deepEqual(waited, [])
   }).timeout(20_000)
 
@@ -115,9 +132,10 @@ describe('a node that no genesis file names', () => {
     await until('it holds the area', () => area().hosted)
     assert.deepEqual(votersOf('area/0000'), [1, 2, 3])
     await until('it has what the voters have', () => area().finalSize > 0)
+    await stop(dataDirs[3]!)
     await stop(dataDirs[2]!)
-    await until('it votes', () => votersOf('area/0000').includes(4))
-    assert.deepEqual(votersOf('area/0000'), [1, 2, 4])
+    await until('it votes', () => votersOf('area/0000').includes(5))
+    assert.deepEqual(votersOf('area/0000'), [1, 2, 5])
     const { resources, operator } = newcomer.view.status()
     assert.equal(operator, 'somebody else')
     assert.ok(resources!.bandwidth.used > 0)
