@@ -1,6 +1,6 @@
 import { joinBytes, putU32, readU32 } from '../../storage/bytes.ts'
 import { checked, withChecksum } from '../../storage/checksum.ts'
-import { authorityKey, logRange } from '../../storage/keys.ts'
+import { authorityKey, logRange, snapshotRange } from '../../storage/keys.ts'
 import { DamagedLogError } from '../../storage/log/log-store.ts'
 import type { Store, StoreOp } from '../../storage/store.ts'
 import { appliedKey } from '../authority/applied.ts'
@@ -47,7 +47,8 @@ export async function readFollowed(store: Store, group: number): Promise<Followe
 
 /**
  * Drops a followed log, before a replica begins in its place: that one applies what its Raft instance tells it from the first leaf
- * on. What says how far it goes is dropped first, so that a crash in between leaves nothing that would be taken for a whole log.
+ * on. And a replica's with its snapshots, before its node follows instead. What says how far it goes is dropped first, so that a
+ * crash in between leaves nothing that would be taken for a whole log.
  */
 export async function dropFollowed(store: Store, group: number): Promise<void> {
   await written(
@@ -55,9 +56,12 @@ export async function dropFollowed(store: Store, group: number): Promise<void> {
     [appliedKey(group), tipKey(group), epochsKey(group)].map(key => ({ key, value: undefined })),
   )
   const ops: StoreOp[] = []
-  for await (const { key } of store.range(logRange(group))) {
-    ops.push({ key, value: undefined })
-    if (ops.length >= dropsAtOnce) await written(store, ops.splice(0))
+  // A member's snapshots go first: without the log below them nothing could begin from one.
+  for (const range of [snapshotRange(group), logRange(group)]) {
+    for await (const { key } of store.range(range)) {
+      ops.push({ key, value: undefined })
+      if (ops.length >= dropsAtOnce) await written(store, ops.splice(0))
+    }
   }
   await written(store, ops)
 }

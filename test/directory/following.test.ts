@@ -16,7 +16,9 @@ import {
 import { DirectoryServing } from '../../daemon/directory/serving.ts'
 import type { DirectoryNews } from '../../daemon/directory/view.ts'
 import { logUpTo } from '../../daemon/hosting/recover.ts'
+import { keptSnapshots } from '../../daemon/hosting/snapshots.ts'
 import { verifySignature } from '../../daemon/identity/signing-key.ts'
+import { snapshotManifestKey } from '../../storage/keys.ts'
 import { encodeBatch } from '../../storage/log/record.ts'
 import type { Store } from '../../storage/store.ts'
 import { openLevelStore } from '../../storage/store-level.ts'
@@ -186,6 +188,18 @@ describe('a node that follows the directory', () => {
     assert.ok(await isWhole(store, GROUP))
     assert.equal((await replicaOn(store)).log.size, 0)
     assert.deepEqual(await readFollowed(store, GROUP), { certificate: undefined, activations: [] })
+  })
+
+  it('begins anew where a replica of its own was, which may have had more than was decided', async () => {
+    const left = await Member.begin(store)
+    await left.tick(3)
+    const snapshot = { key: snapshotManifestKey(GROUP, 2), value: Uint8Array.of(1) }
+    await new Promise<void>(resolve => store.write([snapshot], { sync: false }, () => resolve()))
+    await play()
+    await dropFollowed(store, GROUP)
+    assert.deepEqual(await keptSnapshots(store, GROUP), [])
+    const { follows } = await start()
+    sameState(follows)
   })
 
   it('follows the members from one epoch to the next, also when it missed some', async () => {
