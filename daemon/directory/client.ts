@@ -111,8 +111,15 @@ export class DirectoryClient {
         action,
       },
     }
-    const signature = identity.sign(directorySignatureMessage(origin, input))
-    this.#send(encodeDirectoryInput({ ...input, signature }), said)
+    let body: Uint8Array
+    try {
+      const signature = identity.sign(directorySignatureMessage(origin, input))
+      body = encodeDirectoryInput({ ...input, signature })
+    } catch {
+      // What can't be written is refused as what can't be read: it must not end the node.
+      return this.#beginAnew('malformed')
+    }
+    this.#send(body, said)
   }
 
   #send(body: Uint8Array, said: Saying['said']): void {

@@ -36,7 +36,7 @@ export class Leases {
 
   constructor(ports: LeasePorts) {
     this.#ports = ports
-    const { network, numberOf, renewals, count } = ports
+    const { self, network, numberOf, leader, renewals, count } = ports
     network.handle(leaseProtocol, { maxFrameBytes: frameBytes, maxChannelsPerPeer: 2 }, channel => {
       const node = numberOf(channel.peer)
       if (node === undefined) return channel.close('lease: not-a-node')
@@ -44,7 +44,8 @@ export class Leases {
         if (!isNonce(frame)) {
           count('lease_refused', { code: 'malformed' })
           channel.close('lease: malformed')
-        } else if (!renewals.ask(node, frame.slice())) count('lease_refused', { code: 'full' })
+        } else if (leader() !== self) count('lease_refused', { code: 'not-leader' })
+        else if (!renewals.ask(node, frame.slice())) count('lease_refused', { code: 'full' })
       })
     })
   }
@@ -68,6 +69,8 @@ export class Leases {
   async #ask(): Promise<void> {
     const { self, leader, random, clock, renewals, count } = this.#ports
     const node = leader()
+    // Named by its first tick as a leader, what it heard long ago would keep those who died alive.
+    if (node !== self) renewals.clear()
     if (node === 0) return
     const nonce = random.bytes(nonceBytes)
     this.#asked.set(Buffer.from(nonce).toString('hex'), clock.monotonicMs())

@@ -23,7 +23,9 @@ export class LedLoads {
       if (area === undefined) return []
       const before = this.#counted.get(group)
       this.#counted.set(group, { actions, atMs: nowMs })
-      const perSecond = before && (1000 * (actions - before.actions)) / Math.max(1, nowMs - before.atMs)
+      // A replica that was restored counts from where it was restored.
+      const more = before && Math.max(0, actions - before.actions)
+      const perSecond = more && (1000 * more) / Math.max(1, nowMs - before.atMs)
       const awake = area.awakeByQuarter()
       const all = Math.max(1, area.awakeCount)
       const inputs = awake.map(count => Math.round(((perSecond ?? 0) * count) / all))

@@ -10,12 +10,20 @@ export function enterNodes(
   state: Directory['state'],
   changed: ReadonlySet<string> | undefined,
 ): void {
-  for (const number of numbersIn(changed, 'node') ?? [...state.nodes.rows()].map(row => row.number)) {
+  const numbers = numbersIn(changed, 'node') ?? state.nodes.ids()
+  // Forgotten after it left, or because it comes back under another number: what it signed is still judged.
+  for (const number of changed === undefined ? goneFrom(book, state) : numbers)
+    if (state.nodes.get(number) === undefined) book.update(number, { status: 'retired' })
+  for (const number of numbers) {
     const row = state.nodes.get(number)
-    // Forgotten long after it left: what it signed is still judged.
-    if (row === undefined) book.update(number, { status: 'retired' })
-    else enter(book, recordOf(row))
+    if (row !== undefined) enter(book, recordOf(row))
   }
+}
+
+/** Numbers that the directory has given, but may have no row of any more. */
+function goneFrom(book: NodeBook, { header }: Directory['state']): number[] {
+  const numbers = book.all().map(({ number }) => number)
+  return numbers.filter(number => number < header.nextNode)
 }
 
 /** Of the rows of this kind; undefined: all. */

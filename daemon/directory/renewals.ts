@@ -20,6 +20,11 @@ export class Renewals {
     return this.#asked.size === 0
   }
 
+  /** Whoever asked while another node leads is not heard by this one. */
+  clear(): void {
+    this.#asked.clear()
+  }
+
   /** By node, ascending. */
   take(): Renewal[] {
     const asked = Array.from(this.#asked, ([node, nonce]) => ({ node, nonce }))

@@ -21,9 +21,12 @@ const everyMs = 2_000
 const loadStep = 50
 const partStep = 0.25
 const roundTripStepMs = 3
+/** Of one report: with the most and the longest addresses, so many of the largest fit into an input. */
+const maxLed = 48
 
 /** Says what of a node has changed since it was last reported, and nothing while that is little. */
 export class Reports {
+  /** `led`: what was said last comes last. */
   #reported: OwnFacts | undefined
   #lastMs = Number.NEGATIVE_INFINITY
 
@@ -38,12 +41,13 @@ export class Reports {
   /** It stands in the directory's log. What is left out of it stays as it was said before. */
   said(report: ReportedFacts): void {
     const last = this.#reported ?? unknown
-    const led = new Map([...last.led, ...(report.led ?? [])].map(each => [each.group, each]))
+    const again = new Set(report.led?.map(({ group }) => group))
+    const led = [...last.led.filter(({ group }) => !again.has(group)), ...(report.led ?? [])]
     this.#reported = {
       ...{ version: report.version ?? last.version, incarnation: report.incarnation ?? last.incarnation },
       ...{ capacity: report.capacity ?? last.capacity, load: report.load ?? last.load },
       ...{ roundTrips: report.roundTrips ?? last.roundTrips, addresses: report.addresses ?? last.addresses },
-      led: [...led.values()],
+      led,
     }
   }
 }
@@ -62,7 +66,7 @@ const unknown: OwnFacts = {
 }
 
 function changedFacts(last: OwnFacts | undefined, now: OwnFacts): ReportedFacts | undefined {
-  if (last === undefined) return { ...now, led: orNothing(now.led) }
+  if (last === undefined) return { ...now, led: someOf(now.led, []) }
   const led = now.led.filter(each => hasMoved(ofGroup(last.led, each.group), each))
   const facts: ReportedFacts = {
     version: now.version === last.version ? undefined : now.version,
@@ -71,13 +75,18 @@ function changedFacts(last: OwnFacts | undefined, now: OwnFacts): ReportedFacts 
     load: areNear(last.load, now.load, () => loadStep) ? undefined : now.load,
     roundTrips: areAlike(last.roundTrips, now.roundTrips) ? undefined : now.roundTrips,
     addresses: last.addresses.join() === now.addresses.join() ? undefined : now.addresses,
-    led: orNothing(led),
+    led: someOf(led, last.led),
   }
   return Object.values(facts).every(fact => fact === undefined) ? undefined : facts
 }
 
-function orNothing(led: readonly LedLoad[]): readonly LedLoad[] | undefined {
-  return led.length === 0 ? undefined : led
+/** As many as fit, first those that were never said or not for the longest: the rest comes in the next reports. */
+function someOf(led: readonly LedLoad[], last: readonly LedLoad[]): readonly LedLoad[] | undefined {
+  if (led.length <= maxLed) return led.length === 0 ? undefined : led
+  const saidAt = new Map(last.map(({ group }, i) => [group, i]))
+  const at = ({ group }: LedLoad): number => saidAt.get(group) ?? -1
+  const some = [...led].sort((a, b) => at(a) - at(b)).slice(0, maxLed)
+  return some.sort((a, b) => a.group - b.group)
 }
 
 function ofGroup(led: readonly LedLoad[], group: number): LedLoad | undefined {

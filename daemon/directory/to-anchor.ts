@@ -63,7 +63,8 @@ export class CertificatesToAnchor {
       this.#singly = of.length
       return []
     }
-    if (code === 'epoch-ahead') {
+    // The order that it carries out may be given again.
+    if (code === 'epoch-ahead' || code === 'not-ordered') {
       for (const { group } of of) this.#notBeforeMs.set(group, nowMs + againMs)
       return []
     }

@@ -272,6 +272,11 @@ export class Engine {
     return this.#membership.change(group, order)
   }
 
+  /** Why `changeMembers` would not take an order, if it would not. */
+  orderRefusal(group: number, order: MemberOrder): OrderRefusal | undefined {
+    return this.#membership.refusalOf(group, order)
+  }
+
   /** Node numbers of those who may lead it, as far as this node has been told. */
   mayServe(group: number): readonly number[] {
     return this.#membership.mayServe(group)

@@ -48,14 +48,22 @@ export class Membership {
     this.#parts = parts
   }
 
-  change(group: number, order: MemberOrder): { ok: true } | { ok: false; code: OrderRefusal } {
-    const { known, orders, views, host, driver, self, isNode, onMembers } = this.#parts
+  /** Why `change` would not take an order, if it would not. */
+  refusalOf(group: number, order: MemberOrder): OrderRefusal | undefined {
+    const { known, orders, isNode } = this.#parts
     const hosted = known.get(group)
-    if (hosted === undefined) return { ok: false, code: 'unknown-authority' }
-    // Who made room may have been banned, or have left since.
-    if (![...order.voters, ...order.learners].every(isNode)) return { ok: false, code: 'malformed' }
+    if (hosted === undefined) return 'unknown-authority'
+    // Who is to go may be no node any more: it is banned, or has left.
+    if (![...order.voters, ...order.learners].every(isNode)) return 'malformed'
+    return orders.refusalOf(hosted.identity, order)
+  }
+
+  change(group: number, order: MemberOrder): { ok: true } | { ok: false; code: OrderRefusal } {
+    const { known, orders, views, host, driver, self, onMembers } = this.#parts
+    const refusal = this.refusalOf(group, order)
+    if (refusal !== undefined) return { ok: false, code: refusal }
+    const hosted = known.get(group)!
     const taken = orders.take(hosted, order, self)
-    if (typeof taken === 'string') return { ok: false, code: taken }
     driver.addOps([orders.op(group)])
     host.introduce(group, taken.known)
     this.#unsettled.add(group)

@@ -76,16 +76,23 @@ export class Orders {
     return [...new Set([...ordered.order.voters, ...ordered.order.before])]
   }
 
-  /** Takes an order, or says why not. `self`: this node, which begins to keep a replica when the order names it. */
-  take({ identity }: HostedAuthority, order: MemberOrder, self: number): OrderRefusal | Ordered {
-    const { group, members } = identity
-    const last = this.get(group)
+  /** Why an order would not be taken, if it would not. */
+  refusalOf({ group }: HostedAuthority['identity'], order: MemberOrder): OrderRefusal | undefined {
     const { number, before } = order
     const named = [...order.voters, ...order.learners]
     if (!Number.isSafeInteger(number) || !areNodes(named) || !areNodes(before) || order.voters.length === 0)
       return 'malformed'
     if (named.length > MAX_MEMBERS || before.length > MAX_MEMBERS) return 'too-many-members'
-    if (last !== undefined && order.number <= last.order.number) return 'older-order'
+    const last = this.get(group)
+    return last !== undefined && order.number <= last.order.number ? 'older-order' : undefined
+  }
+
+  /** Takes an order that is not refused. `self`: this node, which begins to keep a replica when the order names it. */
+  take({ identity }: HostedAuthority, order: MemberOrder, self: number): Ordered {
+    const { group, members } = identity
+    const last = this.get(group)
+    const { before } = order
+    const named = [...order.voters, ...order.learners]
     const ordered: Ordered = {
       order,
       known: [...new Set([...(last?.known ?? members), ...before, ...named])],

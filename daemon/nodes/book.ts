@@ -59,7 +59,9 @@ export class NodeBook {
 
   admit(node: NodeRecord): { ok: true } | { ok: false; code: BookRefusal } {
     if (this.#nodes.has(node.number)) return { ok: false, code: 'number-taken' }
-    if (this.#byPeer.has(node.peerId)) return { ok: false, code: 'peer-taken' }
+    // Whoever left and comes back has another number: the old one keeps what its signatures are judged by.
+    const before = this.of(node.peerId)
+    if (before !== undefined && before.status !== 'retired') return { ok: false, code: 'peer-taken' }
     this.#byPeer.set(node.peerId, node.number)
     this.#put(node, undefined)
     return { ok: true }
@@ -81,7 +83,8 @@ export class NodeBook {
     this.#keys.set(node.number, node.keys)
     for (const listener of this.#listeners) listener(node, before)
     if (node.peerId === this.#self) return
-    if (takesPart(node)) this.peers.add(node.number, node.peerId)
+    if (takesPart(node) && this.#byPeer.get(node.peerId) === node.number)
+      this.peers.add(node.number, node.peerId)
     else this.peers.remove(node.number)
   }
 }

@@ -132,8 +132,9 @@ export class DirectoryPart {
       if (order === undefined) continue
       const isHere = [...order.voters, ...order.learners].includes(this.#basis.self.number)
       const isHeld = this.#parts.engine?.holds(group) === true
-      if (group !== this.#hosted.identity.group || !isHere || isHeld || !this.#log.follows)
-        this.#ordered(group, order)
+      const isRefused = this.#parts.engine?.orderRefusal(group, order) !== undefined
+      const isBegun = group === this.#hosted.identity.group && isHere && !isHeld && !isRefused
+      if (!isBegun || !this.#log.follows) this.#ordered(group, order)
       else this.#log.giveWay().then(() => this.#ordered(group, order), this.#failed)
     }
   }

@@ -95,4 +95,16 @@ describe("a node's session at the directory", () => {
     node.clock.pass(10_000)
     assert.deepEqual(node.bodies, [])
   })
+
+  it('goes on where something cannot be written: that is refused as what nobody can read', () => {
+    const stage = newStage()
+    const node = new ClientNode(stage, 1)
+    node.sayings = [{ kind: 'report', facts: { incarnation: -300 } }]
+    node.client.begin()
+    node.clock.pass(2_000)
+    assert.ok(node.refused.includes('malformed'))
+    node.sayings = [report]
+    node.clock.pass(20_000)
+    assert.equal(stage.directory.state.reports.get(1)?.version, '1.2.3')
+  })
 })

@@ -42,7 +42,10 @@ function pair() {
     })
   }
   const nodes = [leasesOf(1), leasesOf(2)]
-  return { clock, nodes, renewals, leased, counted, lose: () => (leader = 0), handlers }
+  const lead = (node: number) => {
+    leader = node
+  }
+  return { clock, nodes, renewals, leased, counted, lead, lose: () => lead(0), handlers }
 }
 
 const settled = () => new Promise(resolve => setImmediate(resolve))
@@ -88,6 +91,22 @@ describe("a node's lease", () => {
     clock.pass(10_000)
     await settled()
     assert.ok(renewals[1]!.isEmpty)
+  })
+
+  it('is not given to whoever asked a node before that one came to lead', async () => {
+    const { clock, nodes, renewals, lead, handlers, counted } = pair()
+    for (const node of nodes) node.begin()
+    await settled()
+    lead(1)
+    clock.pass(2_500)
+    await settled()
+    assert.ok(renewals[1]!.isEmpty, 'what it heard while it led is no news when it leads again')
+    const listeners: ((frame: Uint8Array) => void)[] = []
+    const onFrame = (listener: (frame: Uint8Array) => void) => listeners.push(listener)
+    handlers.get('2')!({ peer: '1', onFrame, close: () => {} } as unknown as Channel)
+    listeners[0]!(new Uint8Array(8))
+    assert.ok(renewals[1]!.isEmpty)
+    assert.ok(counted.includes('lease_refused not-leader'))
   })
 
   it('is not given to what is no asking', () => {

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
+import { LedLoads } from '../../daemon/directory/led-loads.ts'
 import { type OwnFacts, Reports } from '../../daemon/directory/reports.ts'
+import type { AuthorityHost } from '../../daemon/hosting/authority-host.ts'
+import { decodeDirectoryInput } from '../../world/directory/codec/input.ts'
+import { Stage } from '../world/directory/support.ts'
 
 const resources = { cpu: 4000, memory: 16_000, disk: 100_000, bandwidth: 0 }
 const area = { group: 1, players: 20, awake: 10, inputs: [8, 0, 0, 4], gateways: [1] } as const
@@ -53,6 +57,43 @@ describe('what a node reports', () => {
     assert.ok(reports.next(news, 2_000))
     assert.equal(reports.next(news, 3_999), undefined)
     assert.ok(reports.next(news, 4_000))
+  })
+
+  it('is as much as an input holds, and of all areas in turn', () => {
+    const reports = new Reports()
+    const led = Array.from({ length: 256 }, (_, i) => {
+      return { ...area, group: 0xffff_0000 + i, gateways: [1, 2, 3, 4, 5, 6, 7, 8] }
+    })
+    const most: OwnFacts = {
+      ...{ ...facts, led, version: '9'.repeat(32) },
+      addresses: Array.from({ length: 16 }, (_, i) => `/dns4/${i}`.padEnd(255, 'a')),
+      roundTrips: Array.from({ length: 16 }, (_, i) => ({ node: 2 + i, ms: 40 })),
+    }
+    const told = new Set<number>()
+    const stage = new Stage().open(1)
+    for (let step = 0; step < 12; step++) {
+      // The first ones move all the time.
+      const moving = most.led.map((each, i) => (i < 60 ? { ...each, players: 20 + 100 * step } : each))
+      const report = reports.next({ ...most, led: moving }, 5_000 * step)
+      if (report === undefined) continue
+      const body = stage.bodyOf(1, { kind: 'report', facts: report })
+      assert.equal('code' in decodeDirectoryInput(body), false, `${body.length} bytes`)
+      reports.said(report)
+      for (const { group } of report.led ?? []) told.add(group)
+    }
+    assert.equal(told.size, 256)
+  })
+
+  it('counts no inputs backwards where a replica was restored to less', () => {
+    const loads = new LedLoads()
+    const led = (actions: number): AuthorityHost[] => {
+      const counts = { awakeByQuarter: () => [1, 0, 0, 0], awakeCount: 1, characterCount: 1 }
+      const authority = { identity: { group: 1 }, replica: { group: 1, actions, area: counts } }
+      return [{ authority, gateways: () => [] } as unknown as AuthorityHost]
+    }
+    loads.take(led(1_000), 0)
+    assert.deepEqual(loads.take(led(400), 2_000)[0]?.inputs, [0, 0, 0, 0])
+    assert.deepEqual(loads.take(led(500), 4_000)[0]?.inputs, [50, 0, 0, 0])
   })
 })
 

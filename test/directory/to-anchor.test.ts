@@ -76,4 +76,13 @@ describe('the certificates that a node brings to the directory', () => {
     assert.equal(waiting.next(all, 1_000), undefined)
     assert.deepEqual(heights(waiting.next(all, 3_000)!), [5])
   })
+
+  it('wait for an order that may be given again: an authority whose epoch nobody can end is lost', () => {
+    const waiting = new CertificatesToAnchor()
+    waiting.add(1, certificate(sealOf({ height: 5, nextMembers: votersOf(1, 2, 4) })))
+    const batch = waiting.next(all, 0)!
+    assert.deepEqual(waiting.told(batch, { code: 'not-ordered', value: undefined }, 0), [])
+    assert.equal(waiting.next(all, 1_000), undefined)
+    assert.deepEqual(heights(waiting.next(all, 3_000)!), [5])
+  })
 })

@@ -67,6 +67,27 @@ describe('who is to have what an authority does', () => {
   })
 })
 
+describe('an order of members', () => {
+  it('is taken when a member whom it replaces is no node any more: it is banned, or has left', async () => {
+    const hosted = { name: 'it', identity: { group: GROUP, members: [1, 2, 3], isHidden: false } } as never
+    const orders = await Orders.load(new MemoryStore(), [])
+    const nodes = [1, 2, 4]
+    const membership = new Membership({
+      ...{ self: 1, known: new Map([[GROUP, hosted]]), orders, views: undefined },
+      host: { introduce: () => {} },
+      driver: { addOps: () => {}, sync: () => {} },
+      isNode: (number: number) => nodes.includes(number),
+      onMembers: () => {},
+    } as unknown as MembershipParts)
+    const order = { number: 1, voters: [1, 2, 4], learners: [], before: [1, 2, 3] }
+    assert.equal(membership.refusalOf(GROUP, { ...order, voters: [1, 2, 5] }), 'malformed')
+    assert.equal(membership.refusalOf(GROUP, order), undefined)
+    assert.deepEqual(membership.change(GROUP, order), { ok: true })
+    assert.deepEqual(membership.change(GROUP, order), { ok: false, code: 'older-order' })
+    assert.equal(membership.refusalOf(9, order), 'unknown-authority')
+  })
+})
+
 describe('a grant', () => {
   it('is good while its giver is a member: not for having founded the org, nor for being about to come', () => {
     const hash = new Uint8Array(32).fill(7)

@@ -67,4 +67,16 @@ describe('the book of nodes', () => {
     book.update(2, { status: 'active' })
     assert.equal(book.peers.numberOf('peer-2'), 2)
   })
+
+  it('gives one who left and comes back his new number, and the old one no channel again', () => {
+    const book = bookOf(1, 2)
+    book.update(2, { status: 'banned' })
+    assert.deepEqual(book.admit(nodeRecord(5, { peerId: 'peer-2' })), { ok: false, code: 'peer-taken' })
+    book.update(2, { status: 'retired' })
+    assert.deepEqual(book.admit(nodeRecord(5, { peerId: 'peer-2' })), { ok: true })
+    book.update(2, { status: 'active' })
+    assert.deepEqual(book.peers.entries(), [[5, 'peer-2']])
+    assert.deepEqual([book.numberOf('peer-2'), book.peers.numberOf('peer-2')], [5, 5])
+    assert.deepEqual(book.keys.get(2)?.log, key(2))
+  })
 })

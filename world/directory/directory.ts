@@ -71,7 +71,7 @@ export class Directory implements Rules {
    */
   apply(kind: number, body: Uint8Array, leaf: number): Applied {
     this.state.leaf = leaf
-    this.state.changed = []
+    this.state.changed = new Set()
     if (kind === INPUT_RECORD) return this.applyInput(body)
     if (kind === TICK_RECORD) return this.applyTick(body)
     return this.applied()
@@ -89,6 +89,12 @@ export class Directory implements Rules {
         if (input.seq <= session.lastSeq) return { code: 'duplicate', seq: session.lastSeq }
       } else if (sessionNumber(body, SESSION_AT) <= sessionNumber(session.session) && !opensSession(input))
         return { code: 'session-closed' }
+    }
+    // Applied, these would be refused without being counted: a node could fill the log with them.
+    const isOther = session === undefined || !startsWith(body, SESSION_AT, session.session)
+    if (isOther && input.seq === 1) {
+      if (!opensSession(input)) return { code: 'no-session' }
+      if (this.isAhead(body)) return { code: 'session-ahead' }
     }
     if (this.asksInVain(node!)) return { code: 'too-many-inputs' }
     return this.isSigned(body, input) ? undefined : { code: 'forged' }
@@ -162,7 +168,11 @@ export class Directory implements Rules {
     const number = sessionNumber(body, SESSION_AT)
     if (number <= last) return verdict('session-closed', last)
     if (!opensSession(input)) return verdict('no-session')
-    return number > this.timeMs + MAX_SESSION_AHEAD_MS ? verdict('session-ahead', last) : undefined
+    return this.isAhead(body) ? verdict('session-ahead', last) : undefined
+  }
+
+  private isAhead(body: Uint8Array): boolean {
+    return sessionNumber(body, SESSION_AT) > this.timeMs + MAX_SESSION_AHEAD_MS
   }
 
   private isSigned(body: Uint8Array, { signature }: DirectoryRequest): boolean {
@@ -202,7 +212,7 @@ export class Directory implements Rules {
   }
 
   private applied(outcome?: Outcome, ignored?: Refusal): Applied {
-    return { outcome, ignored, changed: this.state.changed, removed: [], events: [] }
+    return { outcome, ignored, changed: [...this.state.changed], removed: [], events: [] }
   }
 
   private openSession(key: Uint8Array, session: Uint8Array, sessionAt: number): SessionRow | undefined {

@@ -76,7 +76,7 @@ export class DirectoryState {
 
   /** Of the record that is being applied. */
   leaf = 0
-  changed: string[] = []
+  changed = new Set<string>()
 
   constructor(host: DirectoryHost, charter: DirectoryCharter) {
     this.host = host
@@ -130,7 +130,7 @@ export class DirectoryState {
 
   /** Call after every change of a row, with what it is in words. */
   tell(what: string): void {
-    if (!this.changed.includes(what)) this.changed.push(what)
+    this.changed.add(what)
   }
 
   touchHeader(): void {

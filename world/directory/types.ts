@@ -37,7 +37,7 @@ export interface Presence {
   renewedMs: number
   /** 8 bytes: what it asked for that renewal with. */
   nonce: Uint8Array
-  /** Since when it has been heard without a silence. */
+  /** Since when it has been heard without a silence, or was admitted. */
   sinceMs: number
   /** Of the last order that gave it a replica or took one away. */
   movedMs: number

@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict'
 import { sealHash } from '../../../consensus/finality/seal.ts'
+import { createDirectory } from '../../../world/directory/directory.ts'
 import { order } from '../../../world/directory/rules/orders.ts'
-import { certificateOf, hexEntries, NETWORK, type SealChanges, Stage, sealOf, votersOf } from './support.ts'
+import {
+  certificateOf,
+  charterOf,
+  hexEntries,
+  host,
+  NETWORK,
+  type SealChanges,
+  Stage,
+  sealOf,
+  votersOf,
+} from './support.ts'
 
 const anchorOf = (...certificates: Uint8Array[]) => ({ kind: 'anchor', certificates }) as const
 const members = [1, 2, 3]
@@ -50,6 +61,20 @@ describe('anchoring', () => {
   it('costs the one who brings a false certificate its trust', () => {
     const stage = new Stage().open(4)
     tryOne(stage, {}, members, { signers: [1] })
+    assert.equal(stage.directory.state.presence(4).invalidProposals, 1)
+  })
+
+  it('goes no further than the first false certificate: each costs a verification of many signatures', () => {
+    let verified = 0
+    const verifyCertificate: typeof host.verifyCertificate = (...of) => {
+      verified++
+      return host.verifyCertificate(...of)
+    }
+    const stage = new Stage(createDirectory({ ...host, verifyCertificate }, charterOf())).open(4)
+    const bad = certificateOf(sealOf({ height: 3 }), members, { signers: [1] })
+    const certificates = [certificateOf(sealOf({ height: 1 }), members), bad, bad, bad]
+    const outcome = stage.ask(4, anchorOf(...certificates))
+    assert.deepEqual([outcome.code, outcome.value, verified], ['ok', 1, 2])
     assert.equal(stage.directory.state.presence(4).invalidProposals, 1)
   })
 
@@ -150,5 +175,13 @@ describe('the members of an authority', () => {
     )
     assert.deepEqual(authority.members, votersOf(1, 2, 4))
     assert.equal(authority.orders.length, 1)
+  })
+
+  it('may still be those of an order after which another one was given again and again', () => {
+    const { stage, authority } = ordered()
+    for (let times = 0; times < 8; times++)
+      order(stage.directory.state, authority, { voters: [4, 1, 2], learners: [], before: [1, 2, 3] })
+    assert.equal(tryOne(stage, { height: 2, nextMembers: votersOf(2, 3, 4) }), 'ok')
+    assert.deepEqual(authority.members, votersOf(2, 3, 4))
   })
 })

@@ -50,6 +50,17 @@ describe('world blocks', () => {
     assert.deepEqual(state.blocks.get(0)!.certificates, { count: 0, root: zeros })
   })
 
+  it('tell of all that they cover in work that grows no faster than that', () => {
+    const { state } = new Stage().directory
+    state.changed = new Set()
+    const before = process.cpuUsage()
+    for (let times = 0; times < 2; times++)
+      for (let group = 1; group <= 60_000; group++) state.tell(`anchor/${group}`)
+    const { user } = process.cpuUsage(before)
+    assert.equal(new Set(state.changed).size, 60_000)
+    assert.ok(user < 1_000_000, `${user / 1_000} ms of a processor`)
+  })
+
   it('have roots of the shape that logs have', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 1, maxLength: 40 }), leaves => {

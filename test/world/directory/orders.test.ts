@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { pendingOf } from '../../../world/directory/rules/orders.ts'
+import { order, pendingOf } from '../../../world/directory/rules/orders.ts'
 import { certificateOf, factsOf, Stage, sealOf, votersOf } from './support.ts'
 
 const all = [1, 2, 3, 4]
@@ -123,6 +123,18 @@ describe('orders of members', () => {
       heights = [...heights]
     }
     assert.equal(state.nodes.get(1)!.status, 'retired')
+  })
+
+  it('that only change observers let the one who was replaced leave', () => {
+    const stage = running(5, 6)
+    const { state } = stage.directory
+    const authority = state.authorities.get(1)!
+    const voters = [1, 2, 3]
+    for (const learners of [[5], [6]]) order(state, authority, { voters, learners, before: voters })
+    assert.equal(stage.ask(5, { kind: 'leave' }).code, 'ok')
+    stage.pass(2, ...all, 5, 6)
+    assert.equal(state.nodes.get(5)!.status, 'retired')
+    assert.equal(state.nodes.get(6)!.status, 'active')
   })
 })
 

@@ -102,6 +102,17 @@ describe('a node that speaks to the directory', () => {
     assert.equal(stage.ask(1, { kind: 'want', quadkey: '0001' }).code, 'ok')
   })
 
+  it('cannot fill the log with first inputs of sessions that it does not open, which nobody counts', () => {
+    const stage = new Stage().open(1)
+    const other = stage.bodyOf(1, leave, { session: BEGIN_MS + 1, seq: 1 })
+    assert.deepEqual(stage.directory.check(other), { code: 'no-session' })
+    const tooFar = stage.bodyOf(1, open, { session: BEGIN_MS + 3 * 24 * 60 * 60 * 1000 })
+    assert.deepEqual(stage.directory.check(tooFar), { code: 'session-ahead' })
+    assert.deepEqual(stage.directory.check(stage.bodyOf(2, leave, { seq: 1 })), { code: 'no-session' })
+    assert.equal(stage.directory.check(stage.bodyOf(1, open, { session: BEGIN_MS + 1 })), undefined)
+    assert.equal(stage.directory.check(stage.bodyOf(1, leave)), undefined)
+  })
+
   it('is not listened to beyond the size that an input may have', () => {
     const directory = createDirectory(host, charterOf())
     assert.equal(directory.maxInputBytes, DIRECTORY_INPUT_MAX_BYTES)

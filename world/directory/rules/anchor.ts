@@ -24,6 +24,8 @@ export function anchor(
     if (refusal === undefined) anchored++
     first ??= refusal
     isFaulty ||= refusal === 'bad-certificate'
+    // Each costs a verification of many signatures, and an honest node brings none that does not hold.
+    if (isFaulty) break
   }
   if (isFaulty) {
     const presence = state.presence(node.number)

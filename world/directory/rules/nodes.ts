@@ -66,6 +66,7 @@ export function addNode(
   const number = header.nextNode++
   state.touchHeader()
   state.setNode({ ...facts, number, status: 'admitted', isVouched, sponsor })
+  state.setPresence(number, { ...state.presence(number), sinceMs: header.passedMs })
   state.sessions.set(number, closedBefore(header.timeMs - MAX_SESSION_AHEAD_MS))
   return verdict('ok', number)
 }
@@ -91,6 +92,8 @@ function comeBack(
   state.forgetNode(known)
   const added = addNode(state, facts, by)
   if (session !== undefined) state.sessions.set(added.value!, { ...session, outcomes: [] })
+  const { passedMs } = state.header
+  if (!hasLease(presence, passedMs)) presence.sinceMs = passedMs
   state.setPresence(added.value!, presence)
   return added
 }
@@ -102,7 +105,7 @@ function forgetOne(state: DirectoryState): boolean {
   for (const number of state.nodes.ids()) {
     const node = state.nodes.get(number)!
     const presence = state.presence(number)
-    const silentMs = passedMs - presence.renewedMs
+    const silentMs = passedMs - Math.max(presence.renewedMs, presence.sinceMs)
     const isGone = !node.isVouched && node.status !== 'banned' && silentMs > FORGET_AFTER_MS
     const hasLeft = node.status === 'retired' && silentMs > FORGET_RETIRED_AFTER_MS
     if (!(isGone || hasLeft) || seated.has(number)) continue

@@ -7,6 +7,9 @@ export function areSame(nodes: readonly number[], members: readonly Voter[]): bo
   return nodes.length === members.length && members.every(({ node }) => nodes.includes(node))
 }
 
+const haveSame = (nodes: readonly number[], others: readonly number[]): boolean =>
+  nodes.length === others.length && nodes.every(node => others.includes(node))
+
 /** The order that is still to be carried out; undefined when the members are those whom the last one named. */
 export function pendingOf({ orders, members }: AuthorityRecord): Order | undefined {
   const order = orders.at(-1)
@@ -26,7 +29,9 @@ export function order(
   const { voters, learners, before } = wanted
   const given = { number: header.nextOrder++, voters, learners, before }
   state.touchHeader()
-  authority.orders = [...authority.orders, given].slice(-MAX_OPEN_ORDERS)
+  // One that is given again takes no other one's place: any of these may still be carried out.
+  const others = authority.orders.filter(each => !haveSame(each.voters, voters))
+  authority.orders = [...others, given].slice(-MAX_OPEN_ORDERS)
   authority.orderedMs = header.passedMs
   if (authority.epoch === 0) {
     authority.epoch = 1
