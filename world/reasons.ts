@@ -63,6 +63,8 @@ const TABLE = [
   ['not-a-base-tile', 'There is no such base tile.'],
   ['too-many-authorities', 'No more authorities fit.'],
   ['too-many-inputs', 'This node has asked for too much that came to nothing: it can go on in some seconds.'],
+  ['not-asked', 'The directory does not ask this node, or not any more, what it holds of that authority.'],
+  ['bad-proof', "Those are no votes by a quorum of the authority's members of that epoch."],
 ] as const
 
 export type OutcomeCode = (typeof TABLE)[number][0]

@@ -43,13 +43,19 @@ export interface VoteSignature {
   readonly signature: Uint8Array
 }
 
-export interface Certificate {
+/** Votes of one kind for one seal: of second votes it is a certificate. */
+export interface Quorum {
+  readonly kind: 1 | 2
   readonly seal: DecidedSeal
   readonly sealHash: Uint8Array
   readonly epoch: number
   readonly view: number
   /** By signer, ascending. */
   readonly votes: readonly VoteSignature[]
+}
+
+export interface Certificate extends Quorum {
+  readonly kind: 2
 }
 
 /** 64 members that each signed 16,384 statements at once. */
@@ -61,21 +67,29 @@ const maxPath = 16
 
 /** Undefined unless the bytes are exactly one certificate. Whether anybody signed it is for `verifyCertificate`. */
 export function parseCertificate(bytes: Uint8Array): Certificate | undefined {
+  const quorum = parseQuorum(bytes)
+  return quorum?.kind === 2 ? { ...quorum, kind: 2 } : undefined
+}
+
+/** The same of a quorum's votes of either kind. */
+export function parseQuorum(bytes: Uint8Array): Quorum | undefined {
   if (bytes.length > MAX_CERTIFICATE_BYTES) return undefined
   const cursor = new Cursor(bytes)
-  if (cursor.u8() !== 1 || cursor.u8() !== 2) return undefined
+  const [version, kind] = [cursor.u8(), cursor.u8()]
+  if (version !== 1 || (kind !== 1 && kind !== 2)) return undefined
   const sealBytes = cursor.peek(sealFixedBytes)
   const members = sealBytes[sealFixedBytes - 1] ?? 0
   const encoded = cursor.peek(sealFixedBytes + 36 * members)
   const seal = readSeal(cursor)
   const epoch = cursor.u32()
-  const certificate = {
-    ...{ seal, sealHash: sha256(concat(utf8('freehold/seal/1\n'), encoded)), epoch, view: cursor.u32() },
+  const quorum: Omit<Quorum, 'seal'> = {
+    kind,
+    ...{ sealHash: sha256(concat(utf8('freehold/seal/1\n'), encoded)), epoch, view: cursor.u32() },
     votes: Array.from({ length: cursor.upTo(cursor.u8(), maxMembers) }, () => readVote(cursor)),
   }
-  const ordered = ascending(certificate.votes.map(({ signer }) => signer))
+  const ordered = ascending(quorum.votes.map(({ signer }) => signer))
   return cursor.isDone && seal !== undefined && ordered && epoch >= seal.epoch
-    ? { ...certificate, seal }
+    ? { ...quorum, seal }
     : undefined
 }
 
@@ -115,13 +129,22 @@ export function liarsOf(members: number): number {
 
 /** Whether exactly a quorum of these members decided so. That they were the members of its epoch is for the caller to know. */
 export function verifyCertificate(
-  { seal, sealHash, epoch, view: inView, votes }: Certificate,
+  certificate: Certificate,
+  members: readonly Voter[],
+  verify: VerifySignature,
+): boolean {
+  return verifyQuorum(certificate, members, verify)
+}
+
+/** Whether exactly a quorum of these members voted so. */
+export function verifyQuorum(
+  { kind, seal, sealHash, epoch, view: inView, votes }: Quorum,
   members: readonly Voter[],
   verify: VerifySignature,
 ): boolean {
   if (votes.length !== quorumOf(members.length)) return false
   const statement = concat(
-    ...[Uint8Array.of(2), seal.authority, u32(epoch)],
+    ...[Uint8Array.of(kind), seal.authority, u32(epoch)],
     ...[u32(inView), u64(seal.height), sealHash],
   )
   const leaf = leafHash(statement)

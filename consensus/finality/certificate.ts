@@ -89,8 +89,13 @@ export function encodeQuorum(quorum: Quorum): Uint8Array {
   return writer.finish()
 }
 
+/** Undefined unless the bytes are exactly what `encodeQuorum` makes. */
+export function decodeQuorum(bytes: Uint8Array): Quorum | undefined {
+  return parse(bytes, readQuorum)
+}
+
 /** Undefined unless the bytes are exactly what `encodeQuorum` makes of a certificate. */
 export function decodeCertificate(bytes: Uint8Array): Certificate | undefined {
-  const quorum = parse(bytes, readQuorum)
+  const quorum = decodeQuorum(bytes)
   return quorum !== undefined && isCertificate(quorum) ? quorum : undefined
 }

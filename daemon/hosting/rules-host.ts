@@ -1,7 +1,13 @@
-import { decodeCertificate, verifyQuorum } from '../../consensus/finality/certificate.ts'
+import {
+  decodeCertificate,
+  decodeQuorum,
+  type Quorum,
+  verifyQuorum,
+} from '../../consensus/finality/certificate.ts'
 import { sealHash } from '../../consensus/finality/seal.ts'
 import { Handovers, type Network } from '../../consensus/handover/handovers.ts'
 import { authorityOf } from '../../consensus/handover/id.ts'
+import type { CertifiedSeal } from '../../world/directory/host.ts'
 import type { Estate } from '../../world/estate.ts'
 import type { RulesHost } from '../../world/kinds.ts'
 
@@ -18,17 +24,27 @@ export function rulesHost(
     handover: handovers && ((estate: Estate) => new Handovers(self, handovers, estate)),
     readCertificate: bytes => {
       const certificate = decodeCertificate(bytes)
-      if (certificate === undefined) return undefined
-      const { seal, epoch, view, votes } = certificate
-      const { authority, height, previous, size, root, nextEpoch, nextMembers } = seal
-      return {
-        ...{ authority, epoch, view, height, hash: sealHash(seal), previous, size, root },
-        ...{ nextEpoch, nextMembers, signers: votes.map(({ signer }) => signer) },
-      }
+      return certificate && certifiedSeal(certificate)
+    },
+    readQuorum: bytes => {
+      const quorum = decodeQuorum(bytes)
+      return quorum && certifiedSeal(quorum)
+    },
+    verifyQuorum: (bytes, members) => {
+      const quorum = decodeQuorum(bytes)
+      return quorum !== undefined && verifyQuorum(quorum, members, verify)
     },
     verifyCertificate: (bytes, members) => {
       const certificate = decodeCertificate(bytes)
       return certificate !== undefined && verifyQuorum(certificate, members, verify)
     },
+  }
+}
+
+function certifiedSeal({ seal, epoch, view, votes }: Quorum): CertifiedSeal {
+  const { authority, height, previous, size, root, nextEpoch, nextMembers } = seal
+  return {
+    ...{ authority, epoch, view, height, hash: sealHash(seal), previous, size, root },
+    ...{ nextEpoch, nextMembers, signers: votes.map(({ signer }) => signer) },
   }
 }

@@ -14,7 +14,7 @@ import { parseManifest, parseEntries as parseStateEntries } from '../../audit/re
 import { formatStand, parseStand, type Stand } from '../../audit/replay/stand.ts'
 import { withMessage } from '../../audit/report.ts'
 import { u32 } from '../../audit/verify/bytes.ts'
-import { parseCertificate } from '../../audit/verify/certificate.ts'
+import { parseCertificate, parseQuorum } from '../../audit/verify/certificate.ts'
 import { parseCheckpoint } from '../../audit/verify/checkpoint.ts'
 import { parseNote, parseVerifierKey } from '../../audit/verify/note.ts'
 import { parseBatch } from '../../audit/verify/record.ts'
@@ -116,6 +116,12 @@ export const auditParsers: readonly Parser[] = [
     () => [encodeQuorum(certificate)],
     parseCertificate,
     ({ seal, epoch, view, votes }) => encodeQuorum({ kind: 2, seal, epoch, view, votes }),
+  ),
+  parser(
+    'audit/verify/certificate.ts#parseQuorum',
+    () => [encodeQuorum(certificate), encodeQuorum({ ...certificate, kind: 1 })],
+    parseQuorum,
+    ({ kind, seal, epoch, view, votes }) => encodeQuorum({ kind, seal, epoch, view, votes }),
   ),
   parser(
     'audit/genesis.ts#parseGenesis',

@@ -1,6 +1,6 @@
 import type { BatchTree } from '../../consensus/finality/batch-tree.ts'
 import { signBatch } from '../../consensus/finality/batcher.ts'
-import { decodeCertificate, encodeQuorum } from '../../consensus/finality/certificate.ts'
+import { decodeCertificate, decodeQuorum, encodeQuorum } from '../../consensus/finality/certificate.ts'
 import { decodeEvidence, encodeEvidence } from '../../consensus/finality/evidence.ts'
 import { type BatchItem, decodeFrame, encodeFrame, type Frame } from '../../consensus/finality/frame.ts'
 import { decodeMessage, encodeMessage, type Message } from '../../consensus/finality/message.ts'
@@ -249,6 +249,12 @@ export const consensusParsers: readonly Parser[] = [
     'consensus/finality/certificate.ts#decodeCertificate',
     () => [encodeQuorum(certificate)],
     decodeCertificate,
+    encodeQuorum,
+  ),
+  parser(
+    'consensus/finality/certificate.ts#decodeQuorum',
+    () => [encodeQuorum(certificate), encodeQuorum({ ...certificate, kind: 1 })],
+    decodeQuorum,
     encodeQuorum,
   ),
   parser(

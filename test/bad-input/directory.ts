@@ -15,6 +15,7 @@ import {
   authorityRow,
   blockRow,
   loadRow,
+  reformingRow,
   tileRow,
 } from '../../world/directory/codec/authority-rows.ts'
 import { type Command, decodeCommand, encodeCommand } from '../../world/directory/codec/command.ts'
@@ -110,6 +111,8 @@ const actions: DirectoryAction[] = [
     signatures: [{ key: filled(32, 1), signature: filled(64, 2) }],
   },
   { kind: 'want', quadkey: '0231' },
+  { kind: 'holds', group: 300, epoch: 4, proof: filled(300, 7) },
+  { kind: 'holds', group: 300, epoch: 4, proof: undefined },
 ]
 const inputs = actions.map(action => {
   const head = { identity: hash32(1), session: filled(16, 2), seq: 300, log: filled(8, 3) }
@@ -122,7 +125,7 @@ const area: AreaFacts = {
 }
 const order = { number: 2 ** 40, voters: [3, 1], learners: [2], before: [1, 2] }
 const authority: AuthorityRecord = {
-  ...{ group: 5, kind: 'area' as const, name: 'area/0231', birth: 5, area, epoch: 2 },
+  ...{ group: 5, kind: 'area' as const, name: 'area/0231', birth: 5, area, epoch: 2, lastEpoch: 5 },
   ...{ members: [{ node: 1, key: hash32(1) }], leading: [1], learners: [300], orders: [order, order] },
   ...{ orderedMs: 2 ** 40, lost: [3] },
 }
@@ -222,6 +225,22 @@ export const directoryParsers: readonly Parser[] = [
     },
   }),
   row('authority-rows.ts#tileRow', tileRow, 300),
+  row(
+    'authority-rows.ts#reformingRow',
+    reformingRow,
+    {
+      ...{ group: 300, phase: 'begun', epoch: 9, sinceMs: 2 ** 40, asked: [1, 3, 300] },
+      answers: [
+        { node: 1, held: anchor },
+        { node: 300, held: undefined },
+      ],
+      ...{ voting: { epoch: 7, members: authority.members }, base: anchor },
+    },
+    {
+      ...{ group: 5, phase: 'asking', epoch: 2, sinceMs: 0, asked: [], answers: [] },
+      ...{ voting: { epoch: 1, members: [] }, base: undefined },
+    },
+  ),
   row('authority-rows.ts#blockRow', blockRow, {
     ...{ number: 2 ** 40, previous: hash32(1), tick: 2, timeMs: 2 ** 41, certificates: counted, records: 7 },
     ...{ playerActions: counted, npcDecisions: counted, structureChanges: counted },

@@ -31,7 +31,7 @@ function recordOf({ nodes }: DirectoryCharter, { members, ...facts }: CharterAut
   return {
     ...facts,
     members: members.map(node => ({ node, key: keys.get(node)! })),
-    ...{ leading: members, learners: [], orders: [], orderedMs: 0, lost: undefined },
+    ...{ lastEpoch: facts.epoch, leading: members, learners: [], orders: [], orderedMs: 0, lost: undefined },
   }
 }
 

@@ -26,6 +26,10 @@ export interface CertifiedSeal {
 export interface DirectoryHost extends WorldHost {
   /** What these bytes say if they are exactly one certificate; else undefined. Whether anybody signed it is not looked at. */
   readCertificate(bytes: Uint8Array): CertifiedSeal | undefined
+  /** The same of a quorum of votes of either kind: of a certificate, or of a seal that is prepared. */
+  readQuorum(bytes: Uint8Array): CertifiedSeal | undefined
+  /** Whether these are the votes of exactly a quorum of these members (by node, ascending). */
+  verifyQuorum(bytes: Uint8Array, members: readonly Voter[]): boolean
   /** Whether it is one that exactly a quorum of these members (by node, ascending) decided. */
   verifyCertificate(bytes: Uint8Array, members: readonly Voter[]): boolean
 }

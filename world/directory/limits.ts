@@ -49,6 +49,18 @@ export const MAX_NONCE_AHEAD_S = 7 * 24 * 60 * 60
 /** The newest orders of an authority: any of them may still be carried out by a seal that is on its way. */
 export const MAX_OPEN_ORDERS = 8
 
+/**
+ * The version of the rules that re-forms authorities. It holds when operators have adopted it, which they do when the nodes can freeze an epoch
+ * and answer for it: whoever can't would be without a lease.
+ */
+export const REFORMING_RULES = 2
+/** Whoever was asked what it holds of a lost authority, and has not said it by then, gets no lease until it does. */
+export const ANSWER_MS = 5_000
+/** A re-formed authority of which nothing is anchored by then is asked for again: who held it may be gone. */
+export const REFORM_AGAIN_MS = 60_000
+/** Authorities that one tick re-forms. */
+export const MAX_REFORMED = 256
+
 /** Digits of a base tile's quadkey: a world of 16 × 16 base tiles of 10 km. */
 export const BASE_DIGITS = 4
 export const BASE_TILE_MM = 10_000_000

@@ -37,6 +37,8 @@ function link(state: DirectoryState): void {
     state.linkAuthority(authority)
   }
   for (const number of state.presences.ids()) state.linkPresence(state.presences.get(number)!)
+  for (const group of state.reformings.ids())
+    if (state.authorities.get(group) === undefined) throw broken(`at group ${group}`)
   for (const group of state.anchors.ids()) state.linkAnchor(group, state.anchors.get(group)!)
 }
 

@@ -2,7 +2,7 @@ import { asciiBytes, binaryString, startsWith } from '../codec/bytes.ts'
 import { logTagOf } from '../codec/input.ts'
 import type { DirtyEntry, StateEntry } from '../interface.ts'
 import type { DirectoryCharter } from './charter.ts'
-import { anchorRow, authorityRow, blockRow, loadRow, tileRow } from './codec/authority-rows.ts'
+import { anchorRow, authorityRow, blockRow, loadRow, reformingRow, tileRow } from './codec/authority-rows.ts'
 import type { AdminNonce } from './codec/command.ts'
 import { KEY_BYTES } from './codec/fields.ts'
 import {
@@ -33,6 +33,7 @@ import type {
   Operators,
   Policy,
   Presence,
+  Reforming,
   WorldBlock,
 } from './types.ts'
 
@@ -53,6 +54,7 @@ export class DirectoryState {
   readonly authorities = new Table<number, AuthorityRecord>(authorityRow)
   readonly anchors = new Table<number, AnchorRow>(anchorRow)
   readonly loads = new Table<number, AuthorityLoad>(loadRow)
+  readonly reformings = new Table<number, Reforming>(reformingRow)
   readonly tiles = new Table<string, number>(tileRow)
   readonly nonces = new Table<string, AdminNonce>(nonceRow)
 
@@ -60,6 +62,7 @@ export class DirectoryState {
   readonly tables = [
     ...[this.blocks, this.nonces, this.headers, this.authorities, this.anchors, this.presences, this.nodes],
     ...[this.operators, this.tiles, this.reports, this.sessions, this.rules, this.loads, this.policies],
+    this.reformings,
   ].sort((a, b) => (a.prefix < b.prefix ? -1 : 1))
 
   /** Follow from the rows. Keys are binary strings. */
@@ -191,6 +194,18 @@ export class DirectoryState {
     this.anchors.set(group, row)
     this.linkAnchor(group, row)
     this.tell(`anchor/${group}`)
+  }
+
+  setReforming(row: Reforming): void {
+    this.reformings.set(row.group, row)
+    this.movedGroups.add(row.group)
+    this.tell(`reforming/${row.group}`)
+  }
+
+  endReforming(group: number): void {
+    this.reformings.delete(group)
+    this.movedGroups.add(group)
+    this.tell(`reforming/${group}`)
   }
 
   linkNode(node: NodeRecord): void {

@@ -127,6 +127,8 @@ export interface AuthorityRecord {
   readonly area: AreaFacts | undefined
   /** 0 until it has its first members. */
   epoch: number
+  /** No epoch above this one can have begun, whatever certificates are still to come: each change of members takes an order. */
+  lastEpoch: number
   /** Of that epoch, by node, ascending. */
   members: readonly Voter[]
   /** The same nodes: the preferred leader first, then its vice. */
@@ -167,6 +169,33 @@ export interface Load {
   readonly inputs: readonly [number, number, number, number]
   /** Nodes through which its players play, the one with the most first, at most `MAX_GATEWAYS`. */
   readonly gateways: readonly number[]
+}
+
+/** What a node that was asked holds. */
+export interface Answer {
+  readonly node: number
+  /** A place in the log up to which it has it, that a quorum has prepared or certified; undefined: none that counts. */
+  readonly held: Anchor | undefined
+}
+
+export const REFORMING_PHASES = ['asking', 'begun'] as const
+
+/** An authority that lost its quorum is being re-formed. Kept until something of the new epoch is anchored. */
+export interface Reforming {
+  readonly group: number
+  phase: (typeof REFORMING_PHASES)[number]
+  /** Which is to begin: whoever was asked signs nothing below it any more. */
+  readonly epoch: number
+  /** Directory time: when they were asked, or when the epoch began. */
+  sinceMs: number
+  /** Ascending. Everybody who may vote in an epoch below, and others who may hold it. */
+  asked: readonly number[]
+  /** By node, ascending. */
+  answers: readonly Answer[]
+  /** The last epoch that did not begin by re-forming, or in which something is anchored: answers may be proven by it. */
+  voting: { readonly epoch: number; readonly members: readonly Voter[] }
+  /** Where the epoch begins; while `asking` where the one before did, if that too was begun by re-forming and nothing of it is anchored. */
+  base: Anchor | undefined
 }
 
 /** What a member reported last of an authority that it leads. */

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { BatchTree } from '../../../consensus/finality/batch-tree.ts'
 import {
-  type Certificate,
   decodeCertificate,
+  decodeQuorum,
   encodeQuorum,
+  type Quorum,
   verifyQuorum,
 } from '../../../consensus/finality/certificate.ts'
 import { quorumSize } from '../../../consensus/finality/quorum.ts'
@@ -43,13 +44,21 @@ export const host: DirectoryHost = {
     const certificate = decodeCertificate(bytes)
     return certificate && certified(certificate)
   },
+  readQuorum: bytes => {
+    const quorum = decodeQuorum(bytes)
+    return quorum && certified(quorum)
+  },
+  verifyQuorum: (bytes, members) => {
+    const quorum = decodeQuorum(bytes)
+    return quorum !== undefined && verifyQuorum(quorum, members, verifySignature)
+  },
   verifyCertificate: (bytes, members) => {
     const certificate = decodeCertificate(bytes)
     return certificate !== undefined && verifyQuorum(certificate, members, verifySignature)
   },
 }
 
-function certified({ seal, epoch, view, votes }: Certificate): CertifiedSeal {
+function certified({ seal, epoch, view, votes }: Quorum): CertifiedSeal {
   const { authority, height, previous, size, root, nextEpoch, nextMembers } = seal
   const signers = votes.map(({ signer }) => signer)
   const where = { authority, epoch, view, height, hash: sealHash(seal), previous, size, root }

@@ -7,6 +7,7 @@ import { HANDOVER_BUGS } from './handover.ts'
 import { MEMBER_BUGS } from './members.ts'
 import { PLACEMENT_BUGS } from './placement.ts'
 import { RAFT_BUGS } from './raft.ts'
+import { REFORMING_BUGS } from './reforming.ts'
 import { VIEW_BUGS } from './views.ts'
 import { WAY_BUGS } from './ways.ts'
 
@@ -20,7 +21,12 @@ export const BUGS: readonly Bug[] = [
 ]
 
 export function bugNamed(name: string): Bug | undefined {
-  return [...BUGS, ...FINALITY_BUGS, ...HANDOVER_BUGS, ...PLACEMENT_BUGS, ...DIRECTORY_BUGS].find(
-    bug => bug.name === name,
-  )
+  return [
+    ...BUGS,
+    ...FINALITY_BUGS,
+    ...HANDOVER_BUGS,
+    ...PLACEMENT_BUGS,
+    ...DIRECTORY_BUGS,
+    ...REFORMING_BUGS,
+  ].find(bug => bug.name === name)
 }

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto'
 import { BatchTree } from '../../../consensus/finality/batch-tree.ts'
 import {
-  type Certificate,
   decodeCertificate,
+  decodeQuorum,
   encodeQuorum,
+  type Quorum,
   verifyQuorum,
 } from '../../../consensus/finality/certificate.ts'
 import { type Seal, sealHash } from '../../../consensus/finality/seal.ts'
@@ -55,13 +56,21 @@ export const host: DirectoryHost = {
     const certificate = decodeCertificate(bytes)
     return certificate && certified(certificate)
   },
+  readQuorum: bytes => {
+    const quorum = decodeQuorum(bytes)
+    return quorum && certified(quorum)
+  },
+  verifyQuorum: (bytes, members) => {
+    const quorum = decodeQuorum(bytes)
+    return quorum !== undefined && verifyQuorum(quorum, members, isSigned)
+  },
   verifyCertificate: (bytes, members) => {
     const certificate = decodeCertificate(bytes)
     return certificate !== undefined && verifyQuorum(certificate, members, isSigned)
   },
 }
 
-function certified({ seal, epoch, view, votes }: Certificate): CertifiedSeal {
+function certified({ seal, epoch, view, votes }: Quorum): CertifiedSeal {
   const { authority, height, previous, size, root, nextEpoch, nextMembers } = seal
   const where = { authority, epoch, view, height, hash: sealHash(seal), previous, size, root }
   return { ...where, nextEpoch, nextMembers, signers: votes.map(({ signer }) => signer) }

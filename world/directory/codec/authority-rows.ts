@@ -1,18 +1,22 @@
 /** The values of the directory's state that are about authorities. */
 import type { ByteReader, ByteWriter } from '../../codec/bytes.ts'
-import { MAX_OPEN_ORDERS } from '../limits.ts'
+import { MAX_MEMBERS, MAX_OPEN_ORDERS } from '../limits.ts'
 import {
   type Anchor,
   type AnchorRow,
+  type Answer,
   type AreaFacts,
   AUTHORITY_KINDS,
   type AuthorityLoad,
   type AuthorityRecord,
   type Counted,
   type Order,
+  REFORMING_PHASES,
+  type Reforming,
   type WorldBlock,
 } from '../types.ts'
 import {
+  ascending,
   HASH_BYTES,
   list,
   readLoad,
@@ -29,7 +33,7 @@ const NAME_MAX_CHARS = 64
 const MAX_SPAWNS = 64
 
 /**
- * group u32 ‖ kind u8 ‖ name ‖ birth u32 ‖ area u8 (‖ area) ‖ epoch u32 ‖ members ‖ leading ‖ learners ‖
+ * group u32 ‖ kind u8 ‖ name ‖ birth u32 ‖ area u8 (‖ area) ‖ epoch, last epoch u32 ‖ members ‖ leading ‖ learners ‖
  * u8 count ‖ orders ‖ ordered u64 ‖ lost u8 (‖ holders)
  */
 export const authorityRow = numbered<AuthorityRecord>(
@@ -38,7 +42,7 @@ export const authorityRow = numbered<AuthorityRecord>(
     writer.u32(row.group).u8(AUTHORITY_KINDS.indexOf(row.kind)).text(row.name).u32(row.birth)
     writer.bool(row.area !== undefined)
     if (row.area !== undefined) writeArea(writer, row.area)
-    writer.u32(row.epoch)
+    writer.u32(row.epoch).u32(row.lastEpoch)
     writeVoters(writer, row.members)
     writeNumbers(writer, row.leading)
     writeNumbers(writer, row.learners)
@@ -53,7 +57,7 @@ export const authorityRow = numbered<AuthorityRecord>(
     name: reader.text(NAME_MAX_CHARS),
     birth: reader.u32(),
     area: reader.bool() ? readArea(reader) : undefined,
-    epoch: reader.u32(),
+    ...{ epoch: reader.u32(), lastEpoch: reader.u32() },
     members: readVoters(reader),
     leading: readNumbers(reader),
     learners: readNumbers(reader),
@@ -115,6 +119,44 @@ export const anchorRow = numbered<AnchorRow>(
     writer.u53(blockSize)
   },
   reader => ({ anchor: readAnchor(reader), blockSize: reader.u53() }),
+)
+
+/** node u32 ‖ held u8 (‖ anchor) */
+function writeAnswer(writer: ByteWriter, { node, held }: Answer): void {
+  writer.u32(node).bool(held !== undefined)
+  if (held !== undefined) writeAnchor(writer, held)
+}
+
+function readAnswer(reader: ByteReader): Answer {
+  return { node: reader.u32(), held: reader.bool() ? readAnchor(reader) : undefined }
+}
+
+/** group u32 ‖ phase u8 ‖ epoch u32 ‖ since u64 ‖ asked ‖ answers u8 ‖ each ‖ voting epoch u32 ‖ members ‖ base u8 (‖ anchor) */
+export const reformingRow = numbered<Reforming>(
+  'e',
+  (writer, row) => {
+    writer.u32(row.group).u8(REFORMING_PHASES.indexOf(row.phase)).u32(row.epoch).u53(row.sinceMs)
+    writeNumbers(writer, row.asked)
+    writer.u8(row.answers.length)
+    for (const answer of row.answers) writeAnswer(writer, answer)
+    writer.u32(row.voting.epoch)
+    writeVoters(writer, row.voting.members)
+    writer.bool(row.base !== undefined)
+    if (row.base !== undefined) writeAnchor(writer, row.base)
+  },
+  reader => {
+    const row = {
+      ...{ group: reader.u32(), phase: REFORMING_PHASES[reader.index(REFORMING_PHASES.length)]! },
+      ...{ epoch: reader.u32(), sinceMs: reader.u53(), asked: readNumbers(reader) },
+      answers: list(reader, 0, MAX_MEMBERS, () => readAnswer(reader)),
+      voting: { epoch: reader.u32(), members: readVoters(reader) },
+      base: reader.bool() ? readAnchor(reader) : undefined,
+    }
+    const answered = row.answers.map(({ node }) => node)
+    ascending(reader, row.asked)
+    ascending(reader, answered)
+    return row
+  },
 )
 
 /** What a world block's root covers of an authority: group u32 ‖ the anchor. */

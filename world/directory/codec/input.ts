@@ -79,6 +79,16 @@ export type DirectoryAction =
     }
   /** Somebody is to hold this base tile. */
   | { readonly kind: 'want'; readonly quadkey: string }
+  /**
+   * What this node holds of an authority that is to be re-formed in this epoch, below which it signs nothing any more. `proof`: a quorum of
+   * votes of either kind, as members write it, for a seal up to which it has the log; undefined: it has nothing.
+   */
+  | {
+      readonly kind: 'holds'
+      readonly group: number
+      readonly epoch: number
+      readonly proof: Uint8Array | undefined
+    }
 
 /**
  * What a node asks of the directory: identity key 32 ‖ session 16 ‖ seq u32 ‖ log tag 8 ‖ action: u8 number ‖ its fields ‖
@@ -86,6 +96,7 @@ export type DirectoryAction =
  * open 1: nothing. report 2: u8 flags (1 version, 2 incarnation, 4 capacity, 8 load, 16 round trips, 32 addresses, 64 led) ‖ those
  * fields. anchor 3: u8 count ‖ (u16 length ‖ certificate) each. admit 4: the node. leave 5: nothing.
  * command 7: number u32 ‖ expiry u32 ‖ u16 length ‖ command ‖ u8 count ‖ (key 32 ‖ signature 64) each. want 8: quadkey.
+ * holds 9: group, epoch u32 ‖ u8 (‖ u16 length ‖ proof).
  * 6 is kept for evidence.
  */
 export interface DirectoryInput {
@@ -173,6 +184,16 @@ function writeUnsigned({ identity, session, seq, log, action }: Omit<DirectoryIn
     }
     case 'want':
       writer.u8(8).text(action.quadkey)
+      return
+    case 'holds': {
+      const { group, epoch, proof } = action
+      writer
+        .u8(9)
+        .u32(group)
+        .u32(epoch)
+        .bool(proof !== undefined)
+      if (proof !== undefined) writer.u16(proof.length).raw(proof)
+    }
   }
 }
 
@@ -198,6 +219,10 @@ function readAction(reader: ByteReader): DirectoryAction | undefined {
     }
     case 8:
       return { kind: 'want', quadkey: readQuadkey(reader) }
+    case 9: {
+      const [group, epoch] = [reader.u32(), reader.u32()]
+      return { kind: 'holds', group, epoch, proof: reader.bool() ? reader.raw(reader.u16()) : undefined }
+    }
     default:
       return undefined
   }

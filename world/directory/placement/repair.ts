@@ -19,6 +19,15 @@ export function founding(round: Round, authority: AuthorityFacts): Order | undef
   return orderOf(round, authority, 'founding', voters, [])
 }
 
+/** Who holds an authority that lost its quorum: of these who hold it so many as fit, and others, who have it from them. */
+export function reforming(
+  round: Round,
+  authority: AuthorityFacts,
+  holders: readonly number[],
+): Order | undefined {
+  return founding(round, { ...authority, voters: [], learners: holders, pending: undefined })
+}
+
 /** What keeps it safe, and can't wait: members that are dead or leave, too few members, an order that will not be done. */
 export function repair(round: Round, authority: AuthorityFacts): Order | undefined {
   const except = isStuck(round, authority) ? newcomersOf(authority) : []

@@ -4,6 +4,7 @@ import type { DirectoryState } from '../state.ts'
 import type { NodeRecord } from '../types.ts'
 import { admit } from './admit.ts'
 import { anchor } from './anchor.ts'
+import { holds } from './answer.ts'
 import { command } from './command.ts'
 import { leave, open } from './nodes.ts'
 import { report } from './report.ts'
@@ -26,5 +27,7 @@ export function act(state: DirectoryState, node: NodeRecord, { action }: Directo
       return command(state, action)
     case 'want':
       return want(state, action.quadkey)
+    case 'holds':
+      return holds(state, node, action)
   }
 }

@@ -6,6 +6,7 @@ import { countInvalid } from '../reputation.ts'
 import type { DirectoryState } from '../state.ts'
 import type { AuthorityRecord, NodeRecord } from '../types.ts'
 import { areSame } from './orders.ts'
+import { isAboveBase, isBase, noteAnchored } from './reforming.ts'
 
 /**
  * Anchors what may be anchored of these certificates, one after another. The outcome is ok, with how many of them, if any was;
@@ -65,8 +66,10 @@ function refusalOf(
   if (seal.epoch > authority.epoch) return 'epoch-ahead'
   // Its other seals are final when they are certified, and each that were anchored here would want another one.
   if (authority.kind === 'directory' && seal.nextMembers.length === 0) return 'no-effect'
+  const row = state.reformings.get(authority.group)
+  if (!isAboveBase(row, seal)) return 'rival-anchor'
   const last = state.anchors.get(authority.group)?.anchor
-  if (last === undefined) return undefined
+  if (last === undefined || isBase(row, seal)) return undefined
   if (seal.height === last.height) return bytesEqual(seal.hash, last.hash) ? 'older-anchor' : 'rival-anchor'
   if (seal.height < last.height) return 'older-anchor'
   const isOfSameEpoch = seal.epoch === last.epoch
@@ -111,7 +114,7 @@ function take(state: DirectoryState, authority: AuthorityRecord, seal: Certified
   const { group } = authority
   const blockSize = state.anchors.get(group)?.blockSize ?? 0
   state.setAnchor(group, { anchor: { epoch, view, height, hash, size, root }, blockSize })
-  if (nextEpoch <= authority.epoch) return
+  if (nextEpoch <= authority.epoch) return noteAnchored(state, authority)
   const order = authority.orders.findLast(({ voters }) => areSame(voters, nextMembers))!
   authority.epoch = nextEpoch
   authority.members = nextMembers
@@ -121,4 +124,5 @@ function take(state: DirectoryState, authority: AuthorityRecord, seal: Certified
   authority.orderedMs = state.header.passedMs
   authority.lost = undefined
   state.setAuthority(authority)
+  noteAnchored(state, authority)
 }

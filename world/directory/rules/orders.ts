@@ -33,6 +33,7 @@ export function order(
   const others = authority.orders.filter(each => !haveSame(each.voters, voters))
   authority.orders = [...others, given].slice(-MAX_OPEN_ORDERS)
   authority.orderedMs = header.passedMs
+  authority.lastEpoch++
   if (authority.epoch === 0) {
     authority.epoch = 1
     authority.members = keyed(state, voters)
@@ -44,7 +45,7 @@ export function order(
   state.setAuthority(authority)
 }
 
-function keyed(state: DirectoryState, voters: readonly number[]): Voter[] {
+export function keyed(state: DirectoryState, voters: readonly number[]): Voter[] {
   const nodes = [...voters].sort((a, b) => a - b)
   return nodes.map(node => ({ node, key: state.nodes.get(node)!.vote }))
 }

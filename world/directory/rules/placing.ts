@@ -4,7 +4,9 @@ import type { AuthorityFacts, Decision, NodeFacts } from '../placement/types.ts'
 import { reputationOf } from '../reputation.ts'
 import type { DirectoryState } from '../state.ts'
 import type { AuthorityRecord, NodeRecord, NodeReport, NodeStatus, Resources } from '../types.ts'
+import { noteMoves } from './moves.ts'
 import { order, pendingOf } from './orders.ts'
+import { ask, reformAll } from './reforming.ts'
 
 const nothing = { cpu: 0, memory: 0, disk: 0, bandwidth: 0 }
 /** The reference node, which has 1,000 of each resource: one core, 1 GiB, 10 GiB, 10 Mbit/s. */
@@ -35,6 +37,7 @@ export function placeAll(state: DirectoryState): void {
   tellPlacement(state)
   const { header, placement, policy } = state
   for (const decision of place(placement, policy, tickOf(header.passedMs))) carryOut(state, decision)
+  reformAll(state)
 }
 
 function tellPlacement(state: DirectoryState): void {
@@ -91,7 +94,10 @@ function hostOf(address: string): string {
 }
 
 function authorityFacts(state: DirectoryState, authority: AuthorityRecord): AuthorityFacts {
-  const { group, kind, leading, learners, orderedMs, lost } = authority
+  const { group, kind, leading, learners, orderedMs } = authority
+  // What is being re-formed gets no other order, even when those are back who were lost.
+  const isAsked = state.reformings.get(group)?.phase === 'asking'
+  const lost = authority.lost ?? (isAsked ? [] : undefined)
   const load = state.loads.get(group)
   const players = load?.players ?? 0
   const pending = pendingOf(authority)
@@ -115,20 +121,5 @@ function carryOut(state: DirectoryState, decision: Decision): void {
     authority.orderedMs = state.header.passedMs
   } else authority.lost = decision.kind === 'lost' ? decision.holders : undefined
   state.setAuthority(authority)
-}
-
-/** Whoever gets a replica, or loses one, is left alone for a while. */
-function noteMoves(
-  state: DirectoryState,
-  { members, learners }: AuthorityRecord,
-  named: readonly number[],
-): void {
-  const were = [...members.map(({ node }) => node), ...learners]
-  const moved = [...were.filter(node => !named.includes(node)), ...named.filter(node => !were.includes(node))]
-  for (const number of moved) {
-    if (state.nodes.get(number) === undefined) continue
-    const presence = state.presence(number)
-    presence.movedMs = state.header.passedMs
-    state.setPresence(number, presence)
-  }
+  if (decision.kind === 'lost') ask(state, authority)
 }

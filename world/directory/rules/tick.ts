@@ -7,6 +7,7 @@ import { makeBlock } from './block.ts'
 import { dropExpired } from './command.ts'
 import { hasLease, retireLeft } from './nodes.ts'
 import { placeAll } from './placing.ts'
+import { owingNodes } from './reforming.ts'
 
 /** Time passes, and the leader says whom it heard. Everything else that a tick does follows from that and the state. */
 export function advance(state: DirectoryState, { tick, timeMs, renewals }: DirectoryTick): void {
@@ -16,7 +17,8 @@ export function advance(state: DirectoryState, { tick, timeMs, renewals }: Direc
   header.tick = tick
   header.timeMs = timeMs
   if (isAfterOutage) state.resume()
-  for (const renewal of renewals) renew(state, renewal)
+  const owing = owingNodes(state)
+  for (const renewal of renewals) if (!owing.has(renewal.node)) renew(state, renewal)
   dropExpired(state)
   retireLeft(state)
   placeAll(state)

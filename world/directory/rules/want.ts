@@ -27,7 +27,7 @@ export function makeArea(state: DirectoryState, quadkey: string): number {
   state.touchHeader()
   state.setAuthority({
     ...{ group, kind: 'area', name: `area/${quadkey}`, birth: group, area: areaOf(quadkey, state.policy) },
-    ...{ epoch: 0, members: [], leading: [], learners: [], orders: [] },
+    ...{ epoch: 0, lastEpoch: 0, members: [], leading: [], learners: [], orders: [] },
     ...{ orderedMs: header.passedMs, lost: undefined },
   })
   holdTile(state, quadkey, group)
