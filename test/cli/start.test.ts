@@ -131,7 +131,11 @@ describe('freehold start', function () {
     await ended
     const other = found('lake')
     const otherGenesis = ['--genesis', join(other, 'genesis.json')]
-    assertRefused(await freehold(['start', '--data-dir', home, ...otherGenesis]), 78, /keys .* belong to/)
+    assertRefused(
+      await freehold(['start', '--data-dir', home, ...otherGenesis]),
+      78,
+      /belongs to the network with genesis .*, the genesis file given has/,
+    )
     writeFileSync(join(other, 'genesis.sha256'), `${'ab'.repeat(32)}\n`)
     assertRefused(
       await freehold(['start', '--data-dir', other]),
