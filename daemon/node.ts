@@ -31,8 +31,7 @@ import { GatewaySignatures } from './routing/gateway-signatures.ts'
 import type { InputRouter } from './routing/router.ts'
 import { admitted, rememberOwn } from './starting/admitted.ts'
 import { startAdverts } from './starting/adverts.ts'
-import { DirectoryPart } from './starting/directory.ts'
-import { DirectoryLog } from './starting/directory-log.ts'
+import { directoryLog, directoryNeeds, directoryPart } from './starting/directory.ts'
 import { startEngine } from './starting/engine.ts'
 import { loadFinality } from './starting/finality.ts'
 import { authoritiesOf } from './starting/from-genesis.ts'
@@ -126,8 +125,8 @@ class Starting {
     const giver = new GenesisServer(ground.genesis.bytes, code => ground.count('genesis_refused', { code }))
     network.handle(genesisProtocol, genesisProtocolOptions, channel => giver.accepted(channel))
     const hosted = authoritiesOf(ground.genesis).find(({ charter }) => charter.kind === 'directory')!
-    const directoryLog = new DirectoryLog(ground, parts, hosted, store, network)
-    parts.directoryLog = directoryLog
+    const certified = directoryLog(ground, parts, hosted, store, network)
+    parts.directoryLog = certified
     parts.sponsor = new Sponsor({
       ...{ network, networkName: ground.genesis.file.network, count: ground.count },
       selfIsNode: () => ground.book.self !== undefined,
@@ -135,9 +134,9 @@ class Starting {
       wake: () => parts.directory?.wake(),
     })
     await rememberOwn(ground, store)
-    await directoryLog.begin(network)
+    await certified.begin()
     const basis = { ...ground, self: await admitted(ground, network, store, this.#dependencies.onWaiting) }
-    const directory = new DirectoryPart(basis, parts, hosted, directoryLog)
+    const directory = directoryPart(basis, parts, hosted, certified, network)
     parts.directory = directory
     const finality = await loadFinality(basis, parts, store, network, forgetful)
     parts.finality = finality
@@ -160,14 +159,15 @@ class Starting {
     parts.router = router
     const board = startAdverts(basis, network, engine, router, this.#urls)
     parts.board = board
-    directory.begin({ network, engine, router, incarnation })
+    const { group } = hosted.identity
+    directory.begin(directoryNeeds(basis, parts, network, engine, router, { group, incarnation }))
     const view = nodeView({
       self: basis.self.number,
       genesis: basis.genesis,
       book: basis.book,
       network,
       engine,
-      directory: directoryLog,
+      directory: certified,
       finality,
       evidence: watching.evidence,
       board,

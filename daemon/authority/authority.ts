@@ -312,6 +312,7 @@ export class Authority {
     if (result.records.length === 0) return
     if (this.#entriesInFlight > 0) this.#entriesInFlight--
     this.#jobs.done(result.records)
+    if (this.#ports.isAwaited?.(result) === true) this.sealSoon()
   }
 
   /**

@@ -80,6 +80,8 @@ export interface TickMaker {
 export interface AuthorityPorts {
   /** Undefined: plain ones, each `tickMs`. */
   readonly ticks?: TickMaker | undefined
+  /** Somebody waits for what this entry did to become final: the next seal comes at once. Undefined: nobody does. */
+  readonly isAwaited?: ((entry: AppliedEntry) => boolean) | undefined
   readonly propose: (data: Uint8Array) => ProposeResult
   readonly random: Random
   readonly signer: ReceiptSigner

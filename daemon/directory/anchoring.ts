@@ -1,6 +1,7 @@
 import type { Certificate } from '../../consensus/finality/certificate.ts'
 import { sealHash } from '../../consensus/finality/seal.ts'
 import type { Anchor } from '../../world/directory/types.ts'
+import type { AppliedEntry } from '../authority/replica.ts'
 import type { Anchoring, DirectoryNews } from '../hosting/finality/anchoring.ts'
 
 export interface DirectoryAnchoringParts {
@@ -12,6 +13,7 @@ export interface DirectoryAnchoringParts {
 
 /** Anchoring by the directory: final is what its certified log has, and votes are cast under its leases. */
 export class DirectoryAnchoring implements Anchoring {
+  readonly waits = true
   readonly #parts: DirectoryAnchoringParts
   #news: DirectoryNews | undefined
 
@@ -40,4 +42,9 @@ export class DirectoryAnchoring implements Anchoring {
   stop(): void {
     this.#news = undefined
   }
+}
+
+/** What is certified elsewhere waits for this entry to be in the directory's certified log. */
+export function anchorsSomething({ applied }: Pick<AppliedEntry, 'applied'>): boolean {
+  return applied.some(each => each?.changed.some(name => name.startsWith('anchor/')))
 }

@@ -24,6 +24,8 @@ export interface DirectoryClientParts {
   readonly next: () => Saying | undefined
   /** The node's own way to the directory's leader. Exactly one answer comes. */
   readonly submit: (body: Uint8Array, answered: (result: InputResult) => void) => void
+  /** The newest session that the directory has of this node, as far as this node knows; its next one is above. */
+  readonly known: () => Uint8Array | undefined
   readonly clock: Clock
   readonly random: Random
   readonly sha256: (bytes: Uint8Array) => Uint8Array
@@ -89,10 +91,13 @@ export class DirectoryClient {
     })
   }
 
-  /** Its number is above those that this node has had, as long as its clock was not far ahead. */
+  /** Its number is above those that this node is known to have had, though its clock was ahead then. */
   #newSession(): void {
-    const { clock, random } = this.#parts
-    this.#number = Math.max(this.#number + 1, Math.floor(clock.wallMs()))
+    const { clock, random, known } = this.#parts
+    const last = known()
+    const above =
+      last === undefined ? 0 : Number(new DataView(last.buffer, last.byteOffset).getBigUint64(0)) + 1
+    this.#number = Math.max(this.#number + 1, above, Math.floor(clock.wallMs()))
     this.#seq = 0
     const session = new Uint8Array(SESSION_BYTES)
     new DataView(session.buffer).setBigUint64(0, BigInt(this.#number))

@@ -50,6 +50,7 @@ export class DecidedRules {
   async #run(): Promise<void> {
     while (this.#size < this.#wantedSize) {
       const to = this.#wantedSize
+      const isFirst = this.#rules === undefined
       const rules = this.#rules ?? (await this.#begin(to))
       this.#rules = rules
       const before = this.#size
@@ -66,8 +67,9 @@ export class DecidedRules {
       }
       rules.takeDirty()
       // It ends before that place: more will be told of.
-      if (this.#size === before) return
-      this.#parts.told({ changed, renewals })
+      if (this.#size === before && !(isFirst && before > 0)) return
+      // What a kept state has, no record read here told of.
+      this.#parts.told({ changed: isFirst ? undefined : changed, renewals })
     }
   }
 

@@ -3,8 +3,8 @@ import type { Directory } from '../../world/directory/directory.ts'
 
 /** What came with a piece of the directory's certified log. */
 export interface DirectoryNews {
-  /** Names of rows, as the rules tell them: `anchor/7`, `authority/7`, `node/3`, … */
-  readonly changed: ReadonlySet<string>
+  /** Names of rows, as the rules tell them: `anchor/7`, `authority/7`, `node/3`, …; undefined: it may be any of them. */
+  readonly changed: ReadonlySet<string> | undefined
   /** The newest of each node. */
   readonly renewals: ReadonlyMap<number, Renewal>
 }

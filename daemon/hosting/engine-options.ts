@@ -66,6 +66,8 @@ export interface EngineOptions {
 
 /** What finality knows of replicas; see finality/views.ts. */
 export interface ViewsOfMembers {
+  /** What is decided is final only when the directory's certified log has it: that one seals as soon as it does. */
+  readonly waitsForAnchors: boolean
   /** This node votes on what the replica executes: until that is decided, it may fall off. */
   votesOn(group: number): boolean
   /** Leaves that the members have decided, as far as this node knows; undefined where nobody votes. */

@@ -9,6 +9,7 @@ import type { Charter } from '../../world/kinds.ts'
 import { Authority } from '../authority/authority.ts'
 import type { Replica } from '../authority/replica.ts'
 import type { AuthorityIdentity } from '../authority/types.ts'
+import { anchorsSomething } from '../directory/anchoring.ts'
 import { directoryTicks } from '../directory/renewals.ts'
 import type { Borders } from '../handover/borders.ts'
 import { Crossings } from '../handover/crossings.ts'
@@ -97,6 +98,7 @@ export async function openAuthority(
     },
     random,
     ticks: charter.kind === 'directory' ? directoryTicks(parts.options.renewals) : undefined,
+    isAwaited: charter.kind === 'directory' && views?.waitsForAnchors ? anchorsSomething : undefined,
     isVotedOn: views?.votesOn(group) === true,
     fallen,
     ahead,

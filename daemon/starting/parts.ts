@@ -1,6 +1,8 @@
 import type { Store } from '../../storage/store.ts'
 import type { AdvertBoard } from '../adverts/board.ts'
 import type { NodeConfig } from '../config/settings.ts'
+import type { DirectoryLog } from '../directory/log.ts'
+import type { DirectoryPart } from '../directory/part.ts'
 import type { GatewayServer } from '../gateway/server.ts'
 import type { Genesis } from '../genesis/genesis.ts'
 import type { Engine } from '../hosting/engine.ts'
@@ -18,8 +20,6 @@ import type { Clock } from '../ports.ts'
 import type { GatewaySignatures } from '../routing/gateway-signatures.ts'
 import type { InputRouter } from '../routing/router.ts'
 import type { WitnessAsking } from '../witnesses/asking.ts'
-import type { DirectoryPart } from './directory.ts'
-import type { DirectoryLog } from './directory-log.ts'
 import type { Watching } from './watching.ts'
 
 /** What a node has before it knows that it is one of the network. */

@@ -145,7 +145,7 @@ describe('a node that follows the directory', () => {
     const { honest, follows } = await start()
     sameState(follows)
     assert.equal(follows.program!.follower!.state!.nodes.get(5)?.operator, factsOf(5).operator)
-    const changed = new Set(follows.program!.news.flatMap(news => [...news.changed]))
+    const changed = new Set(follows.program!.news.flatMap(news => [...news.changed!]))
     assert.ok(changed.has('node/5'))
     assert.deepEqual([...follows.program!.news[0]!.renewals.keys()], [1, 2])
     await member.tick(3)

@@ -45,6 +45,7 @@ export class ClientNode {
     this.clock = clock
     this.client = new DirectoryClient({
       ...{ origin: ORIGIN, identity: identityOf(node), clock, sha256 },
+      known: () => undefined,
       random: { bytes: length => new Uint8Array(length).fill(node), below: () => 0 },
       next: () => {
         const action = this.sayings[0]

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { FAULT_NAMES, faultNames, VOTING_FAULT_NAMES } from './authorities/faults/list.ts'
+import { type FaultsFor, faultNames, namesFor, VOTING_FAULT_NAMES } from './authorities/faults/list.ts'
 import type { SimulationPlan } from './authorities/run.ts'
 import { BUGS, bugNamed } from './bugs/catalogue.ts'
 import { LINKS, type LinkName } from './link.ts'
@@ -56,6 +56,7 @@ export function simOptions(args: readonly string[]): SimOptions {
       random: flag,
       votes: flag,
       crossing: flag,
+      directory: flag,
       json: flag,
       quiet: flag,
     },
@@ -73,9 +74,10 @@ export function simOptions(args: readonly string[]): SimOptions {
     groups: whole('groups'),
     seconds: whole('seconds'),
     clients: whole('clients'),
-    faults: faultNames(values.faults, values.votes || values.crossing),
+    faults: faultNames(values.faults, kindOf(values)),
     ...(values.votes && { votes: true }),
     ...(values.crossing && { votes: true, crossing: true }),
+    ...(values.directory && { votes: true, directory: true }),
     link: linkName(values.link),
     bug: plantedBug(values.bug),
   }
@@ -104,12 +106,17 @@ export function commandOf({
   bug,
   votes,
   crossing,
+  directory,
 }: SimulationPlan): string {
-  const isAll = (votes ? VOTING_FAULT_NAMES : FAULT_NAMES).every(name => faults.includes(name))
+  const isAll = namesFor({ votes, directory }).every(name => faults.includes(name))
   const chosen = isAll ? '' : ` --faults ${faults.join(',') || 'none'}`
   const linked = link === undefined ? '' : ` --link ${link}`
   const planted = bug === undefined ? '' : ` --bug ${bug}`
-  return `npm run sim -- --seed ${seed} --nodes ${nodes} --groups ${groups} --seconds ${seconds} --clients ${clients}${chosen}${linked}${planted}${crossing ? ' --crossing' : votes ? ' --votes' : ''}`
+  return `npm run sim -- --seed ${seed} --nodes ${nodes} --groups ${groups} --seconds ${seconds} --clients ${clients}${chosen}${linked}${planted}${crossing ? ' --crossing' : votes ? ' --votes' : ''}${directory ? ' --directory' : ''}`
+}
+
+function kindOf({ votes, crossing, directory }: FaultsFor & { readonly crossing: boolean }): FaultsFor {
+  return { votes: votes || crossing, directory }
 }
 
 function wholeNumber(name: Count, given: string | undefined): number {

@@ -1,4 +1,4 @@
-import { FAULT_NAMES, FAULTS, VOTING_FAULT_NAMES } from './authorities/faults/list.ts'
+import { FAULTS, namesFor } from './authorities/faults/list.ts'
 import type { SimulationPlan } from './authorities/run.ts'
 import { commandOf } from './options.ts'
 import type { Outcome } from './outcome.ts'
@@ -32,8 +32,8 @@ export class Summary {
 
   /** Counters of faults that should have happened and never did: what they test was not tested. */
   absentFaults(): string[] {
-    const { seconds, faults, votes } = this.#plans[0]!
-    const all = votes ? VOTING_FAULT_NAMES : FAULT_NAMES
+    const { seconds, faults, ...where } = this.#plans[0]!
+    const all = namesFor(where)
     const isLong = this.#seeds >= ENOUGH.seeds && seconds >= ENOUGH.seconds
     if (!isLong || faults.length < all.length) return []
     const counters = all.flatMap(name => FAULTS[name].counters)

@@ -11,6 +11,8 @@ export interface DirectoryNews {
 
 /** The directory, as far as finality needs it (docs/finality.md, rules 2 and 3). */
 export interface Anchoring {
+  /** What is certified waits for the directory's log. */
+  readonly waits: boolean
   begin(news: DirectoryNews): void
   /** The certificate belongs into the directory's log; `anchored` follows, at once or later. After a restart it is handed in again. */
   anchor(group: number, certificate: Certificate): void
@@ -19,6 +21,7 @@ export interface Anchoring {
 
 /** A lease without end, and whatever is certified is anchored: final does not wait for the directory. */
 export class AnchorsAtOnce implements Anchoring {
+  readonly waits = false
   readonly #bring: Anchoring['anchor']
   #news: DirectoryNews | undefined
 

@@ -206,6 +206,10 @@ export class Finality {
     return ops
   }
 
+  get waitsForAnchors(): boolean {
+    return this.#options.anchoring.waits
+  }
+
   votesOn(group: number): boolean {
     return this.#chains.has(group)
   }

@@ -17,8 +17,10 @@ import { snapshotRange } from '../../../storage/keys.ts'
 import type { SimContext } from '../node.ts'
 import type { Judge } from './judge.ts'
 import { Mirror } from './mirror.ts'
+import { NodeDirectory } from './node-directory.ts'
 import { endedByDisk, type Machine, openOwnDisk } from './own-disk.ts'
 import { handoversOf, nameOf, type Realm, sha256 } from './realm.ts'
+import { infoOf } from './realm-directory.ts'
 import { SimAnchors } from './sim-anchors.ts'
 import { loadFinality, type Votes, withholding } from './sim-finality.ts'
 import { verifySimSignature } from './sim-key.ts'
@@ -65,6 +67,7 @@ export class SimDaemon {
   readonly votes: Votes
   /** Its way to the directory. */
   readonly anchors: SimAnchors
+  readonly directory: NodeDirectory | undefined
   readonly mirrors = new Map<number, Mirror>()
   readonly #context: SimContext
 
@@ -77,7 +80,9 @@ export class SimDaemon {
     finality: Finality | undefined,
     votes: Votes,
     anchors: SimAnchors,
+    directory: NodeDirectory | undefined,
   ) {
+    this.directory = directory
     this.anchors = anchors
     this.finality = finality
     this.votes = votes
@@ -154,13 +159,26 @@ export async function startDaemon(
   })
   const anchors = new SimAnchors(clock, judge.views)
   const votes: Votes = { withheld: false, dropped: () => judge.count('votes-dropped') }
-  const late: { engine?: Engine; router?: InputRouter } = {}
+  const late: { engine?: Engine; router?: InputRouter; finality?: Finality } = {}
   const unlessDiskEndsIt = <T>(start: Promise<T>): Promise<T> =>
     start.catch(error => {
       if (!endedByDisk(machine, judge, error)) throw error
       // This life is over.
       return new Promise<never>(() => {})
     })
+  const truth = judge.directory
+  const directory =
+    truth &&
+    new NodeDirectory({
+      // What it follows it writes beside the engine, which has one batch under way at a time.
+      ...{ realm, node, context, store: context.store, truth, count },
+      engine: () => late.engine,
+      finality: () => late.finality,
+      failed: (error, what) => {
+        if (!endedByDisk(machine, judge, error)) judge.fail(`${nameOf(self)}: ${what}: ${error.message}`)
+      },
+    })
+  if (directory !== undefined) await unlessDiskEndsIt(directory.log.begin())
   const finality =
     settings.progressMs === undefined
       ? undefined
@@ -168,7 +186,7 @@ export async function startDaemon(
           loadFinality({
             ...{ realm, judge, context, node, peers, store, signatures, schedule, count },
             forgetful: isNewStore,
-            anchoring: anchors,
+            anchoring: directory?.part.anchoring ?? anchors,
             ...{
               network: withholding(context.network, votes),
               progressMs: settings.progressMs,
@@ -176,10 +194,15 @@ export async function startDaemon(
             engine: () => late.engine,
           }),
         )
+  if (finality !== undefined) late.finality = finality
   const options: EngineOptions = {
     self,
     peers,
     authorities,
+    ...(directory && {
+      renewals: directory.part.renewals,
+      onShown: (group: number) => directory.part.shown(group),
+    }),
     ...(finality && {
       views: finality,
       onSeal: (group: number, seal: AppliedSeal) => finality.sealed(group, seal),
@@ -239,6 +262,7 @@ export async function startDaemon(
   serveReads({ network: context.network, schedule, isNode, mayAsk, local, count })
   serveFeeds({ network: context.network, local, isNode, mayAsk, count })
   const router = new InputRouter({
+    ...(realm.directory && { directory: infoOf(realm.directory) }),
     areas: realm.areas.map(area => ({ ...area, members: engine.mayServe(area.group) })),
     self,
     peerOf: nameOf,
@@ -281,12 +305,13 @@ export async function startDaemon(
       verify: verifySimSignature,
     },
   )
-  const daemon = new SimDaemon(context, self, engine, router, gateway, finality, votes, anchors)
+  const daemon = new SimDaemon(context, self, engine, router, gateway, finality, votes, anchors, directory)
   for (const { group, name } of realm.areas) {
     const mirror = new Mirror()
     daemon.mirrors.set(group, mirror)
     router.subscribe(name, mirror)
   }
+  directory?.begin(engine, router)
   every(clock, GATEWAY_TICK_MS, () => gateway.tick())
   every(clock, REPORT_MS, () => {
     judge.look(self, engine)

@@ -8,6 +8,7 @@ import type { StoreRange } from '../../../storage/store.ts'
 import type { SimDisk } from '../disk.ts'
 import type { Simulation } from '../simulation.ts'
 import { AppliedTruth } from './applied-truth.ts'
+import { DirectoryTruth } from './directory-truth.ts'
 import { Finding } from './finding.ts'
 import { LogTruth } from './log-truth.ts'
 import type { Realm } from './realm.ts'
@@ -54,6 +55,8 @@ export class Judge {
     (who, what) => this.tell(who, what),
     name => this.count(name),
   )
+  /** Of the realm's directory, where it has one. */
+  readonly directory: DirectoryTruth | undefined
   readonly #simulation: Simulation
   readonly #realm: Realm
   readonly #diskOf: (node: number) => SimDisk
@@ -85,6 +88,15 @@ export class Judge {
     this.#realm = realm
     this.#diskOf = diskOf
     this.#engineOf = engineOf
+    if (realm.directory === undefined) return
+    const { group } = realm.directory.identity
+    this.directory = new DirectoryTruth({
+      ...{ realm, diskOf, views: this.views },
+      fail: problem => this.fail(problem),
+      count: name => this.count(name),
+      leader: () =>
+        realm.nodes.map(({ number }) => engineOf(number)?.leader(group) ?? 0).find(it => it > 0) ?? 0,
+    })
   }
 
   count(name: string, by = 1): void {
@@ -274,7 +286,7 @@ export class Judge {
     const free = this.#free.get(leader) ?? new Set()
     this.#free.set(leader, free.add(supporter))
     const engine = this.#engineOf(leader)
-    for (const { group } of this.#realm.areas) {
+    for (const group of this.#realm.hosted.keys()) {
       const status = engine?.status(group)
       if (status?.role !== 'leader' || !engine!.holdsLease(group)) continue
       if (hasQuorum(status.members, member => !free.has(member))) continue

@@ -7,6 +7,7 @@ import type { HostedAuthority } from '../../../daemon/hosting/opening.ts'
 import { rulesHost } from '../../../daemon/hosting/rules-host.ts'
 import type { SigningKey } from '../../../daemon/identity/signing-key.ts'
 import type { RulesHost } from '../../../world/kinds.ts'
+import { directoryOf } from './realm-directory.ts'
 import { simKeyOf, verifySimSignature } from './sim-key.ts'
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
@@ -24,6 +25,8 @@ export interface RealmPlan {
   readonly isHidden?: boolean
   /** The areas lie side by side and their borders are open; everybody begins near one. */
   readonly crossing?: boolean | undefined
+  /** The nodes hold a directory too: it anchors what they decide, gives them leases, and orders their members. With votes. */
+  readonly directory?: boolean
 }
 
 export interface RealmNode {
@@ -44,6 +47,8 @@ export interface Realm {
   readonly hosted: ReadonlyMap<number, HostedAuthority>
   /** Characters walk from area to area. */
   readonly crossing: boolean
+  /** Among those that are hosted. */
+  readonly directory: HostedAuthority | undefined
 }
 
 /** The simulator's wall clock begins here; so does tick 0. */
@@ -77,7 +82,9 @@ export function foundRealm(plan: RealmPlan): Realm {
     areas.push(info)
     hosted.set(info.group, authority)
   }
-  return { genesisHash, network: 'sim', nodes, areas, hosted, crossing: plan.crossing === true }
+  const directory = plan.directory ? directoryOf(plan, nodes, [...hosted.values()]) : undefined
+  if (directory !== undefined) hosted.set(directory.identity.group, directory)
+  return { genesisHash, network: 'sim', nodes, areas, hosted, crossing: plan.crossing === true, directory }
 }
 
 function areaOf(

@@ -1,12 +1,14 @@
 import { LINKS, type LinkName } from '../link.ts'
 import { Simulation } from '../simulation.ts'
 import type { Story } from '../story.ts'
+import { directoryDifference } from './directory-rest.ts'
 import type { Node } from './faults/fault.ts'
 import type { FaultName } from './faults/list.ts'
 import { mend, sparesOne, torment } from './faults/torment.ts'
 import { usurperOf } from './faults/usurping.ts'
 import { checkFinalLog, checkOnePlace, type FinalLog } from './final.ts'
 import { Finding } from './finding.ts'
+import { authoritiesIn } from './realm-directory.ts'
 import { SimRealm } from './sim-realm.ts'
 
 export interface SimulationPlan {
@@ -21,6 +23,8 @@ export interface SimulationPlan {
   readonly votes?: boolean
   /** The areas' borders are open, and players begin near them. With votes. */
   readonly crossing?: boolean
+  /** The nodes hold a directory, which anchors what they decide, gives them leases and orders their members. With votes. */
+  readonly directory?: boolean
   /** Between all nodes; the seed decides where it isn't named. */
   readonly link?: LinkName | undefined
   /** The planted bug (bugs/catalogue.ts) under which this module is to be loaded. */
@@ -102,7 +106,14 @@ class Run {
     if (plan.seed % SMALL_BUFFERS === 0) simulation.network.configure({ highWaterBytes: SMALL_BUFFER_BYTES })
     const replicas = Math.min(plan.votes ? VOTING_REPLICAS : REPLICAS, plan.nodes)
     const { seed, nodes, groups } = plan
-    const realm = { seed, nodes, groups, replicas, ...(plan.crossing && { crossing: true }) }
+    const realm = {
+      seed,
+      nodes,
+      groups,
+      replicas,
+      ...(plan.crossing && { crossing: true }),
+      ...(plan.directory && { directory: true }),
+    }
     this.#sim = new SimRealm(
       simulation,
       plan.votes ? { ...realm, progressMs: PROGRESS_MS } : { ...plan, replicas },
@@ -158,7 +169,7 @@ class Run {
 
   /** An input that waits would bring the next view, and nobody plays any more: it comes, so that all can be compared. */
   #bringAllAlong(): void {
-    for (const { group } of this.#sim.realm.areas) {
+    for (const { group } of authoritiesIn(this.#sim.realm)) {
       const members = this.#sim.votersOf(group)
       const programs = members.flatMap(member => this.#sim.node(member).program ?? [])
       if (programs.every(({ engine }) => engine.status(group) !== undefined)) continue
@@ -287,6 +298,8 @@ class Run {
     // A node that is away may be one that others wait for.
     const isWhole = there.length === this.#sim.nodes.length
     if (isWhole && !this.#sim.directory.isSettled) return 'an area has not the members yet that were ordered'
+    const unknown = isWhole ? directoryDifference(this.#sim) : undefined
+    if (unknown !== undefined) return unknown
     for (const { group } of this.#sim.realm.areas) {
       const difference = this.#areaDifference(group, there)
       if (difference !== undefined) return difference
@@ -345,6 +358,7 @@ class Run {
       finals.push(final)
     }
     checkOnePlace(finals)
+    this.#sim.judge.directory?.checkPromises(this.#sim.judge.promises.values())
     this.#sim.judge.count('promises', this.#sim.judge.promises.size)
   }
 

@@ -8,6 +8,7 @@ import type { ViewTruth } from './view-truth.ts'
 export class SimAnchors implements Anchoring {
   /** From now on. */
   lateMs = 0
+  readonly waits = false
   readonly #clock: Clock
   readonly #truth: ViewTruth
   #news: DirectoryNews | undefined

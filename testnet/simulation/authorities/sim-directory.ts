@@ -5,6 +5,7 @@ import type { SimNode } from '../node.ts'
 import type { SimRandom } from '../random.ts'
 import type { Simulation } from '../simulation.ts'
 import type { SimDaemon } from './daemon.ts'
+import type { GivenOrders } from './given-orders.ts'
 
 const TELL_EVERY_MS = 500
 /** Nodes hear of an order at different times. */
@@ -14,7 +15,7 @@ const SPREAD_MS = 300
  * What the directory will be to the daemon: it decides who belongs to an area, one change at a time for each, and tells
  * every life of every node until that has been told. Whose disk has an order is not told it again: a start must know it.
  */
-export class SimDirectory {
+export class SimDirectory implements GivenOrders {
   readonly #simulation: Simulation
   readonly #nodes: readonly SimNode<SimDaemon>[]
   readonly #founders: (group: number) => readonly number[]

@@ -1,12 +1,14 @@
 import { encodeQuorum } from '../../../consensus/finality/certificate.ts'
+import { decodeSignState } from '../../../consensus/finality/sign-state.ts'
 import type { Engine } from '../../../daemon/hosting/engine.ts'
 import type { Anchoring } from '../../../daemon/hosting/finality/anchoring.ts'
 import { Finality } from '../../../daemon/hosting/finality/finality.ts'
 import type { Peers } from '../../../daemon/nodes/peers.ts'
 import type { Network } from '../../../daemon/ports.ts'
 import type { GatewaySignatures } from '../../../daemon/routing/gateway-signatures.ts'
-import type { RaftInstance } from '../../../storage/keys.ts'
-import type { Store } from '../../../storage/store.ts'
+import { equalBytes } from '../../../storage/bytes.ts'
+import { authorityKey, type RaftInstance } from '../../../storage/keys.ts'
+import type { Store, StoreOp } from '../../../storage/store.ts'
 import type { SimContext } from '../node.ts'
 import type { Judge } from './judge.ts'
 import { type Realm, type RealmNode, sha256 } from './realm.ts'
@@ -58,23 +60,29 @@ export function loadFinality(parts: SimFinalityParts): Promise<Finality> {
   const keys = new Map(realm.nodes.map(({ number, vote }) => [number, vote.publicKey]))
   const { clock, random } = context
   const identities = new Map(realm.nodes.map(({ number, identity }) => [number, identity.publicKey]))
+  const signed = new Map<number, string>()
   return Finality.load({
     ...{ ...rest, clock, random, sha256, self: node.number, voteKey: node.vote, verify: verifySimSignature },
     authorities: [...realm.hosted.values()].map(({ identity: { group, origin, epoch, members } }) => ({
       ...{ group, origin, epoch },
       members: members.map(member => ({ node: member, key: keys.get(member)! })),
+      givesLeases: group === realm.directory?.identity.group,
     })),
     voteKeyOf: number => keys.get(number),
     rulesVersion: 1,
     gatewayKeyOf: number => identities.get(number),
     onFinal: (group, certificate) => {
+      if (group === realm.directory?.identity.group) judge.directory?.certified(certificate)
       judge.views.decided(node.number, group, certificate)
       const { size, root } = certificate.seal
       const host = engine()?.authority(group)
       if ((host?.authority.replica.log.size ?? 0) >= size) judge.decided(node.number, group, size)
       host?.final({ size, root, certificate: encodeQuorum(certificate) })
     },
-    addOps: ops => engine()?.driver.addOps(ops),
+    addOps: ops => {
+      if (judge.directory !== undefined) tellVotes(parts, ops, signed)
+      engine()?.driver.addOps(ops)
+    },
     sync: done => engine()?.driver.sync(done),
     door: engine,
     onEvidence: ({ first }) => judge.views.hears(node.number, 'evidence', { node: first.by.signer }),
@@ -83,4 +91,22 @@ export function loadFinality(parts: SimFinalityParts): Promise<Finality> {
       if (event === 'view-frozen') judge.frozen(node.number, facts as RaftInstance)
     },
   })
+}
+
+/** What it may sign goes to the disk first: the judge sees which second votes it has decided to cast. */
+function tellVotes(
+  { realm, judge, node, context }: SimFinalityParts,
+  ops: readonly StoreOp[],
+  signed: Map<number, string>,
+): void {
+  for (const { key, value } of ops) {
+    const group = [...realm.hosted.keys()].find(each => equalBytes(key, authorityKey(each, 'finality/sign')))
+    const state = group === undefined || value === undefined ? undefined : decodeSignState(value)
+    if (group === undefined || state?.vote2 === undefined) continue
+    const vote = `${state.epoch} ${state.vote2.view} ${state.vote2.height}`
+    if (signed.get(group) === vote) continue
+    // What the life before had signed comes first.
+    if (signed.has(group)) judge.directory?.votes(node.number, group, context.clock.monotonicMs())
+    signed.set(group, vote)
+  }
 }

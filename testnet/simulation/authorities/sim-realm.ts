@@ -7,11 +7,13 @@ import type { SimNode } from '../node.ts'
 import type { Simulation } from '../simulation.ts'
 import { type DaemonSettings, HONEST, type SimDaemon, startDaemon, type Wiring } from './daemon.ts'
 import { readOnly } from './final.ts'
+import { DecidedOrders, type GivenOrders } from './given-orders.ts'
 import { Judge } from './judge.ts'
 import { decide, decideToCross } from './mind.ts'
 import type { Machine } from './own-disk.ts'
 import { SimPlayer } from './player.ts'
 import { foundRealm, type Realm, type RealmPlan } from './realm.ts'
+import { authoritiesIn } from './realm-directory.ts'
 import { SimDirectory } from './sim-directory.ts'
 
 const SETTINGS: Omit<DaemonSettings, 'leaseReads' | 'progressMs'> = {
@@ -27,7 +29,7 @@ export class SimRealm {
   readonly judge: Judge
   readonly nodes: SimNode<SimDaemon>[] = []
   readonly players: SimPlayer[] = []
-  readonly directory: SimDirectory
+  readonly directory: GivenOrders
   readonly #votes: boolean
   readonly #playerOf = new Map<number, SimPlayer>()
   #connections = 0
@@ -37,8 +39,9 @@ export class SimRealm {
     this.realm = foundRealm(plan)
     this.#votes = plan.progressMs !== undefined
     const founders = (group: number): readonly number[] => this.realm.hosted.get(group)!.identity.members
-    this.directory = new SimDirectory(simulation, this.nodes, founders)
     this.judge = new Judge(simulation, this.realm, this.diskOf, this.engineOf)
+    const truth = this.judge.directory
+    this.directory = truth ? new DecidedOrders(truth) : new SimDirectory(simulation, this.nodes, founders)
     for (const { name } of this.realm.nodes) this.#startNode(name, plan, wiring)
   }
 
@@ -164,9 +167,14 @@ export class SimRealm {
 
   describe(): string {
     const lines = this.players.filter(player => player.waiting > 0).map(player => player.describe())
-    for (const { group, name } of this.realm.areas) {
+    for (const { group, name } of authoritiesIn(this.realm)) {
       const replicas = this.membersOf(group).map(member => this.#describeReplica(member, group))
       lines.push(`${name}: ${replicas.join(' | ')}`)
+    }
+    for (const { name, program } of this.nodes) {
+      const log = program?.directory?.log
+      if (log !== undefined)
+        lines.push(`${name}: ${log.follows ? 'follows' : 'holds'} the directory, ${log.size} leaves`)
     }
     return lines.join('\n')
   }
@@ -183,6 +191,8 @@ export class SimRealm {
     const members = `[${voters}][${votersOutgoing}][${learners}]`
     const lacks = status.rejoining === undefined ? '' : ` ${JSON.stringify(status.rejoining)}`
     const peers = status.peers.map(({ peer, state, match }) => ` ${peer}:${state}@${match}`).join('')
-    return `${name} ${role}${served} v${view} t${term} l${leader} c${commit} a${applied} ${firstIndex}..${lastIndex} ${members} size ${size}${lacks}${peers}`
+    const decided = program.finality?.status(group)
+    const final = decided === undefined ? '' : ` final ${decided.finalHeight}/${decided.certifiedHeight}`
+    return `${name} ${role}${served} v${view} t${term} l${leader} c${commit} a${applied} ${firstIndex}..${lastIndex} ${members} size ${size}${final}${lacks}${peers}`
   }
 }

@@ -80,7 +80,12 @@ export class ViewTruth {
 
   /** The directory's log has its certificate. */
   anchored(group: number, seal: Seal): void {
-    this.#anchored.add(`${group} ${hexOf(seal)}`)
+    this.anchoredAs(group, hexOf(seal))
+  }
+
+  /** @param hash of the seal, in hex */
+  anchoredAs(group: number, hash: string): void {
+    this.#anchored.add(`${group} ${hash}`)
   }
 
   /** A node calls it final, serves it, and answers for it. */

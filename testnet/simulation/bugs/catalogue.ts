@@ -1,3 +1,4 @@
+import { ANCHORING_BUGS } from './anchoring.ts'
 import { AUTHORITY_BUGS } from './authority.ts'
 import type { Bug } from './bug.ts'
 import { DIRECTORY_BUGS } from './directory.ts'
@@ -23,6 +24,7 @@ export const BUGS: readonly Bug[] = [
 export function bugNamed(name: string): Bug | undefined {
   return [
     ...BUGS,
+    ...ANCHORING_BUGS,
     ...FINALITY_BUGS,
     ...HANDOVER_BUGS,
     ...PLACEMENT_BUGS,

@@ -111,7 +111,7 @@ function isWhole(field: Field, { disk, program }: Node, number: number): boolean
 
 /** An instance that was lost is over with its view, which the votes go on asking for. */
 function groupsThatForgot({ forgetful, realm }: Field, disk: Node['disk']): number[] {
-  if (forgetful?.disk === disk) return realm.areas.map(({ group }) => group)
+  if (forgetful?.disk === disk) return [...realm.hosted.keys()]
   return groupsToRejoin(disk)
 }
 

@@ -2,10 +2,10 @@ import type { SimNode } from '../../node.ts'
 import type { SimRandom } from '../../random.ts'
 import type { Simulation } from '../../simulation.ts'
 import type { SimDaemon } from '../daemon.ts'
+import type { GivenOrders } from '../given-orders.ts'
 import type { Judge } from '../judge.ts'
 import type { SimPlayer } from '../player.ts'
 import type { Realm } from '../realm.ts'
-import type { SimDirectory } from '../sim-directory.ts'
 
 export type Node = SimNode<SimDaemon>
 
@@ -15,7 +15,7 @@ export interface Field {
   readonly nodes: readonly Node[]
   readonly players: readonly SimPlayer[]
   readonly realm: Realm
-  readonly directory: SimDirectory
+  readonly directory: GivenOrders
   readonly judge: Judge
   /** Where members vote, the one node that may forget what it has signed. */
   readonly forgetful: Node | undefined

@@ -1,5 +1,6 @@
 import { CLIENT_FAULTS } from './client.ts'
 import { CLOCK_FAULTS } from './clock.ts'
+import { DIRECTORY_FAULTS } from './directory.ts'
 import { DISK_FAULTS } from './disk.ts'
 import { ELECTION_FAULTS } from './election.ts'
 import type { Fault } from './fault.ts'
@@ -26,21 +27,36 @@ export type FaultName =
   | keyof typeof VIEW_FAULTS
   | keyof typeof FORGING_FAULTS
   | keyof typeof USURPING_FAULTS
+  | keyof typeof DIRECTORY_FAULTS
 
-export const FAULTS: Readonly<Record<FaultName, Fault>> = {
-  ...VIEW_FAULTS,
-  ...FORGING_FAULTS,
-  ...USURPING_FAULTS,
-  ...BY_NAME,
-}
+const VOTING = { ...VIEW_FAULTS, ...FORGING_FAULTS, ...USURPING_FAULTS, ...BY_NAME }
+
+export const FAULTS: Readonly<Record<FaultName, Fault>> = { ...VOTING, ...DIRECTORY_FAULTS }
 /** Where nobody votes. */
 export const FAULT_NAMES = Object.keys(BY_NAME) as FaultName[]
 
-export const VOTING_FAULT_NAMES = Object.keys(FAULTS) as FaultName[]
+export const VOTING_FAULT_NAMES = Object.keys(VOTING) as FaultName[]
+
+/** There the directory's rules alone say who becomes a member, and what its log takes long for is late. */
+const NOT_OF_DIRECTORIES: readonly FaultName[] = ['membership', 'late-anchors']
+export const DIRECTORY_FAULT_NAMES: readonly FaultName[] = [
+  ...VOTING_FAULT_NAMES.filter(name => !NOT_OF_DIRECTORIES.includes(name)),
+  ...(Object.keys(DIRECTORY_FAULTS) as FaultName[]),
+]
+
+export interface FaultsFor {
+  readonly votes?: boolean | undefined
+  readonly directory?: boolean | undefined
+}
+
+export function namesFor({ votes, directory }: FaultsFor): readonly FaultName[] {
+  if (directory) return DIRECTORY_FAULT_NAMES
+  return votes ? VOTING_FAULT_NAMES : FAULT_NAMES
+}
 
 /** From `all`, `none`, or names with commas between them. @throws an Error with the names that there are */
-export function faultNames(list: string, votes = false): FaultName[] {
-  const all = votes ? VOTING_FAULT_NAMES : FAULT_NAMES
+export function faultNames(list: string, where: FaultsFor = {}): readonly FaultName[] {
+  const all = namesFor(where)
   if (list === 'all') return all
   if (list === 'none') return []
   const names = list.split(',').map(name => name.trim())

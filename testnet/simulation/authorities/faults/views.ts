@@ -1,5 +1,6 @@
 import { encodeFrames } from '../../../../consensus/groups/frame.ts'
 import type { Authority } from '../../../../daemon/authority/authority.ts'
+import { authoritiesIn } from '../realm-directory.ts'
 import { between, type Fault, type Field, type Node, pick, pickNode } from './fault.ts'
 
 const LIE_EVERY_MS = 5
@@ -76,7 +77,7 @@ export const VIEW_FAULTS = {
   'untrue-notes': {
     counters: ['commit-untrue'],
     inject: field => {
-      const { group } = pick(field.simulation.random, field.realm.areas)
+      const { group } = pick(field.simulation.random, authoritiesIn(field.realm))
       lieOfCommits(field, pick(field.simulation.random, field.votersOf(group)), group, LIES)
     },
   },
@@ -98,7 +99,7 @@ function lieOfCommits(field: Field, liar: number, group: number, times: number):
 
 function suspect(field: Field): Node[] {
   const { random } = field.simulation
-  const group = pick(random, field.realm.areas).group
+  const group = pick(random, authoritiesIn(field.realm)).group
   const chosen = field.nodes.filter(() => random.chance(0.4))
   for (const { program } of chosen) program?.suspect(group, 'fault')
   if (chosen.length > 0) field.simulation.countFault('view-suspected')

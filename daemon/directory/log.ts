@@ -1,36 +1,49 @@
 import { equalBytes } from '../../storage/bytes.ts'
 import { LogReader } from '../../storage/log/log-store.ts'
-import { sha256 } from '../../storage/sha256.ts'
 import type { Store } from '../../storage/store.ts'
 import type { Directory } from '../../world/directory/directory.ts'
-import { DecidedRules } from '../directory/decided-rules.ts'
-import { dropFollowed, isWhole, readFollowed } from '../directory/followed.ts'
-import { Follower } from '../directory/follower.ts'
-import { Following } from '../directory/following.ts'
-import { MembershipChain } from '../directory/membership-chain.ts'
-import { enterNodes } from '../directory/node-rows.ts'
-import { type CertifiedLog, DirectoryServing } from '../directory/serving.ts'
-import type { DirectoryNews, DirectoryView } from '../directory/view.ts'
+import type { Engine } from '../hosting/engine.ts'
+import type { Finality } from '../hosting/finality/finality.ts'
 import type { HostedAuthority } from '../hosting/opening.ts'
 import { Orders } from '../hosting/orders.ts'
 import { logUpTo, recoverAuthority } from '../hosting/recover.ts'
 import { rulesHost } from '../hosting/rules-host.ts'
-import { verifySignature } from '../identity/signing-key.ts'
-import type { RunningNetwork } from '../network/options.ts'
-import type { Cancel, PeerId } from '../ports.ts'
-import type { Ground, Parts } from './parts.ts'
+import type { NodeBook } from '../nodes/book.ts'
+import type { Cancel, Clock, Network, PeerId } from '../ports.ts'
+import { DecidedRules } from './decided-rules.ts'
+import { dropFollowed, isWhole, readFollowed } from './followed.ts'
+import { Follower } from './follower.ts'
+import { Following } from './following.ts'
+import { MembershipChain } from './membership-chain.ts'
+import { enterNodes } from './node-rows.ts'
+import { type CertifiedLog, DirectoryServing } from './serving.ts'
+import type { DirectoryNews, DirectoryView } from './view.ts'
 
 const lookMs = 1_000
 
 export type NewsListener = (news: DirectoryNews | undefined, view: DirectoryView) => void
+
+export interface DirectoryLogPorts {
+  readonly hosted: HostedAuthority
+  readonly store: Store
+  readonly network: Network
+  readonly clock: Clock
+  readonly book: NodeBook
+  readonly sha256: (bytes: Uint8Array) => Uint8Array
+  readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
+  /** Undefined until they have started. */
+  readonly engine: () => Engine | undefined
+  readonly finality: () => Finality | undefined
+  readonly count: (name: string, labels: Record<string, string>) => void
+  readonly failed: (error: Error, what: string) => void
+}
 
 /**
  * The directory's certified log on this node: its own replica's where it founded the directory, the members' that it follows
  * elsewhere. It keeps the book of nodes, and gives the log to others.
  */
 export class DirectoryLog implements DirectoryView {
-  readonly #ground: Ground
-  readonly #parts: Parts
+  readonly #ports: DirectoryLogPorts
   readonly #hosted: HostedAuthority
   readonly #store: Store
   readonly #reader: LogReader
@@ -44,20 +57,14 @@ export class DirectoryLog implements DirectoryView {
   #isChanging = false
   #cancelLook: Cancel = () => {}
 
-  constructor(ground: Ground, parts: Parts, hosted: HostedAuthority, store: Store, network: RunningNetwork) {
-    this.#ground = ground
-    this.#parts = parts
+  constructor(ports: DirectoryLogPorts) {
+    this.#ports = ports
+    const { hosted, store, network, clock, count } = ports
     this.#hosted = hosted
     this.#store = store
     this.#reader = new LogReader(store, hosted.identity.group)
     this.#decided = new DecidedRules({ store, hosted, host: this.#host(), told: news => this.#told(news) })
-    const { count } = ground
-    this.#serving = new DirectoryServing({
-      network,
-      clock: this.#ground.clock,
-      log: () => this.#certified(),
-      count,
-    })
+    this.#serving = new DirectoryServing({ network, clock, log: () => this.#certified(), count })
   }
 
   get state(): Directory['state'] | undefined {
@@ -82,25 +89,23 @@ export class DirectoryLog implements DirectoryView {
   }
 
   /** Begins to follow, unless a replica is to be here. @throws what recovery throws */
-  async begin(network: RunningNetwork): Promise<void> {
-    const { self } = this.#ground.book
+  async begin(): Promise<void> {
+    const { self } = this.#ports.book
     const orders = await Orders.load(this.#store, [this.#hosted])
-    if (self === undefined || !orders.hosts(this.#hosted, self.number)) await this.#follow(network)
-    this.#look(network)
+    if (self === undefined || !orders.hosts(this.#hosted, self.number)) await this.#follow()
+    this.#look()
   }
 
   /** Where the replica was ended, because the directory has other members: this node follows them from the first leaf on. */
-  #look(network: RunningNetwork): void {
-    this.#cancelLook = this.#ground.clock.after(lookMs, () => this.#look(network))
-    const { engine } = this.#parts
+  #look(): void {
+    this.#cancelLook = this.#ports.clock.after(lookMs, () => this.#look())
+    const engine = this.#ports.engine()
     if (this.follows || this.#isChanging || engine === undefined) return
     if (engine.holds(this.#hosted.identity.group)) return void this.#observe()
     this.#isChanging = true
     dropFollowed(this.#store, this.#hosted.identity.group)
-      .then(() => this.#follow(network))
-      .catch((error: Error) =>
-        this.#ground.log.error({ error: error.message }, 'the directory is not followed'),
-      )
+      .then(() => this.#follow())
+      .catch((error: Error) => this.#ports.failed(error, 'the directory is not followed'))
       .finally(() => {
         this.#isChanging = false
       })
@@ -109,8 +114,8 @@ export class DirectoryLog implements DirectoryView {
   /** A replica that does not vote shows nothing to strangers; but what its members decided, and it holds, is known here. */
   async #observe(): Promise<void> {
     const { group } = this.#hosted.identity
-    const point = this.#parts.finality?.final(group)
-    const log = this.#parts.engine?.authority(group)?.authority.replica.log
+    const point = this.#ports.finality()?.final(group)
+    const log = this.#ports.engine()?.authority(group)?.authority.replica.log
     if (point === undefined || log === undefined || point.size > log.size) return
     const own = await log.rootAt(point.size).catch(() => undefined)
     if (own !== undefined && equalBytes(own, point.root)) this.#read(point.size)
@@ -126,25 +131,21 @@ export class DirectoryLog implements DirectoryView {
     this.#isChanging = false
   }
 
-  async #follow(network: RunningNetwork): Promise<void> {
-    const { book, log, count } = this.#ground
+  async #follow(): Promise<void> {
+    const { book, network, clock, count, sha256, verify, failed } = this.#ports
     const { identity, charter } = this.#hosted
     const { group, origin, epoch } = identity
     if (!(await isWhole(this.#store, group))) await dropFollowed(this.#store, group)
     const { certificate, activations } = await readFollowed(this.#store, group)
     const founders = identity.members.map(node => ({ node, key: book.get(node)!.keys.vote }))
-    const chain = new MembershipChain(
-      sha256(Buffer.from(origin)),
-      { epoch, members: founders },
-      verifySignature,
-    )
+    const chain = new MembershipChain(sha256(Buffer.from(origin)), { epoch, members: founders }, verify)
     for (const activation of activations) chain.activate(activation)
     // All that a follower has on its disk was decided.
-    const known = { wallMs: this.#ground.clock.wallMs(), decidedSize: Number.POSITIVE_INFINITY }
+    const known = { wallMs: clock.wallMs(), decidedSize: Number.POSITIVE_INFINITY }
     const { replica } = await recoverAuthority(this.#store, identity, charter, this.#host(), known)
     this.#certificate = certificate
     const follower = new Follower({
-      ...{ group, store: this.#store, clock: this.#ground.clock, replica, chain },
+      ...{ group, store: this.#store, clock, replica, chain },
       logUpTo: size => logUpTo(this.#store, group, size),
       told: (news, tip) => {
         this.#certificate = tip
@@ -154,10 +155,9 @@ export class DirectoryLog implements DirectoryView {
     this.#follower = follower
     if (follower.state !== undefined) enterNodes(book, follower.state, undefined)
     this.#following = new Following({
-      ...{ follower, network, clock: this.#ground.clock, count },
-      sources: () => this.#sources(network),
-      halted: error =>
-        log.error({ error: error.message }, 'the directory is followed no more: run freehold doctor'),
+      ...{ follower, network, clock, count },
+      sources: () => this.#sources(),
+      halted: error => failed(error, 'the directory is followed no more: run freehold doctor'),
     })
     this.#following.begin()
   }
@@ -170,9 +170,9 @@ export class DirectoryLog implements DirectoryView {
   }
 
   #read(size: number): void {
-    this.#decided.decided(size).catch((error: Error) => {
-      this.#ground.log.error({ error: error.message }, 'the directory could not be read back')
-    })
+    this.#decided
+      .decided(size)
+      .catch((error: Error) => this.#ports.failed(error, 'the directory could not be read back'))
   }
 
   stop(): void {
@@ -181,16 +181,17 @@ export class DirectoryLog implements DirectoryView {
   }
 
   get #published() {
-    return this.#parts.engine?.authority(this.#hosted.identity.group)?.published
+    return this.#ports.engine()?.authority(this.#hosted.identity.group)?.published
   }
 
   #host() {
-    return rulesHost(this.#hosted.identity.origin, sha256, verifySignature)
+    const { sha256, verify } = this.#ports
+    return rulesHost(this.#hosted.identity.origin, sha256, verify)
   }
 
   /** Members first: what they have is the newest. */
-  #sources(network: RunningNetwork): PeerId[] {
-    const { book } = this.#ground
+  #sources(): PeerId[] {
+    const { book, network } = this.#ports
     const members = this.#follower!.chain.now.members.flatMap(({ node }) => book.get(node)?.peerId ?? [])
     return [...new Set([...members, ...network.peers()])]
   }
@@ -198,7 +199,7 @@ export class DirectoryLog implements DirectoryView {
   #told(news: DirectoryNews): void {
     const { state } = this
     if (state === undefined) return
-    enterNodes(this.#ground.book, state, this.#isEntered ? news.changed : undefined)
+    enterNodes(this.#ports.book, state, this.#isEntered ? news.changed : undefined)
     this.#isEntered = true
     for (const listener of this.#listeners) listener(news, this)
     if (this.follows) this.#serving.advanced()
@@ -219,7 +220,7 @@ export class DirectoryLog implements DirectoryView {
     return {
       ...{ size: published.size, reader: this.#reader },
       certificateOver: leaf => published.certificateOver(leaf),
-      activationsAfter: epoch => this.#parts.finality?.activationsAfter(group, epoch) ?? [],
+      activationsAfter: epoch => this.#ports.finality()?.activationsAfter(group, epoch) ?? [],
     }
   }
 }
