@@ -11,7 +11,7 @@ const PLAN = { nodes: 5, groups: 1, clients: 2, seconds: 10, votes: true, direct
 const FOUND: Readonly<
   Record<string, { first: number; faults: readonly FaultName[] } & Partial<SimulationPlan>>
 > = {
-  'lease-from-the-answer': { first: 3, faults: ['partition', 'crash'], groups: 2 },
+  'lease-from-the-answer': { first: 1, faults: ['partition', 'crash'], groups: 2 },
   'final-when-certified': { first: 1, faults: [] },
   'follows-uncertified': { first: 2, faults: ['lying-source', 'crash'], groups: 2 },
   'anchors-out-of-order': { first: 1, faults: ['partition', 'suspicion'], groups: 2 },
