@@ -6,8 +6,9 @@ import { MAX_CERTIFICATES } from '../../world/directory/limits.ts'
 const maxBatchBytes = 7_000
 /** Of one authority: activations that wait, and the newest certificate. */
 const maxWaiting = 64
-/** Another node's may have to come first. */
-const againMs = 2_000
+/** Another node's may have to come first, or an order: each time it is brought again twice as late. */
+const firstAgainMs = 2_000
+const lastAgainMs = 60_000
 
 /** Certificates that go to the directory in one input. */
 export interface AnchorBatch {
@@ -24,7 +25,8 @@ export class CertificatesToAnchor {
   readonly #waiting = new Map<number, Certificate[]>()
   /** By group: the height up to which nothing has to be brought any more. */
   readonly #done = new Map<number, number>()
-  readonly #notBeforeMs = new Map<number, number>()
+  /** By group, while it waits for something else. */
+  readonly #again = new Map<number, { readonly notBeforeMs: number; readonly waitedMs: number }>()
   /** Some of a batch were refused, and it is not known which: so many are brought one by one. */
   #singly = 0
 
@@ -43,7 +45,7 @@ export class CertificatesToAnchor {
     let sizeBytes = 0
     const most = this.#singly > 0 ? 1 : MAX_CERTIFICATES
     for (const [group, waiting] of this.#waiting) {
-      if (!leads(group) || nowMs < (this.#notBeforeMs.get(group) ?? 0)) continue
+      if (!leads(group) || nowMs < (this.#again.get(group)?.notBeforeMs ?? 0)) continue
       for (const certificate of waiting) {
         const bytes = encodeQuorum(certificate)
         sizeBytes += 2 + bytes.length
@@ -65,15 +67,21 @@ export class CertificatesToAnchor {
     }
     // The order that it carries out may be given again.
     if (code === 'epoch-ahead' || code === 'not-ordered') {
-      for (const { group } of of) this.#notBeforeMs.set(group, nowMs + againMs)
+      for (const { group } of of) this.#wait(group, nowMs)
       return []
     }
     for (const { group, height } of of) this.anchored(group, height)
     return code === 'ok' || code === 'older-anchor' ? [] : [code]
   }
 
+  #wait(group: number, nowMs: number): void {
+    const waitedMs = Math.min(2 * (this.#again.get(group)?.waitedMs ?? firstAgainMs / 2), lastAgainMs)
+    this.#again.set(group, { notBeforeMs: nowMs + waitedMs, waitedMs })
+  }
+
   /** What is anchored is this one or a later one. */
   anchored(group: number, height: number): void {
+    if (height > (this.#done.get(group) ?? 0)) this.#again.delete(group)
     this.#done.set(group, Math.max(this.#done.get(group) ?? 0, height))
     const left = (this.#waiting.get(group) ?? []).filter(({ seal }) => seal.height > height)
     if (left.length === 0) this.#waiting.delete(group)

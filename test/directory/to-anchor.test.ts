@@ -85,4 +85,19 @@ describe('the certificates that a node brings to the directory', () => {
     assert.equal(waiting.next(all, 1_000), undefined)
     assert.deepEqual(heights(waiting.next(all, 3_000)!), [5])
   })
+
+  it('that wait do not fill the log: each time they come later, and at once when something else was anchored', () => {
+    const waiting = new CertificatesToAnchor()
+    waiting.add(1, certificate(sealOf({ height: 5, nextMembers: votersOf(1, 2, 4) })))
+    let brought = 0
+    for (let nowMs = 0; nowMs < 600_000; nowMs += 1_000) {
+      const batch = waiting.next(all, nowMs)
+      if (batch === undefined) continue
+      brought++
+      waiting.told(batch, { code: 'not-ordered', value: undefined }, nowMs)
+    }
+    assert.ok(brought >= 10 && brought <= 15, `${brought} times in ten minutes`)
+    waiting.anchored(1, 4)
+    assert.deepEqual(heights(waiting.next(all, 600_000)!), [5])
+  })
 })
