@@ -86,11 +86,13 @@ export class LocalNetwork {
     const dirs = nodeDirs(plan.dir, plan.nodes)
     const continued = existsSync(dataDirFiles(dirs[0]!).genesis)
     if (!continued) {
-      for (const dir of dirs) rmSync(dir, { recursive: true, force: true }) // a founding that was cut short
+      const operatorFile = join(plan.dir, 'operator-keys.json')
+      // Of a network that is given up, or whose founding was cut short: founding writes over no keys.
+      for (const path of [...dirs, operatorFile]) rmSync(path, { recursive: true, force: true })
       foundNetwork({
         network: 'testnet',
         operator: 'testnet',
-        operatorFile: join(plan.dir, 'operator-keys.json'),
+        operatorFile,
         dataDirs: dirs,
         host: '127.0.0.1',
         firstPort: plan.firstPort,
