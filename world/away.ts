@@ -1,4 +1,11 @@
-import { decodeForward, encodeForward, type ForwardRecord, forwardKey } from './codec/state.ts'
+import {
+  decodeClosed,
+  decodeForward,
+  encodeClosed,
+  encodeForward,
+  type ForwardRecord,
+  forwardKey,
+} from './codec/state.ts'
 import { FORWARDS_KEPT } from './limits.ts'
 
 /** A character that is locked: it stands here for all who look, and nobody does anything with it. */
@@ -8,6 +15,9 @@ export interface Crossing {
   /** The entity's public bytes. */
   readonly bytes: Uint8Array
 }
+
+/** Nobody's key: where the greatest number that was forgotten stands. */
+const CLOSED = ''
 
 interface Entry {
   readonly key: Uint8Array
@@ -23,6 +33,7 @@ export class Away {
   /** By player, the one that left first at the front. */
   readonly #forwards = new Map<string, ForwardRecord>()
   readonly #dirty = new Set<string>()
+  #closed = 0
 
   crossing(entity: string): Crossing | undefined {
     return this.#crossing.get(entity)
@@ -47,12 +58,31 @@ export class Away {
     return this.#forwards.get(player)
   }
 
-  setForward(player: string, forward: ForwardRecord): void {
+  /** The greatest session number of those who are forgotten: whoever is not known here opens a higher one. */
+  get closed(): number {
+    return this.#closed
+  }
+
+  setForward(player: string, forward: ForwardRecord, timeMs: number): void {
     this.forget(player)
     this.#forwards.set(player, forward)
     this.#dirty.add(player)
-    const [oldest] = this.#forwards.keys()
-    if (this.#forwards.size > FORWARDS_KEPT) this.forget(oldest!)
+    if (this.#forwards.size > FORWARDS_KEPT) this.#forgetOne(timeMs)
+  }
+
+  /** One whose number is ahead of the area's time is kept while it can be: it would shut out who comes with a clock that is right. */
+  #forgetOne(timeMs: number): void {
+    let [gone] = this.#forwards.keys()
+    for (const [player, { session }] of this.#forwards) {
+      if (session > timeMs) continue
+      gone = player
+      break
+    }
+    const { session } = this.#forwards.get(gone!)!
+    this.forget(gone!)
+    const closed = Math.max(this.#closed, Math.min(session, timeMs))
+    if (closed > this.#closed) this.#dirty.add(CLOSED)
+    this.#closed = closed
   }
 
   /** It is here again, or has been away for long. */
@@ -62,6 +92,10 @@ export class Away {
 
   /** From a state, in any order; `restored` once all are there. False when it is none. */
   restore(player: string, value: Uint8Array): boolean {
+    if (player === CLOSED) {
+      this.#closed = decodeClosed(value) ?? 0
+      return this.#closed > 0
+    }
     const forward = decodeForward(value)
     if (forward !== undefined) this.#forwards.set(player, forward)
     return forward !== undefined
@@ -87,11 +121,13 @@ export class Away {
 
   /** In key order. */
   *entries(): Iterable<{ key: Uint8Array; value: Uint8Array }> {
+    if (this.#closed > 0) yield { key: forwardKey(CLOSED), value: encodeClosed(this.#closed) }
     for (const player of [...this.#forwards.keys()].sort())
       yield { key: forwardKey(player), value: encodeForward(this.#forwards.get(player)!) }
   }
 
   #entry(player: string): Entry {
+    if (player === CLOSED) return { key: forwardKey(CLOSED), value: encodeClosed(this.#closed) }
     const forward = this.#forwards.get(player)
     return { key: forwardKey(player), value: forward && encodeForward(forward) }
   }

@@ -34,8 +34,9 @@ export function restoreArea(
 }
 
 function restoreForward(area: Area, { key, value }: StateEntry): void {
-  const isForward =
-    key.length === 1 + PLAYER_BYTES && area.away.restore(binaryString(key, 1, PLAYER_BYTES), value)
+  const keyBytes = key.length - 1
+  const isKey = keyBytes === PLAYER_BYTES || keyBytes === 0
+  const isForward = isKey && area.away.restore(binaryString(key, 1, keyBytes), value)
   if (!isForward) throw new WorldError('bad-state', `The forward at ${hexOf(key, 0, key.length)} is broken.`)
 }
 

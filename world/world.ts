@@ -304,7 +304,7 @@ export class World implements Rules {
     const gone = record === undefined ? this.whereabouts(body) : undefined
     if (gone !== undefined) return verdict(gone)
     const { charter, counts, timeMs } = this.area
-    const last = record ? sessionNumber(record.session) : 0
+    const last = record ? sessionNumber(record.session) : this.area.away.closed
     const number = sessionNumber(body, SESSION_AT)
     if (number <= last) return verdict('session-closed', last)
     if (!opensSession(input)) return verdict('no-session')

@@ -130,7 +130,7 @@ export class Desk {
   /** Says an outcome again, or as soon as it is final. */
   #answer(word: 'accepted' | 'declined', message: Message): void {
     const told = this.#words.find(word, message.id)
-    if (told !== undefined) this.#say(told)
+    if (told !== undefined) this.#sayAgain(told)
     // Ids can be made up for whoever has ended: only one that was really given out is worth a proof.
     else if (word === 'declined' && this.#proven(message)) this.#ask(message.id)
   }
@@ -146,7 +146,7 @@ export class Desk {
       return
     }
     const told = this.#words.find('released', id)
-    if (told !== undefined) this.#say(told)
+    if (told !== undefined) this.#sayAgain(told)
   }
 
   #onDecline(message: Message): void {
@@ -226,9 +226,16 @@ export class Desk {
     for (const [name] of this.#declined) if (this.#declined.size > maxAsked) this.#declined.delete(name)
   }
 
+  /** Who asks shows nothing for it, and what is said is long and goes to another. */
+  #sayAgain(told: Told): void {
+    if (this.#options.nowMs() >= told.saidMs + this.#options.resendMs) this.#say(told)
+    else this.#count('said-lately')
+  }
+
   #say(told: Told): void {
     const { word, id, shown } = told
     const nowMs = this.#options.nowMs()
+    told.saidMs = nowMs
     const isTired = word === 'locked' && nowMs > told.sinceMs + this.#options.patienceMs
     told.dueMs = nowMs + this.#waitMs(word === 'declined' ? rememberedTries : told.tries)
     told.tries += 1

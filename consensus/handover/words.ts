@@ -13,6 +13,8 @@ export interface Told {
   /** When it is looked at again. */
   dueMs: number
   tries: number
+  /** When it was said last. */
+  saidMs: number
 }
 
 const words = ['locked', 'accepted', 'declined', 'released'] as const
@@ -124,7 +126,8 @@ export class Words {
         this.#taken[word].delete(name)
         if (taken < height) continue
         if (word === 'declined') this.#asked.delete(name)
-        const told = { word, id, shown: { final, parts }, sinceMs: nowMs, dueMs: nowMs, tries: 0 }
+        const shown = { final, parts }
+        const told = { word, id, shown, sinceMs: nowMs, dueMs: nowMs, tries: 0, saidMs: -Infinity }
         this.#told[word].set(name, told)
       }
     }

@@ -1,5 +1,12 @@
 import { decodeRequest } from '../../world/codec/input.ts'
-import { decodeForward, encodeForward, encodeHeader, encodePlayer } from '../../world/codec/state.ts'
+import {
+  decodeClosed,
+  decodeForward,
+  encodeClosed,
+  encodeForward,
+  encodeHeader,
+  encodePlayer,
+} from '../../world/codec/state.ts'
 import {
   type Action,
   decodeEntity,
@@ -170,8 +177,9 @@ export const worldParsers: readonly Parser[] = [
   ),
   parser(
     'world/codec/state.ts#decodeForward',
-    () => [encodeForward({ target: filled(32, 5), leaf: 2 ** 40 })],
+    () => [encodeForward({ target: filled(32, 5), leaf: 2 ** 40, session: 2 ** 41 })],
     decodeForward,
     encodeForward,
   ),
+  parser('world/codec/state.ts#decodeClosed', () => [encodeClosed(2 ** 41)], decodeClosed, encodeClosed),
 ]

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import { idOf } from '../../world/area.ts'
 import { decodePlayer, encodePlayer } from '../../world/codec/state.ts'
 import {
   type Action,
@@ -26,6 +27,11 @@ import {
 import { charterOf, fakeSignature, hexEntries, host, playerKey, sessionOf, sha256 } from './support.ts'
 
 const sideMm = 120_000
+const numbered = (number: number): Uint8Array => {
+  const session = Buffer.alloc(16)
+  session.writeUIntBE(number, 2, 6)
+  return session
+}
 const names = ['testnet/area/0230/0', 'testnet/area/0231/0'] as const
 const hashes = names.map(name => Buffer.from(sha256(Buffer.from(name))).toString('hex'))
 
@@ -269,6 +275,75 @@ describe('a character at an open border', () => {
       ],
     ]
     for (const [i, each] of wrong.entries()) assert.equal(admits(each), false, `the ${i}th`)
+  })
+
+  it('is not let in by a name that is still to be given here', () => {
+    const pair = new Pair()
+    const id = pair.send(1, { kind: 'spawn', name: 'walker' }).outcome!.entity!
+    pair.walkOver(1)
+    const cargo = pair.estates[0]!.take(id)!
+    pair.pass(1)
+    const at = pair.leaves[1]!
+    const bornAt = (birthLeaf: number): boolean => {
+      const name = idOf(host, names[1]!, birthLeaf, 0)
+      const entity = { ...decodeEntity(cargo.state)!, id: name, birthOrigin: names[1]!, birthLeaf }
+      const session = encodePlayer({ ...decodePlayer(cargo.session)!, character: name })
+      return pair.estates[1]!.admits(name, { state: encodeEntity(entity as EntityView), session })
+    }
+    assert.deepEqual([at - 2, at - 1, at, at + 1].map(bornAt), [true, false, false, false])
+  })
+
+  it('is not let in a second time, as another’s, while it is on its way out', () => {
+    const pair = new Pair()
+    const id = pair.send(1, { kind: 'spawn', name: 'walker' }).outcome!.entity!
+    pair.walkOver(1)
+    pair.lockAll(0)
+    const cargo = pair.locks[0]!.get(id)!
+    const entity = decodeEntity(cargo.state)!
+    const { motion } = entity
+    const back = { ...motion, xMm: sideMm + 100, vxMmPerTick: -700, vyMmPerTick: 0 }
+    const copy = { ...entity, player: playerKey(2), motion: back } as EntityView
+    assert.equal(pair.estates[0]!.admits(id, { ...cargo, state: encodeEntity(copy) }), false)
+  })
+
+  it('is not brought back by its old inputs when nobody remembers any more where it went', () => {
+    const pair = new Pair()
+    pair.send(1, { kind: 'spawn', name: 'walker' })
+    pair.walkOver(1)
+    const cargo = pair.estates[0]!.take(pair.character(1).id)!
+    const entity = decodeEntity(cargo.state)!
+    const leave = (player: Uint8Array, number: number): void => {
+      const state = encodeEntity({ ...entity, player } as EntityView)
+      const session = encodePlayer({ ...decodePlayer(cargo.session)!, session: numbered(number) })
+      pair.estates[0]!.left(entity.id, { state, session }, hashes[1]!)
+    }
+    const others = (count: number, from: number): void => {
+      for (let i = 0; i < count; i++) leave(Buffer.from(sha256(Buffer.from(`${from + i}`))), 1)
+    }
+    const enter = (player: number, number: number): string => {
+      const body = { player: playerKey(player), session: numbered(number), seq: 1 }
+      const head = { ...body, log: logTagOf(names[0], sha256) }
+      const action: Action = { kind: 'spawn', name: 'again' }
+      const signature = fakeSignature(head.player, inputSignatureMessage(names[0], { ...head, action }))
+      const input = encodeInput({ ...head, action, signature })
+      return pair.worlds[0]!.apply(INPUT_RECORD, input, pair.leaves[0]!++).outcome!.code
+    }
+    leave(playerKey(1), 50)
+    const ahead = pair.worlds[0]!.timeMs + 1000
+    leave(playerKey(3), ahead)
+    others(4094, 0)
+    assert.equal(enter(1, 50), 'moved')
+    others(1, 5000)
+    assert.equal(enter(1, 50), 'session-closed')
+    const told = pair.worlds[0]!.takeDirty().find(({ key }) => key.length === 1 && key[0] === 0x66)
+    assert.ok(told !== undefined)
+    others(100, 6000)
+    const before = hexEntries(pair.worlds[0]!)
+    pair.restore(0)
+    assert.deepEqual(hexEntries(pair.worlds[0]!), before)
+    assert.equal(enter(1, 50), 'session-closed')
+    assert.equal(enter(3, ahead), 'moved', 'its number would shut out all others')
+    assert.equal(enter(1, 51), 'ok')
   })
 
   it('is told as gone only when it is another’s', () => {

@@ -4,7 +4,7 @@ import { type Outcome, readOutcome, writeOutcome } from './outcome.ts'
 
 /**
  * State keys: 'a' the area's header; 'e' ‖ id 16 an entity; 'p' ‖ player key 32 a player's sessions and outcomes;
- * 'f' ‖ player key 32 where its character has gone. What begins with 'h' is handover's.
+ * 'f' ‖ player key 32 where its character has gone; 'f' alone what is remembered of those forgotten. What begins with 'h' is handover's.
  */
 export const HEADER_KEY = Uint8Array.of(0x61)
 export const entityKey = (id: string): Uint8Array => writer.start().u8(0x65).id(id).finish()
@@ -20,15 +20,26 @@ export interface ForwardRecord {
   readonly target: Uint8Array
   /** At which it was let go. */
   readonly leaf: number
+  /** The number of the session that it went with. */
+  readonly session: number
 }
 
-export const encodeForward = ({ target, leaf }: ForwardRecord): Uint8Array =>
-  writer.start().raw(target, 32).u53(leaf).finish()
+export const encodeForward = ({ target, leaf, session }: ForwardRecord): Uint8Array =>
+  writer.start().raw(target, 32).u53(leaf).u53(session).finish()
 
 export function decodeForward(bytes: Uint8Array): ForwardRecord | undefined {
   const reader = new ByteReader(bytes)
-  const forward = { target: reader.raw(32), leaf: reader.u53() }
+  const forward = { target: reader.raw(32), leaf: reader.u53(), session: reader.u53() }
   return reader.done() ? forward : undefined
+}
+
+/** The greatest session number of the forwards that are forgotten. */
+export const encodeClosed = (session: number): Uint8Array => writer.start().u53(session).finish()
+
+export function decodeClosed(bytes: Uint8Array): number | undefined {
+  const reader = new ByteReader(bytes)
+  const session = reader.u53()
+  return reader.done() && session > 0 ? session : undefined
 }
 
 export interface AreaHeader {

@@ -101,12 +101,15 @@ function admits(area: Area, id: string, { entity, record }: Traveller): boolean 
   const { charter, counts, host } = area
   const key = binaryString(entity.player, 0, PLAYER_BYTES)
   const hasRoom = charter.borders === 'open' && counts.character < charter.capacity
-  const isNew = !area.players.has(key) && area.away.crossingOf(key) === undefined && !area.slots.has(id)
+  const isPlayerNew = !area.players.has(key) && area.away.crossingOf(key) === undefined
+  const isNew = isPlayerNew && !area.slots.has(id) && area.away.crossing(id) === undefined
   const isOfHere = [entity.birthOrigin, record.log!].every(
     origin => networkOf(origin) === networkOf(host.origin),
   )
   // A character is the first thing that its record makes.
-  const isBorn = entity.id === id && id === idOf(host, entity.birthOrigin, entity.birthLeaf, 0)
+  const isNamed = entity.id === id && id === idOf(host, entity.birthOrigin, entity.birthLeaf, 0)
+  // The name of one that is still to be born here would be given out twice.
+  const isBorn = isNamed && (entity.birthOrigin !== host.origin || entity.birthLeaf < area.leaf)
   const comesIn = isStep(area, entity)
   return hasRoom && isNew && isOfHere && isBorn && comesIn && isWell(entity) && isPlayed(area, entity, record)
 }
@@ -178,7 +181,9 @@ function left(area: Area, id: string, { state, session }: Cargo, target: string)
   if (traveller === undefined) return
   const { motion, player } = traveller.entity
   const bytes = Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(target.slice(2 * i, 2 * i + 2), 16))
-  area.away.setForward(binaryString(player, 0, PLAYER_BYTES), { target: bytes, leaf: area.leaf })
+  const number = sessionNumber(traveller.record.session)
+  const forward = { target: bytes, leaf: area.leaf, session: number }
+  area.away.setForward(binaryString(player, 0, PLAYER_BYTES), forward, area.timeMs)
   area.emit({ kind: 'crossed', tick: area.tick, xMm: motion.xMm, yMm: motion.yMm, entity: id, target })
 }
 

@@ -71,6 +71,23 @@ function wordOf(message: Uint8Array): string {
 }
 
 describe('the desk of a leader', () => {
+  it('says a long answer again to who shows nothing, but not as often as it is asked', () => {
+    const [a, b] = [new Area('desk a').found([entity]), new Area('desk b')]
+    const net = new Net(a, b)
+    net.loses = message => wordOf(message) === 'accepted'
+    a.lock(entity, b)
+    net.run(200)
+    const id = { source: a.self, target: b.self, n: 1 }
+    const nothing = { final: new Uint8Array(0), parts: [] }
+    const asked = encodeMessage({ word: 'locked', isTired: false, id, shown: nothing })
+    net.desk(b).takeEffects()
+    for (let i = 0; i < 100; i++) net.desk(b).receive(asked)
+    assert.ok(net.desk(b).takeEffects().send.length <= 1)
+    net.nowMs += 100
+    for (let i = 0; i < 100; i++) net.desk(b).receive(asked)
+    assert.equal(net.desk(b).takeEffects().send.length, 1)
+  })
+
   it('brings a handover to its end, and says no more of it then', () => {
     const [a, b] = [new Area('desk a').found([entity]), new Area('desk b')]
     const net = new Net(a, b)
