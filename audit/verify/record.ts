@@ -39,7 +39,7 @@ export function parseBatch(bytes: Uint8Array): LogRecord[] | undefined {
     const length = numbers.getUint32(at + 20)
     const end = at + 24 + length
     const kind = header[1]!
-    if (header[0] !== 1 || kind < 1 || kind > 7 || length > maxBody || end > bytes.length) return undefined
+    if (header[0] !== 1 || kind < 1 || kind > 8 || length > maxBody || end > bytes.length) return undefined
     records.push({
       header,
       kind,

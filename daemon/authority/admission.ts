@@ -34,15 +34,15 @@ export class Admission {
   readonly #queueBytes: number
   /** Of each gateway's batches in the input queue. */
   readonly #waitingBytes = new Map<number, number>()
-  /** Inputs that fell off this replica's log, for it to propose again when it leads. */
-  #fallen: readonly LoggedBatch[]
+  /** Inputs that fell off this replica's log, for it to propose again when it leads; the last one first. */
+  #fallen: LoggedBatch[]
 
   constructor(answers: Answers, newRecord: RecordMaker, ports: AuthorityPorts, limits: AuthorityLimits) {
     this.#answers = answers
     this.#newRecord = newRecord
     this.#ports = ports
     this.#queueBytes = limits.queueBytes
-    this.#fallen = loggedBatches(ports.fallen ?? [])
+    this.#fallen = loggedBatches(ports.fallen ?? []).reverse()
     this.inputs = new BoundedQueue('input', limits.inputBatches, {
       maxBytes: limits.queueBytes,
       sizeOf: queued => batchBytes(queued.batch),
@@ -91,9 +91,7 @@ export class Admission {
   /** First of all, so that what the same sessions ask for now comes after it. It is applied once, whoever proposes it again. */
   #admitFallen(): void {
     while (this.#fallen.length > 0 && this.intents.length < this.intents.limit) {
-      const [batch, ...rest] = this.#fallen
-      this.#fallen = rest
-      const admitted = this.#admit({ batch: batch!, waiter: () => {} })
+      const admitted = this.#admit({ batch: this.#fallen.pop()!, waiter: () => {} })
       if (admitted === undefined) continue
       this.#ports.count('authority_inputs_again', {})
       this.intents.push(admitted)

@@ -17,6 +17,7 @@ import { verifySignature } from '../../daemon/identity/signing-key.ts'
 import { NodeBook } from '../../daemon/nodes/book.ts'
 import { recordOf } from '../../daemon/nodes/record.ts'
 import type { Network } from '../../daemon/ports.ts'
+import { realClock } from '../../daemon/real-ports.ts'
 import type { Basis } from '../../daemon/starting/parts.ts'
 import { startWatching } from '../../daemon/starting/watching.ts'
 import { formatCheckpoint } from '../../storage/log/checkpoint.ts'
@@ -122,7 +123,8 @@ describe('evidence as a node makes it', () => {
     const log = { warn: (facts: { error?: string }) => facts.error !== undefined && lost.push(facts.error) }
     const { genesis } = town
     const book = new NodeBook('', genesis.file.nodes.map(recordOf))
-    const basis = { genesis, book, dataDir: { files }, log, count: () => {} } as unknown as Basis
+    const parts = { genesis, book, dataDir: { files }, clock: realClock, log, count: () => {} }
+    const basis = parts as unknown as Basis
     const engine = {
       authorities: () => [],
       authority: () => undefined,
